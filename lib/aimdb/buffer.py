@@ -1,0 +1,220 @@
+from asyncio import core  # type: ignore[attr-defined]
+from collections import namedtuple
+
+from micropython import const
+
+from .errors import EMPTY, BufferClosed, BufferEmpty, BufferLagged, error
+from .timeout import timed
+
+TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Generator
+    from typing import Any
+
+Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
+
+_done = StopIteration()
+
+
+class Buffer:
+    """Base class of all buffers: define `push` and it works everywhere; override more as needed.
+
+    `push` alone gives a buffer that accepts everything and that nobody can read (a log, a display). To be read,
+    override `subscribe` to return a `Reader` of your own, and call `self.wake()` at the end of `push`. To refuse,
+    override `try_push`; to make a producer wait, override `push_async`.
+
+    `key` is the record's, set by `AimDb.configure`.
+    """
+
+    # Here for buffers that do not call __init__.
+
+    key: "str | None" = None
+    capacity = 0
+    closed = False
+    produced_count = 0
+    consumed_count = 0
+    dropped_count = 0
+    _waiting: "Any" = None  # Tasks of readers with nothing to read. A TaskQueue from the first wait on.
+
+    def __init__(self):
+        # Made now, so that counting allocates nothing later.
+        self.produced_count = self.consumed_count = self.dropped_count = 0
+
+    def push(self, value: "Any") -> None:
+        """Store `value`; never wait, never raise. Called by `Producer.produce`, with no layer in between.
+
+        A closed buffer should drop the value and add 1 to `self.dropped_count`.
+        """
+        raise NotImplementedError
+
+    def try_push(self, value: "Any") -> None:
+        """Store `value`, or raise `BufferFull` or `BufferClosed` with the value in it and store nothing."""
+        if self.closed:
+            raise error(BufferClosed, value, self)
+        self.push(value)
+
+    async def push_async(self, value: "Any") -> None:
+        """Store `value` and return when that is done, or raise what went wrong.
+
+        It may wait wherever it likes and need know nothing of timeouts: `produce_async(v, timeout_ms=…)` cancels
+        it at its wait point. When cancelled it must have stored nothing.
+        """
+        if self.closed:
+            raise error(BufferClosed, value, self)
+        self.push(value)
+
+    def subscribe(self) -> "Reader":
+        """A new reader. The buffer keeps no reference to it."""
+        return Reader(self)
+
+    async def subscribe_async(self) -> "Reader":
+        """A new reader, for buffers that must attach somewhere first; here it returns at once."""
+        return self.subscribe()
+
+    def peek(self) -> "Any":
+        """The value that a reader would get next, left where it is, or None."""
+        return None
+
+    def held(self) -> int:
+        """How many values are held now."""
+        return 0
+
+    def metrics(self) -> Metrics:
+        """The counters, and `occupancy`, a pair (held, capacity).
+
+        A counter goes from 0 up to 2**29 and then on from 1, so that it stays a small int and needs no heap.
+        """
+        return Metrics(self.produced_count, self.consumed_count, self.dropped_count, (self.held(), self.capacity))
+
+    def wake(self) -> None:
+        """Wake every reader that waits, to look whether there is something for it.
+
+        IRQ safety: none; only from the asyncio thread.
+        """
+        waiting = self._waiting
+        if waiting:
+            while waiting.peek():
+                core._task_queue.push(waiting.pop())
+
+    def close(self) -> None:
+        """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
+        self.closed = True
+        self.wake()
+
+
+class Reader:
+    """Reads one buffer; every task that reads has one of its own, from `subscribe`.
+
+    To write one: `has_value()` says whether `take()` would give something, and `take()` gives it. All the rest is
+    built on these two.
+    """
+
+    closed = False
+
+    def __init__(self, buffer: Buffer):
+        self.buffer: Any = buffer
+        self.lagged = 0  # Values missed by this reader, in all.
+        self._ready = _Ready(self)
+
+    def has_value(self) -> bool:
+        """Whether `take` would return a value or raise `BufferLagged`."""
+        return False
+
+    def take(self) -> "Any":
+        """Remove and return the next value. Called only when `has_value()` is true."""
+        raise NotImplementedError
+
+    def try_recv(self) -> "Any":
+        """The next value, at once.
+
+        Raises `BufferEmpty`; `BufferLagged(count)`, once, after which reading goes on with the oldest value held;
+        `BufferClosed` when the buffer is closed and read to its end, or this reader is closed.
+
+        IRQ safety: none. Heap: none.
+        """
+        if not self.closed:
+            if self.has_value():
+                return self.take()
+            if not self.buffer.closed:
+                raise EMPTY
+        raise error(BufferClosed, None, self.buffer)
+
+    def ready(self) -> "Awaitable[None]":
+        """Wait until `try_recv` has something to say: a value, a lag, or that the buffer is closed.
+
+        With competing readers the value is not reserved: read it before the next await.
+
+        Cancel safety: nothing is taken, so nothing can be lost. IRQ safety: none. Heap: none.
+        """
+        return self._ready
+
+    async def recv(self, timeout_ms: "int | None" = None) -> "Any":
+        """Wait for the next value and return it; raises as `try_recv` does, except `BufferEmpty`.
+
+        After `timeout_ms` milliseconds raises `asyncio.TimeoutError`; 0 looks once.
+
+        Cancel safety: cancelled or timed out, it has taken nothing. IRQ safety: none.
+        """
+        if timeout_ms is not None:
+            return await self._recv_within(timeout_ms)
+        await self.ready()
+        return self.try_recv()
+
+    async def _recv_within(self, timeout_ms):
+        if timeout_ms > 0:
+            return await timed(self.recv(), timeout_ms)
+        try:
+            return self.try_recv()
+        except BufferEmpty:
+            await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
+            raise core.TimeoutError
+
+    def close(self) -> None:
+        """Detach: a `recv` that waits on this reader, and every later read, ends with `BufferClosed`."""
+        self.closed = True
+        self.buffer.wake()
+
+    def __aiter__(self) -> "Reader":
+        return self
+
+    async def __anext__(self) -> "Any":
+        while True:
+            try:
+                return await self.recv()
+            except BufferLagged:
+                pass  # Counted in self.lagged.
+            except BufferClosed:
+                raise StopAsyncIteration
+
+
+class _Ready:
+    # Awaitable without state of its own, so that one object serves any number of waits.
+
+    if TYPE_CHECKING:
+
+        def __await__(self) -> Generator[None, None, None]: ...
+
+    def __init__(self, reader):
+        self._reader = reader
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        reader = self._reader
+        buffer = reader.buffer
+        if reader.closed or reader.has_value() or buffer.closed:
+            _done.__traceback__ = None
+            raise _done
+        if buffer._waiting is None:
+            buffer._waiting = core.TaskQueue()
+        buffer._waiting.push(core.cur_task)
+        core.cur_task.data = buffer._waiting
+
+
+def check_capacity(capacity: int) -> None:
+    """Raise `TypeError` or `ValueError` unless `capacity` is an int of at least 1."""
+    if not isinstance(capacity, int) or isinstance(capacity, bool):
+        raise TypeError("capacity is an int, not %r" % (capacity,))
+    if capacity < 1:
+        raise ValueError("capacity is at least 1, not %d" % capacity)
