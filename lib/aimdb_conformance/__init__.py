@@ -1,0 +1,51 @@
+"""What every aimdb buffer promises, as tests that take a buffer factory.
+
+In a test file, for a buffer of your own:
+
+    from aimdb_conformance import conformance
+    globals().update(conformance(lambda: MyBuffer(3), competing=True, refuses=True, keeps_for_late=True))
+
+Each function of the result is a test, sync or async; `await run_all(tests)` runs them without a test runner.
+"""
+
+from .allocating import NoHeap
+from .filling import Overwriting, Refusing
+from .joining import Late, NothingOld
+from .reading import Reading
+from .sharing import Competing, FanOut
+from .writing import Writing
+
+
+def conformance(make, competing=False, refuses=False, keeps_for_late=False, readable=True, allocates=False):
+    """The tests for the buffers that `make()` returns, as a dict from name to function.
+
+    competing       a value goes to exactly one reader; otherwise every reader sees every value
+    refuses         when full, `try_push` raises `BufferFull` and `push_async` waits; otherwise it overwrites
+    keeps_for_late  a reader that subscribes late gets what is held; otherwise only what comes after
+    allocates       its calls may use the heap
+    readable        False for a buffer that only takes values
+    """
+    kinds = [Writing]
+    if readable:
+        kinds.append(Reading)
+        kinds.append(Competing if competing else FanOut)
+        kinds.append(Late if keeps_for_late else NothingOld)
+        kinds.append(Refusing if refuses else Overwriting)
+        if not allocates:
+            kinds.append(NoHeap)
+    tests = {}
+    for kind in kinds:
+        suite = kind(make)
+        for name in dir(suite):
+            if name.startswith("test_"):
+                tests[name] = getattr(suite, name)
+    return tests
+
+
+async def run_all(tests):
+    """Run `tests` one after another and print a line for each; the first failure is raised."""
+    for name in sorted(tests):
+        result = tests[name]()
+        if hasattr(result, "send"):
+            await result
+        print("ok", name)

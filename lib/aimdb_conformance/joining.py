@@ -1,0 +1,43 @@
+"""What a reader gets that subscribes late."""
+
+from aimdb import BufferClosed, BufferEmpty
+
+from .support import Suite, raises
+
+
+class Late(Suite):
+    def test_a_late_reader_gets_what_is_held_once(self):
+        buffer = self.make()
+        buffer.push(1)
+        reader = buffer.subscribe()
+        assert reader.try_recv() == 1
+        raises(BufferEmpty, reader.try_recv)
+
+    def test_a_late_reader_of_a_closed_buffer_gets_what_is_held(self):
+        buffer = self.make()
+        buffer.push(1)
+        buffer.close()
+        reader = buffer.subscribe()
+        assert reader.try_recv() == 1
+        raises(BufferClosed, reader.try_recv)
+
+    def test_peek_shows_the_next_value(self):
+        buffer = self.make()
+        buffer.push(1)
+        assert buffer.peek() == 1
+
+
+class NothingOld(Suite):
+    def test_a_late_reader_gets_nothing_old(self):
+        buffer = self.make()
+        buffer.push(1)
+        reader = buffer.subscribe()
+        raises(BufferEmpty, reader.try_recv)
+        buffer.push(2)
+        assert reader.try_recv() == 2
+
+    def test_a_late_reader_of_a_closed_buffer_gets_buffer_closed(self):
+        buffer = self.make()
+        buffer.push(1)
+        buffer.close()
+        raises(BufferClosed, buffer.subscribe().try_recv)

@@ -1,0 +1,109 @@
+"""Buffers as a user would write them, from the least to the most."""
+
+import asyncio
+
+from aimdb import Buffer, BufferClosed, BufferFull, Reader
+
+
+class Log(Buffer):
+    """Defines only `push`: values go somewhere and nobody reads them back."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def push(self, value):
+        if self.closed:
+            self.dropped_count += 1
+        else:
+            self.produced_count += 1
+            self.lines.append(value)
+
+
+class Largest(Buffer):
+    """Can be read: the largest value since the last read."""
+
+    capacity = 1
+
+    def __init__(self):
+        super().__init__()
+        self.value = None
+
+    def push(self, value):
+        self.produced_count += 1
+        if self.value is None or value > self.value:
+            self.value = value
+        self.wake()
+
+    def subscribe(self):
+        return LargestReader(self)
+
+
+class LargestReader(Reader):
+    def has_value(self):
+        return self.buffer.value is not None
+
+    def take(self):
+        value, self.buffer.value = self.buffer.value, None
+        return value
+
+
+class Slots(Buffer):
+    """Makes producers wait: a few slots, and an `asyncio.Lock` for the line of those who wait."""
+
+    def __init__(self, capacity):
+        super().__init__()
+        self.capacity = capacity
+        self.values = []
+        self._first = asyncio.Lock()  # Held by the producer that is next to get a slot.
+        self._room = asyncio.Event()  # Set by readers and by close.
+
+    def push(self, value):
+        try:
+            self.try_push(value)
+        except (BufferFull, BufferClosed):
+            self.dropped_count += 1
+
+    def try_push(self, value):
+        if self.closed:
+            raise BufferClosed(value, self)
+        if len(self.values) == self.capacity or self._first.locked():
+            raise BufferFull(value, self)
+        self._store(value)
+
+    async def push_async(self, value):
+        async with self._first:
+            while len(self.values) == self.capacity and not self.closed:
+                self._room.clear()
+                await self._room.wait()
+            if self.closed:
+                raise BufferClosed(value, self)
+            self._store(value)
+
+    def _store(self, value):
+        self.values.append(value)
+        self.produced_count += 1
+        self.wake()
+
+    def subscribe(self):
+        return SlotsReader(self)
+
+    def peek(self):
+        return self.values[0] if self.values else None
+
+    def held(self):
+        return len(self.values)
+
+    def close(self):
+        super().close()
+        self._room.set()
+
+
+class SlotsReader(Reader):
+    def has_value(self):
+        return len(self.buffer.values) > 0
+
+    def take(self):
+        self.buffer.consumed_count += 1
+        self.buffer._room.set()
+        return self.buffer.values.pop(0)

@@ -1,0 +1,61 @@
+"""Runs tasks with a hand on the scheduler: something can be done after any one of its steps."""
+
+import asyncio
+from asyncio import core
+from time import ticks_add, ticks_ms
+
+
+class Steps:
+    """Counts the steps of all tasks made by `task`, and calls `action` once, between step `at` and the next."""
+
+    def __init__(self, at=-1, action=None):
+        self.count = 0
+        self.at = at
+        self.action = action
+
+    def task(self, coroutine):
+        return asyncio.create_task(_Stepped(coroutine, self))
+
+    def taken(self):
+        self.count += 1
+        if self.count == self.at:
+            # An entry that is due before any other, so that the action has a step of its own.
+            core._task_queue.push(core.Task(_Once(self.action)), ticks_add(ticks_ms(), -100000))
+        if self.count > 5000:
+            raise AssertionError("the tasks of this scenario never come to rest")
+
+
+class _Once:
+    def __init__(self, action):
+        self.action = action
+
+    def send(self, _):
+        self.action()
+
+
+class _Stepped:
+    # Stands in for a coroutine in a task.
+
+    def __init__(self, coroutine, steps):
+        self._coroutine = coroutine
+        self._steps = steps
+
+    def send(self, value):
+        try:
+            return self._coroutine.send(value)
+        finally:
+            self._steps.taken()
+
+    def throw(self, error):
+        try:
+            return self._coroutine.throw(error)
+        finally:
+            self._steps.taken()
+
+
+async def outcome(task):
+    """What became of a task: its value, or the error that ended it."""
+    try:
+        return await task
+    except (Exception, asyncio.CancelledError) as er:
+        return er

@@ -1,0 +1,146 @@
+"""What a mistake is answered with: a named error at the call, or all of them together from run."""
+
+from aimdb import AimDb, BoundedQueue, InvalidConfiguration, Mailbox, SpmcRing
+from harness import equal, raises
+
+
+async def stage(handle):
+    pass
+
+
+async def mistakes_of(db):
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    return caught.error.errors
+
+
+def test_a_capacity_below_one_is_a_value_error():
+    for buffer in (SpmcRing, BoundedQueue):
+        for capacity in (0, -1):
+            with raises(ValueError) as caught:
+                buffer(capacity)
+            assert str(capacity) in str(caught.error)
+
+
+def test_a_capacity_that_is_no_int_is_a_type_error():
+    for buffer in (SpmcRing, BoundedQueue):
+        for capacity in (1.5, "3", None, True):
+            with raises(TypeError):
+                buffer(capacity)
+
+
+def test_an_empty_key_is_a_value_error():
+    with raises(ValueError):
+        AimDb().configure("", Mailbox())
+
+
+def test_a_key_that_is_no_string_is_a_type_error():
+    for key in (None, 5, b"key"):
+        with raises(TypeError):
+            AimDb().configure(key, Mailbox())
+
+
+def test_what_is_no_buffer_is_a_type_error():
+    for buffer in (SpmcRing, 5, [], "SpmcRing"):
+        with raises(TypeError) as caught:
+            AimDb().configure("temperature", buffer)
+        assert "temperature" in str(caught.error)
+
+
+def test_an_awaitable_passed_for_a_function_is_a_type_error_that_says_so():
+    record = AimDb().configure("temperature", Mailbox())
+    for add in (record.source, record.tap):
+        with raises(TypeError) as caught:
+            add(stage(None))
+        assert "temperature" in str(caught.error) and "pass fn, not fn()" in str(caught.error)
+
+
+def test_a_stage_that_cannot_be_called_is_a_type_error():
+    with raises(TypeError):
+        AimDb().configure("temperature", Mailbox()).tap(5)
+
+
+async def test_a_second_source_is_reported_with_its_record():
+    db = AimDb()
+    db.configure("temperature", Mailbox()).source(stage).source(stage)
+    (mistake,) = await mistakes_of(db)
+    assert "temperature" in mistake and "second source" in mistake
+
+
+async def test_a_tap_on_a_record_that_was_never_declared_is_reported():
+    db = AimDb()
+    db.configure("temprature").tap(stage)
+    (mistake,) = await mistakes_of(db)
+    assert "temprature" in mistake and "no buffer" in mistake
+
+
+async def test_a_second_buffer_for_a_record_is_reported():
+    db = AimDb()
+    db.configure("temperature", Mailbox())
+    db.configure("temperature", Mailbox())
+    (mistake,) = await mistakes_of(db)
+    assert "temperature" in mistake
+
+
+async def test_one_buffer_for_two_records_is_reported():
+    db = AimDb()
+    buffer = Mailbox()
+    db.configure("temperature", buffer)
+    db.configure("humidity", buffer)
+    found = await mistakes_of(db)
+    assert any("temperature" in mistake and "humidity" in mistake for mistake in found)
+
+
+async def test_a_stage_that_is_not_async_or_takes_other_arguments_is_reported():
+    def plain(consumer):
+        return 5
+
+    async def without(): ...
+
+    db = AimDb()
+    db.configure("temperature", Mailbox()).tap(plain).tap(without)
+    found = await mistakes_of(db)
+    equal(len(found), 2)
+    for mistake, name in zip(found, ("plain", "without")):
+        assert "temperature" in mistake and name in mistake
+
+
+async def test_all_mistakes_come_together_and_nothing_is_started():
+    db = AimDb()
+    started = []
+
+    async def note(handle):
+        started.append(1)
+
+    db.configure("a", Mailbox()).source(note).source(note)
+    db.configure("b").tap(note)
+    db.configure("c", Mailbox()).tap(note)
+    for _ in range(2):
+        found = await mistakes_of(db)
+        equal(len(found), 2)
+        for key, mistake in zip("ab", found):
+            assert repr(key) in mistake
+    equal(started, [])
+
+
+def test_the_text_of_invalid_configuration_is_all_the_mistakes():
+    error = InvalidConfiguration(["record 'a' is wrong", "record 'b' too"])
+    equal(repr(error), "InvalidConfiguration: record 'a' is wrong; record 'b' too")
+
+
+async def test_a_timeout_that_is_no_number_is_a_type_error_and_stores_nothing():
+    import asyncio
+
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    db = AimDb()
+    db.configure("a", queue)
+    producer = db.producer("a")
+    for timeout_ms in ("5", 1.5):
+        with raises(TypeError):
+            await reader.recv(timeout_ms=timeout_ms)
+        with raises(TypeError):
+            await producer.produce_async(1, timeout_ms=timeout_ms)
+    equal(queue.metrics().produced_count, 0)
+    with raises(asyncio.TimeoutError):
+        await reader.recv(timeout_ms=-1)

@@ -1,0 +1,4 @@
+from aimdb import SpmcRing
+from aimdb_conformance import conformance
+
+globals().update(conformance(lambda: SpmcRing(3)))

@@ -1,0 +1,212 @@
+import asyncio
+
+from aimdb import AimDb, BoundedQueue, BufferClosed, Mailbox, RecordKeyNotFound, SingleLatest, SpmcRing
+from harness import equal, raises
+
+
+async def test_values_go_from_a_source_to_every_tap():
+    db = AimDb()
+    seen = []
+
+    async def source(producer):
+        for value in range(3):
+            producer.produce(value)
+            await asyncio.sleep_ms(0)
+        ring.close()
+
+    async def tap(consumer):
+        async for value in consumer.subscribe():
+            seen.append(value)
+
+    ring = SpmcRing(8)
+    db.configure("x", ring).source(source).tap(tap).tap(tap)
+    await db.run()
+    equal(sorted(seen), [0, 0, 1, 1, 2, 2])
+
+
+async def test_taps_start_before_sources_whatever_the_order_of_configuring():
+    db = AimDb()
+    seen = []
+
+    async def source(producer):
+        producer.produce("first")
+        db.configure("a").buffer.close()
+
+    async def tap(consumer):
+        async for value in consumer.subscribe():
+            seen.append(value)
+
+    db.configure("a", SpmcRing(4)).source(source)
+    db.configure("b", SpmcRing(4))
+    db.configure("a").tap(tap)
+    await db.run()
+    equal(seen, ["first"])
+
+
+async def test_run_ends_when_all_stages_have_ended():
+    db = AimDb()
+    ended = []
+
+    async def quick(producer):
+        ended.append("quick")
+
+    async def slow(producer):
+        await asyncio.sleep_ms(5)
+        ended.append("slow")
+
+    db.configure("a", Mailbox()).source(quick)
+    db.configure("b", Mailbox()).source(slow)
+    await db.run()
+    equal(ended, ["quick", "slow"])
+
+
+async def test_run_without_stages_ends_at_once():
+    db = AimDb()
+    db.configure("a", Mailbox())
+    await db.run()
+
+
+async def test_run_can_be_repeated():
+    db = AimDb()
+    count = []
+
+    async def source(producer):
+        count.append(1)
+
+    db.configure("a", Mailbox()).source(source)
+    await db.run()
+    await db.run()
+    equal(len(count), 2)
+
+
+async def dying(producer):
+    await asyncio.sleep_ms(1)
+    raise ValueError("the sensor is gone")
+
+
+async def test_a_stage_that_dies_ends_run_with_its_error_and_is_named():
+    db = AimDb()
+    db.configure("temperature", Mailbox()).source(dying)
+    with raises(ValueError) as caught:
+        await db.run()
+    equal(db.failed, ("temperature", "source", "dying", caught.error))
+
+
+async def test_the_other_stages_are_cancelled_and_waited_for():
+    db = AimDb()
+    ended = []
+
+    async def tap(consumer):
+        try:
+            await consumer.subscribe().recv()
+        except asyncio.CancelledError:
+            await asyncio.sleep_ms(2)
+            ended.append("cleaned up")
+            raise
+
+    db.configure("a", Mailbox()).tap(tap)
+    db.configure("b", Mailbox()).source(dying)
+    with raises(ValueError):
+        await db.run()
+    equal(ended, ["cleaned up"])
+
+
+async def test_a_second_stage_that_dies_of_being_cancelled_does_not_hide_the_first():
+    db = AimDb()
+
+    async def tap(consumer):
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            raise OSError(5)
+
+    db.configure("a", Mailbox()).tap(tap)
+    db.configure("b", Mailbox()).source(dying)
+    with raises(ValueError):
+        await db.run()
+    equal(db.failed[0], "b")
+
+
+async def test_a_failure_is_forgotten_by_the_next_run():
+    db = AimDb()
+    fail = [True]
+
+    async def source(producer):
+        if fail.pop():
+            raise OSError(5)
+
+    db.configure("a", Mailbox()).source(source)
+    with raises(OSError):
+        await db.run()
+    fail.append(False)
+    await db.run()
+    equal(db.failed, None)
+
+
+async def test_cancelling_run_cancels_all_stages_and_waits_for_them():
+    db = AimDb()
+    ended = []
+
+    async def tap(consumer):
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            await asyncio.sleep_ms(1)
+            ended.append("tap")
+
+    db.configure("a", Mailbox()).tap(tap)
+    db.configure("b", SpmcRing(2)).tap(tap)
+    task = asyncio.create_task(db.run())
+    await asyncio.sleep_ms(2)
+    task.cancel()
+    with raises(asyncio.CancelledError):
+        await task
+    equal(ended, ["tap", "tap"])
+
+
+async def test_a_closed_buffer_reaches_a_source_as_an_error_with_the_record_in_it():
+    db = AimDb()
+    queue = BoundedQueue(1)
+
+    async def source(producer):
+        await producer.produce_async(1)
+        queue.close()
+        await producer.produce_async(2)
+
+    db.configure("commands", queue).source(source)
+    with raises(BufferClosed) as caught:
+        await db.run()
+    equal((caught.error.key, caught.error.value), ("commands", 2))
+    assert "commands" in str(caught.error)
+
+
+async def test_handles_outside_the_wiring_read_and_write_the_same_record():
+    db = AimDb()
+    db.configure("a", SingleLatest())
+    reader = db.consumer("a").subscribe()
+    db.producer("a").produce(1)
+    equal(await reader.recv(), 1)
+    db.produce_any("a", 2)
+    equal(reader.try_recv(), 2)
+    await db.produce_any_async("a", 3, timeout_ms=10)
+    equal(reader.try_recv(), 3)
+
+
+async def test_produce_any_async_waits_for_space():
+    db = AimDb()
+    db.configure("a", BoundedQueue(1))
+    await db.produce_any_async("a", 1)
+    with raises(asyncio.TimeoutError):
+        await db.produce_any_async("a", 2, timeout_ms=2)
+
+
+async def test_an_unknown_record_is_named():
+    db = AimDb()
+    db.configure("declared without a buffer")
+    for key in ("b", "declared without a buffer"):
+        for call in (db.producer, db.consumer, lambda key: db.produce_any(key, 1)):
+            with raises(RecordKeyNotFound) as caught:
+                call(key)
+            assert key in str(caught.error)
+        with raises(RecordKeyNotFound):
+            await db.produce_any_async(key, 1)

@@ -1,0 +1,104 @@
+from aimdb import BufferEmpty, BufferLagged, SpmcRing
+from harness import equal, raises
+
+
+def test_lag_is_exact():
+    ring = SpmcRing(3)
+    reader = ring.subscribe()
+    for value in range(10):
+        ring.push(value)
+    with raises(BufferLagged) as caught:
+        reader.try_recv()
+    equal(caught.error.count, 7)
+    equal([reader.try_recv() for _ in range(3)], [7, 8, 9])
+    with raises(BufferEmpty):
+        reader.try_recv()
+
+
+def test_lag_is_reported_once_and_summed_in_lagged():
+    ring = SpmcRing(2)
+    reader = ring.subscribe()
+    for _ in range(2):
+        for value in range(5):
+            ring.push(value)
+        with raises(BufferLagged):
+            reader.try_recv()
+        equal([reader.try_recv(), reader.try_recv()], [3, 4])
+    equal(reader.lagged, 6)
+
+
+def test_dropped_is_the_sum_of_the_lags_of_all_readers():
+    ring = SpmcRing(2)
+    readers = [ring.subscribe() for _ in range(3)]
+    for value in range(5):
+        ring.push(value)
+    for reader in readers:
+        with raises(BufferLagged):
+            reader.try_recv()
+    equal(ring.metrics().dropped_count, 9)
+
+
+def test_a_reader_that_lags_while_it_reads_goes_on_with_the_oldest():
+    ring = SpmcRing(4)
+    reader = ring.subscribe()
+    for value in range(4):
+        ring.push(value)
+    equal(reader.try_recv(), 0)
+    for value in range(4, 7):
+        ring.push(value)
+    with raises(BufferLagged) as caught:
+        reader.try_recv()
+    equal(caught.error.count, 2)
+    equal(reader.try_recv(), 3)
+
+
+async def test_async_for_skips_a_lag_and_counts_it():
+    ring = SpmcRing(2)
+    reader = ring.subscribe()
+    for value in range(5):
+        ring.push(value)
+    ring.close()
+    values = []
+    async for value in reader:
+        values.append(value)
+    equal(values, [3, 4])
+    equal(reader.lagged, 3)
+
+
+async def test_recv_raises_the_lag_and_then_goes_on():
+    ring = SpmcRing(2)
+    reader = ring.subscribe()
+    for value in range(3):
+        ring.push(value)
+    with raises(BufferLagged):
+        await reader.recv()
+    equal(await reader.recv(), 1)
+
+
+def test_peek_is_none():
+    ring = SpmcRing(2)
+    ring.push(1)
+    equal(ring.peek(), None)
+
+
+def test_occupancy_stops_at_the_capacity():
+    ring = SpmcRing(3)
+    for value in range(10):
+        ring.push(value)
+    equal(ring.metrics().occupancy, (3, 3))
+    equal(ring.metrics().produced_count, 10)
+
+
+def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
+    ring = SpmcRing(3)
+    ring.produced_count = 2**29 - 5  # The counter goes from 2**29 on to 1.
+    reader = ring.subscribe()
+    idle = ring.subscribe()
+    for value in range(10):
+        ring.push(value)
+        equal(reader.try_recv(), value)
+    with raises(BufferLagged) as caught:
+        idle.try_recv()
+    equal(caught.error.count, 7)
+    equal(idle.try_recv(), 7)
+    equal(ring.produced_count, 5)
