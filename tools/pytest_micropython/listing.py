@@ -1,0 +1,84 @@
+"""Learns the names of a file's tests by importing it on the unix port: a file may make tests as it runs."""
+
+import ast
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .failure import explain
+from .files import Program
+from .output import Hang, Report
+from .targets.unix import UnixTarget
+
+SECONDS = 30
+
+
+class ListingError(Exception):
+    """The file cannot be imported; the message says why."""
+
+
+@dataclass
+class Listing:
+    #: Test names in the order of the source, with their lines; made tests come last, with line 0.
+    tests: dict[str, int] = field(default_factory=dict)
+    #: What the file's TIME_LIMIT says, or 0.
+    time_limit: float = 0
+    #: Why the file skips itself as a whole.
+    skipped: str = ""
+
+
+def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
+    """Names for a run on a target of this kind.
+
+    A file that skips itself, or that imports what only the chip has, is cut short on the unix port. Its tests
+    are then those that its source defines; what becomes of them is found out on the target.
+    """
+    listing = Listing()
+    names: list[str] = []
+    printed: list[str] = []
+    cut_short = False
+    run = unix.start(program, f"import harness; harness.list_tests({program.module!r}, {kind!r})")
+    try:
+        for event, argument in Report(run, SECONDS).lines():
+            if event == "test":
+                names.append(argument)
+            elif event == "limit":
+                listing.time_limit = float(argument)
+            elif event == "file-skipped":
+                listing.skipped = argument
+                cut_short = True
+            elif event == "import-failed":
+                printed.clear()
+            elif event == "end":
+                failure = explain("".join(printed), program.root)
+                cut_short = kind != "unix" and failure.message.startswith("ImportError")
+                if not cut_short:
+                    raise ListingError(failure.text)
+            elif event == "text":
+                printed.append(argument)
+            elif event == "listed":
+                break
+        else:
+            ending = f"the interpreter ended during the import ({run.how_it_ended()})"
+            raise ListingError(f"{ending}\n{''.join(printed)}")
+    except Hang as hang:
+        raise ListingError(f"hang: the import did not finish {hang}\n{''.join(printed)}") from None
+    finally:
+        run.stop()
+    lines = lines_of_tests(program.test_file)
+    if cut_short:
+        listing.tests = lines
+    else:
+        names.sort(key=lambda name: (lines.get(name, math.inf), name))
+        listing.tests = {name: lines.get(name, 0) for name in names}
+    return listing
+
+
+def lines_of_tests(test_file: Path) -> dict[str, int]:
+    """The test functions that the source spells out, in its order."""
+    try:
+        tree = ast.parse(test_file.read_bytes())
+    except SyntaxError:
+        return {}
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return {node.name: node.lineno for node in functions if node.name.startswith("test_")}
