@@ -1,0 +1,74 @@
+# Every command of the project. `make help` lists them.
+
+PYTHON ?= python3
+BOARD ?= pico_w
+VENV := .venv
+STUBS := .cache/stubs
+RUN := PYTHONPATH=tools $(VENV)/bin/python
+
+# Type stubs of MicroPython, apart from the packages that run, which have modules of the same names.
+STUB_PACKAGES := micropython-rp2-rpi_pico_w-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+.PHONY: setup
+setup: $(VENV)/ready ## install what all other commands need into .venv and .cache (they call it themselves)
+
+$(VENV)/ready: tools/requirements.txt Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(STUBS) $(STUB_PACKAGES)
+	$(RUN) -m emulator.firmware
+	$(RUN) -m emulator.speedup
+	touch $@
+
+.PHONY: run
+run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
+	$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: test
+test: $(VENV)/ready ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
+	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS),tests))
+
+# The files that run on a target; those in tests/host need none.
+MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
+CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
+
+.PHONY: check
+check: lint ## everything that has to pass: lint, all tests on the host, the conformance suite on the emulated board
+	$(RUN) -m pytest tests
+	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS)
+
+.PHONY: soak
+soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
+	SOAK=100 $(RUN) -m pytest tests/test_stress.py
+
+.PHONY: lint
+lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/codespell README.md Makefile lib firmware boards tools tests
+	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
+	$(RUN) tools/package.py --check
+
+.PHONY: format
+format: $(VENV)/ready ## let ruff lay out all Python files
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+.PHONY: deploy
+deploy: $(VENV)/ready ## copy library and firmware to a board and restart it: PORT=/dev/ttyACM0 BOARD=pico_w
+	$(RUN) tools/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
+
+.PHONY: package
+package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
+	$(RUN) tools/package.py
+
+.PHONY: clean
+clean: ## remove .venv and .cache
+	rm -rf $(VENV) .cache
