@@ -69,9 +69,9 @@ async def test_a_second_source_is_reported_with_its_record():
 
 async def test_a_tap_on_a_record_that_was_never_declared_is_reported():
     db = AimDb()
-    db.configure("temprature").tap(stage)
+    db.configure("humidity").tap(stage)
     (mistake,) = await mistakes_of(db)
-    assert "temprature" in mistake and "no buffer" in mistake
+    assert "humidity" in mistake and "no buffer" in mistake
 
 
 async def test_a_second_buffer_for_a_record_is_reported():

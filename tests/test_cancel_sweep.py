@@ -5,10 +5,9 @@ what it waits for.
 """
 
 import asyncio
-
-from aimdb import BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing
-from aimdb import timeout
 from asyncio import core
+
+from aimdb import BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing, timeout
 from harness import equal
 from own_buffers import Slots
 from stepping import Steps, outcome

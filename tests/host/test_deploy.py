@@ -5,7 +5,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import board_link
@@ -122,12 +121,11 @@ def test_copy_that_was_killed_leaves_the_old_program_and_is_finished_by_the_next
     old = files_for("pico_w", root=tree)
     board, port = start(old)
     (tree / "lib/aimdb/__init__.py").write_text("VERSION = 3")
-    (tree / "firmware/main.py").write_text(MAIN + "# " + "longer " * 100)
+    (tree / "firmware/main.py").write_text(MAIN + "# " + "longer " * 900)
     command = [sys.executable, "-u", deploy.__file__, "--port", port, "--root", str(tree)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         for line in process.stdout:
-            if "/main.py" in line:
-                time.sleep(0.5)
+            if "/main.py" in line:  # Its copying has begun, and takes a second at least.
                 os.killpg(process.pid, signal.SIGKILL)
     found = files_on(board)
     assert {path: found[path] for path in old} == old
@@ -197,9 +195,7 @@ def test_board_that_stores_something_else_is_found_out(start, run):
 def test_watchdog_does_not_end_the_deploy():
     survey = deploy.board_side() + "\nsurvey([], [], [])"
     with Board() as board:
-        code = (
-            f"import machine, time\nmachine.WDT(timeout=2000)\n{survey}\ntime.sleep(10)\nprint('still here')"
-        )
+        code = f"import machine, time\nmachine.WDT(timeout=2000)\n{survey}\ntime.sleep(10)\nprint('still here')"
         assert "still here" in board.exec(code)
 
 
@@ -284,9 +280,7 @@ def test_port_is_found_when_one_board_is_plugged_in():
 def test_no_board_and_several_boards_are_said():
     with pytest.raises(DeployError, match="No board found"):
         board_link.choose_port([])
-    with pytest.raises(
-        DeployError, match="More than one board(.|\n)*PORT=/dev/ttyUSB0(.|\n)*PORT=/dev/ttyUSB1"
-    ):
+    with pytest.raises(DeployError, match="More than one board(.|\n)*PORT=/dev/ttyUSB0(.|\n)*PORT=/dev/ttyUSB1"):
         board_link.choose_port([("/dev/ttyUSB0", "1a86:7523"), ("/dev/ttyUSB1", "1a86:7523")])
 
 
@@ -325,9 +319,7 @@ def test_unknown_board_is_said_with_the_known_ones(run):
 def test_line_numbers_are_kept_on_request(tree):
     (tree / "lib/aimdb/__init__.py").write_text("a = 1\n" * 9)
     smallest = files_for("pico_w", root=tree)["/lib/aimdb/__init__.mpy"]
-    assert len(files_for("pico_w", root=tree, keep_line_numbers=True)["/lib/aimdb/__init__.mpy"]) > len(
-        smallest
-    )
+    assert len(files_for("pico_w", root=tree, keep_line_numbers=True)["/lib/aimdb/__init__.mpy"]) > len(smallest)
 
 
 def test_each_board_of_this_repository_gets_all_that_it_needs():

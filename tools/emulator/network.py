@@ -23,9 +23,7 @@ def keep_on_this_machine(nat: NatBridge) -> None:
 
     stock_relay = nat._udp._relay
 
-    async def relay(
-        mac: bytes, ip: bytes, port: int, data: bytes, peer: tuple[str, int], *reply: Any
-    ) -> None:
+    async def relay(mac: bytes, ip: bytes, port: int, data: bytes, peer: tuple[str, int], *reply: Any) -> None:
         if peer[0] in (GATEWAY, LOOPBACK):
             await stock_relay(mac, ip, port, data, (LOOPBACK, peer[1]), *reply)
 

@@ -48,9 +48,7 @@ def run_code(
         if not deadline.remaining:
             # The next exec must find a board that listens.
             write(INTERRUPT)
-            raise BoardError(
-                f"exec timed out after {timeout} s; until then it printed {output.text!r}"
-            ) from error
+            raise BoardError(f"exec timed out after {timeout} s; until then it printed {output.text!r}") from error
         raise
     write(LEAVE)
     if traceback.text:

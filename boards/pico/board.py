@@ -1,0 +1,10 @@
+"""Raspberry Pi Pico: what differs from other boards.
+
+Flash: 2 MB. The firmware takes the first 0.6 MB; the rest, 1.4 MB, is the littlefs that `make deploy` writes to.
+To flash MicroPython: hold BOOTSEL while plugging the board in, and copy the .uf2 of RPI_PICO onto the drive
+that appears.
+"""
+
+NAME = "Raspberry Pi Pico"
+LED = 25
+TEMPERATURE_CHANNEL = 4  # The RP2040's own sensor.

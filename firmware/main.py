@@ -1,0 +1,5 @@
+import asyncio
+
+import sensor_node
+
+asyncio.run(sensor_node.main())

@@ -1,0 +1,138 @@
+"""A sensor node: one temperature sensor, and consumers that do not all keep its pace.
+
+    temperature  SpmcRing      read_sensor -> watch (fast), archive (slow), summarize
+    uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
+    command      Mailbox       read_console -> obey
+    interval     SingleLatest  obey -> read_sensor
+
+On the console it takes `status`, `interval MS`, and `led on` or `led off`.
+"""
+
+import asyncio
+import sys
+import time
+
+import board
+from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
+from machine import ADC, Pin
+
+ALARM_CELSIUS = 30
+ARCHIVE_MS = 1500  # A slow SD card.
+SEND_MS = 900  # A slow radio.
+SUMMARY_OF = 8  # Values to a summary.
+
+db = AimDb()
+
+
+def say(who, text):
+    print("%7.2f  %-9s %s" % (time.ticks_ms() / 1000, who, text))
+
+
+async def read_sensor(producer):
+    sensor = ADC(board.TEMPERATURE_CHANNEL)
+    while True:
+        # Datasheet of the RP2040, 4.9.5: 0.706 V at 27 degrees, and 1.721 mV less for each degree more.
+        celsius = 27 - (sensor.read_u16() * 3.3 / 65535 - 0.706) / 0.001721
+        producer.produce(celsius)  # The newest value matters most, and the sensor must not wait.
+        await asyncio.sleep_ms(interval.peek())
+
+
+async def watch(consumer):
+    """The fast consumer: sees every value, and raises an alarm when it is too hot."""
+    uplink = db.producer("uplink")
+    hot = False
+    async for celsius in consumer.subscribe():
+        if hot != (celsius > ALARM_CELSIUS):
+            hot = not hot
+            message = "%s %.1f C" % ("too hot:" if hot else "cooled down:", celsius)
+            try:
+                uplink.try_produce(message)
+                say("watch", message)
+            except BufferFull as er:
+                say("watch", "REFUSED, the uplink is full: " + er.value)
+
+
+async def archive(consumer):
+    """The slow consumer: what it has no time for is overwritten, and it is told how much that was."""
+    reader = consumer.subscribe()
+    while True:
+        try:
+            celsius = await reader.recv()
+        except BufferLagged as er:
+            say("archive", "LAGGED by %d values, %d in all" % (er.count, reader.lagged))
+            continue
+        await asyncio.sleep_ms(ARCHIVE_MS)
+        say("archive", "stored %.1f C" % celsius)
+
+
+async def summarize(consumer):
+    """Hands on a mean of every few values; a summary must not be lost, so it waits for space."""
+    uplink = db.producer("uplink")
+    values = []
+    async for celsius in consumer.subscribe():
+        values.append(celsius)
+        if len(values) == SUMMARY_OF:
+            started = time.ticks_ms()
+            await uplink.produce_async("mean %.1f C" % (sum(values) / SUMMARY_OF))
+            values.clear()
+            waited = time.ticks_diff(time.ticks_ms(), started)
+            if waited > 20:
+                say("summarize", "WAITED %d ms for space in the uplink" % waited)
+
+
+async def send(consumer):
+    async for message in consumer.subscribe():
+        await asyncio.sleep_ms(SEND_MS)
+        say("send", message)
+
+
+async def read_console(producer):
+    console = asyncio.StreamReader(sys.stdin)
+    line = ""
+    while True:
+        character = await console.read(1)
+        if character not in "\r\n":
+            line += character
+        elif line:
+            producer.produce(line)  # A newer command replaces one that was not yet obeyed.
+            line = ""
+
+
+async def obey(consumer):
+    """The command handler."""
+    async for line in consumer.subscribe():
+        word, _, argument = line.strip().partition(" ")
+        if word == "status":
+            status()
+        elif word == "interval" and argument.isdigit():
+            db.produce_any("interval", max(1, int(argument)))
+            say("obey", "one value every %s ms" % argument)
+        elif word == "led" and argument in ("on", "off"):
+            Pin(board.LED, Pin.OUT).value(argument == "on")
+            say("obey", "the LED is " + argument)
+        else:
+            say("obey", "no such command: %r. Try: status, interval MS, led on, led off" % line)
+
+
+def status():
+    say("status", "record       produced consumed dropped  held")
+    for buffer in (temperature, uplink, command, interval):
+        metrics = buffer.metrics()
+        say("", "%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
+
+
+temperature = SpmcRing(16)
+uplink = BoundedQueue(3)
+command = Mailbox()
+interval = SingleLatest()
+
+db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(archive).tap(summarize)
+db.configure("uplink", uplink).tap(send)
+db.configure("command", command).source(read_console).tap(obey)
+db.configure("interval", interval)
+db.produce_any("interval", 50)
+
+
+async def main():
+    say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
+    await db.run()

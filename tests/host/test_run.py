@@ -1,0 +1,44 @@
+"""`make run` without a port: the sensor node is deployed to an emulated board and watched."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = Path(__file__).parents[2] / "tools" / "run.py"
+
+
+@pytest.fixture(scope="module")
+def output():
+    result = subprocess.run([sys.executable, RUN, "--seconds", "10"], capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_the_node_is_deployed_and_restarted(output):
+    assert "board restarted" in output
+    assert "start     Raspberry Pi Pico W, MicroPython v1.27.0" in output
+
+
+def test_the_slow_consumer_is_told_how_much_it_missed(output):
+    assert "archive   LAGGED by" in output
+
+
+def test_a_producer_waits_for_space(output):
+    assert "summarize WAITED" in output
+
+
+def test_what_the_full_uplink_refuses_is_shown(output):
+    assert "watch     REFUSED" in output
+
+
+def test_the_command_handler_obeys(output):
+    assert "obey      one value every 25 ms" in output
+    assert "temperature" in output.partition("produced consumed dropped")[2]
+
+
+def test_a_board_that_is_absent_gets_a_sentence():
+    result = subprocess.run([sys.executable, RUN, "--port", "/dev/ttyNONE"], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("deploy: There is no /dev/ttyNONE.")

@@ -1,0 +1,107 @@
+"""`make run`: deploy the sensor node and watch what it says, on an emulated board or a real one."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import deploy
+import serial
+
+# What is typed on the node's console, and after which part of the time.
+COMMANDS = ((0.5, "interval 25"), (0.9, "status"))
+
+# A real board's port is away for a moment while the board restarts.
+RESTART_SECONDS = 15
+
+# The node says something every second; an emulated one on a slow machine needs longer.
+SILENCE_SECONDS = 60
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Return the exit status: 0 when the node was deployed and has answered."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
+    parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
+    parser.add_argument("--seconds", type=float, default=15, help="how long to watch, by the board's clock (15)")
+    options = parser.parse_args(arguments)
+    try:
+        with contextlib.nullcontext(options.port) if options.port else emulated(options.board) as port:
+            if deploy.main(["--port", port, "--board", options.board]):
+                return 1
+            if watch(port, options.seconds):
+                return 0
+            print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        print(f"run: the connection to the board broke off: {error}", file=sys.stderr)
+    return 1
+
+
+@contextlib.contextmanager
+def emulated(model: str) -> Iterator[str]:
+    """An emulated board in a room that warms up and cools down; gives the path of its serial port."""
+    from emulator import Board
+
+    print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
+    done = threading.Event()
+
+    def weather(board: Board) -> None:
+        started = time.monotonic()
+        while not done.wait(0.1):
+            celsius = 28 + 4 * math.sin(time.monotonic() - started)
+            volts = 0.706 - (celsius - 27) * 0.001721
+            board.adc[4] = round(volts / 3.3 * 4095)
+
+    with Board(model=model, paced=True) as board:
+        thread = threading.Thread(target=weather, args=(board,))
+        thread.start()
+        try:
+            yield board.serve_pty()
+        finally:
+            done.set()
+            thread.join()
+
+
+def watch(port: str, seconds: float) -> bool:
+    """Show what the board prints for so many seconds of its own clock; True when it has answered to `status`."""
+    answered = False
+    clock = 0.0
+    waiting = [(share * seconds, command) for share, command in COMMANDS]
+    with reopened(port) as line:
+        heard = time.monotonic()
+        while clock < seconds and time.monotonic() - heard < SILENCE_SECONDS:
+            text = line.readline().decode(errors="replace").rstrip()
+            if text:
+                print(text, flush=True)
+                heard = time.monotonic()
+                answered = answered or "produced consumed dropped" in text
+                with contextlib.suppress(ValueError):
+                    clock = float(text.split()[0])
+            if waiting and clock > waiting[0][0]:
+                _, command = waiting.pop(0)
+                print(f"{'':7}  > {command}")
+                line.write(command.encode() + b"\n")
+    return answered
+
+
+def reopened(port: str) -> serial.Serial:
+    """The port, as soon as the restarted board has it again. Raises OSError."""
+    deadline = time.monotonic() + RESTART_SECONDS
+    while True:
+        try:
+            return serial.Serial(port, 115200, timeout=0.2)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
