@@ -290,3 +290,12 @@ def test_fault_in_the_emulator_ends_a_wait(board: Board) -> None:
     board.flash.before = fail
     with pytest.raises(BoardError, match="the hook is broken"):
         board.exec("open('new.txt', 'w').close()", PATIENCE)
+
+
+def test_a_reset_by_the_guest_ends_an_exec_after_what_was_printed():
+    with Board() as board:
+        board.end_at_reset()
+        printed = []
+        with pytest.raises(BoardError, match="the board was reset"):
+            board.exec("import machine, time; print('last'); time.sleep(1); machine.reset()", on_output=printed.append)
+        assert "".join(printed).startswith("last\n")

@@ -156,6 +156,20 @@ class Board:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
+    def end_at_reset(self) -> None:
+        """From now on let a reset that the guest makes itself end every wait with a BoardError.
+
+        The code of an `exec` is then forgotten, and its end would be waited for in vain.
+        """
+        usb = self.mcu.usb_ctrl
+        reset_usb = usb.on_reset
+
+        def on_reset() -> None:
+            reset_usb()
+            self._console.close("the board was reset")
+
+        usb.on_reset = on_reset
+
     def cut_power(self) -> None:
         """Stop the chip after the instruction that it is at; every wait for it then ends with a BoardError.
 

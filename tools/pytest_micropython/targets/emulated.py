@@ -50,24 +50,12 @@ class BoardRun:
     def _wait(self) -> None:
         try:
             self.board.start()
-            self._end_at_a_reset()
+            self.board.end_at_reset()
             self.board.exec(self.code, timeout=NO_LIMIT, on_output=self.pieces.put)
         except Exception as error:
             self.ending = str(error)
             self.pieces.put(getattr(error, "stderr", ""))
         self.pieces.put(None)
-
-    def _end_at_a_reset(self) -> None:
-        """The emulator would wait for ever for an answer that the reset board has forgotten."""
-        usb = self.board.mcu.usb_ctrl
-        reset_usb = usb.on_reset
-
-        def on_reset() -> None:
-            reset_usb()
-            self.ending = "the board was reset"
-            self.pieces.put(None)
-
-        usb.on_reset = on_reset
 
     def stop(self) -> None:
         self.board.stop()
