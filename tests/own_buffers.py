@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aimdb import Buffer, BufferClosed, BufferFull, Reader
+from aimdb import Buffer, BufferClosed, BufferFull
 
 
 class Log(Buffer):
@@ -35,16 +35,11 @@ class Largest(Buffer):
             self.value = value
         self.wake()
 
-    def subscribe(self):
-        return LargestReader(self)
+    def has_value(self, reader):
+        return self.value is not None
 
-
-class LargestReader(Reader):
-    def has_value(self):
-        return self.buffer.value is not None
-
-    def take(self):
-        value, self.buffer.value = self.buffer.value, None
+    def take(self, reader):
+        value, self.value = self.value, None
         return value
 
 
@@ -85,8 +80,12 @@ class Slots(Buffer):
         self.produced_count += 1
         self.wake()
 
-    def subscribe(self):
-        return SlotsReader(self)
+    def has_value(self, reader):
+        return len(self.values) > 0
+
+    def take(self, reader):
+        self._room.set()
+        return self.values.pop(0)
 
     def peek(self):
         return self.values[0] if self.values else None
@@ -97,13 +96,3 @@ class Slots(Buffer):
     def close(self):
         super().close()
         self._room.set()
-
-
-class SlotsReader(Reader):
-    def has_value(self):
-        return len(self.buffer.values) > 0
-
-    def take(self):
-        self.buffer.consumed_count += 1
-        self.buffer._room.set()
-        return self.buffer.values.pop(0)

@@ -125,7 +125,7 @@ async def test_all_mistakes_come_together_and_nothing_is_started():
 
 def test_the_text_of_invalid_configuration_is_all_the_mistakes():
     error = InvalidConfiguration(["record 'a' is wrong", "record 'b' too"])
-    equal(repr(error), "InvalidConfiguration: record 'a' is wrong; record 'b' too")
+    equal(str(error), "record 'a' is wrong; record 'b' too")
 
 
 async def test_a_timeout_that_is_no_number_is_a_type_error_and_stores_nothing():

@@ -151,7 +151,7 @@ async def test_a_timeout_within_a_timeout_leaves_the_outer_one_working():
     assert buffer.lines
 
 
-async def test_a_reader_of_ones_own_needs_has_value_and_take_only():
+async def test_to_be_read_a_buffer_of_ones_own_needs_has_value_and_take_only():
     buffer = Largest()
     reader = buffer.subscribe()
     task = asyncio.create_task(reader.recv())

@@ -4,37 +4,38 @@ from collections import namedtuple
 from micropython import const
 
 from .errors import EMPTY, BufferClosed, BufferEmpty, BufferLagged, error
+from .line import Line, Turn
 from .timeout import timed
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable
     from typing import Any
 
-Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
+# Counters stay small ints, which need no heap: they go from 0 to 2**29, and on from 1.
+_MASK = const(0x1FFFFFFF)
 
-_done = StopIteration()
+Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
 
 
 class Buffer:
     """Base class of all buffers: define `push` and it works everywhere; override more as needed.
 
     `push` alone gives a buffer that accepts everything and that nobody can read (a log, a display). To be read,
-    override `subscribe` to return a `Reader` of your own, and call `self.wake()` at the end of `push`. To refuse,
-    override `try_push`; to make a producer wait, override `push_async`.
+    override `has_value` and `take`, and call `self.wake()` at the end of `push`. To refuse, override `try_push`;
+    to make a producer wait, override `push_async`.
 
     `key` is the record's, set by `AimDb.configure`.
     """
 
     # Here for buffers that do not call __init__.
-
     key: "str | None" = None
     capacity = 0
     closed = False
     produced_count = 0
     consumed_count = 0
     dropped_count = 0
-    _waiting: "Any" = None  # Tasks of readers with nothing to read. A TaskQueue from the first wait on.
+    _line: "Any" = None  # Of the readers; made for the first of them.
 
     def __init__(self):
         # Made now, so that counting allocates nothing later.
@@ -71,6 +72,17 @@ class Buffer:
         """A new reader, for buffers that must attach somewhere first; here it returns at once."""
         return self.subscribe()
 
+    def has_value(self, reader: "Reader") -> bool:
+        """Whether `take(reader)` would return a value or raise `BufferLagged`."""
+        return False
+
+    def take(self, reader: "Reader") -> "Any":
+        """Remove and return the reader's next value. Called only when `has_value(reader)` is true.
+
+        A buffer may keep in `reader.cursor` where that reader is.
+        """
+        raise NotImplementedError
+
     def peek(self) -> "Any":
         """The value that a reader would get next, left where it is, or None."""
         return None
@@ -80,10 +92,7 @@ class Buffer:
         return 0
 
     def metrics(self) -> Metrics:
-        """The counters, and `occupancy`, a pair (held, capacity).
-
-        A counter goes from 0 up to 2**29 and then on from 1, so that it stays a small int and needs no heap.
-        """
+        """The counters, and `occupancy`, a pair (held, capacity). A counter goes round after 2**29."""
         return Metrics(self.produced_count, self.consumed_count, self.dropped_count, (self.held(), self.capacity))
 
     def wake(self) -> None:
@@ -91,10 +100,8 @@ class Buffer:
 
         IRQ safety: none; only from the asyncio thread.
         """
-        waiting = self._waiting
-        if waiting:
-            while waiting.peek():
-                core._task_queue.push(waiting.pop())
+        if self._line:
+            self._line.look_again()
 
     def close(self) -> None:
         """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
@@ -103,26 +110,21 @@ class Buffer:
 
 
 class Reader:
-    """Reads one buffer; every task that reads has one of its own, from `subscribe`.
-
-    To write one: `has_value()` says whether `take()` would give something, and `take()` gives it. All the rest is
-    built on these two.
-    """
+    """Reads one buffer; every task that reads has one of its own, from `subscribe`."""
 
     closed = False
+    cursor = 0  # Where this reader is; belongs to the buffer.
 
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
         self.lagged = 0  # Values missed by this reader, in all.
-        self._ready = _Ready(self)
+        if not buffer._line:
+            buffer._line = Line()
+        self._turn = Turn(buffer._line, self._settled)
 
-    def has_value(self) -> bool:
-        """Whether `take` would return a value or raise `BufferLagged`."""
-        return False
-
-    def take(self) -> "Any":
-        """Remove and return the next value. Called only when `has_value()` is true."""
-        raise NotImplementedError
+    def _settled(self):
+        buffer = self.buffer
+        return buffer.has_value(self) or buffer.closed or self.closed
 
     def try_recv(self) -> "Any":
         """The next value, at once.
@@ -132,12 +134,15 @@ class Reader:
 
         IRQ safety: none. Heap: none.
         """
+        buffer = self.buffer
         if not self.closed:
-            if self.has_value():
-                return self.take()
-            if not self.buffer.closed:
+            if buffer.has_value(self):
+                value = buffer.take(self)
+                buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
+                return value
+            if not buffer.closed:
                 raise EMPTY
-        raise error(BufferClosed, None, self.buffer)
+        raise error(BufferClosed, None, buffer)
 
     def ready(self) -> "Awaitable[None]":
         """Wait until `try_recv` has something to say: a value, a lag, or that the buffer is closed.
@@ -146,7 +151,14 @@ class Reader:
 
         Cancel safety: nothing is taken, so nothing can be lost. IRQ safety: none. Heap: none.
         """
-        return self._ready
+        return self._wait(False)
+
+    def _wait(self, takes):
+        turn = self._turn
+        if turn.ticket is not None:
+            turn = Turn(self.buffer._line, self._settled)  # Another task waits on this reader as well.
+        turn.takes = takes
+        return turn
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Any":
         """Wait for the next value and return it; raises as `try_recv` does, except `BufferEmpty`.
@@ -157,7 +169,9 @@ class Reader:
         """
         if timeout_ms is not None:
             return await self._recv_within(timeout_ms)
-        await self.ready()
+        await self._wait(True)
+        if self.closed:
+            self.buffer.wake()  # What was kept for this reader goes to the others.
         return self.try_recv()
 
     async def _recv_within(self, timeout_ms):
@@ -185,31 +199,6 @@ class Reader:
                 pass  # Counted in self.lagged.
             except BufferClosed:
                 raise StopAsyncIteration
-
-
-class _Ready:
-    # Awaitable without state of its own, so that one object serves any number of waits.
-
-    if TYPE_CHECKING:
-
-        def __await__(self) -> Generator[None, None, None]: ...
-
-    def __init__(self, reader):
-        self._reader = reader
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        reader = self._reader
-        buffer = reader.buffer
-        if reader.closed or reader.has_value() or buffer.closed:
-            _done.__traceback__ = None
-            raise _done
-        if buffer._waiting is None:
-            buffer._waiting = core.TaskQueue()
-        buffer._waiting.push(core.cur_task)
-        core.cur_task.data = buffer._waiting
 
 
 def check_capacity(capacity: int) -> None:

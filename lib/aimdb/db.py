@@ -52,7 +52,7 @@ class AimDb:
     def _record(self, key):
         record = self._records.get(key)
         if not record or not record.buffer:
-            raise RecordKeyNotFound(key)
+            raise RecordKeyNotFound("no record %r has a buffer" % (key,))
         return record
 
     def producer(self, key: str) -> "Producer":

@@ -11,15 +11,13 @@ _done = StopIteration()
 
 
 class Line:
-    """First come, first served: what becomes free goes to the task that has waited longest.
-
-    A fair semaphore. The queue in memory has one for its slots and one for its values.
+    """Where tasks wait. What becomes free goes to the one that has waited longest: a fair semaphore.
 
     IRQ safety: none; only for the asyncio thread.
     """
 
-    def __init__(self, free: int):
-        # What a newcomer may take at once. Above 0 only when nobody in line could take it.
+    def __init__(self, free: int = 0):
+        # What may be taken at once. Above 0 only while nobody in line could take it.
         self.free = free
         self._tasks = core.TaskQueue()  # The tasks in line, by ticket.
         self._ticket = 0
@@ -34,38 +32,30 @@ class Line:
             self.free += 1
 
     def look_again(self, most: int = -1) -> None:
-        """Wake the first `most` in line (-1: all) to look again; who finds nothing keeps its place."""
-        while most and self._tasks.peek():
-            core._task_queue.push(self._tasks.pop())
+        """Wake the first `most` in line (-1: all) to look again; who is not settled keeps its place."""
+        tasks = self._tasks
+        while most and tasks.peek():
+            core._task_queue.push(tasks.pop())
             most -= 1
-
-    def _park(self, turn):
-        task = core.cur_task
-        if turn.ticket is None:
-            turn.ticket = self._ticket = ticks_add(self._ticket, 1)
-        self._tasks.push(task, turn.ticket)
-        task.data = turn
 
 
 class Turn:
-    """One task's place in a line: await it, then look at `granted`.
+    """A task's place in a line. Await it, and then look: what one waited for is there, or it is no use to wait.
 
-    `granted` is True when one is now the caller's, who sets it back to False on using it or handing it on. It is
-    False when there is no point in waiting, which `owner.hopeless()` says. With `keep` False the turn only waits
-    until one is free and leaves it there.
+    `settled()` says that waiting is over. What was free at the end of the wait is so until the next await.
 
-    Cancel safety: a cancelled turn that had been granted one hands it on to the next in line.
+    Cancel safety: a turn that had been granted one hands it on to the next in line.
     """
 
     if TYPE_CHECKING:
 
         def __await__(self) -> Generator[None, None, None]: ...
 
-    def __init__(self, line: Line, owner):
+    def __init__(self, line: Line, settled):
         self._line = line
-        self._owner = owner
-        self.keep = True
-        self.granted = False  # Set by the line while the task waits.
+        self._settled = settled
+        self.granted = False  # Set by the line while the task waits: one is kept for it.
+        self.takes = True  # Whether the caller takes it; else the next in line must not sleep on.
         self.ticket = None  # Not None while a task uses this turn.
 
     def __iter__(self):
@@ -73,18 +63,19 @@ class Turn:
 
     def __next__(self):
         line = self._line
-        if not self.granted:
-            if line.free > 0:
-                line.free -= 1
-                self.granted = True
-            elif not self._owner.hopeless():
-                line._park(self)
-                return
-        self.ticket = None
-        if self.granted and not self.keep:
+        if self.granted:
             self.granted = False
             line.free += 1
-            line.look_again(1)  # The caller may leave it: then the next in line must not sleep on.
+            if not self.takes:
+                line.look_again(1)
+        elif not self._settled():
+            task = core.cur_task
+            if self.ticket is None:
+                self.ticket = line._ticket = ticks_add(line._ticket, 1)
+            line._tasks.push(task, self.ticket)
+            task.data = self
+            return
+        self.ticket = None
         _done.__traceback__ = None
         raise _done
 

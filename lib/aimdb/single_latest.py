@@ -1,5 +1,3 @@
-from asyncio import core  # type: ignore[attr-defined]
-
 from micropython import const
 
 from .buffer import Buffer, Reader
@@ -14,14 +12,13 @@ class SingleLatest(Buffer):
     overwritten does not count as dropped.
     """
 
+    # produced_count is also the version of the value, 0 for none yet; a reader's cursor is the version it read last.
+
     capacity = 1
 
     def __init__(self):
         super().__init__()
         self._value = None
-        self._waiting = core.TaskQueue()
-
-    # produced_count is also the version of the value; 0: there is none yet.
 
     def push(self, value) -> None:
         if self.closed:
@@ -29,27 +26,17 @@ class SingleLatest(Buffer):
             return
         self._value = value
         self.produced_count = (self.produced_count & _MASK) + 1
-        if self._waiting.peek():
-            self.wake()
+        self.wake()
 
-    def subscribe(self) -> "LatestReader":
-        return LatestReader(self)
+    def has_value(self, reader: Reader) -> bool:
+        return reader.cursor != self.produced_count
+
+    def take(self, reader: Reader):
+        reader.cursor = self.produced_count
+        return self._value
 
     def peek(self):
         return self._value
 
     def held(self) -> int:
         return 1 if self.produced_count else 0
-
-
-class LatestReader(Reader):
-    _seen = 0  # Version of the value that was read last.
-
-    def has_value(self) -> bool:
-        return self._seen != self.buffer.produced_count
-
-    def take(self):
-        buffer = self.buffer
-        self._seen = buffer.produced_count
-        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-        return buffer._value

@@ -1,4 +1,3 @@
-from asyncio import core  # type: ignore[attr-defined]
 from collections import deque
 
 from micropython import const
@@ -18,14 +17,13 @@ class SpmcRing(Buffer):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
+    # produced_count is also the number of the newest value, and a reader's cursor that of the value it read last.
+
     def __init__(self, capacity: int):
         check_capacity(capacity)
         super().__init__()
         self.capacity = capacity
         self._values: deque = deque((), capacity)
-        self._waiting = core.TaskQueue()
-
-    # produced_count is also the sequence number of the newest value.
 
     def push(self, value) -> None:
         if self.closed:
@@ -33,34 +31,27 @@ class SpmcRing(Buffer):
             return
         self._values.append(value)
         self.produced_count = (self.produced_count & _MASK) + 1
-        if self._waiting.peek():
-            self.wake()
+        self.wake()
 
-    def subscribe(self) -> "RingReader":
-        return RingReader(self)
+    def subscribe(self) -> Reader:
+        reader = Reader(self)
+        reader.cursor = self.produced_count
+        return reader
+
+    def has_value(self, reader: Reader) -> bool:
+        return reader.cursor != self.produced_count
+
+    def take(self, reader: Reader):
+        values = self._values
+        behind = (self.produced_count - reader.cursor) & _MASK
+        missed = behind - len(values)
+        if missed > 0:
+            reader.cursor += missed
+            reader.lagged += missed
+            self.dropped_count += missed
+            raise error(BufferLagged, missed, self)
+        reader.cursor = (reader.cursor & _MASK) + 1
+        return values[-behind]
 
     def held(self) -> int:
         return len(self._values)
-
-
-class RingReader(Reader):
-    def __init__(self, buffer: SpmcRing):
-        super().__init__(buffer)
-        self._read = buffer.produced_count  # Sequence number of the value that was read last.
-
-    def has_value(self) -> bool:
-        return self._read != self.buffer.produced_count
-
-    def take(self):
-        buffer = self.buffer
-        values = buffer._values
-        behind = (buffer.produced_count - self._read) & _MASK
-        missed = behind - len(values)
-        if missed > 0:
-            self._read += missed
-            self.lagged += missed
-            buffer.dropped_count += missed
-            raise error(BufferLagged, missed, buffer)
-        self._read = (self._read & _MASK) + 1
-        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-        return values[-behind]
