@@ -12,6 +12,9 @@ from collections.abc import Iterator
 
 import deploy
 import serial
+from device_files import DeployError, files_for
+from emulator import Board, BoardError
+from emulator.firmware import FirmwareError
 
 # What is typed on the node's console, and after which part of the time.
 COMMANDS = ((0.5, "interval 25"), (0.9, "status"))
@@ -31,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=15, help="how long to watch, by the board's clock (15)")
     options = parser.parse_args(arguments)
     try:
+        files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
         with contextlib.nullcontext(options.port) if options.port else emulated(options.board) as port:
             if deploy.main(["--port", port, "--board", options.board]):
                 return 1
@@ -39,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
             print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
     except KeyboardInterrupt:
         return 0
+    except (DeployError, BoardError, FirmwareError) as error:
+        print(f"run: {error}", file=sys.stderr)
     except OSError as error:
         print(f"run: the connection to the board broke off: {error}", file=sys.stderr)
     return 1
@@ -47,8 +53,6 @@ def main(arguments: list[str] | None = None) -> int:
 @contextlib.contextmanager
 def emulated(model: str) -> Iterator[str]:
     """An emulated board in a room that warms up and cools down; gives the path of its serial port."""
-    from emulator import Board
-
     print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
     done = threading.Event()
 

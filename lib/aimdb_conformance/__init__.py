@@ -5,7 +5,8 @@ In a test file, for a buffer of your own:
     from aimdb_conformance import conformance
     globals().update(conformance(lambda: MyBuffer(3), competing=True, refuses=True, keeps_for_late=True))
 
-Each function of the result is a test, sync or async; `await run_all(tests)` runs them without a test runner.
+Each function of the result is a test, sync or async; `await run_all(tests)` runs them without a test runner. They
+are made of `assert`: compile them with mpy-cross -O0, which keeps it.
 """
 
 from .allocating import NoHeap

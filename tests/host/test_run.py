@@ -1,5 +1,6 @@
 """`make run` without a port: the sensor node is deployed to an emulated board and watched."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,21 @@ def test_the_command_handler_obeys(output):
     assert "temperature" in output.partition("produced consumed dropped")[2]
 
 
-def test_a_board_that_is_absent_gets_a_sentence():
-    result = subprocess.run([sys.executable, RUN, "--port", "/dev/ttyNONE"], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        (["--port", "/dev/ttyNONE"], "deploy: There is no /dev/ttyNONE."),
+        (["--board", "toaster"], "run: There is no board called 'toaster'."),
+    ],
+)
+def test_what_is_not_there_gets_a_sentence(options, complaint):
+    result = subprocess.run([sys.executable, RUN, *options], capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr.startswith("deploy: There is no /dev/ttyNONE.")
+    assert result.stderr.startswith(complaint)
+
+
+def test_a_firmware_that_is_not_there_gets_a_sentence():
+    environment = {**os.environ, "FIRMWARE": "/no/such.uf2"}
+    result = subprocess.run([sys.executable, RUN], capture_output=True, text=True, env=environment)
+    assert result.returncode == 1
+    assert result.stderr.startswith("run: ") and "/no/such.uf2" in result.stderr
