@@ -38,8 +38,11 @@ class Buffer:
     _line: "Any" = None  # Of the readers; made for the first of them.
 
     def __init__(self):
-        # Made now, so that counting allocates nothing later.
+        # Made now, so that counting allocates nothing later, and because an attribute of the instance is found
+        # several times faster than one of a base class.
         self.produced_count = self.consumed_count = self.dropped_count = 0
+        self.closed = False
+        self._line = None
 
     def push(self, value: "Any") -> None:
         """Store `value`; never wait, never raise. Called by `Producer.produce`, with no layer in between.
@@ -112,11 +115,10 @@ class Buffer:
 class Reader:
     """Reads one buffer; every task that reads has one of its own, from `subscribe`."""
 
-    closed = False
-    cursor = 0  # Where this reader is; belongs to the buffer.
-
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
+        self.closed = False
+        self.cursor = 0  # Where this reader is; belongs to the buffer.
         self.lagged = 0  # Values missed by this reader, in all.
         if not buffer._line:
             buffer._line = Line()

@@ -19,21 +19,21 @@ class Line:
     def __init__(self, free: int = 0):
         # What may be taken at once. Above 0 only while nobody in line could take it.
         self.free = free
-        self._tasks = core.TaskQueue()  # The tasks in line, by ticket.
+        self.tasks = core.TaskQueue()  # The tasks in line, by ticket.
         self._ticket = 0
 
     def release(self) -> None:
         """Hand one on to the first in line, or set it free."""
-        task = self._tasks.peek()
+        task = self.tasks.peek()
         if task:
             task.data.granted = True
-            core._task_queue.push(self._tasks.pop())
+            core._task_queue.push(self.tasks.pop())
         else:
             self.free += 1
 
     def look_again(self, most: int = -1) -> None:
         """Wake the first `most` in line (-1: all) to look again; who is not settled keeps its place."""
-        tasks = self._tasks
+        tasks = self.tasks
         while most and tasks.peek():
             core._task_queue.push(tasks.pop())
             most -= 1
@@ -72,7 +72,7 @@ class Turn:
             task = core.cur_task
             if self.ticket is None:
                 self.ticket = line._ticket = ticks_add(line._ticket, 1)
-            line._tasks.push(task, self.ticket)
+            line.tasks.push(task, self.ticket)
             task.data = self
             return
         self.ticket = None
@@ -89,4 +89,4 @@ class Turn:
 
     def remove(self, task):
         # Called by Task.cancel while the task is in line.
-        self._line._tasks.remove(task)
+        self._line.tasks.remove(task)

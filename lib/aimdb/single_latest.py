@@ -26,7 +26,9 @@ class SingleLatest(Buffer):
             return
         self._value = value
         self.produced_count = (self.produced_count & _MASK) + 1
-        self.wake()
+        line = self._line
+        if line and line.tasks.peek():
+            line.look_again()
 
     def has_value(self, reader: Reader) -> bool:
         return reader.cursor != self.produced_count

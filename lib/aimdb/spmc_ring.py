@@ -31,7 +31,9 @@ class SpmcRing(Buffer):
             return
         self._values.append(value)
         self.produced_count = (self.produced_count & _MASK) + 1
-        self.wake()
+        line = self._line
+        if line and line.tasks.peek():
+            line.look_again()
 
     def subscribe(self) -> Reader:
         reader = Reader(self)
