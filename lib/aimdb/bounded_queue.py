@@ -60,17 +60,6 @@ class BoundedQueue(Buffer):
         self.produced_count = (self.produced_count & _MASK) + 1
         self._line.release()
 
-    def has_value(self, reader: Reader) -> bool:
-        return self._line.free > 0
-
-    def take(self, reader: Reader):
-        if self._read_by is not core.cur_task:
-            self._read_by = core.cur_task if self._read_by is None else False
-        self._line.free -= 1
-        value = self._items.popleft()
-        self._slots.release()
-        return value
-
     def subscribe(self) -> "QueueReader":
         self._readers += 1
         return QueueReader(self)
@@ -81,12 +70,55 @@ class BoundedQueue(Buffer):
     def held(self) -> int:
         return len(self._items)
 
+    def wake(self) -> None:
+        self._line.look_again()
+
     def close(self) -> None:
         super().close()
         self._slots.look_again()
 
 
 class QueueReader(Reader):
+    def __init__(self, buffer: BoundedQueue):
+        super().__init__(buffer)
+        self._turn = Turn(buffer._line, self._settled)
+
+    def has_value(self) -> bool:
+        return self.buffer._line.free > 0
+
+    def try_recv(self):
+        buffer = self.buffer
+        if self.closed or buffer._line.free <= 0:
+            self._nothing()
+        buffer._line.free -= 1
+        if buffer._read_by is not core.cur_task:
+            buffer._read_by = core.cur_task if buffer._read_by is None else False
+        value = buffer._items.popleft()
+        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
+        buffer._slots.release()
+        return value
+
+    def _settled(self):
+        return self.buffer._line.free > 0 or self.closed or self.buffer.closed
+
+    def _wait(self, takes):
+        turn = self._turn
+        if turn.ticket is not None:
+            turn = Turn(self.buffer._line, self._settled)  # Another task waits on this reader as well.
+        turn.takes = takes
+        return turn
+
+    def ready(self):
+        return self._wait(False)
+
+    async def recv(self, timeout_ms: "int | None" = None):
+        if timeout_ms is not None:
+            return await self._recv_within(timeout_ms)
+        await self._wait(True)
+        if self.closed:
+            self.buffer.wake()  # What was kept for this reader goes to the others.
+        return self.try_recv()
+
     def close(self) -> None:
         if not self.closed:
             super().close()

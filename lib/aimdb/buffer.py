@@ -4,16 +4,17 @@ from collections import namedtuple
 from micropython import const
 
 from .errors import EMPTY, BufferClosed, BufferEmpty, BufferLagged, error
-from .line import Line, Turn
 from .timeout import timed
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Generator
     from typing import Any
 
 # Counters stay small ints, which need no heap: they go from 0 to 2**29, and on from 1.
 _MASK = const(0x1FFFFFFF)
+
+_done = StopIteration()
 
 Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
 
@@ -35,14 +36,14 @@ class Buffer:
     produced_count = 0
     consumed_count = 0
     dropped_count = 0
-    _line: "Any" = None  # Of the readers; made for the first of them.
+    _waiting: "Any" = None  # Tasks of readers with nothing to read; a TaskQueue from the first reader on.
 
     def __init__(self):
         # Made now, so that counting allocates nothing later, and because an attribute of the instance is found
         # several times faster than one of a base class.
         self.produced_count = self.consumed_count = self.dropped_count = 0
         self.closed = False
-        self._line = None
+        self._waiting = core.TaskQueue()
 
     def push(self, value: "Any") -> None:
         """Store `value`; never wait, never raise. Called by `Producer.produce`, with no layer in between.
@@ -80,10 +81,7 @@ class Buffer:
         return False
 
     def take(self, reader: "Reader") -> "Any":
-        """Remove and return the reader's next value. Called only when `has_value(reader)` is true.
-
-        A buffer may keep in `reader.cursor` where that reader is.
-        """
+        """Remove and return the reader's next value. Called only when `has_value(reader)` is true."""
         raise NotImplementedError
 
     def peek(self) -> "Any":
@@ -103,8 +101,10 @@ class Buffer:
 
         IRQ safety: none; only from the asyncio thread.
         """
-        if self._line:
-            self._line.look_again()
+        waiting = self._waiting
+        if waiting:
+            while waiting.peek():
+                core._task_queue.push(waiting.pop())
 
     def close(self) -> None:
         """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
@@ -113,20 +113,22 @@ class Buffer:
 
 
 class Reader:
-    """Reads one buffer; every task that reads has one of its own, from `subscribe`."""
+    """Reads one buffer; every task that reads has one of its own, from `subscribe`.
+
+    It asks the buffer's `has_value` and `take`. A subclass that overrides `has_value` and `try_recv` needs neither.
+    """
 
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
         self.closed = False
-        self.cursor = 0  # Where this reader is; belongs to the buffer.
         self.lagged = 0  # Values missed by this reader, in all.
-        if not buffer._line:
-            buffer._line = Line()
-        self._turn = Turn(buffer._line, self._settled)
+        self._ready = _Ready(self)
+        if not buffer._waiting:
+            buffer._waiting = core.TaskQueue()
 
-    def _settled(self):
-        buffer = self.buffer
-        return buffer.has_value(self) or buffer.closed or self.closed
+    def has_value(self) -> bool:
+        """Whether `try_recv` would return a value or raise `BufferLagged`, if this reader is not closed."""
+        return self.buffer.has_value(self)
 
     def try_recv(self) -> "Any":
         """The next value, at once.
@@ -136,15 +138,16 @@ class Reader:
 
         IRQ safety: none. Heap: none.
         """
+        if self.closed or not self.has_value():
+            self._nothing()
         buffer = self.buffer
-        if not self.closed:
-            if buffer.has_value(self):
-                value = buffer.take(self)
-                buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-                return value
-            if not buffer.closed:
-                raise EMPTY
-        raise error(BufferClosed, None, buffer)
+        value = buffer.take(self)
+        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
+        return value
+
+    def _nothing(self):
+        buffer = self.buffer
+        raise error(BufferClosed, None, buffer) if self.closed or buffer.closed else EMPTY
 
     def ready(self) -> "Awaitable[None]":
         """Wait until `try_recv` has something to say: a value, a lag, or that the buffer is closed.
@@ -153,28 +156,34 @@ class Reader:
 
         Cancel safety: nothing is taken, so nothing can be lost. IRQ safety: none. Heap: none.
         """
-        return self._wait(False)
+        return self._ready
 
-    def _wait(self, takes):
-        turn = self._turn
-        if turn.ticket is not None:
-            turn = Turn(self.buffer._line, self._settled)  # Another task waits on this reader as well.
-        turn.takes = takes
-        return turn
+    if TYPE_CHECKING:
 
-    async def recv(self, timeout_ms: "int | None" = None) -> "Any":
-        """Wait for the next value and return it; raises as `try_recv` does, except `BufferEmpty`.
+        async def recv(self, timeout_ms: int | None = None) -> Any:
+            """Wait for the next value and return it; raises as `try_recv` does, except `BufferEmpty`.
 
-        After `timeout_ms` milliseconds raises `asyncio.TimeoutError`; 0 looks once.
+            After `timeout_ms` milliseconds raises `asyncio.TimeoutError`; 0 looks once.
 
-        Cancel safety: cancelled or timed out, it has taken nothing. IRQ safety: none.
-        """
-        if timeout_ms is not None:
-            return await self._recv_within(timeout_ms)
-        await self._wait(True)
-        if self.closed:
-            self.buffer.wake()  # What was kept for this reader goes to the others.
-        return self.try_recv()
+            Cancel safety: cancelled or timed out, it has taken nothing. IRQ safety: none.
+            """
+
+    else:
+
+        def recv(self, timeout_ms=None):
+            # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
+            if timeout_ms is not None:
+                return (yield from self._recv_within(timeout_ms))
+            while not (self.has_value() or self.closed or self.buffer.closed):
+                self._park()
+                yield
+            return self.try_recv()
+
+    def _park(self):
+        task = core.cur_task
+        waiting = self.buffer._waiting
+        waiting.push(task)
+        task.data = waiting  # Has the `remove` that Task.cancel calls.
 
     async def _recv_within(self, timeout_ms):
         if timeout_ms > 0:
@@ -201,6 +210,27 @@ class Reader:
                 pass  # Counted in self.lagged.
             except BufferClosed:
                 raise StopAsyncIteration
+
+
+class _Ready:
+    # Awaitable without state of its own, so that one object serves any number of waits.
+
+    if TYPE_CHECKING:
+
+        def __await__(self) -> Generator[None, None, None]: ...
+
+    def __init__(self, reader):
+        self._reader = reader
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        reader = self._reader
+        if reader.has_value() or reader.closed or reader.buffer.closed:
+            _done.__traceback__ = None
+            raise _done
+        reader._park()
 
 
 def check_capacity(capacity: int) -> None:

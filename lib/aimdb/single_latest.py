@@ -1,44 +1,21 @@
-from micropython import const
-
-from .buffer import Buffer, Reader
-
-_MASK = const(0x1FFFFFFF)
+from .spmc_ring import RingReader, SpmcRing
 
 
-class SingleLatest(Buffer):
+class SingleLatest(SpmcRing):
     """The newest value only, for state and settings. Every reader sees the newest, once.
 
     A late reader gets the current value. Producing overwrites; it never waits and never refuses, and what was
     overwritten does not count as dropped.
     """
 
-    # produced_count is also the version of the value, 0 for none yet; a reader's cursor is the version it read last.
-
-    capacity = 1
-
     def __init__(self):
-        super().__init__()
-        self._value = None
+        super().__init__(1)
 
-    def push(self, value) -> None:
-        if self.closed:
-            self.dropped_count += 1
-            return
-        self._value = value
-        self.produced_count = (self.produced_count & _MASK) + 1
-        line = self._line
-        if line and line.tasks.peek():
-            line.look_again()
+    def subscribe(self) -> RingReader:
+        return RingReader(self, self.produced_count - len(self._values))
 
-    def has_value(self, reader: Reader) -> bool:
-        return reader.cursor != self.produced_count
-
-    def take(self, reader: Reader):
-        reader.cursor = self.produced_count
-        return self._value
+    def _missed(self, reader, count):
+        pass  # What was overwritten is of no interest.
 
     def peek(self):
-        return self._value
-
-    def held(self) -> int:
-        return 1 if self.produced_count else 0
+        return self._values[0] if self._values else None

@@ -1,3 +1,4 @@
+from asyncio import core  # type: ignore[attr-defined]
 from collections import deque
 
 from micropython import const
@@ -17,7 +18,7 @@ class SpmcRing(Buffer):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    # produced_count is also the number of the newest value, and a reader's cursor that of the value it read last.
+    # produced_count is also the number of the newest value.
 
     def __init__(self, capacity: int):
         check_capacity(capacity)
@@ -31,29 +32,42 @@ class SpmcRing(Buffer):
             return
         self._values.append(value)
         self.produced_count = (self.produced_count & _MASK) + 1
-        line = self._line
-        if line and line.tasks.peek():
-            line.look_again()
+        # As wake() does, without the call.
+        waiting = self._waiting
+        while waiting.peek():
+            core._task_queue.push(waiting.pop())
 
-    def subscribe(self) -> Reader:
-        reader = Reader(self)
-        reader.cursor = self.produced_count
-        return reader
+    def subscribe(self) -> "RingReader":
+        return RingReader(self, self.produced_count)
 
-    def has_value(self, reader: Reader) -> bool:
-        return reader.cursor != self.produced_count
-
-    def take(self, reader: Reader):
-        values = self._values
-        behind = (self.produced_count - reader.cursor) & _MASK
-        missed = behind - len(values)
-        if missed > 0:
-            reader.cursor += missed
-            reader.lagged += missed
-            self.dropped_count += missed
-            raise error(BufferLagged, missed, self)
-        reader.cursor = (reader.cursor & _MASK) + 1
-        return values[-behind]
+    def _missed(self, reader, count):
+        # So many values were overwritten before this reader read them.
+        reader.lagged += count
+        self.dropped_count += count
+        raise error(BufferLagged, count, self)
 
     def held(self) -> int:
         return len(self._values)
+
+
+class RingReader(Reader):
+    def __init__(self, buffer: SpmcRing, cursor: int):
+        super().__init__(buffer)
+        self.cursor = cursor  # Number of the value that was read last.
+
+    def has_value(self) -> bool:
+        return self.cursor != self.buffer.produced_count
+
+    def try_recv(self):
+        buffer = self.buffer
+        behind = (buffer.produced_count - self.cursor) & _MASK
+        if not behind or self.closed:
+            self._nothing()
+        missed = behind - buffer.capacity  # Of which as many are held as there is room for.
+        if missed > 0:
+            self.cursor += missed
+            behind -= missed
+            buffer._missed(self, missed)
+        self.cursor = (self.cursor & _MASK) + 1
+        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
+        return buffer._values[-behind]
