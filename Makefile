@@ -48,11 +48,19 @@ check: lint ## everything that has to pass: lint, all tests on the host, the con
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
 	SOAK=100 $(RUN) -m pytest tests/test_stress.py
 
+.PHONY: bench
+bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
+	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+
+.PHONY: budgets
+budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
+	$(RUN) tools/bench.py --record
+
 .PHONY: lint
 lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/codespell README.md Makefile lib firmware boards tools tests
+	$(VENV)/bin/codespell README.md Makefile lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(RUN) tools/package.py --check
 

@@ -58,7 +58,11 @@ class BoundedQueue(Buffer):
         self._slots.free -= 1
         self._items.append(value)
         self.produced_count = (self.produced_count & _MASK) + 1
-        self._line.release()
+        line = self._line
+        if line.tasks.peek():
+            line.release()
+        else:
+            line.free += 1
 
     def subscribe(self) -> "QueueReader":
         self._readers += 1
@@ -95,7 +99,11 @@ class QueueReader(Reader):
             buffer._read_by = core.cur_task if buffer._read_by is None else False
         value = buffer._items.popleft()
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-        buffer._slots.release()
+        slots = buffer._slots
+        if slots.tasks.peek():
+            slots.release()
+        else:
+            slots.free += 1
         return value
 
     def _settled(self):
@@ -114,9 +122,10 @@ class QueueReader(Reader):
     async def recv(self, timeout_ms: "int | None" = None):
         if timeout_ms is not None:
             return await self._recv_within(timeout_ms)
-        await self._wait(True)
-        if self.closed:
-            self.buffer.wake()  # What was kept for this reader goes to the others.
+        if self.buffer._line.free <= 0 or self.closed:
+            await self._wait(True)
+            if self.closed:
+                self.buffer.wake()  # What was kept for this reader goes to the others.
         return self.try_recv()
 
     def close(self) -> None:

@@ -17,11 +17,13 @@ class Mailbox(BoundedQueue):
         super().__init__(1)
 
     def push(self, value) -> None:
-        if self._items and not self.closed:
+        if self.closed:
+            self.dropped_count += 1
+        elif self._items:
             self._items.append(value)
             self.produced_count = (self.produced_count & _MASK) + 1
         else:
-            super().push(value)
+            self._store(value)
 
     try_push = Buffer.try_push
     push_async = Buffer.push_async

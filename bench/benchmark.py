@@ -1,0 +1,20 @@
+"""The whole run on the target; `tools/bench.py` calls it and reads what it prints."""
+
+import os
+import sys
+
+import footprint
+import measure
+
+
+def run(clock, names=None, more=1, peers=False):
+    """Measure everything, or the cases of these names, with one of measure's clocks; `peers`: with primitives."""
+    clock = getattr(measure, clock)()
+    machine = getattr(sys.implementation, "_machine", sys.platform)
+    measure.report("firmware", "MicroPython %s on %s" % (os.uname().release, machine))
+    footprint.importing(clock)
+    footprint.objects()
+    modules = ["floors", "producing", "receiving", "delivering", "timeouts", "queueing", "by_hand", "ring_io"]
+    for module in modules + (["hinch_queues"] if peers else []):
+        __import__(module)
+    measure.run(clock, names, more)

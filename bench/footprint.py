@@ -1,0 +1,51 @@
+"""What the library takes of the heap: imported, and for each object that stays."""
+
+# Every program that uses the library has imported this already.
+import asyncio as asyncio
+import gc
+
+from measure import report
+
+
+def importing(clock):
+    """The import, from a heap that has not seen the library yet: time, and bytes that stay."""
+    gc.collect()
+    before = gc.mem_alloc()
+    start = clock.read()
+    from aimdb import AimDb, BoundedQueue, Mailbox, SingleLatest, SpmcRing  # noqa: F401
+
+    stop = clock.read()
+    gc.collect()
+    report("import", clock.difference(stop, start), gc.mem_alloc() - before)
+
+
+def kept(make):
+    """Bytes that stay for each thing that `make` gives."""
+    things = [None] * 8
+    make()
+    gc.collect()
+    before = gc.mem_alloc()
+    for i in range(len(things)):
+        things[i] = make()
+    gc.collect()
+    return (gc.mem_alloc() - before) // len(things)
+
+
+def objects():
+    from aimdb import BoundedQueue, Mailbox, SingleLatest, SpmcRing
+
+    for name, make in (
+        ("SpmcRing(1)", lambda: SpmcRing(1)),
+        ("SpmcRing(16)", lambda: SpmcRing(16)),
+        ("SingleLatest()", SingleLatest),
+        ("Mailbox()", Mailbox),
+        ("BoundedQueue(1)", lambda: BoundedQueue(1)),
+        ("BoundedQueue(16)", lambda: BoundedQueue(16)),
+    ):
+        report("heap", name, kept(make))
+        buffer = make()
+        report("heap", "a reader of " + name, kept(buffer.subscribe))
+
+    # Small ints need no heap of their own, so that this is what the buffer adds to its slots.
+    for name, buffer in (("SpmcRing", SpmcRing(16)), ("BoundedQueue", BoundedQueue(16))):
+        report("heap", "a held value of " + name, kept(lambda: buffer.push(1)))

@@ -1,0 +1,98 @@
+"""Measures operations on the target: what each takes of a clock, and of the heap.
+
+A case is a function of (repetitions, start, stop). It prepares, calls `start`, repeats the operation in a loop, and
+calls `stop`; where something in between must not count, it calls both in each repetition instead. The host takes
+off what the loop and the calls themselves cost, by the first two floors.
+
+Objects are in local variables and methods are called on them, as in everybody's code. Values are small ints, which
+need no heap.
+"""
+
+import asyncio
+import gc
+import json
+import time
+
+# Counts are exact on the emulated chip, so that more repetitions would show nothing more.
+REPETITIONS = 40
+
+cases = []
+
+
+def case(name, repetitions=REPETITIONS):
+    """Decorator: measure this function, sync or async, under this name."""
+
+    def add(function):
+        cases.append((name, repetitions, function))
+        return function
+
+    return add
+
+
+class Clock:
+    """Something that can be read before and after: time, cycles or allocated bytes."""
+
+    def __init__(self, read, difference):
+        self.read = read
+        self.difference = difference
+
+
+def emulated_cycles():
+    # The emulator's marker, a peripheral of no real chip: a read gives the low 32 bits of the cycle counter.
+    from machine import mem32
+
+    return Clock(lambda: mem32[0x50400000], lambda stop, start: (stop - start) & 0xFFFFFFFF)
+
+
+def microseconds():
+    return Clock(time.ticks_us, time.ticks_diff)
+
+
+def heap_bytes():
+    return Clock(gc.mem_alloc, lambda stop, start: stop - start)
+
+
+class Bracket:
+    """Adds up what passes between `start` and `stop`."""
+
+    def __init__(self, clock):
+        self._read = clock.read
+        self._difference = clock.difference
+        self._started = 0
+        self.total = 0
+        self.count = 0
+
+    def start(self):
+        self.count += 1
+        self._started = self._read()
+
+    def stop(self):
+        stopped = self._read()
+        self.total += self._difference(stopped, self._started)
+
+
+def measured(function, repetitions, clock):
+    """Run one case under one clock; the garbage collector rests, so that it neither costs time nor frees bytes."""
+    asyncio.new_event_loop()
+    gc.collect()
+    gc.disable()
+    bracket = Bracket(clock)
+    running = function(repetitions, bracket.start, bracket.stop)
+    if hasattr(running, "send"):
+        asyncio.run(running)
+    gc.enable()
+    return bracket
+
+
+def run(clock, names=None, more=1):
+    """Print a line for each case, or each of these names; with `more` times the repetitions for a coarse clock."""
+    for name, repetitions, function in cases:
+        if names is None or name in names:
+            timed = measured(function, repetitions * more, clock)
+            # Bytes are the same each time: a quarter of the repetitions shows them.
+            held = measured(function, repetitions // 4, heap_bytes())
+            report("case", name, repetitions * more, timed.count, timed.total, repetitions // 4, held.count, held.total)
+
+
+def report(*words):
+    print("\x1e" + json.dumps(words))

@@ -1,0 +1,44 @@
+"""A queue between two tasks that both await: per value, as the reader sees it.
+
+The first values, and with them the ramp, are not measured; after that, the tasks run in step. 192
+values are 12 times, and their quarter for the bytes 3 times, what a capacity of 16 holds.
+"""
+
+from asyncio import create_task
+
+from aimdb import BoundedQueue
+from measure import case
+from wiring import record
+
+
+def queueing(open_queue, capacity):
+    # `open_queue(capacity)` gives the functions to put and to get with, each to be awaited.
+    async def pump(n, start, stop):
+        put, get = open_queue(capacity)
+
+        async def produce():
+            while True:
+                await put(1)
+
+        create_task(produce())
+        for _ in range(2 * capacity):
+            await get()
+        start()
+        for _ in range(n):
+            await get()
+        stop()
+
+    return pump
+
+
+def add(name, open_queue):
+    case("queue of 1: " + name)(queueing(open_queue, 1))
+    case("queue of 16: " + name, 192)(queueing(open_queue, 16))
+
+
+def open_bounded_queue(capacity):
+    producer, consumer = record(BoundedQueue(capacity))
+    return producer.produce_async, consumer.subscribe().recv
+
+
+add("BoundedQueue", open_bounded_queue)
