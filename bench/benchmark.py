@@ -1,6 +1,5 @@
 """The whole run on the target; `tools/bench.py` calls it and reads what it prints."""
 
-import os
 import sys
 
 import footprint
@@ -11,7 +10,7 @@ def run(clock, names=None, more=1, peers=False):
     """Measure everything, or the cases of these names, with one of measure's clocks; `peers`: with primitives."""
     clock = getattr(measure, clock)()
     machine = getattr(sys.implementation, "_machine", sys.platform)
-    measure.report("firmware", "MicroPython %s on %s" % (os.uname().release, machine))
+    measure.report("firmware", "MicroPython %s on %s" % (".".join(map(str, sys.implementation.version[:3])), machine))
     footprint.importing(clock)
     footprint.objects()
     modules = ["floors", "producing", "receiving", "delivering", "timeouts", "queueing", "by_hand", "ring_io"]

@@ -1,8 +1,9 @@
-"""What the core operations cost on the emulated chip, exact to the cycle: within bench/budgets.json, and 2 % of room."""
+"""What the core costs on the emulated chip, exact to the cycle: within bench/budgets.json and 2 % of room."""
 
-import bench
 import bench_budgets
 import pytest
+
+import bench
 
 
 def test_the_core_keeps_its_budgets():
