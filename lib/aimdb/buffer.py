@@ -49,11 +49,16 @@ class Buffer:
         """Store `value`; never wait, never raise. Called by `Producer.produce`, with no layer in between.
 
         A closed buffer should drop the value and add 1 to `self.dropped_count`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
         """
         raise NotImplementedError
 
     def try_push(self, value: "Any") -> None:
-        """Store `value`, or raise `BufferFull` or `BufferClosed` with the value in it and store nothing."""
+        """Store `value`, or raise `BufferFull` or `BufferClosed` with the value in it and store nothing.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         if self.closed:
             raise error(BufferClosed, value, self)
         self.push(value)
@@ -62,44 +67,67 @@ class Buffer:
         """Store `value` and return when that is done, or raise what went wrong.
 
         It may wait wherever it likes and need know nothing of timeouts: `produce_async(v, timeout_ms=…)` cancels
-        it at its wait point. When cancelled it must have stored nothing.
+        it at its wait point.
+
+        Cancel safety: cancelled, it must have stored nothing. IRQ safety: none.
         """
         if self.closed:
             raise error(BufferClosed, value, self)
         self.push(value)
 
     def subscribe(self) -> "Reader":
-        """A new reader. The buffer keeps no reference to it."""
+        """A new reader. The buffer keeps no reference to it.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return Reader(self)
 
     async def subscribe_async(self) -> "Reader":
-        """A new reader, for buffers that must attach somewhere first; here it returns at once."""
+        """A new reader, for buffers that must attach somewhere first; here it returns at once.
+
+        Cancel safety: cancelled, no reader is attached. IRQ safety: none.
+        """
         return self.subscribe()
 
     def has_value(self, reader: "Reader") -> bool:
-        """Whether `take(reader)` would return a value or raise `BufferLagged`."""
+        """Whether `take(reader)` would return a value or raise `BufferLagged`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return False
 
     def take(self, reader: "Reader") -> "Any":
-        """Remove and return the reader's next value. Called only when `has_value(reader)` is true."""
+        """Remove and return the reader's next value. Called only when `has_value(reader)` is true.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         raise NotImplementedError
 
     def peek(self) -> "Any":
-        """The value that a reader would get next, left where it is, or None."""
+        """The value that a reader would get next, left where it is, or None.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return None
 
     def held(self) -> int:
-        """How many values are held now."""
+        """How many values are held now.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return 0
 
     def metrics(self) -> Metrics:
-        """The counters, and `occupancy`, a pair (held, capacity). A counter goes round after 2**29."""
+        """The counters, and `occupancy`, a pair (held, capacity). A counter goes round after 2**29.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return Metrics(self.produced_count, self.consumed_count, self.dropped_count, (self.held(), self.capacity))
 
     def wake(self) -> None:
         """Wake every reader that waits, to look whether there is something for it.
 
-        IRQ safety: none; only from the asyncio thread.
+        Cancel safety: it does not wait. IRQ safety: none.
         """
         waiting = self._waiting
         if waiting:
@@ -107,7 +135,10 @@ class Buffer:
                 core._task_queue.push(waiting.pop())
 
     def close(self) -> None:
-        """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
+        """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         self.closed = True
         self.wake()
 
@@ -127,7 +158,10 @@ class Reader:
             buffer._waiting = core.TaskQueue()
 
     def has_value(self) -> bool:
-        """Whether `try_recv` would return a value or raise `BufferLagged`, if this reader is not closed."""
+        """Whether `try_recv` would return a value or raise `BufferLagged`, if this reader is not closed.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return self.buffer.has_value(self)
 
     def try_recv(self) -> "Any":
@@ -136,7 +170,7 @@ class Reader:
         Raises `BufferEmpty`; `BufferLagged(count)`, once, after which reading goes on with the oldest value held;
         `BufferClosed` when the buffer is closed and read to its end, or this reader is closed.
 
-        IRQ safety: none. Heap: none.
+        Cancel safety: it does not wait. IRQ safety: none. Heap: none.
         """
         if self.closed or not self.has_value():
             self._nothing()
@@ -195,7 +229,10 @@ class Reader:
             raise core.TimeoutError
 
     def close(self) -> None:
-        """Detach: a `recv` that waits on this reader, and every later read, ends with `BufferClosed`."""
+        """Detach: a `recv` that waits on this reader, and every later read, ends with `BufferClosed`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         self.closed = True
         self.buffer.wake()
 
@@ -234,7 +271,10 @@ class _Ready:
 
 
 def check_capacity(capacity: int) -> None:
-    """Raise `TypeError` or `ValueError` unless `capacity` is an int of at least 1."""
+    """Raise `TypeError` or `ValueError` unless `capacity` is an int of at least 1.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
     if not isinstance(capacity, int) or isinstance(capacity, bool):
         raise TypeError("capacity is an int, not %r" % (capacity,))
     if capacity < 1:

@@ -37,6 +37,8 @@ class AimDb:
         Returns the record, on which `.source(fn)` and `.tap(fn)` add stages. What is wrong with the records
         together is reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string or is
         empty, and `TypeError` for a buffer that is none.
+
+        Cancel safety: it does not wait. IRQ safety: none.
         """
         if not isinstance(key, str):
             raise TypeError("a record's key is a string, not %r" % (key,))
@@ -56,21 +58,30 @@ class AimDb:
         return record
 
     def producer(self, key: str) -> "Producer":
-        """The record's producer, for code outside the wiring. Raises `RecordKeyNotFound`."""
+        """The record's producer, for code outside the wiring. Raises `RecordKeyNotFound`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return self._record(key).producer
 
     def consumer(self, key: str) -> "Consumer":
-        """The record's consumer, for code outside the wiring. Raises `RecordKeyNotFound`."""
+        """The record's consumer, for code outside the wiring. Raises `RecordKeyNotFound`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         return self._record(key).consumer
 
     def produce_any(self, key: str, value: "Any") -> None:
-        """`produce` by key, for routers and inbound connectors. Raises `RecordKeyNotFound`."""
+        """`produce` by key, for routers and inbound connectors. Raises `RecordKeyNotFound`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         self._record(key).producer.produce(value)
 
     async def produce_any_async(self, key: str, value: "Any", timeout_ms: "int | None" = None) -> None:
         """`produce_async` by key; raises what it raises, and `RecordKeyNotFound`.
 
-        Cancel safety: cancelled or timed out, it has stored nothing.
+        Cancel safety: cancelled or timed out, it has stored nothing. IRQ safety: none.
         """
         await self._record(key).producer.produce_async(value, timeout_ms)
 
@@ -83,7 +94,7 @@ class AimDb:
 
         Raises `InvalidConfiguration` with every mistake made in configuring, before any stage has started.
 
-        Cancel safety: cancelling `run` cancels all stages and waits for them.
+        Cancel safety: cancelling `run` cancels all stages and waits for them. IRQ safety: none.
         """
         stages = self._started()
         tasks = [asyncio.create_task(coroutine) for _, _, _, coroutine in stages]

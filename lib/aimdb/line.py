@@ -23,7 +23,10 @@ class Line:
         self._ticket = 0
 
     def release(self) -> None:
-        """Hand one on to the first in line, or set it free."""
+        """Hand one on to the first in line, or set it free.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         task = self.tasks.peek()
         if task:
             task.data.granted = True
@@ -32,7 +35,10 @@ class Line:
             self.free += 1
 
     def look_again(self, most: int = -1) -> None:
-        """Wake the first `most` in line (-1: all) to look again; who is not settled keeps its place."""
+        """Wake the first `most` in line (-1: all) to look again; who is not settled keeps its place.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         tasks = self.tasks
         while most and tasks.peek():
             core._task_queue.push(tasks.pop())

@@ -33,7 +33,7 @@ class Producer:
             `SpmcRing`, the previous one of a `SingleLatest` or `Mailbox`, the new one of a `BoundedQueue`), and
             its `metrics()` count it. Use `try_produce` or `produce_async` when losing it is not acceptable.
 
-            IRQ safety: none; only for the asyncio thread. Heap: none.
+            Cancel safety: it does not wait. IRQ safety: none. Heap: none.
             """
 
         def try_produce(self, value: Any) -> None:
@@ -42,7 +42,7 @@ class Producer:
             For code that does something else when there is no room: slow down, raise an alarm, keep the value.
             When it raises, nothing was stored. On buffers that overwrite it is refused only when closed.
 
-            IRQ safety: none; only for the asyncio thread. Heap: none, except for the exception.
+            Cancel safety: it does not wait. IRQ safety: none. Heap: only for the exception.
             """
 
     def produce_async(self, value: "Any", timeout_ms: "int | None" = None) -> "Awaitable[None]":
@@ -71,7 +71,10 @@ class Consumer:
     if TYPE_CHECKING:
 
         def subscribe(self) -> Reader:
-            """A new reader; one for each task that reads. IRQ safety: none."""
+            """A new reader; one for each task that reads.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
 
         async def subscribe_async(self) -> Reader:
             """A new reader, once the buffer has attached wherever it must; for others at once.
@@ -93,7 +96,10 @@ class Record:
         self._has_source = False
 
     def attach(self, buffer: Buffer) -> None:
-        """Give the record its buffer. Raises `TypeError` for what is not a `Buffer`."""
+        """Give the record its buffer. Raises `TypeError` for what is not a `Buffer`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         if not isinstance(buffer, Buffer):
             raise TypeError("record %r: a buffer is needed, such as SpmcRing(16), not %r" % (self.key, buffer))
         if self.buffer:
@@ -109,7 +115,7 @@ class Record:
     def source(self, function) -> "Record":
         """Run `async def function(producer)` to produce this record's values; at most one. Returns the record.
 
-        Raises `TypeError` for what is not a function.
+        Raises `TypeError` for what is not a function. Cancel safety: it does not wait. IRQ safety: none.
         """
         if self._has_source:
             self.mistake("has a second source, %s; one task writes a record" % name_of(function))
@@ -119,7 +125,7 @@ class Record:
     def tap(self, function) -> "Record":
         """Run `async def function(consumer)` to consume this record's values; any number. Returns the record.
 
-        Raises `TypeError` for what is not a function.
+        Raises `TypeError` for what is not a function. Cancel safety: it does not wait. IRQ safety: none.
         """
         return self._add("tap", function)
 
@@ -133,10 +139,16 @@ class Record:
         return self
 
     def mistake(self, sentence: str) -> None:
-        """Have `AimDb.run` report `sentence`, which goes on after "record 'key'"."""
+        """Have `AimDb.run` report `sentence`, which goes on after "record 'key'".
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
         self._mistakes.append("record %r %s" % (self.key, sentence))
 
 
 def name_of(function) -> str:
-    """The name that a stage goes by in messages."""
+    """The name that a stage goes by in messages.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
     return getattr(function, "__name__", None) or repr(function)

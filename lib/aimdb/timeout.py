@@ -43,7 +43,7 @@ async def timed(awaitable, milliseconds: int):
     Unlike `asyncio.wait_for`, it can throw away no result: the awaitable runs in the calling task, so either it
     returns, or it is told at its wait point.
 
-    Cancel safety: that of the awaitable.
+    Cancel safety: that of the awaitable. IRQ safety: none.
     """
     deadline = _Deadline(milliseconds)
     try:
