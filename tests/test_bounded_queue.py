@@ -159,6 +159,25 @@ async def test_ready_readers_that_take_their_value_are_served_in_order():
         await task
 
 
+async def test_a_reader_told_of_a_value_that_another_left_passes_the_word_on_when_cancelled():
+    queue = BoundedQueue(1)
+
+    async def only_look():
+        await queue.subscribe().ready()
+
+    looking = asyncio.create_task(only_look())
+    await settle()
+    second = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    third = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    await asyncio.sleep_ms(0)
+    assert looking.done()
+    second.cancel()
+    equal(await asyncio.wait_for_ms(third, 100), 1)
+
+
 async def test_a_newcomer_does_not_overtake_a_woken_reader():
     queue = BoundedQueue(2)
     task = asyncio.create_task(queue.subscribe().recv())

@@ -91,6 +91,8 @@ class Turn:
         if self.granted:
             self.granted = False
             self._line.release()
+        elif self._line.free > 0:
+            self._line.look_again(1)  # It may have been woken to look at just this one.
         raise error
 
     def remove(self, task):
