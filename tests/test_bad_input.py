@@ -55,6 +55,15 @@ def test_an_awaitable_passed_for_a_function_is_a_type_error_that_says_so():
         assert "temperature" in str(caught.error) and "pass fn, not fn()" in str(caught.error)
 
 
+async def test_a_source_that_was_refused_is_not_counted_as_the_first():
+    db = AimDb()
+    record = db.configure("temperature", Mailbox())
+    with raises(TypeError):
+        record.source(stage(None))
+    record.source(stage)
+    await db.run()
+
+
 def test_a_stage_that_cannot_be_called_is_a_type_error():
     with raises(TypeError):
         AimDb().configure("temperature", Mailbox()).tap(5)

@@ -117,10 +117,11 @@ class Record:
 
         Raises `TypeError` for what is not a function. Cancel safety: it does not wait. IRQ safety: none.
         """
+        self._add("source", function)
         if self._has_source:
             self.mistake("has a second source, %s; one task writes a record" % name_of(function))
         self._has_source = True
-        return self._add("source", function)
+        return self
 
     def tap(self, function) -> "Record":
         """Run `async def function(consumer)` to consume this record's values; any number. Returns the record.
