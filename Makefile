@@ -56,6 +56,11 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
 	$(RUN) tools/bench.py --record
 
+.PHONY: plot
+plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements-plot.txt
+	$(RUN) tools/bench_plot.py
+
 .PHONY: lint
 lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
 	$(VENV)/bin/ruff check .

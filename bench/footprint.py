@@ -16,10 +16,12 @@ def importing(clock):
 
     stop = clock.read()
     gc.collect()
-    report("import", clock.difference(stop, start), gc.mem_alloc() - before)
+    kept = gc.mem_alloc() - before
+    report("case", "import: the whole core", 1, 0, clock.difference(stop, start), kept)
+    report("heap", "after import", kept)
 
 
-def kept(make):
+def kept_by(make):
     """Bytes that stay for each thing that `make` gives."""
     things = [None] * 8
     make()
@@ -42,10 +44,10 @@ def objects():
         ("BoundedQueue(1)", lambda: BoundedQueue(1)),
         ("BoundedQueue(16)", lambda: BoundedQueue(16)),
     ):
-        report("heap", name, kept(make))
+        report("heap", name, kept_by(make))
         buffer = make()
-        report("heap", "a reader of " + name, kept(buffer.subscribe))
+        report("heap", "a reader of " + name, kept_by(buffer.subscribe))
 
     # Small ints need no heap of their own, so that this is what the buffer adds to its slots.
     for name, buffer in (("SpmcRing", SpmcRing(16)), ("BoundedQueue", BoundedQueue(16))):
-        report("heap", "a held value of " + name, kept(lambda: buffer.push(1)))
+        report("heap", "a held value of " + name, kept_by(lambda: buffer.push(1)))

@@ -13,8 +13,7 @@ import gc
 import json
 import time
 
-# Counts are exact on the emulated chip, so that more repetitions would show nothing more.
-REPETITIONS = 40
+REPETITIONS = 6
 
 cases = []
 
@@ -71,35 +70,44 @@ class Bracket:
         self.total += self._difference(stopped, self._started)
 
 
+def fill_gaps():
+    """Take every gap in front of a large free piece of the heap; returns what keeps them taken.
+
+    The interpreter keeps the state of larger functions on the heap. How far it has to search for a place depends on
+    where modules happen to have left gaps, which would move the cost of a task switch by up to a tenth.
+    """
+    filling = None
+    large = (None,) * 500
+    while filling is None or id(filling) < id(large):
+        filling = (filling,)
+    return filling
+
+
 def measured(function, repetitions, clock):
     """Run one case under one clock; the garbage collector rests, so that it neither costs time nor frees bytes."""
     asyncio.new_event_loop()
     gc.collect()
     gc.disable()
-    fill_holes()
     bracket = Bracket(clock)
+    filling = fill_gaps()
     running = function(repetitions, bracket.start, bracket.stop)
     if hasattr(running, "send"):
         asyncio.run(running)
+    del filling
     gc.enable()
     return bracket
 
 
-def fill_holes():
-    """Use up the small gaps between what is on the heap: looking through them would count as the operation's cost."""
-    for size in (48, 32, 16, 1):
-        for _ in range(100):
-            bytearray(size)
-
-
-def run(clock, names=None, more=1):
+def run(clock, names, more, with_bytes):
     """Print a line for each case, or each of these names; with `more` times the repetitions for a coarse clock."""
+    gc.collect()
+    most_gaps = fill_gaps()  # So that each case has few to fill.
     for name, repetitions, function in cases:
         if names is None or name in names:
             timed = measured(function, repetitions * more, clock)
-            # Bytes are the same each time: a quarter of the repetitions shows them.
-            held = measured(function, repetitions // 4, heap_bytes())
-            report("case", name, repetitions * more, timed.count, timed.total, repetitions // 4, held.count, held.total)
+            size = measured(function, repetitions, heap_bytes()).total / repetitions if with_bytes else None
+            report("case", name, repetitions * more, timed.count, timed.total, size)
+    del most_gaps
 
 
 def report(*words):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from statistics import mean
 
+IMPORT = "import: the whole core"
 EMPTY_LOOP = "floor: empty loop"
 START_AND_STOP = "floor: start and stop"
 CALL_AND_APPEND = ("floor: empty Python call", "floor: deque.append")
@@ -14,6 +15,7 @@ FIVE_SWITCHES = ("floor: five task switches",)
 FLOORS = (
     ("floor:", ()),
     ("subscribe:", ()),
+    ("import:", ()),
     ("deliver: SpmcRing, recv, 4 readers", FIVE_SWITCHES),
     ("deliver:", TWO_SWITCHES),
     ("queue of", TWO_SWITCHES),
@@ -22,31 +24,38 @@ FLOORS = (
 )
 
 
-def results_of(report: Iterable[list], unit: str, library: dict[str, bytes]) -> dict:
-    """The results as they are kept in JSON. `unit` is that of the target's clock."""
-    lines = list(report)
-    cases = {line[1]: line[2:] for line in lines if line[0] == "case"}
-    bracket = cases[START_AND_STOP][2] / cases[START_AND_STOP][1]
-    loop = (cases[EMPTY_LOOP][2] - bracket) / cases[EMPTY_LOOP][0]
-
-    def rounded(figure: float) -> float:
-        return round(figure) if unit == "cycles" else round(figure, 3)
-
+def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) -> dict:
+    """The results as they are kept in JSON. Times are means of all reports, bytes are told by the first."""
+    costs = [costs_of(report) for report in reports]
     operations = {}
-    for name, (repetitions, brackets, total, byte_repetitions, _, total_bytes) in cases.items():
-        # One bracket is around the loop; where there are more, each is inside it.
-        figure = (total - brackets * bracket) / repetitions - (loop if brackets == 1 else 0)
-        if name in (EMPTY_LOOP, START_AND_STOP):
-            figure = loop if name == EMPTY_LOOP else bracket
-        operations[name] = {unit: rounded(figure), "bytes": round(total_bytes / byte_repetitions, 1)}
-    imported = next(line for line in lines if line[0] == "import")
-    operations["import: the whole core"] = {unit: rounded(imported[1] - bracket), "bytes": imported[2]}
+    for line in reports[0]:
+        if line[0] == "case":
+            name, size = line[1], line[-1]
+            cost = mean(each[name] for each in costs)
+            operations[name] = {unit: round(cost) if unit == "cycles" else round(cost, 3), "bytes": round(size, 1)}
+    # The interpreter's tables of names grow by leaps; whether the import hits one depends on the names before it.
+    imported = round(mean(line[2] for report in reports for line in report if line[:2] == ["heap", "after import"]))
+    operations[IMPORT]["bytes"] = imported
     return {
-        "firmware": next(line[1] for line in lines if line[0] == "firmware"),
+        "firmware": next(line[1] for line in reports[0] if line[0] == "firmware"),
         "operations": operations,
         "mpy": {**{name: len(content) for name, content in library.items()}, "total": sum(map(len, library.values()))},
-        "heap": {"after import": imported[2], **{line[1]: line[2] for line in lines if line[0] == "heap"}},
+        "heap": {**{line[1]: line[2] for line in reports[0] if line[0] == "heap"}, "after import": imported},
     }
+
+
+def costs_of(report: list[list]) -> dict[str, float]:
+    """What each operation of one report takes of the clock, without loop and measuring."""
+    cases = {line[1]: line[2:5] for line in report if line[0] == "case"}
+    _, brackets, total = cases[START_AND_STOP]
+    bracket = total / brackets
+    repetitions, _, total = cases[EMPTY_LOOP]
+    loop = (total - bracket) / repetitions
+    costs = {}
+    for name, (repetitions, brackets, total) in cases.items():
+        # One bracket is around the loop; where there are more, each is inside it.
+        costs[name] = (total - brackets * bracket) / repetitions - (loop if brackets == 1 else 0)
+    return {**costs, START_AND_STOP: bracket, EMPTY_LOOP: loop}
 
 
 def floor_of(name: str, operations: dict, unit: str) -> float | None:
