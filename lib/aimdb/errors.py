@@ -57,7 +57,10 @@ class SelfDeadlock(RecordError):
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
-    _text = "has overwritten values that this reader had not read"
+    _text = "has overwritten what was not read yet, values:"
+
+    def __str__(self) -> str:
+        return "%s %d" % (super().__str__(), self.count)
 
 
 class RecordKeyNotFound(DbError):
@@ -85,5 +88,5 @@ def error(kind, detail, buffer):
         return kind(detail, buffer)
     except MemoryError:
         spare = _spares[kind]
-        spare.value = spare.count = detail
+        spare.__init__(detail, buffer)
         return spare
