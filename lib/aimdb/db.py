@@ -86,11 +86,11 @@ class AimDb:
         await self._record(key).producer.produce_async(value, timeout_ms)
 
     async def run(self) -> None:
-        """Run all stages in this loop until all have ended.
+        """Run all stages in this loop until all have ended: links, taps and sources, and what buffers `run`.
 
-        Taps start before sources, so a tap that subscribes first thing misses nothing. A stage that ends normally
-        stops no other. When one dies of an exception, a line on `sys.stderr` names it with its record and `failed`
-        keeps it; all other stages are cancelled and waited for; then `run` raises that exception.
+        Links start first, then taps, then sources, so a tap that subscribes first thing misses nothing. A stage that
+        ends normally stops no other. When one dies of an exception, a line on `sys.stderr` names it with its record
+        and `failed` keeps it; all other stages are cancelled and waited for; then `run` raises that exception.
 
         Raises `InvalidConfiguration` with every mistake made in configuring, before any stage has started.
 
@@ -119,20 +119,24 @@ class AimDb:
                     print("aimdb: %s %s of record %r died: %r" % (kind, name, key, er), file=sys.stderr)
 
     def _started(self):
-        # Every stage as (key, kind, name, coroutine), taps first. A coroutine made here has not run yet.
+        # Every stage as (key, kind, name, coroutine), links first, then taps. A coroutine made here has not run yet.
         mistakes = list(self._mistakes)
+        stages = []
         for record in self._records.values():
             if not record.buffer:
                 mistakes.append(
                     "record %r has no buffer; configure(%r, buffer) gives it one" % (record.key, record.key)
                 )
-        stages = []
-        for first in ("tap", "source"):
+            elif hasattr(record.buffer, "run"):  # One that keeps up something of its own, such as a connection.
+                stages.append((record.key, "buffer", name_of(type(record.buffer)), record.buffer.run()))
+        for first in ("link_to", "link_from", "tap", "source"):
             for kind, record, function in self._stages:
                 if kind == first and record.buffer:
                     name = name_of(function)
                     try:
-                        coroutine = function(record.consumer if kind == "tap" else record.producer)
+                        coroutine = function(
+                            record.consumer if kind == "tap" else record.producer if kind == "source" else record
+                        )
                     except TypeError as er:
                         coroutine = er
                     if hasattr(coroutine, "send"):

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .buffer import Reader
 
 
+# The package that makes the links of a URL's scheme; it is loaded when it is first needed.
+_packages = {"mqtt": "aimdb_mqtt", "mqtts": "aimdb_mqtt"}
+
+
 class Producer:
     """Writes one record. Its calls are the buffer's own: nothing stands between.
 
@@ -129,6 +133,40 @@ class Record:
         Raises `TypeError` for what is not a function. Cancel safety: it does not wait. IRQ safety: none.
         """
         return self._add("tap", function)
+
+    def link_to(self, url: str, **options) -> "Record":
+        """Send every value of this record to `url`; `options` are those of the package for its scheme.
+
+        `mqtt://` and `mqtts://` need the package aimdb_mqtt. Mistakes are reported by `AimDb.run`. Returns the record.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        return self._link("link_to", url, options)
+
+    def link_from(self, url: str, **options) -> "Record":
+        """Produce in this record what comes from `url`; `options` are those of the package for its scheme.
+
+        Mistakes are reported by `AimDb.run`. Returns the record.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        return self._link("link_from", url, options)
+
+    def _link(self, direction, url, options):
+        scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else None
+        package = _packages.get(scheme)
+        if not package:
+            self.mistake("has a %s with no URL of a known scheme (%s)" % (direction, ", ".join(sorted(_packages))))
+            return self
+        try:
+            stage = getattr(__import__(package), direction)(self, url, **options)
+        except ImportError:
+            self.mistake("has a %s %s://, which needs the package %s" % (direction, scheme, package))
+        except (TypeError, ValueError) as er:
+            self.mistake("has a %s %s:// that is wrong: %s" % (direction, scheme, er))
+        else:
+            self._stages.append((direction, self, stage))
+        return self
 
     def _add(self, kind, function):
         if not callable(function):

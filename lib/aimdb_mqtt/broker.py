@@ -1,0 +1,369 @@
+import asyncio
+import random
+import sys
+import time
+from collections import namedtuple
+from time import ticks_diff, ticks_ms
+
+from aimdb import DbError, SingleLatest
+from aimdb.timeout import timed
+
+from .connection import Connection, open_stream
+from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable, again
+from .packets import (
+    CONNACK,
+    DISCONNECT,
+    PINGREQ,
+    PINGRESP,
+    PUBACK,
+    PUBLISH,
+    SUBACK,
+    UNSUBACK,
+    connect_packet,
+    puback_packet,
+)
+from .settings import client_id_of, context_of, will_of
+from .subscriptions import Subscriptions
+from .url import parse
+from .window import Window
+
+State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
+
+# Of CONNACK, MQTT 3.1.1, 3.2.2.3.
+_REFUSALS = ("protocol version", "client id", "broker not available", "bad user name or password", "not authorized")
+
+_brokers: dict = {}  # By the name of their address; what links and topics of the same address share.
+
+
+class Broker:
+    """What is known of one broker, and the one connection to it that all links and topics of its address share.
+
+        Broker("mqtts://user:secret@broker.local", client_id="node7", tls=ca_certificate, will=("node7/gone", "1"))
+
+    A link or topic whose URL has the same scheme, host and port uses it. Made only when there is something to
+    say; a URL alone makes one with the defaults.
+
+    url             `mqtt[s]://[user[:password]@]host[:port]`; the ports are 1883 and 8883
+    client_id       1 to 65535 bytes; the default is made of the chip's number
+    clean_session   True: the broker forgets subscriptions, and what it could not deliver, when we are away. The
+                    default is False, and True where the chip has no number
+    will            what the broker publishes when we vanish: (topic, payload[, qos[, retain]])
+    keepalive_s     after half of these seconds with nothing sent or heard the broker is asked whether it is there
+    in_flight       so many messages of QoS 1 may be on their way at once; who has more to send waits
+    timeout_ms      for the broker to answer: to connect, to acknowledge
+    retry_ms        (shortest, longest) pause before the next attempt to connect; it doubles, and is random by half
+    tls             for mqtts: an ssl.SSLContext, or the bytes of the CA certificate (DER) that vouches for the broker
+    max_packet      bytes of the longest packet that is received; longer ones are skipped and counted
+
+    Attributes: `state`, a `SingleLatest` of `State(connected, since, attempts, last_error)`, which may be made a
+    record of; `since` is `time.time()` of the last change of `connected`, `attempts` those that failed since then,
+    `last_error` a sentence or None. Counters: `unparsed_count` (payloads, or values, that a codec did not take),
+    `oversize_count`, `stale_count` (given up by links with newest=True), and `lost_count` (connections).
+
+    Raises `TypeError` or `ValueError`. IRQ safety: none; everything here is for the asyncio thread.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: "str | None" = None,
+        clean_session: "bool | None" = None,
+        will: "tuple | None" = None,
+        keepalive_s: int = 30,
+        in_flight: int = 8,
+        timeout_ms: int = 10000,
+        retry_ms: "tuple[int, int]" = (1000, 60000),
+        tls=None,
+        max_packet: int = 1024,
+    ):
+        self.address = address = parse(url)
+        if address.topic:
+            raise ValueError("the URL of a broker ends before the topic: %s" % address.name)
+        if not 0 <= keepalive_s < 65536 or in_flight < 1 or timeout_ms < 1 or not 0 < retry_ms[0] <= retry_ms[1]:
+            raise ValueError("keepalive_s, in_flight, timeout_ms or retry_ms is out of range")
+        if max_packet < 16:
+            raise ValueError("max_packet is at least 16, not %d" % max_packet)
+        self.client_id, self.clean_session = client_id_of(client_id, clean_session)
+        self._will = will and will_of(*will)
+        self.keepalive_s = keepalive_s
+        self.timeout_ms = timeout_ms
+        self.retry_ms = retry_ms
+        self._tls = context_of(tls) if address.tls else None
+        self.max_packet = max_packet
+
+        self.state = SingleLatest()
+        self.unparsed_count = self.oversize_count = self.stale_count = self.lost_count = 0
+        self.connected = False
+        self.connection: Connection | None = None  # Also while it is being made.
+        self.window = Window(self, in_flight)
+        self.subscriptions = Subscriptions(self)
+        self.moved = asyncio.Event()  # Never stays set: it wakes all who wait for a change of anything here.
+        self._users = 0  # Who needs the connection now: links and topics that run.
+        self._task = None  # That keeps up the connection while there are users.
+        self._fault = None  # What ended that task, if it was none of the errors that a network has.
+        self._error: MqttError | None = None  # Why the last attempt or connection failed.
+        self._attempts = 0  # That failed since it was connected.
+        self._accepted = asyncio.Event()  # Set by CONNACK, and when the connection ends before.
+        self._hurry = asyncio.Event()  # Set by `retry`.
+        self._pinged_at = None  # When a PINGREQ was sent, while its answer is due.
+        self._tell(None)
+        _brokers[address.name] = self
+
+    # Life
+
+    def open(self) -> None:
+        """Keep a connection from now on; each call needs its `close`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._users += 1
+        if self._users == 1:
+            self._fault = None
+            self._task = asyncio.create_task(self._serve())
+
+    def close(self) -> None:
+        """Undo one `open`; the last one says good-bye to the broker, which then publishes no will.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._users -= 1
+        if not self._users:
+            task, self._task = self._task, None
+            task.cancel()
+
+    async def __aenter__(self) -> "Broker":
+        self.open()
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        self.close()
+
+    def retry(self) -> None:
+        """Try to connect now instead of after the pause; for whoever knows that the network is back.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._hurry.set()
+
+    async def _serve(self):
+        pause = 0  # Before the next attempt, without its random part.
+        try:
+            while True:
+                began = ticks_ms()
+                try:
+                    await timed(self._connect(), self.timeout_ms)
+                    began = ticks_ms()
+                    await self._watch()
+                except asyncio.TimeoutError:
+                    error = Unreachable("%s did not answer for %d ms" % (self.address.name, self.timeout_ms))
+                except MqttError as er:
+                    error = er
+                except (OSError, DbError, ValueError, MemoryError) as er:  # mbedtls raises ValueErrors, too.
+                    kind = ConnectionLost if self.connected else Unreachable
+                    error = kind("%s: %r" % (self.address.name, er))
+                if self.connected:
+                    self.lost_count += 1
+                    if ticks_diff(ticks_ms(), began) > pause:
+                        pause = 0  # It was a good connection. One that is lost again and again is not.
+                self._disconnect(error)
+                if isinstance(error, _Renewed):
+                    continue
+                pause = min(max(2 * pause, self.retry_ms[0]), self.retry_ms[1])
+                self._hurry.clear()
+                try:
+                    await timed(self._hurry.wait(), max(1, pause - (pause * random.getrandbits(8) >> 9)))
+                except asyncio.TimeoutError:
+                    pass
+        except Exception as er:
+            self._fault = er
+            raise
+        finally:
+            if self.connected:
+                self.connection.send(DISCONNECT)
+            self._disconnect(ConnectionLost("the connection is no longer needed"))
+
+    async def _connect(self):
+        stream = await open_stream(self.address, self._tls)
+        self._accepted.clear()
+        self.connection = connection = Connection(stream, self.max_packet, self)
+        user, password = self.address.user, self.address.password
+        connection.send(
+            connect_packet(self.client_id, self.clean_session, self.keepalive_s, self._will, user, password)
+        )
+        await self._accepted.wait()
+        if connection.error:
+            raise connection.error
+
+    def _accept(self, session_kept):
+        # CONNACK has come. The next packet may be in our hands already, so that this must not wait for a task.
+        self._pinged_at = None
+        self.subscriptions.connected(self.connection, session_kept)
+        self.window.connected(self.connection)
+        self.connected = True
+        self._attempts = 0
+        self._accepted.set()
+        self._tell(None)
+        self.wake_all()
+
+    async def _watch(self):
+        # Until the connection ends, or the broker is found dead: then it raises why.
+        connection = self.connection
+        pause = self.timeout_ms // 2
+        if self.keepalive_s:
+            pause = min(pause, self.keepalive_s * 250)
+        while not connection.error:
+            try:
+                await timed(connection.ended.wait(), pause)
+            except asyncio.TimeoutError:
+                self._check(connection)
+        raise connection.error
+
+    def _check(self, connection):
+        self.window.check(self.timeout_ms)
+        self.subscriptions.check(self.timeout_ms)
+        now = ticks_ms()
+        if self._pinged_at is not None:
+            if min(ticks_diff(now, self._pinged_at), ticks_diff(now, connection.heard_at)) > self.timeout_ms:
+                raise ConnectionLost("%s has been silent for %d ms" % (self.address.name, self.timeout_ms))
+        elif self.keepalive_s:
+            quiet = max(ticks_diff(now, connection.sent_at), ticks_diff(now, connection.heard_at))
+            if quiet >= self.keepalive_s * 250:
+                self._pinged_at = now
+                connection.send(PINGREQ)
+
+    def _disconnect(self, error):
+        # Also called when an attempt has failed.
+        connection, self.connection = self.connection, None
+        if connection:
+            connection.close()
+        was_connected, self.connected = self.connected, False
+        self._error = error
+        if not was_connected:
+            self._attempts += 1
+        self.window.disconnected(error)
+        self._tell(str(error), was_connected)
+        self.wake_all()
+
+    def _tell(self, error, changed=True):
+        last = self.state.peek()
+        since = last.since if last and not changed else time.time()
+        self.state.push(State(self.connected, since, self._attempts, error))
+
+    def wake_all(self) -> None:
+        """Have all who wait for `moved` look again.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.moved.set()
+        self.moved.clear()
+
+    # For links and topics
+
+    async def online(self, patient: bool = False, buffer=None) -> None:
+        """Wait until there is a connection. Unless `patient`, raises why the next attempt to make one failed.
+
+        With a `buffer`, waits no longer than until that is closed.
+
+        Cancel safety: nothing to lose. IRQ safety: none.
+        """
+        failed = self._error
+        while not (self.connected or (buffer and buffer.closed)):
+            if self._fault:
+                raise MqttError("the connection to %s died: %r" % (self.address.name, self._fault))
+            if not patient:
+                if not self._users:
+                    raise MqttError("nobody keeps a connection to %s; db.run() does" % self.address.name)
+                if self._error is not failed:
+                    raise again(self._error)
+            await self.moved.wait()
+
+    def unparsed(self, who: str, error: Exception) -> None:
+        """Count what a codec did not take, and name it on stderr: the 1st, 2nd, 4th, 8th …
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.unparsed_count += 1
+        if not self.unparsed_count & (self.unparsed_count - 1):
+            print("aimdb: %s did not parse: %r; %d in all" % (who, error, self.unparsed_count), file=sys.stderr)
+
+    def drained(self) -> None:
+        """Called by the connection when the network has taken all that waited for it.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.wake_all()
+
+    def ended(self) -> None:
+        """Called by the connection when it has ended.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._accepted.set()
+
+    # Packets
+
+    def acknowledge(self, packet_id: int) -> None:
+        """Send the PUBACK of a message that arrived on this connection.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.connection.send(puback_packet(packet_id))
+
+    def renew(self) -> None:
+        """End the connection and make a new one, so that the broker sends again what was not acknowledged.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if self.connection:
+            self.connection.end(_Renewed("to get again what there was no room for"))
+
+    def take(self, first: int, body, whole: bool) -> None:
+        """Called by the connection with each packet; what it raises ends the connection.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        kind = first >> 4
+        size = len(body)
+        if kind == PUBLISH and self.connected:
+            self.subscriptions.published(first, body, whole)
+            return
+        if not whole:
+            raise ProtocolError("packet %#x is too long" % first)
+        if not self.connected:
+            if kind != CONNACK or size != 2:
+                raise ProtocolError("packet %#x instead of CONNACK" % first)
+            if body[1]:
+                why = _REFUSALS[body[1] - 1] if body[1] <= len(_REFUSALS) else "reason %d" % body[1]
+                raise Refused("%s refused the connection: %s" % (self.address.name, why))
+            self._accept(bool(body[0] & 1))
+        elif kind == PINGRESP:
+            self._pinged_at = None
+        elif kind in (PUBACK, SUBACK, UNSUBACK):
+            if size != (3 if kind == SUBACK else 2):
+                raise ProtocolError("packet %#x has %d bytes" % (first, size))
+            packet_id = body[0] << 8 | body[1]
+            if kind == PUBACK:
+                self.window.acknowledged(packet_id)
+            elif kind == SUBACK:
+                self.subscriptions.answered(packet_id, body[2])
+            self.wake_all()
+        else:
+            raise ProtocolError("packet %#x is not for a client" % first)
+
+
+class _Renewed(MqttError):
+    pass
+
+
+def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
+    """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    address = parse(url)
+    broker = broker or _brokers.get(address.name)
+    if not broker:
+        broker = Broker(url[: len(url) - len(address.topic)])
+    elif address.user is not None and address[:6] != broker.address[:6]:
+        raise ValueError("%s has other credentials already" % broker.address.name)
+    return broker, address.topic

@@ -1,0 +1,164 @@
+import asyncio
+import errno
+import socket
+from asyncio import core  # type: ignore[attr-defined]
+from time import ticks_ms
+
+from micropython import const
+
+from .errors import ConnectionLost
+from .receiver import Receiver
+
+# So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.
+_MOST_ANSWERS = const(32)
+
+# Numbers that all ports share; not all of them name them.
+_IPPROTO_TCP = const(6)
+_TCP_NODELAY = const(1)
+
+
+class Connection:
+    """One TCP connection, from its opening to its end. It moves packets and does not know what they mean.
+
+    Its `owner` is told: `take(first, body, whole)` of each packet that arrives, `drained()` when the network has
+    taken all that waited for it, `ended()`. No caller's task ever waits on the socket, so that cancelling a caller
+    can neither cut a packet in two nor make another task's wait be forgotten.
+    """
+
+    def __init__(self, stream, size: int, owner):
+        self._stream = stream
+        self._owner = owner
+        self._receiver = Receiver(size)
+        self._out: list = []  # Packets that the network has not taken yet, in order,
+        self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
+        self._writer = None  # The task that waits for the network, while `_out` is not empty.
+        self._reader = asyncio.create_task(self._receive())
+        self.ended = asyncio.Event()
+        self.error = None  # What ended it.
+        self.sent_at = self.heard_at = ticks_ms()  # The last time that a packet was handed over, or arrived.
+
+    def send(self, packet) -> None:
+        """Send `packet` after those that were sent before; never waits, never raises.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if not self.error:
+            self.sent_at = ticks_ms()
+            self._out.append(packet)
+            if not self._writer:
+                self._flush()
+                if self._out:
+                    self._writer = asyncio.create_task(self._transmit())
+
+    def is_busy(self) -> bool:
+        """Whether the network has not yet taken all that was sent.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        return bool(self._out)
+
+    def _flush(self):
+        out = self._out
+        try:
+            while out:
+                packet = out[0]
+                count = self._stream.write(memoryview(packet)[self._sent :] if self._sent else packet)
+                if count is None:
+                    return
+                self._sent += count
+                if self._sent == len(packet):
+                    self._sent = 0
+                    out.pop(0)
+        except OSError as er:
+            out.clear()
+            self.end(er)
+
+    def _transmit(self):
+        while self._out:
+            yield core._io_queue.queue_write(self._stream)
+            self._flush()
+        self._writer = None
+        self._owner.drained()
+
+    def _receive(self):
+        receiver = self._receiver
+        try:
+            while True:
+                count = receiver.fill(self._stream)
+                if count is None:
+                    yield core._io_queue.queue_read(self._stream)
+                    continue
+                if not count:
+                    raise ConnectionLost("the broker closed the connection")
+                self.heard_at = ticks_ms()
+                first = receiver.next()
+                while first:
+                    self._owner.take(first, receiver.body, receiver.whole)
+                    first = receiver.next()
+                # A broker that sends without a pause must not starve other tasks, nor one that takes nothing fill
+                # our memory with answers.
+                yield from core.sleep_ms(0)
+                while len(self._out) > _MOST_ANSWERS:
+                    yield from core.sleep_ms(5)
+        except Exception as er:
+            self.end(er)
+
+    def end(self, error: Exception) -> None:
+        """It is over, because of `error`; tells those who wait for `ended`. `close` is still due.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if not self.error:
+            self.error = error
+            self.ended.set()
+            self._owner.ended()
+
+    def close(self) -> None:
+        """Close the socket and stop the tasks.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.end(ConnectionLost("it was closed"))
+        # Cancelled before the socket goes, so that the scheduler forgets it.
+        for task in (self._reader, self._writer):
+            if task and task is not core.cur_task:
+                task.cancel()
+        self._stream.close()
+
+
+async def open_stream(address, tls):
+    """A socket that does not block, connected to `address`, and inside of TLS unless the context `tls` is None.
+
+    Looking up a host name blocks, as everywhere on MicroPython. Raises `OSError`.
+
+    Cancel safety: cancelled, the socket is closed. IRQ safety: none.
+    """
+    info = socket.getaddrinfo(address.host, address.port, 0, socket.SOCK_STREAM)[0]
+    stream = socket.socket(info[0])
+    opened = False
+    try:
+        stream.setblocking(False)
+        try:
+            stream.connect(info[-1])
+        except OSError as er:
+            if er.errno != errno.EINPROGRESS:
+                raise
+        await _writable(stream)
+        try:
+            stream.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        except (OSError, ValueError):
+            pass  # Slower, that is all: small packets then wait for the peer's acknowledgement of those before.
+        if tls:
+            # The handshake is done by the first read and write.
+            stream = tls.wrap_socket(stream, server_hostname=address.host, do_handshake_on_connect=False)
+            if hasattr(stream, "setblocking"):
+                stream.setblocking(False)
+        opened = True
+        return stream
+    finally:
+        if not opened:
+            stream.close()
+
+
+def _writable(stream):
+    yield core._io_queue.queue_write(stream)

@@ -1,0 +1,213 @@
+"""A broker that misbehaves as it is told, for what no real one does on demand: acknowledge late, out of order or
+never, refuse, send what is no MQTT. It keeps no sessions. Tests with a real broker are in tests/host.
+"""
+
+import asyncio
+import gc
+import random
+
+from aimdb_mqtt.broker import _brokers
+
+PORTS = (20000, 30000)
+
+
+class ScriptedBroker:
+    """Serves on a port of its own on the loopback.
+
+    Attributes that a test may set, each a function or a value:
+
+        code        of CONNACK; None: no CONNACK at all
+        granted     code of SUBACK; None: none at all
+        acknowledge async function (client, packet id), for each PUBLISH of QoS 1
+        greeting    bytes that follow CONNACK
+
+    What it has seen: `published`, a list of (topic, payload, qos, duplicate); `connects`, the CONNECT packets; `open`,
+    the number of messages that were not acknowledged, and `most_open`; `pings`; `acknowledged`, packet ids of PUBACKs.
+    """
+
+    def __init__(self):
+        self.code = 0
+        self.granted = 1
+        self.acknowledge = at_once
+        self.greeting = b""
+        self.published = []
+        self.connects = []
+        self.subscribed = []
+        self.acknowledged = []
+        self.pings = 0
+        self.open = self.most_open = 0
+        self.clients = []
+        self.server = None
+        self.port = None
+
+    async def __aenter__(self):
+        while not self.server:
+            self.port = random.randint(*PORTS)
+            await self.start()
+        return self
+
+    async def __aexit__(self, *_):
+        await self.stop()
+        _brokers.clear()  # Each test has its own.
+        gc.collect()
+
+    @property
+    def url(self):
+        return "mqtt://127.0.0.1:%d" % self.port
+
+    async def start(self):
+        try:
+            self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        except OSError:
+            self.server = None  # The port is somebody else's.
+        await asyncio.sleep_ms(0)
+
+    async def stop(self):
+        """As a broker that is killed: all connections break."""
+        server, self.server = self.server, None
+        if server:
+            server.close()
+            await server.wait_closed()
+        self.kick()
+        await asyncio.sleep_ms(0)
+
+    def kick(self):
+        for client in list(self.clients):
+            client.task.cancel()
+
+    async def send(self, packet, pieces=0):
+        """Send bytes to every client, `pieces` at a time, or all at once."""
+        for client in list(self.clients):
+            await client.send(packet, pieces)
+
+    async def _serve(self, reader, writer):
+        writer.s.setsockopt(6, 1, 1)  # TCP_NODELAY: small packets do not wait for each other.
+        client = Client(reader, writer)
+        self.clients.append(client)
+        self.open = 0
+        try:
+            while True:
+                first, body = await client.packet()
+                kind = first >> 4
+                if kind == 1:
+                    self.connects.append(body)
+                    if self.code is None:
+                        continue
+                    await client.send(bytes((0x20, 2, 0, self.code)) + self.greeting)
+                elif kind == 3:
+                    await self._published(client, first, body)
+                elif kind == 4:
+                    self.acknowledged.append(body[0] << 8 | body[1])
+                elif kind == 8:
+                    length = body[2] << 8 | body[3]
+                    self.subscribed.append((body[4 : 4 + length].decode(), body[4 + length]))
+                    if self.granted is not None:
+                        await client.send(b"\x90\x03" + body[:2] + bytes((self.granted,)))
+                elif kind == 10:
+                    await client.send(b"\xb0\x02" + body[:2])
+                elif kind == 12:
+                    self.pings += 1
+                    await client.send(b"\xd0\0")
+                elif kind == 14:
+                    break
+        except (OSError, EOFError):
+            pass
+        finally:
+            self.clients.remove(client)
+            writer.s.close()
+
+    async def _published(self, client, first, body):
+        length = body[0] << 8 | body[1]
+        topic = body[2 : 2 + length].decode()
+        qos = first >> 1 & 3
+        at = 2 + length
+        packet_id = 0
+        if qos:
+            packet_id = body[at] << 8 | body[at + 1]
+            at += 2
+        self.published.append((topic, bytes(body[at:]), qos, bool(first & 8)))
+        if qos:
+            self.open += 1
+            self.most_open = max(self.most_open, self.open)
+            client.pending.append(packet_id)
+            await self.acknowledge(self, client, packet_id)
+
+    async def puback(self, client, packet_id):
+        if packet_id in client.pending:
+            client.pending.remove(packet_id)
+            self.open -= 1
+            await client.send(bytes((0x40, 2, packet_id >> 8, packet_id & 0xFF)))
+
+
+class Client:
+    def __init__(self, reader, writer):
+        self._reader = reader
+        self._writer = writer
+        self.task = asyncio.current_task()
+        self.pending = []  # Packet ids that are not acknowledged.
+
+    async def packet(self):
+        first = (await self._reader.readexactly(1))[0]
+        length = shift = 0
+        while True:
+            byte = (await self._reader.readexactly(1))[0]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return first, await self._reader.readexactly(length)
+
+    async def send(self, packet, pieces=0):
+        try:
+            for at in range(0, len(packet), pieces or len(packet)):
+                self._writer.write(packet[at : at + (pieces or len(packet))])
+                await self._writer.drain()
+                if pieces:
+                    await asyncio.sleep_ms(0)
+        except OSError:
+            pass
+
+
+async def at_once(broker, client, packet_id):
+    await broker.puback(client, packet_id)
+
+
+async def never(broker, client, packet_id):
+    pass
+
+
+def late(milliseconds):
+    async def acknowledge(broker, client, packet_id):
+        async def later():
+            await asyncio.sleep_ms(milliseconds)
+            await broker.puback(client, packet_id)
+
+        asyncio.create_task(later())
+
+    return acknowledge
+
+
+def in_reverse(count):
+    """Acknowledges messages in groups of so many, the last one first."""
+
+    async def acknowledge(broker, client, packet_id):
+        if len(client.pending) >= count:
+            for pending in list(reversed(client.pending)):
+                await broker.puback(client, pending)
+
+    return acknowledge
+
+
+def publish(topic, payload, qos=0, packet_id=1, first=0x30):
+    """The bytes of a PUBLISH to a client."""
+    topic = topic.encode()
+    body = bytes((len(topic) >> 8, len(topic) & 0xFF)) + topic
+    if qos:
+        body += bytes((packet_id >> 8, packet_id & 0xFF))
+    body += payload
+    length = len(body)
+    header = bytes((first | qos << 1,))
+    while True:
+        header += bytes((length & 0x7F | (0x80 if length > 0x7F else 0),))
+        length >>= 7
+        if not length:
+            return header + body
