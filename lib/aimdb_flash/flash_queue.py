@@ -424,6 +424,7 @@ class FlashQueue(Buffer):
         Cancel safety: it does not wait. IRQ safety: none.
         """
         super().close()
+        self._flush_ms = self._commit_ms = 0
         if self._log:
             self._alarm.set(0)
         self._look_again()

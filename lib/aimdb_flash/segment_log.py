@@ -7,6 +7,8 @@ from .recovery import Recovery, Segment
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
+    from typing import Any
+
     from .storage import Storage
 
 _CHUNK = const(512)  # Bytes read at a time: about ten short records.
@@ -25,7 +27,7 @@ class SegmentLog:
         self._storage = storage
         self._chunk = (0, 0, b"")  # What was read last: segment number, offset, bytes.
         found = Recovery(storage, self._read)
-        self.recovered: "Recovery | None" = found  # For its owner to look at, and to drop.
+        self.recovered: Any = found  # For its owner to look at, and to drop.
         self.segments = found.segments  # Oldest first.
         self._failed: list = []  # Numbers of segments that could not be made, to be removed.
         self._number = self.segments[-1].number if self.segments else 0
