@@ -1,0 +1,195 @@
+"""A scenario on a flash queue, and what must be true of the queue after the power went out in the middle of it."""
+
+import asyncio
+import random
+
+import aimdb_flash.storage
+from aimdb import BufferEmpty, BufferFull
+from aimdb_flash import BlockStorage, FileStorage, FlashQueue, StorageError
+from flash_devices import Flash, PowerCut
+from harness import equal
+
+try:
+    import vfs
+except ImportError:
+    import os as vfs
+
+
+class Blocks:
+    """The queue on a raw device, of six short segments."""
+
+    def __init__(self, **options):
+        aimdb_flash.storage._claimed.clear()
+        self.options = options
+        self.flash = Flash(6, 512)
+
+    def storage(self):
+        return BlockStorage(self.flash, **self.options)
+
+    def lose_power(self):
+        aimdb_flash.storage._claimed.clear()
+        self.flash = self.flash.restarted()
+
+
+class Files(Blocks):
+    """The queue in files on littlefs."""
+
+    def __init__(self, blocks=24, block_size=512, program_size=32):
+        aimdb_flash.storage._claimed.clear()
+        self.program_size = program_size
+        self.flash = Flash(blocks, block_size)
+        vfs.VfsLfs2.mkfs(self.flash, progsize=program_size, readsize=program_size, lookahead=32)
+        self._mount()
+
+    def _mount(self):
+        try:
+            vfs.umount("/flash")
+        except OSError:
+            pass
+        filesystem = vfs.VfsLfs2(self.flash, progsize=self.program_size, readsize=self.program_size, lookahead=32)
+        vfs.mount(filesystem, "/flash")
+
+    def storage(self):
+        return FileStorage("/flash/queue", max_size=6 * 512, segment_size=512)
+
+    def lose_power(self):
+        super().lose_power()
+        self._mount()
+
+
+class Account:
+    """What its users were told about each value. Values are numbers, counted in the order of producing."""
+
+    def __init__(self):
+        self.count = 0
+        self.accepted = []  # produce_async has returned.
+        self.refused = []  # It has raised.
+        self.staged = []  # produce has returned.
+        self.committed = []
+        self.lasting = []  # Awaiting the commit has returned.
+        self.dropped = []
+
+    def new(self):
+        self.count += 1
+        return self.count - 1
+
+
+def value_of(number):
+    return b"%d" % number + b"." * (number * 7 % 40)
+
+
+def number_of(value):
+    number = int(value.split(b".")[0])
+    equal(value, value_of(number))
+    return number
+
+
+class Scenario:
+    """Producers and a reader, with what they do taken from a seed."""
+
+    def __init__(self, medium, seed=0, produced=12, **options):
+        self.medium = medium
+        self.account = Account()
+        self.seed = seed
+        self.produced = produced
+        self.options = {"flush_ms": 0, "commit_ms": 0}
+        self.options.update(options)
+
+    def open(self):
+        return FlashQueue(self.medium.storage(), **self.options)
+
+    async def produce(self, queue, choice):
+        account = self.account
+        for _ in range(self.produced):
+            number = account.new()
+            if choice.randrange(6) == 0:
+                try:
+                    queue.try_push(value_of(number))
+                    account.staged.append(number)
+                except BufferFull:
+                    account.refused.append(number)
+                continue
+            try:
+                await queue.push_async(value_of(number))
+                account.accepted.append(number)
+            except StorageError:
+                account.refused.append(number)
+
+    async def consume(self, queue, choice, total):
+        account = self.account
+        reader = queue.subscribe()
+        taken = []
+        while total > len(account.refused):
+            try:
+                taken.append(number_of(await reader.recv(timeout_ms=1000)))
+            except asyncio.TimeoutError:
+                break  # The others were refused.
+            total -= 1
+            way = choice.randrange(4)
+            if way < 2:
+                continue
+            count = choice.randrange(len(taken) + 1)
+            wait = reader.commit(count)
+            account.committed += taken[:count]
+            if way == 2:
+                try:
+                    await wait
+                    account.lasting += taken[:count]
+                except StorageError:
+                    pass
+            taken = taken[count:]
+
+    async def run(self):
+        random.seed(self.seed)
+        queue = self.open()
+        tasks = [asyncio.create_task(self.produce(queue, random)) for _ in range(3)]
+        tasks.append(asyncio.create_task(self.consume(queue, random, 3 * self.produced)))
+        for task in tasks:
+            await task
+        self.queue = queue
+
+    def play(self):
+        """Run until all is done; True, or until the power is cut: False."""
+        asyncio.new_event_loop()
+        try:
+            asyncio.run(self.run())
+        except PowerCut:
+            return False
+        return True
+
+    def check(self):
+        """What is on the flash after a restart, against the account; and that the queue works on."""
+        account = self.account
+        self.medium.lose_power()
+        asyncio.new_event_loop()
+        queue = self.open()
+        reader = queue.subscribe()
+        held = queue.held()
+        found = []
+        while True:
+            try:
+                found.append(number_of(reader.try_recv()))
+            except BufferEmpty:
+                break
+        equal(len(found), held)
+        equal(found, sorted(set(found)))
+        for number in account.accepted:
+            assert number in found or number in account.committed, "lost: %d" % number
+        for number in found:
+            assert number < account.count, "never produced: %d" % number
+            assert number not in account.lasting, "committed for good, and back: %d" % number
+            assert number not in account.refused, "refused, and there: %d" % number
+        reader.close()
+        asyncio.run(self.go_on(queue, found))
+
+    async def go_on(self, queue, found):
+        reader = queue.subscribe()
+        if found:
+            await reader.recv()
+            await reader.commit()
+        number = self.account.new()
+        await queue.push_async(value_of(number))
+        self.medium.lose_power()
+        queue = self.open()
+        reader = queue.subscribe()
+        equal([number_of(reader.try_recv()) for _ in range(queue.held())], found[1:] + [number])
