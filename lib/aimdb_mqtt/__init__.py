@@ -12,9 +12,9 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from .broker import Broker as Broker
     from .broker import State as State
-    from .codecs import Json as Json
-    from .codecs import Raw as Raw
-    from .codecs import Struct as Struct
+    from .codecs import BytesCodec as BytesCodec
+    from .codecs import JsonCodec as JsonCodec
+    from .codecs import StructCodec as StructCodec
     from .errors import ConnectionLost as ConnectionLost
     from .errors import MqttError as MqttError
     from .errors import NotConnected as NotConnected
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 # The module of each public name; it is loaded when one of its names is first used.
 _modules = {
     "Broker": "broker",
+    "BytesCodec": "codecs",
     "ConnectionLost": "errors",
-    "Json": "codecs",
+    "JsonCodec": "codecs",
     "MqttError": "errors",
     "MqttTopic": "topic",
     "NotConnected": "errors",
-    "Raw": "codecs",
     "Refused": "errors",
     "State": "broker",
-    "Struct": "codecs",
+    "StructCodec": "codecs",
     "Unreachable": "errors",
     "link_from": "inbound",
     "link_to": "outbound",

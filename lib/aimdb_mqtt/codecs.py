@@ -2,45 +2,46 @@ import json
 import struct
 
 
-class Json:
+class JsonCodec:
     """Any value that JSON knows; the default.
 
     A codec is any object with `encode(value)`, which returns bytes or a string, and `decode(payload)`, which is
-    given bytes. What either raises is counted and named by a link, and raised in the caller of `produce_async`.
+    given bytes; those of aimdb_flash will do. What either raises is counted and named by a link, and raised in the
+    caller of `produce_async`.
     """
 
-    encode = json.dumps
-    decode = json.loads
+    encode = staticmethod(json.dumps)
+    decode = staticmethod(json.loads)
 
 
-class Raw:
+class BytesCodec:
     """Bytes, or a string, as they are; what arrives is bytes."""
 
-    @staticmethod
-    def encode(value):
+    def encode(self, value):
         return value
 
-    decode = bytes
+    def decode(self, payload):
+        return payload
 
 
-class Struct:
-    """Tuples of numbers in the fixed layout that `format` gives them, such as `Struct("<If")`; see module struct.
+class StructCodec:
+    """Numbers in a fixed layout, which takes the fewest bytes: `StructCodec("<If")` for tuples of two.
 
-    A format of one number takes and gives that number alone.
+    A format with one field is for the bare value. Begin it with `<`, so that its layout is the same on every board.
     """
 
     def __init__(self, format: str):
-        self.format = format
-        self.size = struct.calcsize(format)
-        self._single = len(struct.unpack(format, bytes(self.size))) == 1
+        self._format = format
+        self._size = struct.calcsize(format)
+        self._single = len(struct.unpack(format, bytes(self._size))) == 1
 
     def encode(self, value):
-        return struct.pack(self.format, value) if self._single else struct.pack(self.format, *value)
+        return struct.pack(self._format, value) if self._single else struct.pack(self._format, *value)
 
     def decode(self, payload):
-        if len(payload) != self.size:
-            raise ValueError("%d bytes, but %r has %d" % (len(payload), self.format, self.size))
-        values = struct.unpack(self.format, payload)
+        if len(payload) != self._size:
+            raise ValueError("%r needs %d bytes, not %d" % (self._format, self._size, len(payload)))
+        values = struct.unpack(self._format, payload)
         return values[0] if self._single else values
 
 
@@ -54,4 +55,4 @@ def payload_of(codec, value) -> bytes:
         return payload.encode()
     if isinstance(payload, (bytes, bytearray, memoryview)):
         return payload
-    raise TypeError("encode gave %r, not bytes or a string" % (payload,))
+    raise TypeError("the codec must make bytes or a string, not %r" % (payload,))

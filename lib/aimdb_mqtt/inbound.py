@@ -1,7 +1,6 @@
 from aimdb import BufferClosed
 from micropython import const
 
-from .codecs import Json
 from .topic import MqttTopic
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
@@ -15,7 +14,7 @@ def link_from(
     record,
     url: str,
     qos: int = 1,
-    codec: "Any" = Json,
+    codec: "Any" = None,
     capacity: int = 20,
     broker: "Broker | None" = None,
 ) -> "LinkFrom":

@@ -1,10 +1,10 @@
 from collections import deque
 
-from aimdb import BufferClosed, BufferEmpty, BufferLagged
+from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from .broker import broker_for
-from .codecs import Json, payload_of
+from .codecs import JsonCodec, payload_of
 from .errors import MqttError
 from .topic import check_qos
 from .url import check_topic
@@ -21,7 +21,7 @@ def link_to(
     url: str,
     qos: int = 1,
     retain: bool = False,
-    codec: "Any" = Json,
+    codec: "Any" = None,
     newest: bool = False,
     broker: "Broker | None" = None,
 ) -> "LinkTo":
@@ -51,7 +51,7 @@ class LinkTo:
         self.__name__ = self.broker.address.name + "/" + topic
         self.qos = qos
         self.retain = retain
-        self.codec = codec
+        self.codec = codec or JsonCodec()
         self.newest = newest
         self._flights: deque = deque((), self.broker.window.limit)  # In the order of the values.
         self._commit = _nothing  # The reader's, if it has one.
@@ -59,38 +59,59 @@ class LinkTo:
     async def __call__(self, record):
         broker = self.broker
         broker.open()
+        reader = None
         try:
             reader = await record.consumer.subscribe_async()
             self._commit = getattr(reader, "commit", _nothing)
-            while reader.has_value() or not reader.buffer.closed:
+            while True:
                 await reader.ready()
-                while len(self._flights) >= broker.window.limit:
-                    await (
-                        broker.moved.wait()
-                    )  # The first is late, and what was acknowledged after it is kept till then.
-                await broker.window.room(self.qos, True)
+                if reader.has_value():
+                    await self._room()
                 try:
                     value = reader.try_recv()
-                except (BufferEmpty, BufferLagged, BufferClosed):
-                    continue  # Another reader was faster; a lag, which the reader has counted; or the end.
+                except (BufferEmpty, BufferLagged):
+                    continue  # Another reader was faster; or a lag, which the reader has counted.
+                except BufferClosed:
+                    break
+                except DbError as er:
+                    if getattr(er, "value", None) is None:
+                        raise
+                    await self._skip("a value of record %r" % record.key, er)  # Bytes that its codec cannot decode.
+                    continue
                 await (self._send_newest if self.newest else self._send)(reader, value)
-            await self._all_landed()
+            while self._flights:
+                await broker.moved.wait()
         finally:
             while self._flights:
                 self._flights.popleft().resend = False
+            if reader:
+                reader.close()
             broker.close()
 
+    async def _room(self):
+        broker = self.broker
+        while len(self._flights) >= broker.window.limit:
+            await broker.moved.wait()  # The first is late; those after it were acknowledged.
+        await broker.window.room(self.qos, True)
+
     async def _send(self, reader, value):
-        payload = self._payload(value)
-        if payload is None:
-            await self._all_landed()  # What is committed is in order.
-            self._commit(1)
+        try:
+            payload = payload_of(self.codec, value)
+        except Exception as er:
+            await self._skip("a value for " + self.__name__, er)
+            return
+        flight = self.broker.window.launch(self.topic, payload, self.qos, self.retain, True, self._landed)
+        if flight:
+            self._flights.append(flight)
         else:
-            flight = self.broker.window.launch(self.topic, payload, self.qos, self.retain, True, self._landed)
-            if flight:
-                self._flights.append(flight)
-            else:
-                self._commit(1)
+            self._commit(1)
+
+    async def _skip(self, what, error):
+        # It would fail for ever. What is committed is in order, so it waits for those before it.
+        self.broker.unparsed(what, error)
+        while self._flights:
+            await self.broker.moved.wait()
+        self._commit(1)
 
     def _landed(self, _):
         # Acknowledgements may come in any order; committing goes as far as all of them are there.
@@ -100,11 +121,10 @@ class LinkTo:
             flights.popleft()
             count += 1
         if count:
-            self._commit(count)
-
-    async def _all_landed(self):
-        while self._flights:
-            await self.broker.moved.wait()
+            try:
+                self._commit(count)
+            except BufferClosed:
+                pass  # It is too late: they will be sent again.
 
     async def _send_newest(self, reader, value):
         broker = self.broker
@@ -116,8 +136,11 @@ class LinkTo:
             except BufferLagged:
                 pass
         broker.stale_count += count - 1
-        payload = self._payload(value)
-        if payload is not None:
+        try:
+            payload = payload_of(self.codec, value)
+        except Exception as er:
+            broker.unparsed("a value for " + self.__name__, er)
+        else:
             flight = broker.window.launch(self.topic, payload, self.qos, self.retain)
             try:
                 if flight:
@@ -125,12 +148,6 @@ class LinkTo:
             except MqttError:
                 broker.stale_count += 1
         self._commit(count)
-
-    def _payload(self, value):
-        try:
-            return payload_of(self.codec, value)
-        except Exception as er:
-            self.broker.unparsed("a value for " + self.__name__, er)
 
 
 def _nothing(_):

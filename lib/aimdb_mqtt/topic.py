@@ -6,7 +6,7 @@ from aimdb.errors import error
 from micropython import const
 
 from .broker import broker_for
-from .codecs import Json, payload_of
+from .codecs import JsonCodec, payload_of
 from .errors import ConnectionLost, NotConnected, Refused
 from .url import check_topic
 
@@ -35,7 +35,7 @@ class MqttTopic(Buffer):
     counted. Of what was produced here the broker sends a copy back, too.
 
     `qos` 0 is done when the network has taken it. `retain`: the broker keeps the last value for those who
-    subscribe later. `codec`: see `Json`. `broker`: the `Broker` to use instead of the one of the URL's address.
+    subscribe later. `codec`: see `JsonCodec`. `broker`: the `Broker` to use instead of the one of the URL's address.
 
     Raises `TypeError` or `ValueError` for arguments that are wrong.
     """
@@ -45,7 +45,7 @@ class MqttTopic(Buffer):
         url: str,
         qos: int = 1,
         retain: bool = False,
-        codec: "Any" = Json,
+        codec: "Any" = None,
         capacity: int = 20,
         commits: bool = False,
         broker: "Broker | None" = None,
@@ -59,7 +59,7 @@ class MqttTopic(Buffer):
         self.name = self.broker.address.name + "/" + self.topic
         self.qos = qos
         self.retain = retain
-        self.codec = codec
+        self.codec = codec or JsonCodec()
         self.capacity = capacity
         self._commits = commits
         self._inbox: deque = deque((), capacity)  # Of (value, packet id or 0, number of the connection).
