@@ -518,8 +518,8 @@ async def test_producing_without_waiting_uses_the_window_and_then_says_full():
             await until(lambda: len(server.published) == 2)
 
 
-async def test_producing_with_nobody_to_keep_the_connection_is_told_at_once():
-    topic = MqttTopic("mqtt://127.0.0.1:1/n", broker=Broker("mqtt://127.0.0.1:1"))
+async def test_producing_with_nobody_to_keep_the_connection_is_told():
+    topic = MqttTopic("mqtt://127.0.0.1:1/n", broker=Broker("mqtt://127.0.0.1:1", timeout_ms=50))
     try:
         await topic.push_async(1)
     except Exception as er:

@@ -120,6 +120,7 @@ class Broker:
         if self._users == 1:
             self._fault = None
             self._task = asyncio.create_task(self._serve())
+            self.wake_all()
 
     def close(self) -> None:
         """Undo one `open`; the last one says good-bye to the broker, which then publishes no will.
@@ -270,12 +271,15 @@ class Broker:
         while not (self.connected or (buffer and buffer.closed)):
             if self._fault:
                 raise MqttError("the connection to %s died: %r" % (self.address.name, self._fault))
-            if not patient:
-                if not self._users:
-                    raise MqttError("nobody keeps a connection to %s; db.run() does" % self.address.name)
-                if self._error is not failed:
-                    raise again(self._error)
-            await self.moved.wait()
+            if not patient and self._error is not failed:
+                raise again(self._error)
+            if self._users or patient:
+                await self.moved.wait()
+                continue
+            try:
+                await timed(self.moved.wait(), self.timeout_ms)  # Perhaps the program is just starting.
+            except asyncio.TimeoutError:
+                raise MqttError("nobody keeps a connection to %s; db.run() does" % self.address.name)
 
     def unparsed(self, who: str, error: Exception) -> None:
         """Count what a codec did not take, and name it on stderr: the 1st, 2nd, 4th, 8th …
