@@ -13,7 +13,7 @@ STUB_PACKAGES := micropython-rp2-rpi_pico_w-stubs==1.29.0.post1 micropython-stdl
 
 .PHONY: help
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
 
 .PHONY: setup
 setup: $(VENV)/ready ## install what all other commands need into .venv and .cache (they call it themselves)
@@ -51,6 +51,10 @@ soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
 	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+
+.PHONY: bench-mqtt
+bench-mqtt: $(VENV)/ready ## messages per second to a broker on this machine, beside a bare socket; JSON=file
+	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now

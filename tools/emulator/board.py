@@ -97,6 +97,7 @@ class Board:
             repair_wifi_credits(wifi_chip.bus)
             repair_nat_retransmission(wifi_chip.bus.nat_bridge, self.mcu.clock)
             keep_on_this_machine(wifi_chip.bus.nat_bridge)
+        self._wifi_chip = wifi_chip
 
         self.flash = FlashMonitor(self.mcu)
         self.marker = Marker(self.mcu)
@@ -291,6 +292,18 @@ class Board:
         if not 0 <= number < len(self.mcu.gpio):
             raise ValueError(f"an RP2040 has no GPIO{number}")
         return Pin(self.mcu.gpio[number], self._on_engine)
+
+    def drop_wifi(self) -> None:
+        """End the association with the access point, as when it is switched off; the guest may join again.
+
+        Connections through it are gone, which their other ends are told.
+        """
+
+        def drop() -> None:
+            self._wifi_chip.bus.nat_bridge.reset()
+            self._wifi_chip.bus._queue_disassoc_events()
+
+        self._on_engine(drop)
 
     def filesystem(self) -> bytes:
         """The littlefs image in the flash, as it is now."""
