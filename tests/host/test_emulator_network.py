@@ -15,20 +15,10 @@ PACKETS = 300
 LINES = 40
 
 
-@pytest.fixture(scope="module")
-def board() -> Iterator[Board]:
-    """A board whose WiFi is up: starting the chip takes many seconds, so all tests share it."""
-    with Board(paced=True) as board:
-        board.exec(
-            "import network, socket, time\n"
-            "wifi = network.WLAN(network.STA_IF)\n"
-            "wifi.active(True)\n"
-            "wifi.connect('RP2040PY-GUEST', 'password')\n"
-            "while not wifi.isconnected():\n"
-            "    time.sleep_ms(50)\n",
-            timeout=180,
-        )
-        yield board
+@pytest.fixture
+def board(wifi_board: Board) -> Board:
+    wifi_board.exec("import network, socket, time")
+    return wifi_board
 
 
 @pytest.fixture

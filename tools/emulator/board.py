@@ -26,6 +26,7 @@ from emulator.pins import AnalogInputs, Pin
 from emulator.raw_repl import run_code
 from emulator.repairs import (
     Engine,
+    repair_nat_reset,
     repair_nat_retransmission,
     repair_uart,
     repair_usb_cdc,
@@ -96,6 +97,7 @@ class Board:
         if model == "pico_w":
             repair_wifi_credits(wifi_chip.bus)
             repair_nat_retransmission(wifi_chip.bus.nat_bridge, self.mcu.clock)
+            repair_nat_reset(wifi_chip.bus.nat_bridge)
             keep_on_this_machine(wifi_chip.bus.nat_bridge)
         self._wifi_chip = wifi_chip
 

@@ -5,6 +5,7 @@ rp2040py itself does the right thing: then the file can go.
 """
 
 from emulator.repairs.engine import Engine
+from emulator.repairs.nat_reset import repair_nat_reset
 from emulator.repairs.nat_retransmission import repair_nat_retransmission
 from emulator.repairs.uart import repair_uart
 from emulator.repairs.usb_cdc import repair_usb_cdc
@@ -13,6 +14,7 @@ from emulator.repairs.wifi_credits import repair_wifi_credits
 
 __all__ = [
     "Engine",
+    "repair_nat_reset",
     "repair_nat_retransmission",
     "repair_uart",
     "repair_usb_cdc",

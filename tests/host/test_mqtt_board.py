@@ -1,0 +1,117 @@
+"""A node on the emulated Pico W, its WiFi, and a real broker: whatever happens between them, nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+from emulator import Board
+from fault_proxy import FaultProxy
+from mqtt_broker import Listener, LocalBroker
+
+COUNT = 110
+
+NODE = """
+import asyncio, gc, time, wifi
+from aimdb import AimDb
+from aimdb_flash import FlashQueue, JsonCodec
+from aimdb_mqtt import Broker
+
+URL = "mqtt://10.0.0.1:PORT"
+broker = Broker(URL, client_id="node", timeout_ms=800, retry_ms=(100, 400), keepalive_s=4)
+queue = FlashQueue("/journal", JsonCodec(), flush_ms=200, flush_records=64)
+db = AimDb()
+
+async def read(producer):
+    for number in range(COUNT):
+        if number % 10 == 0:
+            print("value", number)
+        producer.produce(number)
+        await asyncio.sleep_ms(40)
+    while queue.held():
+        await asyncio.sleep_ms(50)
+    raise ZeroDivisionError
+
+async def watch(consumer):
+    async for state in consumer.subscribe():
+        print("state", state.connected, state.attempts, state.last_error)
+
+async def heap():
+    while True:
+        await asyncio.sleep_ms(500)
+        gc.collect()
+        print("heap", gc.mem_alloc())
+
+db.configure("kept", queue).source(read).link_to(URL + "/kept")
+db.configure("broker", broker.state).tap(watch)
+
+async def main():
+    keep = asyncio.create_task(wifi.keep_joined("RP2040PY-GUEST", "password", lambda joined: print("joined", joined)))
+    measure = asyncio.create_task(heap())
+    try:
+        await db.run()
+    except ZeroDivisionError:
+        print("dropped", queue.metrics().dropped_count)
+    keep.cancel()
+    measure.cancel()
+    queue.release()
+    await asyncio.sleep_ms(100)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def story(wifi_board: Board) -> tuple[str, list[bytes]]:
+    """What the node printed, and what arrived, on a day on which everything goes wrong."""
+    with LocalBroker() as broker, Listener(broker.port) as listener, FaultProxy(broker.port) as proxy:
+        happens = {
+            10: broker.stop,
+            20: broker.start,
+            30: proxy.reset,
+            50: lambda: setattr(proxy, "swallow", True),
+            80: lambda: setattr(proxy, "swallow", False),
+            90: wifi_board.drop_wifi,
+            100: lambda: setattr(proxy, "answer_delay", 0.05),
+        }
+        printed = ""
+
+        def hear(text: str) -> None:
+            nonlocal printed
+            printed += text
+            for number in [number for number in happens if f"value {number}\n" in printed.replace("\r", "")]:
+                happens.pop(number)()
+
+        wifi_board.exec(NODE.replace("PORT", str(proxy.port)).replace("COUNT", str(COUNT)), 400, on_output=hear)
+        assert not happens
+        return printed.replace("\r", ""), listener.payloads("kept")
+
+
+def test_every_value_arrives_in_order_through_all_faults(story) -> None:
+    printed, arrived = story
+    assert "dropped 0" in printed, printed
+    assert [int(payload) for payload in dict.fromkeys(arrived)] == list(range(COUNT)), printed
+
+
+def test_values_arrive_twice_only_around_a_lost_connection(story) -> None:
+    printed, arrived = story
+    assert len(arrived) - COUNT <= 8 * printed.count("state False"), printed
+
+
+def test_the_state_tells_of_each_outage_and_of_its_end(story) -> None:
+    printed, _ = story
+    states = [line.split()[1] for line in printed.splitlines() if line.startswith("state")]
+    assert states[-1] == "True", printed
+    lost = sum(states[number : number + 2] == ["True", "False"] for number in range(len(states)))
+    assert lost >= 3, printed
+
+
+def test_the_wifi_is_joined_again(story) -> None:
+    printed, _ = story
+    assert printed.count("joined True") == 2, printed
+
+
+def test_the_heap_does_not_grow(story) -> None:
+    printed, _ = story
+    heap = [int(line.split()[1]) for line in printed.splitlines() if line.startswith("heap")]
+    assert len(heap) > 4, printed
+    # What the queue stages, and what is on its way, comes and goes.
+    assert min(heap[-3:]) < min(heap[:3]) + 2000, printed

@@ -1,0 +1,25 @@
+"""Let a connection that its peer has reset end, when the guest closes its own side, and not the emulator.
+
+Why: closing our side of a socket that is gone raises OSError on the engine thread, which ends the emulated chip.
+
+No longer needed once TcpReflector takes that error for what it is.
+"""
+
+from rp2040py.external.cyw43 import net
+from rp2040py.external.cyw43.nat import NatBridge, TcpFlow
+
+
+def repair_nat_reset(nat: NatBridge) -> None:
+    """Repair one network bridge. Call before the board starts."""
+    reflector = nat._tcp
+    stock_segment = reflector._on_guest_segment
+
+    def guest_segment(flow: TcpFlow, segment: net.TcpSegment) -> None:
+        try:
+            stock_segment(flow, segment)
+        except OSError:
+            reflector._queue_ethernet_frame(reflector._build_tcp_frame(flow, flags=net.TCP_RST | net.TCP_ACK))
+            flow.writer.close()
+            reflector._flows.pop(flow.key, None)
+
+    reflector._on_guest_segment = guest_segment
