@@ -46,7 +46,7 @@ check: lint ## everything that has to pass: lint, all tests on the host, the con
 
 .PHONY: soak
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
-	SOAK=100 $(RUN) -m pytest tests/test_stress.py
+	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
