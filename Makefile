@@ -40,13 +40,13 @@ MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
 CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 
 .PHONY: check
-check: lint ## everything that has to pass: lint, all tests on the host, the conformance suite on the emulated board
+check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
 	$(RUN) -m pytest tests
-	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS)
+	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
 
 .PHONY: soak
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
-	SOAK=100 $(RUN) -m pytest tests/test_stress.py
+	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
@@ -55,6 +55,10 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## messages per second to a broker on this machine, beside a bare socket; JSON=file
 	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
+
+.PHONY: interrupts
+interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
+	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now

@@ -8,3 +8,4 @@ that appears.
 NAME = "Raspberry Pi Pico"
 LED = 25
 TEMPERATURE_CHANNEL = 4  # The RP2040's own sensor.
+ANEMOMETER = 15  # GPIO; its switch closes to ground once a turn.
