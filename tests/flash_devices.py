@@ -16,7 +16,7 @@ class Flash:
     it; nothing works from then on. `fails(number)` says whether an operation fails with EIO, `how` far into it.
     """
 
-    def __init__(self, blocks=16, block_size=4096, data=None, how=AFTER):
+    def __init__(self, blocks=6, block_size=1024, data=None, how=AFTER):
         self.blocks = blocks
         self.block_size = block_size
         self.data = data or bytearray(b"\xff" * (blocks * block_size))

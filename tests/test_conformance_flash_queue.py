@@ -1,3 +1,4 @@
+import aimdb_flash.storage
 from aimdb_conformance import conformance
 from aimdb_flash import BlockStorage, FlashQueue
 from flash_devices import Flash
@@ -16,6 +17,7 @@ class AnyValue:
 
 
 def make():
+    aimdb_flash.storage._claimed.clear()  # Of the tests before.
     # `capacity` is 48 with this storage and codec: as the suite wants it, a queue that holds so many is full until
     # there was time for a flush.
     return FlashQueue(BlockStorage(Flash(4, 1024)), AnyValue(), stage=48, flush_ms=20)

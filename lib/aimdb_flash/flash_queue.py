@@ -149,11 +149,17 @@ class FlashQueue(Buffer):
         """
         data = self._encoded(value)
         if self._slots.free <= 0 or self.closed:
-            await Turn(self._slots, lambda: self._slots.free > 0 or self.closed or self._hopeless())
+            failures = self._failures
+            await Turn(
+                self._slots,
+                lambda: self._slots.free > 0 or self.closed or self._failures != failures or self._hopeless(),
+            )
             if self.closed:
                 raise BufferClosed(value, self)
             if self._slots.free <= 0:
-                raise SelfDeadlock(value, self)
+                raise (
+                    StorageError(value, self, self._cause) if self._failures != failures else SelfDeadlock(value, self)
+                )
         entry = self._stage(data, True)
         try:
             await Turn(self._flushed, lambda: entry.stored or entry.cause or self._hopeless())
@@ -239,9 +245,7 @@ class FlashQueue(Buffer):
             self._write()
         except Exception as er:
             self._failed(er)
-        if self._full:
-            self._slots.look_again()  # Someone may see that it waits in vain.
-        self._flushed.look_again()
+        self._look_again()
 
     def _write(self):
         log = self._log
@@ -408,7 +412,7 @@ class FlashQueue(Buffer):
         self._line.look_again()
 
     def _look_again(self):
-        # For producers: it may be no use to wait any longer.
+        # For those who wait: they may have what they wait for, or it may be no use to wait any longer.
         self._slots.look_again()
         self._flushed.look_again()
 
