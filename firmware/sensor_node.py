@@ -4,6 +4,7 @@
     uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
     command      Mailbox       read_console -> obey
     interval     SingleLatest  obey -> read_sensor
+    journal      FlashQueue    see journal.py
 
 On the console it takes `status`, `interval MS`, and `led on` or `led off`.
 """
@@ -13,6 +14,7 @@ import sys
 import time
 
 import board
+import journal
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
 from machine import ADC, Pin
 
@@ -116,7 +118,7 @@ async def obey(consumer):
 
 def status():
     say("status", "record       produced consumed dropped  held")
-    for buffer in (temperature, uplink, command, interval):
+    for buffer in (temperature, uplink, command, interval, samples):
         metrics = buffer.metrics()
         say("", "%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
 
@@ -130,9 +132,14 @@ db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(arch
 db.configure("uplink", uplink).tap(send)
 db.configure("command", command).source(read_console).tap(obey)
 db.configure("interval", interval)
+
+samples = journal.open_journal()
+db.configure("journal", samples)
+db.configure("temperature").tap(journal.keeper(samples))
 db.produce_any("interval", 50)
 
 
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
+    say("journal", journal.described(samples))
     await db.run()

@@ -57,12 +57,9 @@ class Flash:
 
     def writeblocks(self, block, buffer, offset=0):
         def program(start, size):
-            data = self.data
-            if data[start : start + size] == b"\xff" * size:
-                data[start : start + size] = buffer[:size]
-            else:
-                for i in range(size):
-                    data[start + i] &= buffer[i]
+            there = int.from_bytes(self.data[start : start + size], "big")
+            there &= int.from_bytes(buffer[:size], "big")
+            self.data[start : start + size] = there.to_bytes(size, "big")
 
         self.programmed += len(buffer)
         return self._operation(block * self.block_size + offset, len(buffer), program)

@@ -154,8 +154,7 @@ class Scenario:
         total = queue.held() + 3 * self.produced
         tasks = [asyncio.create_task(self.produce(queue, random)) for _ in range(3)]
         tasks.append(asyncio.create_task(self.consume(queue, random, total)))
-        for task in tasks:
-            await task
+        await asyncio.gather(*tasks)
 
     def play(self):
         """Run until all is done; True, or until the power is cut: False."""

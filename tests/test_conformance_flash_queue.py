@@ -18,9 +18,9 @@ class AnyValue:
 
 def make():
     aimdb_flash.storage._claimed.clear()  # Of the tests before.
-    # `capacity` is 48 with this storage and codec: as the suite wants it, a queue that holds so many is full until
+    # `capacity` is 14 with this storage and codec: as the suite wants it, a queue that holds so many is full until
     # there was time for a flush.
-    return FlashQueue(BlockStorage(Flash(4, 1024)), AnyValue(), stage=48, flush_ms=20)
+    return FlashQueue(BlockStorage(Flash(4, 512)), AnyValue(), stage=14, flush_ms=20)
 
 
 traits = {"competing": True, "refuses": True, "keeps_for_late": True, "allocates": True}

@@ -215,14 +215,13 @@ class FlashQueue(Buffer):
             self._commits += 1
             self._alarm.set(self._commit_ms)
         elif entry in self._staged:
-            self._unstage(entry)
+            self._unstage(self._staged.index(entry))
         if entry in self._unread:
             self._unread.remove(entry)
         self._release_unread()
 
-    def _unstage(self, entry):
-        self._staged.remove(entry)
-        self._staged_bytes -= len(entry.data)
+    def _unstage(self, index):
+        self._staged_bytes -= len(self._staged.pop(index).data)
         if not self._staged:
             self._full = False
         self._slots.release()
@@ -259,9 +258,9 @@ class FlashQueue(Buffer):
             count = log.write(staged, ledger.acknowledged(), ranges[:RANGES], changed)
             if len(ranges) <= RANGES:
                 self._commits_stored = commits
-            for entry in staged[:count]:
-                entry.stored = True
-                self._unstage(entry)
+            for _ in range(count):
+                staged[0].stored = True
+                self._unstage(0)
             self._full = False
             if not staged:
                 return
@@ -354,10 +353,19 @@ class FlashQueue(Buffer):
     def _find(self, sequence):
         found = self._log.get(sequence)
         if not found:
-            for entry in self._staged:
-                if entry.sequence >= sequence:
-                    return entry.sequence, entry.data
+            index = self._staged_at(sequence)
+            if index < len(self._staged):
+                entry = self._staged[index]
+                found = entry.sequence, entry.data
         return found
+
+    def _staged_at(self, sequence):
+        # The place in the stage of the first value with this number or a higher one.
+        staged = self._staged
+        index = max(0, len(staged) - (self._sequence - sequence))  # Not after it: each number is there at most once.
+        while index < len(staged) and staged[index].sequence < sequence:
+            index += 1
+        return index
 
     def _lost(self, count):
         # So many values were there when they were counted, and cannot be read now.
@@ -372,11 +380,9 @@ class FlashQueue(Buffer):
         for sequence in sequences:
             if self._ledger.acknowledge(sequence):
                 self._held -= 1
-                entry = None
-                if self._staged and sequence >= self._staged[0].sequence:
-                    entry = next((entry for entry in self._staged if entry.sequence == sequence), None)
-                if entry:
-                    self._unstage(entry)  # Nobody needs it any more.
+                index = self._staged_at(sequence)
+                if index < len(self._staged) and self._staged[index].sequence == sequence:
+                    self._unstage(index)  # Nobody needs it any more.
                 else:
                     stored = True
         if stored:

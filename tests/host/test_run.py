@@ -1,6 +1,7 @@
 """`make run` without a port: the sensor node is deployed to an emulated board and watched."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,13 @@ def test_what_the_full_uplink_refuses_is_shown(output):
 def test_the_command_handler_obeys(output):
     assert "obey      one value every 25 ms" in output
     assert "temperature" in output.partition("produced consumed dropped")[2]
+
+
+def test_the_samples_are_there_after_the_power_was_out(output):
+    before, _, after = output.partition("The power went out")
+    assert "journal   empty" in before
+    samples = re.search(r"journal   (\d+) samples from before the restart", after)
+    assert int(samples[1]) > 50
 
 
 @pytest.mark.parametrize(
