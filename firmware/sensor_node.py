@@ -5,8 +5,10 @@
     command      Mailbox       read_console -> obey
     interval     SingleLatest  obey -> read_sensor
     wind         SpmcRing      turned (an interrupt) -> measure_wind
+    journal      FlashQueue    see journal.py
+    wifi, network              see telemetry.py
 
-On the console it takes `status`, `interval MS`, and `led on` or `led off`.
+On the console, and by way of the broker, it takes `status`, `interval MS`, and `led on` or `led off`.
 """
 
 import asyncio
@@ -14,6 +16,8 @@ import sys
 import time
 
 import board
+import journal
+import telemetry
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
 from machine import ADC, Pin
 
@@ -133,7 +137,7 @@ async def obey(consumer):
 
 def status():
     say("status", "record       produced consumed dropped  held")
-    for buffer in (temperature, uplink, command, interval, wind):
+    for buffer in (temperature, uplink, command, interval, wind, samples):
         metrics = buffer.metrics()
         say("", "%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
 
@@ -149,11 +153,17 @@ db.configure("uplink", uplink).tap(send)
 db.configure("command", command).source(read_console).tap(obey)
 db.configure("interval", interval)
 db.configure("wind", wind).tap(measure_wind)
+
+samples = journal.open_journal()
+db.configure("journal", samples)
+db.configure("temperature").tap(journal.keeper(samples))
 db.produce_any("interval", 50)
 anemometer = db.sync_producer("wind")
 
 
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
+    say("journal", journal.described(samples))
+    telemetry.connect(db, say)
     Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, hard=True)
     await db.run()

@@ -16,7 +16,7 @@ class Flash:
     it; nothing works from then on. `fails(number)` says whether an operation fails with EIO, `how` far into it.
     """
 
-    def __init__(self, blocks=16, block_size=4096, data=None, how=AFTER):
+    def __init__(self, blocks=6, block_size=1024, data=None, how=AFTER):
         self.blocks = blocks
         self.block_size = block_size
         self.data = data or bytearray(b"\xff" * (blocks * block_size))
@@ -57,12 +57,9 @@ class Flash:
 
     def writeblocks(self, block, buffer, offset=0):
         def program(start, size):
-            data = self.data
-            if data[start : start + size] == b"\xff" * size:
-                data[start : start + size] = buffer[:size]
-            else:
-                for i in range(size):
-                    data[start + i] &= buffer[i]
+            there = int.from_bytes(self.data[start : start + size], "big")
+            there &= int.from_bytes(buffer[:size], "big")
+            self.data[start : start + size] = there.to_bytes(size, "big")
 
         self.programmed += len(buffer)
         return self._operation(block * self.block_size + offset, len(buffer), program)

@@ -41,6 +41,8 @@ def power_cut(flash):
 
 
 def opened(flash, codec=None, **options):
+    if flash.operations == 0:
+        aimdb_flash.storage._claimed.clear()  # Of the tests before.
     options.setdefault("flush_ms", 0)
     return FlashQueue(BlockStorage(flash), codec or JsonCodec(), **options)
 
@@ -546,6 +548,7 @@ def test_values_outlast_an_event_loop_that_ends_before_the_flush():
 async def test_a_second_queue_on_the_same_storage_is_refused_until_it_is_released():
     flash = Flash()
     queue = opened(flash)
+    await queue.push_async(1)
     with raises(QueueInUse):
         opened(flash)
     queue.release()

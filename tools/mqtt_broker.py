@@ -132,6 +132,10 @@ class Listener:
             sent = self._client.publish(topic, payload, qos, retain)
         sent.wait_for_publish(10)
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publish a message, now or once there is a connection."""
+        self._client.publish(topic, payload, qos=1)
+
     def __enter__(self) -> Listener:
         self._client.connect(HOST, self._port)
         self._client.loop_start()

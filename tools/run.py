@@ -14,10 +14,17 @@ import deploy
 import serial
 from device_files import DeployError, files_for
 from emulator import Board, BoardError
+from emulator.filesystem import build_image
 from emulator.firmware import FirmwareError
+from run_network import Network
 
 # What is typed on the node's console, and after which part of the time.
 COMMANDS = ((0.5, "interval 25"), (0.9, "status"))
+
+# What the broker does meanwhile. It is away when the power goes out, so that the samples are only on the flash.
+HAPPENINGS = ((0.3, "stop_broker"), (0.5, "start_broker"), (0.7, "send_command"), (0.8, "stop_broker"))
+
+WITH_WIFI = ("pico_w",)
 
 # GPIO of the anemometer, as in boards/*/board.py.
 ANEMOMETER = 15
@@ -38,12 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
-        with contextlib.nullcontext(options.port) if options.port else emulated(options.board) as port:
-            if deploy.main(["--port", port, "--board", options.board]):
-                return 1
-            if watch(port, options.seconds):
-                return 0
-            print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
+        flash: list[bytes] = []
+        with Network() if not options.port and options.board in WITH_WIFI else contextlib.nullcontext() as network:
+            emulator = emulated(options.board, flash, network)
+            with contextlib.nullcontext(options.port) if options.port else emulator as port:
+                if deploy.main(["--port", port, "--board", options.board]):
+                    return 1
+                answered = watch(port, options.seconds, network)
+            if answered:
+                return 0 if not flash or show_restart(options.board, flash[0], network) else 1
+        print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
     except KeyboardInterrupt:
         return 0
     except (DeployError, BoardError, FirmwareError) as error:
@@ -54,8 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def emulated(model: str) -> Iterator[str]:
-    """An emulated board in the weather, which warms up and cools down; gives the path of its serial port."""
+def emulated(model: str, flash: list[bytes], network: Network | None) -> Iterator[str]:
+    """An emulated board in the weather, which warms up and cools down; gives the path of its serial port.
+
+    At the end its power goes out, and `flash` gets what its filesystem looks like then.
+    """
     print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
     done = threading.Event()
 
@@ -71,7 +85,8 @@ def emulated(model: str) -> Iterator[str]:
                 turned -= 10
                 board.pin(ANEMOMETER).pulse(1, 40_000_000)
 
-    with Board(model=model, paced=True) as board:
+    image = build_image(network.board_files()) if network else None
+    with Board(model=model, paced=True, filesystem=image) as board:
         thread = threading.Thread(target=weather, args=(board,))
         thread.start()
         try:
@@ -79,13 +94,28 @@ def emulated(model: str) -> Iterator[str]:
         finally:
             done.set()
             thread.join()
+    flash.append(board.filesystem())
 
 
-def watch(port: str, seconds: float) -> bool:
+def show_restart(model: str, flash: bytes, network: Network | None) -> bool:
+    """What the node says when the power is back, and whether the broker has then got everything.
+
+    Raises BoardError when it does not say that it kept its samples.
+    """
+    print("\nThe power went out in the middle of that, and comes back.", flush=True)
+    if network:
+        network.broker.start()
+    with Board(filesystem=flash, model=model, paced=network is not None) as board:
+        print(board.wait_for("before the restart", SILENCE_SECONDS) + board.wait_for("\n", SILENCE_SECONDS), flush=True)
+        return network is None or network.has_everything(SILENCE_SECONDS)
+
+
+def watch(port: str, seconds: float, network: Network | None) -> bool:
     """Show what the board prints for so many seconds of its own clock; True when it has answered to `status`."""
     answered = False
     clock = 0.0
     waiting = [(share * seconds, command) for share, command in COMMANDS]
+    happenings = [(share * seconds, name) for share, name in HAPPENINGS] if network else []
     with reopened(port) as line:
         heard = time.monotonic()
         while clock < seconds and time.monotonic() - heard < SILENCE_SECONDS:
@@ -100,6 +130,9 @@ def watch(port: str, seconds: float) -> bool:
                 _, command = waiting.pop(0)
                 print(f"{'':7}  > {command}")
                 line.write(command.encode() + b"\n")
+            if happenings and clock > happenings[0][0]:
+                _, name = happenings.pop(0)
+                print(f"{'':7}  * {getattr(network, name)()}", flush=True)
     return answered
 
 

@@ -149,11 +149,17 @@ class FlashQueue(Buffer):
         """
         data = self._encoded(value)
         if self._slots.free <= 0 or self.closed:
-            await Turn(self._slots, lambda: self._slots.free > 0 or self.closed or self._hopeless())
+            failures = self._failures
+            await Turn(
+                self._slots,
+                lambda: self._slots.free > 0 or self.closed or self._failures != failures or self._hopeless(),
+            )
             if self.closed:
                 raise BufferClosed(value, self)
             if self._slots.free <= 0:
-                raise SelfDeadlock(value, self)
+                raise (
+                    StorageError(value, self, self._cause) if self._failures != failures else SelfDeadlock(value, self)
+                )
         entry = self._stage(data, True)
         try:
             await Turn(self._flushed, lambda: entry.stored or entry.cause or self._hopeless())
@@ -209,14 +215,13 @@ class FlashQueue(Buffer):
             self._commits += 1
             self._alarm.set(self._commit_ms)
         elif entry in self._staged:
-            self._unstage(entry)
+            self._unstage(self._staged.index(entry))
         if entry in self._unread:
             self._unread.remove(entry)
         self._release_unread()
 
-    def _unstage(self, entry):
-        self._staged.remove(entry)
-        self._staged_bytes -= len(entry.data)
+    def _unstage(self, index):
+        self._staged_bytes -= len(self._staged.pop(index).data)
         if not self._staged:
             self._full = False
         self._slots.release()
@@ -239,9 +244,7 @@ class FlashQueue(Buffer):
             self._write()
         except Exception as er:
             self._failed(er)
-        if self._full:
-            self._slots.look_again()  # Someone may see that it waits in vain.
-        self._flushed.look_again()
+        self._look_again()
 
     def _write(self):
         log = self._log
@@ -255,9 +258,9 @@ class FlashQueue(Buffer):
             count = log.write(staged, ledger.acknowledged(), ranges[:RANGES], changed)
             if len(ranges) <= RANGES:
                 self._commits_stored = commits
-            for entry in staged[:count]:
-                entry.stored = True
-                self._unstage(entry)
+            for _ in range(count):
+                staged[0].stored = True
+                self._unstage(0)
             self._full = False
             if not staged:
                 return
@@ -350,10 +353,19 @@ class FlashQueue(Buffer):
     def _find(self, sequence):
         found = self._log.get(sequence)
         if not found:
-            for entry in self._staged:
-                if entry.sequence >= sequence:
-                    return entry.sequence, entry.data
+            index = self._staged_at(sequence)
+            if index < len(self._staged):
+                entry = self._staged[index]
+                found = entry.sequence, entry.data
         return found
+
+    def _staged_at(self, sequence):
+        # The place in the stage of the first value with this number or a higher one.
+        staged = self._staged
+        index = max(0, len(staged) - (self._sequence - sequence))  # Not after it: each number is there at most once.
+        while index < len(staged) and staged[index].sequence < sequence:
+            index += 1
+        return index
 
     def _lost(self, count):
         # So many values were there when they were counted, and cannot be read now.
@@ -368,11 +380,9 @@ class FlashQueue(Buffer):
         for sequence in sequences:
             if self._ledger.acknowledge(sequence):
                 self._held -= 1
-                entry = None
-                if self._staged and sequence >= self._staged[0].sequence:
-                    entry = next((entry for entry in self._staged if entry.sequence == sequence), None)
-                if entry:
-                    self._unstage(entry)  # Nobody needs it any more.
+                index = self._staged_at(sequence)
+                if index < len(self._staged) and self._staged[index].sequence == sequence:
+                    self._unstage(index)  # Nobody needs it any more.
                 else:
                     stored = True
         if stored:
@@ -408,7 +418,7 @@ class FlashQueue(Buffer):
         self._line.look_again()
 
     def _look_again(self):
-        # For producers: it may be no use to wait any longer.
+        # For those who wait: they may have what they wait for, or it may be no use to wait any longer.
         self._slots.look_again()
         self._flushed.look_again()
 

@@ -2,9 +2,8 @@
 
 import functools
 
-import pytest
-
 import interrupts
+import pytest
 
 MEGAHERTZ = 125
 COUNT = 120
