@@ -2,8 +2,8 @@
 
     journal  FlashQueue  keep -> the broker, see telemetry.py
 
-A sample is its number and the time since the board's start, in milliseconds, and the temperature. Nothing is lost but what was
-produced since the last flush, and the oldest samples once the journal is full.
+A sample is its number and the time in milliseconds, both since the board's start, and the temperature. Nothing is
+lost but what was produced since the last flush, and the oldest samples once the journal is full.
 """
 
 import time
@@ -12,7 +12,8 @@ from aimdb_flash import FlashQueue, StructCodec
 
 
 def open_journal():
-    return FlashQueue("/journal", StructCodec("<IIf"), max_size=32768, drop_oldest=True)
+    # Not in a folder /journal: that would be imported in the place of this module.
+    return FlashQueue("/samples", StructCodec("<IIf"), max_size=32768, drop_oldest=True)
 
 
 def keeper(journal):
