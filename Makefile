@@ -86,6 +86,11 @@ format: $(VENV)/ready ## let ruff lay out all Python files
 deploy: $(VENV)/ready ## copy library and firmware to a board and restart it: PORT=/dev/ttyACM0 BOARD=pico_w
 	$(RUN) tools/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
 
+.PHONY: wifi
+wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board: PORT=/dev/ttyACM0
+	@test -f firmware/network.json || { echo "Copy firmware/network.example.json to firmware/network.json, and fill it in."; exit 1; }
+	$(VENV)/bin/mpremote $(if $(PORT),connect $(PORT)) fs cp firmware/network.json :network.json
+
 .PHONY: package
 package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
 	$(RUN) tools/package.py

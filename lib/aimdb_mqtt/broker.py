@@ -7,6 +7,7 @@ from time import ticks_diff, ticks_ms
 
 from aimdb import DbError, SingleLatest
 from aimdb.timeout import timed
+from micropython import const
 
 from .connection import Connection, open_stream
 from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable, again
@@ -26,6 +27,10 @@ from .settings import client_id_of, context_of, will_of
 from .subscriptions import Subscriptions
 from .url import parse
 from .window import Window
+
+TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
+if TYPE_CHECKING:
+    from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
 
@@ -94,14 +99,14 @@ class Broker:
         self.state = SingleLatest()
         self.unparsed_count = self.oversize_count = self.stale_count = self.lost_count = 0
         self.connected = False
-        self.connection: Connection | None = None  # Also while it is being made.
+        self.connection: "Any" = None  # A `Connection`; also while it is being made.
         self.window = Window(self, in_flight)
         self.subscriptions = Subscriptions(self)
         self.moved = asyncio.Event()  # Never stays set: it wakes all who wait for a change of anything here.
         self._users = 0  # Who needs the connection now: links and topics that run.
-        self._task = None  # That keeps up the connection while there are users.
+        self._task: "Any" = None  # That keeps up the connection while there are users.
         self._fault = None  # What ended that task, if it was none of the errors that a network has.
-        self._error: MqttError | None = None  # Why the last attempt or connection failed.
+        self._error: "Any" = None  # Why the last attempt or connection failed.
         self._attempts = 0  # That failed since it was connected.
         self._accepted = asyncio.Event()  # Set by CONNACK, and when the connection ends before.
         self._hurry = asyncio.Event()  # Set by `retry`.

@@ -18,9 +18,11 @@ class BytesCodec:
     """Bytes, or a string, as they are; what arrives is bytes."""
 
     def encode(self, value):
+        """Cancel safety: it does not wait. IRQ safety: none."""
         return value
 
     def decode(self, payload):
+        """Cancel safety: it does not wait. IRQ safety: none."""
         return payload
 
 
@@ -36,16 +38,18 @@ class StructCodec:
         self._single = len(struct.unpack(format, bytes(self._size))) == 1
 
     def encode(self, value):
+        """Cancel safety: it does not wait. IRQ safety: none."""
         return struct.pack(self._format, value) if self._single else struct.pack(self._format, *value)
 
     def decode(self, payload):
+        """Cancel safety: it does not wait. IRQ safety: none."""
         if len(payload) != self._size:
             raise ValueError("%r needs %d bytes, not %d" % (self._format, self._size, len(payload)))
         values = struct.unpack(self._format, payload)
         return values[0] if self._single else values
 
 
-def payload_of(codec, value) -> bytes:
+def payload_of(codec, value) -> "bytes | bytearray | memoryview":
     """`value` as the bytes of a message. Raises what the codec raises, and `TypeError` when it gives no bytes.
 
     Cancel safety: it does not wait. IRQ safety: none.

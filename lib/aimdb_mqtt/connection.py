@@ -9,6 +9,10 @@ from micropython import const
 from .errors import ConnectionLost
 from .receiver import Receiver
 
+TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
+if TYPE_CHECKING:
+    from typing import Any
+
 # So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.
 _MOST_ANSWERS = const(32)
 
@@ -31,10 +35,10 @@ class Connection:
         self._receiver = Receiver(size)
         self._out: list = []  # Packets that the network has not taken yet, in order,
         self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
-        self._writer = None  # The task that waits for the network, while `_out` is not empty.
+        self._writer: "Any" = None  # The task that waits for the network, while `_out` is not empty.
         self._reader = asyncio.create_task(self._receive())
         self.ended = asyncio.Event()
-        self.error = None  # What ended it.
+        self.error: "Exception | None" = None  # What ended it.
         self.sent_at = self.heard_at = ticks_ms()  # The last time that a packet was handed over, or arrived.
 
     def send(self, packet) -> None:

@@ -32,12 +32,10 @@ def parse(url: str) -> Address:
         host, _, port = authority.partition(":")
     if not host:
         raise ValueError("the URL names no host")
-    if not port:
-        port = _PORTS[scheme]
-    elif not port.isdigit() or not 0 < int(port) < 65536:
+    if port and not (port.isdigit() and 0 < int(port) < 65536):
         raise ValueError("%r is not a port" % port)
-    port = int(port)
-    return Address("%s://%s:%d" % (scheme, host, port), scheme == "mqtts", host, port, user, password, topic)
+    number = int(port) if port else _PORTS[scheme]
+    return Address("%s://%s:%d" % (scheme, host, number), scheme == "mqtts", host, number, user, password, topic)
 
 
 def _unquoted(text):

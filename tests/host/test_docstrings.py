@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 LIBRARY = Path(__file__).parents[2] / "lib"
-PACKAGES = ("aimdb", "aimdb_flash")
+PACKAGES = ("aimdb", "aimdb_flash", "aimdb_mqtt")
 
 # Called by the scheduler, or by asyncio, and not by users.
-OF_THE_SCHEDULER = {"Turn.throw", "Turn.remove", "error", "Alarm.send"}
+OF_THE_SCHEDULER = {"Turn.throw", "Turn.remove", "error", "Alarm.send", "Flight.remove"}
 
 
 def public_calls():

@@ -5,11 +5,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mqtt_broker import Listener, LocalBroker
 from pytest_micropython.files import find_tool
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PROGRAM, OWN_BUFFER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PROGRAM, OWN_BUFFER = BLOCKS[:2]
+(OVER_THE_NETWORK,) = [block for block in BLOCKS if "link_to" in block]
 
 
 def micropython(tmp_path, program, seconds):
@@ -43,7 +46,31 @@ print(reader.try_recv())
     assert micropython(tmp_path, OWN_BUFFER + use, 20) == "9\n"
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:`|^    )make ([a-z]+)", README, re.MULTILINE))))
+STAGES = """
+async def sensor(producer):
+    for number in range(3):
+        await producer.produce_async(number)
+
+async def obey(consumer):
+    reader = consumer.subscribe()
+    print("interval", await reader.recv())
+    raise SystemExit
+
+async def light(consumer):
+    async for state in consumer.subscribe():
+        print("connected", state.connected)
+"""
+
+
+def test_the_program_for_the_network_works(tmp_path):
+    with LocalBroker() as broker, Listener(broker.port) as listener:
+        program = OVER_THE_NETWORK.replace("broker.local", f"127.0.0.1:{broker.port}")
+        program = program.replace('"/samples"', repr(str(tmp_path / "samples"))).replace("URL =", STAGES + "URL =")
+        listener.publish("node7/interval", b"5", retain=True)
+        assert micropython(tmp_path, program, 20).splitlines()[-1] == "interval 5"
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:`|^    )make ([a-z-]+)", README, re.MULTILINE))))
 def test_every_command_is_listed_by_make_help(command):
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert re.search(rf"^{command} ", listed, re.MULTILINE)
