@@ -445,6 +445,27 @@ async def test_producers_beyond_the_window_wait_and_are_served_in_order():
         equal(server.most_open, 2)
 
 
+async def test_a_producer_that_comes_later_overtakes_nobody():
+    for seed in range(10):
+        random.seed(seed)
+        async with ScriptedBroker() as server:
+            server.acknowledge = late(1)
+            topic = MqttTopic(server.url + "/n", broker=impatient(server, in_flight=2, timeout_ms=5000))
+            called = []
+
+            async def produce(value):
+                for _ in range(random.randint(0, 60)):
+                    await asyncio.sleep_ms(0)
+                called.append(b"%d" % value)
+                await topic.push_async(value)
+
+            async with topic.broker:
+                await topic.broker.online()
+                for task in [asyncio.create_task(produce(value)) for value in range(40)]:
+                    await task
+            equal([payload for _, payload, _, _ in server.published], called)
+
+
 async def test_a_broker_that_never_acknowledges_is_told_to_the_caller():
     async with ScriptedBroker() as server:
         server.acknowledge = never

@@ -35,6 +35,9 @@ RESTART_SECONDS = 15
 # The node says something every second; an emulated one on a slow machine needs longer.
 SILENCE_SECONDS = 60
 
+# An emulated WiFi chip takes many seconds to start.
+WIFI_SECONDS = 300
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Return the exit status: 0 when the node was deployed and has answered."""
@@ -107,7 +110,7 @@ def show_restart(model: str, flash: bytes, network: Network | None) -> bool:
         network.broker.start()
     with Board(filesystem=flash, model=model, paced=network is not None) as board:
         print(board.wait_for("before the restart", SILENCE_SECONDS) + board.wait_for("\n", SILENCE_SECONDS), flush=True)
-        return network is None or network.has_everything(SILENCE_SECONDS)
+        return network is None or network.has_everything(WIFI_SECONDS)
 
 
 def watch(port: str, seconds: float, network: Network | None) -> bool:

@@ -48,12 +48,13 @@ class Network:
         while len(self._runs()) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
         runs = self._runs()
-        for number, run in enumerate(runs):
-            name = ("before", "after")[number] if len(runs) == 2 else f"in part {number}"
+        if len(runs) != 2:
+            print(f"The broker has heard of {len(runs)} starts of the board instead of two.")
+        for run, name in zip(runs, ("before", "after")):
             missing = run[-1] + 1 - len(set(run))
             print(
                 f"The broker has samples 0 to {run[-1]} from {name} the power cut: "
-                f"{missing or 'none'} missing, {len(run) - len(set(run))} twice."
+                f"{missing or 'none'} missing, {len(run) - len(set(run))} of them twice."
             )
         return len(runs) == 2 and all(sorted(set(run)) == list(range(run[-1] + 1)) for run in runs)
 

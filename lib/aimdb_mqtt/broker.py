@@ -10,7 +10,7 @@ from aimdb.timeout import timed
 from micropython import const
 
 from .connection import Connection, open_stream
-from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable, again
+from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable, again
 from .packets import (
     CONNACK,
     DISCONNECT,
@@ -53,7 +53,7 @@ class Broker:
     clean_session   True: the broker forgets subscriptions, and what it could not deliver, when we are away. The
                     default is False, and True where the chip has no number
     will            what the broker publishes when we vanish: (topic, payload[, qos[, retain]])
-    keepalive_s     after half of these seconds with nothing sent or heard the broker is asked whether it is there
+    keepalive_s     after half of these seconds with nothing sent or heard, at most, the broker is asked if it is there
     in_flight       so many messages of QoS 1 may be on their way at once; who has more to send waits
     timeout_ms      for the broker to answer: to connect, to acknowledge
     retry_ms        (shortest, longest) pause before the next attempt to connect; it doubles, and is random by half
@@ -172,7 +172,7 @@ class Broker:
                     if ticks_diff(ticks_ms(), began) > pause:
                         pause = 0  # It was a good connection. One that is lost again and again is not.
                 self._disconnect(error)
-                if isinstance(error, _Renewed):
+                if isinstance(error, Renewed):
                     continue
                 pause = min(max(2 * pause, self.retry_ms[0]), self.retry_ms[1])
                 self._hurry.clear()
@@ -324,7 +324,7 @@ class Broker:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         if self.connection:
-            self.connection.end(_Renewed("to get again what there was no room for"))
+            self.connection.end(Renewed("to get again what there was no room for"))
 
     def take(self, first: int, body, whole: bool) -> None:
         """Called by the connection with each packet; what it raises ends the connection.
@@ -358,10 +358,6 @@ class Broker:
             self.wake_all()
         else:
             raise ProtocolError("packet %#x is not for a client" % first)
-
-
-class _Renewed(MqttError):
-    pass
 
 
 def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":

@@ -55,11 +55,11 @@ class Connection:
                     self._writer = asyncio.create_task(self._transmit())
 
     def is_busy(self) -> bool:
-        """Whether the network has not yet taken all that was sent.
+        """Whether the network has not yet taken all that was sent, or never will.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        return bool(self._out)
+        return bool(self._out or self.error)
 
     def _flush(self):
         out = self._out

@@ -21,6 +21,10 @@ class ProtocolError(ConnectionLost):
     """The broker sent what is not MQTT 3.1.1; the connection was ended."""
 
 
+class Renewed(ConnectionLost):
+    """The connection was ended by us, to get again what there was no room for; the next one follows at once."""
+
+
 class NotConnected(BufferFull):
     """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
 

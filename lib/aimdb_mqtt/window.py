@@ -2,7 +2,7 @@ import asyncio
 from collections import OrderedDict
 from time import ticks_diff, ticks_ms
 
-from .errors import ConnectionLost, again
+from .errors import ConnectionLost, Renewed, again
 from .flight import Flight
 from .packets import DUPLICATE, publish_packet
 
@@ -19,13 +19,14 @@ class Window:
         self._flights: OrderedDict = OrderedDict()  # By packet id, in the order of sending.
         self._packet_id = 0  # The last one. Ours have 15 bits; the others are for subscriptions.
         self._first = asyncio.Lock()  # Held by the producer that is next to get a place.
+        self._waiting = 0  # Producers that wait, the first one included.
 
     def has_room(self, qos: int) -> bool:
         """Whether a message can be sent now, with nobody else waiting to.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        return not self._first.locked() and self._fits(qos)
+        return not self._waiting and self._fits(qos)
 
     def _fits(self, qos):
         broker = self._broker
@@ -38,14 +39,20 @@ class Window:
 
         Cancel safety: nothing is taken. IRQ safety: none.
         """
+        if self.has_room(qos):
+            return
         broker = self._broker
-        while not self.has_room(qos):
-            await broker.online(patient, buffer)
-            async with self._first:
-                while broker.connected and not (self._fits(qos) or (buffer and buffer.closed)):
-                    await broker.moved.wait()
-                if broker.connected or (buffer and buffer.closed):
-                    return
+        self._waiting += 1
+        try:
+            while True:
+                await broker.online(patient, buffer)
+                async with self._first:
+                    while broker.connected and not (self._fits(qos) or (buffer and buffer.closed)):
+                        await broker.moved.wait()
+                    if broker.connected or (buffer and buffer.closed):
+                        return
+        finally:
+            self._waiting -= 1
 
     def launch(self, topic: bytes, payload, qos: int, retain: bool, resend: bool = False, landed=None):
         """Send a message, for which there is room: a `Flight` for QoS 1, else None.
@@ -91,10 +98,12 @@ class Window:
     def disconnected(self, error) -> None:
         """The connection has ended because of `error`: so do the flights that no other one is to carry.
 
+        When it was us who wanted a new one (`Renewed`), that one carries them all.
+
         Cancel safety: it does not wait. IRQ safety: none.
         """
         for packet_id, flight in list(self._flights.items()):
-            if not flight.resend:
+            if not (flight.resend or isinstance(error, Renewed)):
                 del self._flights[packet_id]
                 flight.end(again(error))
 
