@@ -6,7 +6,7 @@ import asyncio
 import gc
 import random
 
-from aimdb_mqtt.broker import _brokers
+from aimdb_mqtt.broker import _brokers, _made_by_url
 
 PORTS = (20000, 30000)
 
@@ -49,6 +49,7 @@ class ScriptedBroker:
     async def __aexit__(self, *_):
         await self.stop()
         _brokers.clear()  # Each test has its own.
+        _made_by_url.clear()
         gc.collect()
 
     @property

@@ -734,6 +734,11 @@ def test_mistakes_are_collected_and_name_their_record():
         raise AssertionError("no mistake was found")
 
 
+def test_a_broker_that_is_made_after_its_links_is_refused_because_they_would_not_use_it():
+    MqttTopic("mqtt://made.by.url/n")
+    raises(ValueError, Broker, "mqtt://made.by.url")
+
+
 def test_a_password_is_in_no_message():
     db = AimDb()
     db.configure("r", SingleLatest()).link_to("mqtt://user:sesame@host/#")

@@ -37,7 +37,9 @@ State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
 # Of CONNACK, MQTT 3.1.1, 3.2.2.3.
 _REFUSALS = ("protocol version", "client id", "broker not available", "bad user name or password", "not authorized")
 
-_brokers: dict = {}  # By the name of their address; what links and topics of the same address share.
+# By the name of their address; what links and topics of the same address share.
+_brokers: dict = {}
+_made_by_url: list = []  # Those of them that no user has made.
 
 
 class Broker:
@@ -45,8 +47,8 @@ class Broker:
 
         Broker("mqtts://user:secret@broker.local", client_id="node7", tls=ca_certificate, will=("node7/gone", "1"))
 
-    A link or topic whose URL has the same scheme, host and port uses it. Made only when there is something to
-    say; a URL alone makes one with the defaults.
+    A link or topic whose URL has the same scheme, host and port uses it. Make one, before these, when there is
+    something to say; a URL alone makes one with the defaults.
 
     url             `mqtt[s]://[user[:password]@]host[:port]`; the ports are 1883 and 8883
     client_id       1 to 65535 bytes; the default is made of the chip's number
@@ -84,6 +86,8 @@ class Broker:
         self.address = address = parse(url)
         if address.topic:
             raise ValueError("the URL of a broker ends before the topic: %s" % address.name)
+        if _brokers.get(address.name) in _made_by_url:
+            raise ValueError("make the Broker of %s before the links and topics that use it" % address.name)
         if not 0 <= keepalive_s < 65536 or in_flight < 1 or timeout_ms < 1 or not 0 < retry_ms[0] <= retry_ms[1]:
             raise ValueError("keepalive_s, in_flight, timeout_ms or retry_ms is out of range")
         if max_packet < 16:
@@ -369,6 +373,7 @@ def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]"
     broker = broker or _brokers.get(address.name)
     if not broker:
         broker = Broker(url[: len(url) - len(address.topic)])
+        _made_by_url.append(broker)
     elif address.user is not None and address[:6] != broker.address[:6]:
         raise ValueError("%s has other credentials already" % broker.address.name)
     return broker, address.topic
