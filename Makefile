@@ -25,6 +25,7 @@ $(VENV)/ready: tools/requirements.txt Makefile
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(STUBS) $(STUB_PACKAGES)
 	$(RUN) -m emulator.firmware
 	$(RUN) -m emulator.speedup
+	@$(RUN) -m mqtt_broker
 	touch $@
 
 .PHONY: run

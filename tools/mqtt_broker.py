@@ -147,3 +147,10 @@ class Listener:
     def __exit__(self, *exception: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+if __name__ == "__main__":
+    if find_mosquitto():
+        print("The broker of tests and demonstrations is mosquitto.")
+    else:
+        print("mosquitto is not installed (apt install mosquitto): amqtt takes its place, and some tests are skipped.")

@@ -13,7 +13,7 @@ RUN = Path(__file__).parents[2] / "tools" / "run.py"
 
 @pytest.fixture(scope="module")
 def output():
-    result = subprocess.run([sys.executable, RUN, "--seconds", "10"], capture_output=True, text=True, timeout=900)
+    result = subprocess.run([sys.executable, RUN, "--seconds", "8"], capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
