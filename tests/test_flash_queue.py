@@ -423,6 +423,16 @@ async def test_the_oldest_values_are_dropped_and_counted_when_the_user_chose_so(
     equal(after_restart(flash), left)
 
 
+async def test_a_burst_larger_than_the_flash_drops_values_only_after_their_producers_were_told():
+    queue = opened(Flash(4, 512), stage=64, drop_oldest=True)
+    tasks = [asyncio.create_task(queue.push_async("x" * 150 + str(i))) for i in range(40)]
+    for task in tasks:
+        await task
+    left = drain(queue.subscribe())
+    equal(left, ["x" * 150 + str(i) for i in range(40 - len(left), 40)])
+    equal((queue.dropped_count, queue.held()), (40 - len(left), len(left)))
+
+
 async def test_dropping_the_oldest_leaves_a_reader_that_had_read_them_working():
     queue = opened(Flash(4, 512), drop_oldest=True)
     for i in range(10):

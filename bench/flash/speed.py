@@ -85,14 +85,15 @@ class Gaps:
 
 async def run(medium, storage):
     queue = FlashQueue(storage, flush_ms=0)
-    await producing(medium, queue, 1, 12)
+    await producing(medium, queue, 1, 24)
     await producing(medium, queue, 8, 6)
     await staging(medium, queue)
     await reading(medium, queue)
     gaps = Gaps()
-    for _ in range(16):
-        queue.push(VALUE)
-    await queue.flush()
+    for _ in range(6):
+        for _ in range(16):
+            queue.push(VALUE)
+        await queue.flush()
     gaps.stop()
     report(medium, "interrupts off, longest", gaps.longest)
     queue.release()

@@ -264,16 +264,19 @@ class FlashQueue(Buffer):
             self._full = False
             if not staged:
                 return
-            if count == 0 and not self._drop():
-                self._full = True
-                return
+            if count == 0:
+                if not self._drop_oldest:
+                    self._full = True
+                    return
+                if self._unread and self._unread[0].sequence <= log.segments[0].last:
+                    self._alarm.set(0)  # The oldest value was stored just now; its producer must learn that first.
+                    return
+                self._drop()
 
     def _drop(self):
-        # Make room by dropping the oldest segment, if the user chose so; whether there is room now.
-        oldest = self._log.segments[0]
-        if not self._drop_oldest or (self._unread and self._unread[0].sequence <= oldest.last):
-            return False
+        # Make room: drop the oldest segment.
         ledger = self._ledger
+        last = self._log.segments[0].last
         for sequence in self._log.drop_oldest():
             if ledger.is_waiting(sequence):
                 self.dropped_count += 1
@@ -281,8 +284,7 @@ class FlashQueue(Buffer):
                 self._held -= 1
             elif ledger.acknowledge(sequence):
                 self._held -= 1
-        ledger.pass_over(oldest.last)
-        return True
+        ledger.pass_over(last)
 
     def _failed(self, cause):
         self._failures += 1
