@@ -119,24 +119,26 @@ class Scenario:
             except StorageError:
                 account.refused.append(number)
                 account.doubtful.append(number)
+        self.producing -= 1
 
-    async def consume(self, queue, choice, total):
+    async def consume(self, queue, choice):
         account = self.account
         reader = queue.subscribe()
         taken = []
         idle = 0
-        while total > len(account.refused):
+        while self.producing or queue.peek():
             try:
                 taken.append(number_of(await reader.recv(timeout_ms=20)))
+                idle = 0
+                way = choice.randrange(4)
+                count = choice.randrange(len(taken) + 1)
             except asyncio.TimeoutError:
-                idle += 1  # The rest may have been refused meanwhile.
+                idle += 1
                 assert idle < 100, "the queue stands still"
-                continue
-            total -= 1
-            way = choice.randrange(4)
+                way = 3
+                count = len(taken)  # Producers may wait for room.
             if way < 2:
                 continue
-            count = choice.randrange(len(taken) + 1)
             wait = reader.commit(count)
             account.committed += taken[:count]
             if way == 2:
@@ -151,9 +153,9 @@ class Scenario:
         random.seed(self.seed)
         self.seed += 1
         queue = self.open()
-        total = queue.held() + 3 * self.produced
+        self.producing = 3
         tasks = [asyncio.create_task(self.produce(queue, random)) for _ in range(3)]
-        tasks.append(asyncio.create_task(self.consume(queue, random, total)))
+        tasks.append(asyncio.create_task(self.consume(queue, random)))
         await asyncio.gather(*tasks)
 
     def play(self):
