@@ -157,9 +157,9 @@ class FlashQueue(Buffer):
             if self.closed:
                 raise BufferClosed(value, self)
             if self._slots.free <= 0:
-                raise (
-                    StorageError(value, self, self._cause) if self._failures != failures else SelfDeadlock(value, self)
-                )
+                if self._failures != failures:
+                    raise StorageError(value, self, self._cause)
+                raise SelfDeadlock(value, self)
         entry = self._stage(data, True)
         try:
             await Turn(self._flushed, lambda: entry.stored or entry.cause or self._hopeless())
@@ -303,7 +303,8 @@ class FlashQueue(Buffer):
     def flush(self) -> "Any":
         """Await it: what is staged and acknowledged now goes to flash at once, and has arrived when it returns.
 
-        Raises `StorageError` when the flash fails. When there is no room on flash, it waits for commits.
+        Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
+        is no room on flash, it waits for commits.
 
         Cancel safety: cancelled, all stays staged. IRQ safety: none.
         """
@@ -319,9 +320,9 @@ class FlashQueue(Buffer):
         if there():
             return
         self._alarm.set(milliseconds)
-        await Turn(self._flushed, lambda: there() or self._failures != failures)
+        await Turn(self._flushed, lambda: there() or self._failures != failures or not self._log)
         if not there():
-            raise StorageError(None, self, self._cause)
+            raise StorageError(None, self, self._cause) if self._failures != failures else BufferClosed(None, self)
 
     # Reading
 
