@@ -12,7 +12,7 @@ from aimdb_flash import FlashQueue, StructCodec
 
 
 def open_journal():
-    return FlashQueue("/journal", StructCodec("<If"), max_size=32768, drop_oldest=True)
+    return FlashQueue("/journal.queue", StructCodec("<If"), max_size=32768, drop_oldest=True)
 
 
 def keeper(journal):

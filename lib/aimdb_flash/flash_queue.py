@@ -37,7 +37,7 @@ class _Entry:
 class FlashQueue(Buffer):
     """Values in order that survive the power going out at any moment. Readers compete for them.
 
-        queue = FlashQueue("/journal", JsonCodec())
+        queue = FlashQueue("/journal.queue", JsonCodec())
 
     `produce_async` returns when its value is on flash; from then on no power cut loses it. `produce` and
     `try_produce` stage the value in RAM, from where it can be read at once, and from where it goes to flash with
