@@ -26,7 +26,7 @@ STORAGE = {
 }
 
 BURSTS = (1, 5, 1, 9)  # So many values are produced together.
-FEW = (1, 4)
+FEW = (1, 4)  # Enough for files, each flush of which is ten operations.
 
 PROGRAM = """
 import asyncio
@@ -166,7 +166,8 @@ def test_values_outlast_a_power_cut_at_every_operation(image, storage, how):
     # One after the other on the same flash: each life begins with checking what the one before has left.
     account = Account(image)
     flash, cut_at = image, 0
-    while (left := live(flash, account, storage, cut_at + 1, how, FEW)) is not None:
+    bursts = FEW if storage == "files" else BURSTS
+    while (left := live(flash, account, storage, cut_at + 1, how, bursts)) is not None:
         flash, cut_at = left, cut_at + 1
         print(f"{storage}, cut {how} at operation {cut_at}: {len(account.accepted)} accepted", flush=True)
     assert cut_at > 10
