@@ -46,8 +46,9 @@ check: lint ## everything that has to pass: lint, all tests on the host, those o
 	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
 
 .PHONY: soak
-soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
-	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py
+soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and every power cut
+	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py tests/test_flash_power_cuts.py \
+		tests/host/test_flash_on_board.py tests/test_mqtt_client.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
@@ -60,6 +61,10 @@ bench-mqtt: $(VENV)/ready ## messages per second to a broker on this machine, be
 .PHONY: interrupts
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
 	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
+
+.PHONY: wear
+wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
+	$(RUN) tools/flash_bench.py
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
@@ -74,7 +79,7 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/codespell README.md Makefile lib firmware boards bench tools tests
+	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(RUN) tools/package.py --check
 

@@ -12,8 +12,7 @@ from aimdb_flash import FlashQueue, StructCodec
 
 
 def open_journal():
-    # Not in a folder /journal: that would be imported in the place of this module.
-    return FlashQueue("/samples", StructCodec("<2If"), max_size=32768, drop_oldest=True)
+    return FlashQueue("/journal.queue", StructCodec("<2If"), max_size=32768, drop_oldest=True)
 
 
 def keeper(journal):

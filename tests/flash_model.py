@@ -119,24 +119,26 @@ class Scenario:
             except StorageError:
                 account.refused.append(number)
                 account.doubtful.append(number)
+        self.producing -= 1
 
-    async def consume(self, queue, choice, total):
+    async def consume(self, queue, choice):
         account = self.account
         reader = queue.subscribe()
         taken = []
         idle = 0
-        while total > len(account.refused):
+        while self.producing or queue.peek():
             try:
                 taken.append(number_of(await reader.recv(timeout_ms=20)))
+                idle = 0
+                way = choice.randrange(4)
+                count = choice.randrange(len(taken) + 1)
             except asyncio.TimeoutError:
-                idle += 1  # The rest may have been refused meanwhile.
+                idle += 1
                 assert idle < 100, "the queue stands still"
-                continue
-            total -= 1
-            way = choice.randrange(4)
+                way = 3
+                count = len(taken)  # Producers may wait for room.
             if way < 2:
                 continue
-            count = choice.randrange(len(taken) + 1)
             wait = reader.commit(count)
             account.committed += taken[:count]
             if way == 2:
@@ -151,9 +153,9 @@ class Scenario:
         random.seed(self.seed)
         self.seed += 1
         queue = self.open()
-        total = queue.held() + 3 * self.produced
+        self.producing = 3
         tasks = [asyncio.create_task(self.produce(queue, random)) for _ in range(3)]
-        tasks.append(asyncio.create_task(self.consume(queue, random, total)))
+        tasks.append(asyncio.create_task(self.consume(queue, random)))
         await asyncio.gather(*tasks)
 
     def play(self):
@@ -188,10 +190,9 @@ class Scenario:
             assert number not in account.lasting, "committed for good, and back: %d" % number
             assert number not in account.refused or number in account.doubtful, "refused, and there: %d" % number
         reader.close()
-        asyncio.run(self.go_on(queue, found))
+        account.accepted = asyncio.run(self.go_on(queue, found))
         self.medium.lose_power()
-        # Who plays on begins with this.
-        account.accepted = found[1:] + [account.count - 1]
+        # Who plays on begins with these.
         account.refused = []
         account.doubtful.clear()
         account.committed = []
@@ -199,12 +200,16 @@ class Scenario:
 
     async def go_on(self, queue, found):
         reader = queue.subscribe()
-        if found:
-            await reader.recv()
-            await reader.commit()
         number = self.account.new()
-        await queue.push_async(value_of(number))
+        pushing = asyncio.create_task(queue.push_async(value_of(number)))
+        left = found[:]
+        while left and (len(left) == len(found) or not pushing.done()):
+            equal(number_of(await reader.recv()), left.pop(0))
+            await reader.commit()  # It may need the room.
+        await pushing
+        left.append(number)
         self.medium.lose_power()
         queue = self.open()
         reader = queue.subscribe()
-        equal([number_of(reader.try_recv()) for _ in range(queue.held())], found[1:] + [number])
+        equal([number_of(reader.try_recv()) for _ in range(queue.held())], left)
+        return left

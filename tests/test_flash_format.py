@@ -1,5 +1,6 @@
 """The bytes on flash, as docs/flash-format.md has them, and what opening makes of damaged ones."""
 
+import asyncio
 import random
 from binascii import crc32
 from struct import pack
@@ -7,7 +8,8 @@ from struct import pack
 import aimdb_flash.storage
 from aimdb import BufferClosed, BufferEmpty
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
-from flash_devices import Flash
+from flash_devices import PARTLY, Flash, PowerCut
+from flash_model import Files
 from harness import equal, raises
 
 
@@ -111,10 +113,43 @@ def test_a_damaged_record_in_the_middle_costs_that_record_only():
         equal((queue.held(), queue.damaged_count, drain(queue)), (2, 1, [b"value 1", b"value 3"]))
 
 
-async def test_what_is_written_after_damage_goes_elsewhere_and_is_found():
+async def test_what_is_written_after_a_torn_record_goes_to_the_next_page_and_is_found():
     flash = flash_of(header(1) + value(1, 1) + value(1, 2)[:-1])
     await opened(flash).push_async(b"value 3")
+    equal(bytes(flash.data).find(record(1, 1, 2, b"value 3")), 256)
     equal(drain(opened(flash)), [b"value 1", b"value 3"])
+
+
+def test_power_cuts_in_the_middle_of_flushes_cost_a_page_each_and_no_segment():
+    flash = Flash(4, 4096)
+    for i in range(24):
+        queue = opened(flash)
+        asyncio.run(queue.push_async(b"value %d" % i))
+        asyncio.new_event_loop()
+        flash.cut_at = flash.operations + 1
+        flash.how = PARTLY
+        with raises(PowerCut):
+            asyncio.run(queue.push_async(b"torn"))
+        asyncio.new_event_loop()
+        flash = flash.restarted()
+    # Of a torn flush nothing or everything may be there.
+    found = [item for item in drain(opened(flash)) if item != b"torn"]
+    equal(found, [b"value %d" % i for i in range(24)])
+
+
+async def test_a_file_whose_end_is_damaged_takes_more_and_all_is_found():
+    files = Files()
+    queue = FlashQueue(files.storage(), flush_ms=0)
+    await queue.push_async(b"value 1")
+    with open("/flash/queue/00000001", "ab") as file:
+        file.write(b"\xa5torn")
+    files.lose_power()
+    queue = FlashQueue(files.storage(), flush_ms=0)
+    await queue.push_async(b"value 2")
+    equal((queue.damaged_count, drain(queue)), (1, [b"value 1", b"value 2"]))
+    files.lose_power()
+    queue = FlashQueue(files.storage())
+    equal((queue.damaged_count, drain(queue)), (1, [b"value 1", b"value 2"]))
 
 
 async def test_a_record_inside_a_value_is_not_taken_for_one():

@@ -7,8 +7,10 @@ import harness
 from flash_devices import AFTER, BEFORE, PARTLY
 from flash_model import Blocks, Files, Scenario
 
-SEEDS = (40 if harness.target == "unix" else 1) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
-TIME_LIMIT = 300 + SEEDS
+SOAK = int(getattr(os, "getenv", lambda name: None)("SOAK") or 1)
+SEEDS = (40 if harness.target == "unix" else 1) * SOAK  # Of the runs at random.
+SCENARIOS = (3 if harness.target == "unix" else 1) * min(SOAK, 10)  # In which every operation has its turn.
+TIME_LIMIT = 300 + 5 * SEEDS
 
 
 def play_and_check(scenario, may_end, *where):
@@ -24,50 +26,62 @@ def play_and_check(scenario, may_end, *where):
     return ended
 
 
-def cut_everywhere(medium, **options):
-    """Cut the power at each operation in turn, until the scenario comes to its end."""
-    at = 0
-    while True:
-        at += 1
-        for how in (BEFORE, PARTLY, AFTER):
-            scenario = Scenario(medium(), **options)
-            flash = scenario.medium.flash
-            flash.cut_at = flash.operations + at
-            flash.how = how
-            if play_and_check(scenario, True, at, how):
-                return
+def cut_everywhere(medium):
+    """Cut the power at each operation in turn, until the scenario comes to its end; several scenarios."""
+    for seed in range(SCENARIOS):
+        for at in range(1, 10000):
+            ended = False
+            for how in (BEFORE, PARTLY, AFTER):
+                scenario = Scenario(medium(), seed)
+                flash = scenario.medium.flash
+                flash.cut_at = flash.operations + at
+                flash.how = how
+                ended = play_and_check(scenario, True, seed, at, how) or ended
+            if ended:
+                break
 
 
-def fail_everywhere(medium, **options):
+def fail_everywhere(medium):
     """Let each operation in turn fail with EIO."""
-    at = 0
-    while True:
-        at += 1
-        for how in (BEFORE, PARTLY, AFTER):
-            scenario = Scenario(medium(), **options)
-            flash = scenario.medium.flash
-            failing = flash.operations + at
-            flash.how = how
-            flash.fails = lambda number: number == failing
-            play_and_check(scenario, False, at, how)
+    for seed in range(max(1, SCENARIOS // 3)):
+        for at in range(1, 10000):
+            for how in (BEFORE, PARTLY, AFTER):
+                scenario = Scenario(medium(), seed)
+                flash = scenario.medium.flash
+                failing = flash.operations + at
+                flash.how = how
+                flash.fails = lambda number: number == failing
+                play_and_check(scenario, False, seed, at, how)
             if flash.operations < failing:
-                return
+                break
+
+
+def like_a_pico():
+    return Files(16, 1024, 256)
+
+
+def written_once():
+    return Blocks(write_size=32, rewritable=False)
 
 
 def test_files_keep_what_was_acknowledged_whenever_the_power_goes_out():
     cut_everywhere(Files)
+    cut_everywhere(like_a_pico)
 
 
 def test_blocks_keep_what_was_acknowledged_whenever_the_power_goes_out():
     cut_everywhere(Blocks)
+    cut_everywhere(written_once)
 
 
 def test_files_keep_what_was_acknowledged_and_nothing_else_when_an_operation_fails():
     fail_everywhere(Files)
+    fail_everywhere(like_a_pico)
 
 
 def test_blocks_keep_what_was_acknowledged_and_nothing_else_when_an_operation_fails():
     fail_everywhere(Blocks)
+    fail_everywhere(written_once)
 
 
 def medium_of(seed):
@@ -76,13 +90,13 @@ def medium_of(seed):
     if kind == 0:
         return Files()
     if kind == 1:
-        return Files(16, 1024, 256)
+        return like_a_pico()
     if kind == 2:
         return Files(12, 512, 16)  # A filesystem that is nearly full.
     if kind == 3:
         return Blocks()
     if kind == 4:
-        return Blocks(write_size=32, rewritable=False)
+        return written_once()
     return Blocks(write_size=1)
 
 

@@ -1,6 +1,7 @@
 """What a FlashQueue promises besides what every buffer does."""
 
 import asyncio
+import os
 
 import aimdb_flash.storage
 from aimdb import AimDb, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
@@ -14,6 +15,7 @@ from aimdb_flash import (
     StructCodec,
 )
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
+from flash_model import Files
 from harness import equal, raises
 from stepping import Steps, outcome
 
@@ -423,6 +425,16 @@ async def test_the_oldest_values_are_dropped_and_counted_when_the_user_chose_so(
     equal(after_restart(flash), left)
 
 
+async def test_a_burst_larger_than_the_flash_drops_values_only_after_their_producers_were_told():
+    queue = opened(Flash(4, 512), stage=64, drop_oldest=True)
+    tasks = [asyncio.create_task(queue.push_async("x" * 150 + str(i))) for i in range(40)]
+    for task in tasks:
+        await task
+    left = drain(queue.subscribe())
+    equal(left, ["x" * 150 + str(i) for i in range(40 - len(left), 40)])
+    equal((queue.dropped_count, queue.held()), (40 - len(left), len(left)))
+
+
 async def test_dropping_the_oldest_leaves_a_reader_that_had_read_them_working():
     queue = opened(Flash(4, 512), drop_oldest=True)
     for i in range(10):
@@ -518,6 +530,54 @@ async def test_a_commit_that_does_not_reach_the_flash_says_so():
     equal(after_restart(flash), [])
 
 
+async def test_a_value_that_cannot_be_read_for_an_error_of_the_flash_is_there_when_it_works_again():
+    queue = opened(Flash())
+    for i in range(2):
+        await queue.push_async(i)
+    reader = queue.subscribe()
+    flash = queue._storage.identity
+    works = flash.readblocks
+    flash.readblocks = lambda *arguments: -5
+    with raises(StorageError):
+        reader.try_recv()
+    flash.readblocks = works
+    equal(drain(reader), [0, 1])
+
+
+async def test_a_producer_that_waits_for_a_place_in_the_stage_learns_when_the_flash_fails():
+    flash = Flash()
+    queue = opened(flash, stage=1)
+    queue.push(1)
+    flash.fails = lambda number: True
+    with raises(StorageError) as caught:
+        await queue.push_async(2)
+    equal(caught.error.value, 2)
+    flash.fails = None
+    await queue.flush()
+    equal(after_restart(flash), [1])
+
+
+async def test_a_full_filesystem_is_told_and_the_queue_goes_on_when_there_is_room():
+    files = Files()
+    queue = FlashQueue(files.storage(), JsonCodec(), flush_ms=0)
+    with open("/flash/other", "wb") as file:
+        with raises(OSError):
+            while True:
+                file.write(bytes(512))
+                file.flush()
+    told = None
+    count = 0
+    while not told:
+        told = await outcome(asyncio.create_task(queue.push_async("x" * 150)))
+        count += 1
+    equal((type(told), told.cause.errno), (StorageError, 28))
+    os.remove("/flash/other")
+    await queue.push_async("last")
+    files.lose_power()
+    queue = FlashQueue(files.storage(), JsonCodec())
+    equal(drain(queue.subscribe()), ["x" * 150] * (count - 1) + ["last"])
+
+
 async def test_a_flash_that_wrote_something_else_counts_as_failed():
     flash = Flash()
     queue = opened(flash)
@@ -578,6 +638,18 @@ async def test_release_ends_the_waiting_of_producers_and_readers():
     await settle()
     queue.release()
     assert isinstance(await outcome(reader), BufferClosed)
+
+
+async def test_release_ends_a_flush_that_waits_for_room():
+    queue = opened(Flash(4, 512), stage=4)
+    for i in range(200):
+        queue.push(i)
+        await asyncio.sleep_ms(0)
+    task = asyncio.create_task(queue.flush())
+    await settle()
+    assert not task.done()
+    queue.release()
+    assert isinstance(await outcome(task), BufferClosed)
 
 
 async def test_close_lets_readers_finish_and_commit():

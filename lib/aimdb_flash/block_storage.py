@@ -24,6 +24,8 @@ class BlockStorage(Storage):
     Raises `ValueError` when the device has no room for 4 segments.
     """
 
+    preallocated = True
+
     def __init__(self, device, write_size: int = 256, rewritable: bool = True, blocks: int = 1):
         self.identity = device
         self.alignment = 1 if rewritable else write_size

@@ -37,7 +37,7 @@ class _Entry:
 class FlashQueue(Buffer):
     """Values in order that survive the power going out at any moment. Readers compete for them.
 
-        queue = FlashQueue("/journal", JsonCodec())
+        queue = FlashQueue("/journal.queue", JsonCodec())
 
     `produce_async` returns when its value is on flash; from then on no power cut loses it. `produce` and
     `try_produce` stage the value in RAM, from where it can be read at once, and from where it goes to flash with
@@ -157,9 +157,9 @@ class FlashQueue(Buffer):
             if self.closed:
                 raise BufferClosed(value, self)
             if self._slots.free <= 0:
-                raise (
-                    StorageError(value, self, self._cause) if self._failures != failures else SelfDeadlock(value, self)
-                )
+                if self._failures != failures:
+                    raise StorageError(value, self, self._cause)
+                raise SelfDeadlock(value, self)
         entry = self._stage(data, True)
         try:
             await Turn(self._flushed, lambda: entry.stored or entry.cause or self._hopeless())
@@ -264,16 +264,19 @@ class FlashQueue(Buffer):
             self._full = False
             if not staged:
                 return
-            if count == 0 and not self._drop():
-                self._full = True
-                return
+            if count == 0:
+                if not self._drop_oldest:
+                    self._full = True
+                    return
+                if self._unread and self._unread[0].sequence <= log.segments[0].last:
+                    self._alarm.set(0)  # The oldest value was stored just now; its producer must learn that first.
+                    return
+                self._drop()
 
     def _drop(self):
-        # Make room by dropping the oldest segment, if the user chose so; whether there is room now.
-        oldest = self._log.segments[0]
-        if not self._drop_oldest or (self._unread and self._unread[0].sequence <= oldest.last):
-            return False
+        # Make room: drop the oldest segment.
         ledger = self._ledger
+        last = self._log.segments[0].last
         for sequence in self._log.drop_oldest():
             if ledger.is_waiting(sequence):
                 self.dropped_count += 1
@@ -281,8 +284,7 @@ class FlashQueue(Buffer):
                 self._held -= 1
             elif ledger.acknowledge(sequence):
                 self._held -= 1
-        ledger.pass_over(oldest.last)
-        return True
+        ledger.pass_over(last)
 
     def _failed(self, cause):
         self._failures += 1
@@ -301,7 +303,8 @@ class FlashQueue(Buffer):
     def flush(self) -> "Any":
         """Await it: what is staged and acknowledged now goes to flash at once, and has arrived when it returns.
 
-        Raises `StorageError` when the flash fails. When there is no room on flash, it waits for commits.
+        Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
+        is no room on flash, it waits for commits.
 
         Cancel safety: cancelled, all stays staged. IRQ safety: none.
         """
@@ -317,9 +320,9 @@ class FlashQueue(Buffer):
         if there():
             return
         self._alarm.set(milliseconds)
-        await Turn(self._flushed, lambda: there() or self._failures != failures)
+        await Turn(self._flushed, lambda: there() or self._failures != failures or not self._log)
         if not there():
-            raise StorageError(None, self, self._cause)
+            raise StorageError(None, self, self._cause) if self._failures != failures else BufferClosed(None, self)
 
     # Reading
 

@@ -1,4 +1,8 @@
+from micropython import const
+
 from .framing import ACKNOWLEDGEMENT, HEADER_SIZE, VALUE, parse_header, parse_ranges, records
+
+_PAGE = const(256)
 
 
 class Segment:
@@ -68,9 +72,10 @@ class Recovery:
                 self.last = max(self.last, sequence - 1)
             segment.end = offset
         self.last = max(self.last, segment.last)
-        if not self.segments:
-            whole = segment.end == length or length == self._storage.segment_size
-            self.writable = found is not None and intact and whole
+        if not self.segments and found:
+            if not intact:
+                segment.end = min(self._after(number, length), length)
+            self.writable = self._storage.preallocated or segment.end == length
         if acknowledgement and not self._known:
             self._known = True
             self.acknowledged, self.skipped = acknowledgement
@@ -80,3 +85,13 @@ class Recovery:
             self._limit = found[1] if self._limit is None else min(self._limit, found[1])
             self.last = max(self.last, found[1] - 1)
         return values
+
+    def _after(self, number, offset):
+        # The page after the last byte that is not blank: what a torn write did to its page nobody knows.
+        while offset > HEADER_SIZE:
+            data = self._read(number, max(0, offset - _PAGE), min(offset, _PAGE))
+            used = len(data.rstrip(b"\xff"))
+            offset -= len(data)
+            if used:
+                return offset + -(-used // _PAGE) * _PAGE
+        return HEADER_SIZE

@@ -22,6 +22,7 @@ class Storage:
     segment_size = 4096  # Bytes that a segment holds.
     segment_count = 16  # How many there may be at a time; a queue needs 4 or more.
     alignment = 1  # Each write begins at a multiple of it.
+    preallocated = False  # Whether a segment has all its bytes from the beginning; those to be written are 0xFF.
     identity: "Any" = None  # What no other open queue may use: a path, or a device.
 
     def check_room(self) -> None:

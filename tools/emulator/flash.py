@@ -18,7 +18,7 @@ ERASE_SIZES = {CMD_SECTOR_ERASE: FLASH_SECTOR_SIZE, CMD_BLOCK_ERASE: FLASH_BLOCK
 HEADER_LENGTH = 4  # the command and a 24 bit address
 STATUS_BUSY_BIT = 0x01
 
-# Typical times of the W25Q16JV that is on a Pico, by its datasheet (9.6): a sector erase and a page program.
+# Typical times of the W25Q16JV that is on a Pico, by its datasheet: a sector erase and a page program.
 TYPICAL_BUSY_NANOSECONDS = {"erase": 45_000_000, "program": 400_000}
 
 
@@ -82,8 +82,8 @@ class FlashMonitor:
     def _byte_shifted(self, byte: int) -> int:
         answer = self._shift(byte)
         command = self._mcu.ssi._tx_buffer
-        if len(command) > 1 and command[0] == CMD_READ_STATUS_1 and self._mcu.clock.nanos < self._busy_until:
-            answer |= STATUS_BUSY_BIT
+        if self.busy and len(command) > 1 and command[0] == CMD_READ_STATUS_1:
+            answer |= STATUS_BUSY_BIT * (self._mcu.clock.nanos < self._busy_until)
         return answer
 
     def _operation(self) -> FlashOperation | None:
