@@ -1,0 +1,129 @@
+"""What needs no broker: URLs, topics, codecs, and packets however the network cuts them."""
+
+import random
+
+from aimdb_conformance.support import raises
+from aimdb_mqtt import BytesCodec, JsonCodec, StructCodec
+from aimdb_mqtt.codecs import payload_of
+from aimdb_mqtt.errors import ProtocolError
+from aimdb_mqtt.packets import connect_packet, publish_packet, subscribe_packet
+from aimdb_mqtt.receiver import Receiver
+from aimdb_mqtt.url import check_topic, matches, parse
+from harness import equal, target
+
+ROUNDS = 1000 if target == "unix" else 10
+SIZE = 64  # Of the receiver's buffer.
+
+
+class Pieces:
+    """A stream that gives what is in `data` in pieces of random sizes, and nothing in between."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def readinto(self, view):
+        if random.randint(0, 2) == 0:
+            return None
+        count = min(len(view), len(self.data), random.randint(1, 90))
+        view[:count] = self.data[:count]
+        self.data = self.data[count:]
+        return count
+
+
+def test_packets_arrive_whole_and_in_order_however_they_are_cut():
+    for seed in range(ROUNDS):
+        random.seed(seed)
+        sizes = [random.choice((0, 1, 30, 59, 60, 61, 62, 130, 200)) for _ in range(12)]
+        sent = [publish_packet(b"n", bytes([number]) * size, 0, False, 0) for number, size in enumerate(sizes)]
+        stream = Pieces(b"".join(sent))
+        receiver = Receiver(SIZE)
+        number = 0
+        while number < len(sizes):
+            receiver.fill(stream)
+            while receiver.next():
+                body = bytes(receiver.body)
+                size = sizes[number]
+                equal(receiver.whole, len(sent[number]) <= SIZE)
+                equal(body[:3], b"\0\1n")
+                equal(body[3:], bytes([number]) * (size if receiver.whole else len(body) - 3))
+                number += 1
+        # The rest of the last one may be still to be skipped; then nothing is left over.
+        while stream.data:
+            receiver.fill(stream)
+            equal(receiver.next(), 0)
+
+
+def test_what_is_no_packet_is_told():
+    for rubbish in (b"\0\0", b"\x30\x80\x80\x80\x80\x01"):
+        receiver = Receiver(SIZE)
+        stream = Pieces(rubbish)
+        while stream.data:
+            receiver.fill(stream)
+        raises(ProtocolError, receiver.next)
+
+
+def test_lengths_of_packets_take_one_to_four_bytes():
+    for size, header in ((0, b"\x30\x03"), (124, b"\x30\x7f"), (125, b"\x30\x80\x01"), (16381, b"\x30\x80\x80\x01")):
+        equal(bytes(publish_packet(b"n", bytes(size), 0, False, 0)[: len(header)]), header)
+
+
+def test_packets_are_as_the_standard_has_them():
+    equal(bytes(publish_packet(b"a/b", b"x", 1, True, 10)), b"\x33\x08\0\x03a/b\0\nx")
+    equal(bytes(subscribe_packet(10, b"a/b", 1)), b"\x82\x08\0\n\0\x03a/b\1")
+    equal(bytes(connect_packet(b"id", True, 60, None, None, None)), b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02id")
+
+
+def test_urls():
+    address = parse("mqtt://broker")
+    equal((address.name, address.tls, address.host, address.port), ("mqtt://broker:1883", False, "broker", 1883))
+    address = parse("mqtts://us%65r:p%40ss:word@10.0.0.1:99/a/b?c#d")
+    equal(address[1:], (True, "10.0.0.1", 99, "user", "p@ss:word", "a/b?c#d"))
+    equal(parse("mqtt://[::1]:99/a").host, "::1")
+    equal(parse("mqtt://[::1]").port, 1883)
+    for wrong in (
+        "",
+        "broker",
+        "http://broker",
+        "mqtt://",
+        "mqtt://:1883",
+        "mqtt://b:0",
+        "mqtt://b:65536",
+        "mqtt://b:x",
+    ):
+        raises(ValueError, parse, wrong)
+    raises(TypeError, parse, None)
+
+
+def test_wildcards():
+    for topic_filter, topic, expected in (
+        ("a/b", "a/b", True),
+        ("a/b", "a/b/c", False),
+        ("a/+", "a/b", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("+/+", "/b", True),
+        ("a/#", "a", True),
+        ("a/#", "a/b/c", True),
+        ("a/#", "ab", False),
+        ("#", "a/b", True),
+        ("#", "$SYS/uptime", False),
+        ("+/uptime", "$SYS/uptime", False),
+        ("$SYS/#", "$SYS/uptime", True),
+        ("a/+/c", "a//c", True),
+    ):
+        equal((topic_filter, topic, matches(topic_filter, topic)), (topic_filter, topic, expected))
+    for wrong in ("", "a\0", "a+", "a/#/b", "#a", "x" * 65536):
+        raises(ValueError, check_topic, wrong, True)
+    raises(ValueError, check_topic, "a/+")
+
+
+def test_codecs_give_back_what_they_were_given():
+    for codec, value in (
+        (JsonCodec(), {"a": [1, 2.5, None, "x"]}),
+        (BytesCodec(), b"\0\xff"),
+        (StructCodec("<If"), (7, 2.5)),
+        (StructCodec("<h"), -3),
+    ):
+        equal(codec.decode(bytes(payload_of(codec, value))), value)
+    raises(ValueError, StructCodec("<If").decode, b"\0")
+    raises(TypeError, payload_of, BytesCodec(), 5)
