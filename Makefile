@@ -48,7 +48,7 @@ check: lint ## everything that has to pass: lint, all tests on the host, those o
 .PHONY: soak
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and every power cut
 	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py tests/test_flash_power_cuts.py \
-		tests/host/test_flash_on_board.py tests/test_mqtt_client.py
+		tests/host/test_flash_on_board.py tests/test_mqtt_client.py tests/host/test_mqtt_board.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file

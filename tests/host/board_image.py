@@ -1,0 +1,17 @@
+"""What is on the flash of a board that tests use."""
+
+from __future__ import annotations
+
+from device_files import ROOT, compiled
+from emulator.filesystem import build_image
+
+
+def library_image(others: dict[str, bytes] | None = None) -> bytes:
+    """A filesystem with the library and firmware/wifi.py in it, and what else is given."""
+    sources = [*(ROOT / "lib").glob("aimdb*/*.py"), ROOT / "firmware" / "wifi.py"]
+    files = {}
+    for source in sources:
+        if source.parent.name != "aimdb_conformance":
+            place = source.relative_to(ROOT / "lib") if source.is_relative_to(ROOT / "lib") else source.name
+            files[f"lib/{place}".removesuffix(".py") + ".mpy"] = compiled(source, str(place))
+    return build_image({**files, **(others or {})})
