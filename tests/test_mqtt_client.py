@@ -576,6 +576,22 @@ async def test_a_refused_or_lost_subscription_is_told_to_the_caller():
             await raises_async(ConnectionLost, topic.subscribe_async())
 
 
+async def test_a_link_whose_subscription_is_refused_tries_again_with_the_next_connection():
+    async with ScriptedBroker() as server:
+        server.granted = 0x80
+        db = AimDb()
+        latest = SingleLatest()
+        db.configure("n", latest).link_from(server.url + "/n", broker=impatient(server))
+        async with running(db):
+            await until(lambda: len(server.subscribed) == 1)
+            await asyncio.sleep_ms(20)
+            server.granted = 1
+            server.kick()
+            await until(lambda: len(server.subscribed) == 2)
+            await server.send(publish("n", b"5", 1, 9))
+            await until(lambda: latest.peek() == 5)
+
+
 async def test_a_lost_connection_is_renewed_and_its_subscriptions_with_it():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", broker=impatient(server))

@@ -1,4 +1,5 @@
 import asyncio
+import sys
 from collections import deque
 
 from aimdb import Buffer, BufferClosed, BufferFull, Reader
@@ -121,7 +122,8 @@ class MqttTopic(Buffer):
     async def subscribe_async(self, patient: bool = False) -> "TopicReader":
         """A new reader, once the broker has acknowledged the subscription.
 
-        Raises `Refused`, `Unreachable`, `ConnectionLost`; with `patient`, only `Refused`.
+        Raises `Refused`, `Unreachable`, `ConnectionLost`. With `patient` it raises none of them and goes on trying
+        with every new connection.
 
         Cancel safety: cancelled, no reader is attached. IRQ safety: none.
         """
@@ -131,7 +133,7 @@ class MqttTopic(Buffer):
             await broker.online(patient)
             connections = self._connections
             while broker.connected and not self._is_subscribed and connections == self._connections:
-                if self._was_refused:
+                if self._was_refused and not patient:
                     raise Refused("%s: the subscription was refused" % self.name)
                 await broker.moved.wait()
             if self._is_subscribed and broker.connected:
@@ -160,6 +162,8 @@ class MqttTopic(Buffer):
         """
         self._is_subscribed = accepted
         self._was_refused = not accepted
+        if not accepted:
+            print("aimdb: the broker refused the subscription to", self.name, file=sys.stderr)
 
     def arrived(self, payload: bytes, packet_id: int) -> None:
         """Called by the broker with each message.
@@ -198,7 +202,7 @@ class MqttTopic(Buffer):
         Cancel safety: it does not wait. IRQ safety: none.
         """
         entry = self._inbox.popleft()
-        if self._owed and not self._inbox:
+        if self._owed and len(self._inbox) <= self.capacity // 4:
             self.broker.renew()
         return entry
 

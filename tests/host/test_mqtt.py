@@ -50,9 +50,11 @@ class Program:
         return printed
 
     def cut_power(self) -> str:
-        """Stop it in the middle of whatever it does, and return what it had printed."""
+        """Stop it in the middle of whatever it does, and return what it had printed that was not read yet."""
         self.process.kill()
-        return self.process.communicate()[0]
+        printed = self.process.stdout.read()
+        self.process.communicate()
+        return printed
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:
@@ -138,9 +140,10 @@ def test_broker_down_and_three_power_cuts_lose_nothing_that_was_accepted(mosquit
         mosquitto.stop()
         accepted = 0
         for _ in range(3):
-            time.sleep(0.5)
-            printed = program.cut_power()
-            accepted = max(accepted, int(printed.split()[-1]) + 1)
+            while int(line := program.process.stdout.readline()) < accepted + 60:
+                pass
+            numbers = (line + program.cut_power()).split()
+            accepted = int(numbers[-1]) + 1
             program = Program(tmp_path, KEEP, PORT=mosquitto.port, FIRST=accepted, LAST=100000, PAUSE=1)
         program.cut_power()
         # What was produced last may be on flash though its caller never heard of it.
@@ -150,7 +153,6 @@ def test_broker_down_and_three_power_cuts_lose_nothing_that_was_accepted(mosquit
         until(lambda: 10**6 + 4 in firsts(listener.payloads("kept")))
         arrived = [value for value in firsts(listener.payloads("kept")) if value < 10**6]
         assert arrived[:accepted] == list(range(accepted))
-        assert accepted > 200
 
 
 @needs_mosquitto
