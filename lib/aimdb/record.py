@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from .buffer import Reader
 
 
-# The package that makes the links of a URL's scheme; it is loaded when it is first needed.
-_packages = {"mqtt": "aimdb_mqtt", "mqtts": "aimdb_mqtt"}
-
-
 class Producer:
     """Writes one record. Its calls are the buffer's own: nothing stands between.
 
@@ -153,18 +149,10 @@ class Record:
         return self._link("link_from", url, options)
 
     def _link(self, direction, url, options):
-        scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else None
-        package = _packages.get(scheme)
-        if not package:
-            self.mistake("has a %s with no URL of a known scheme (%s)" % (direction, ", ".join(sorted(_packages))))
-            return self
-        try:
-            stage = getattr(__import__(package), direction)(self, url, **options)
-        except ImportError:
-            self.mistake("has a %s %s://, which needs the package %s" % (direction, scheme, package))
-        except (TypeError, ValueError) as er:
-            self.mistake("has a %s %s:// that is wrong: %s" % (direction, scheme, er))
-        else:
+        from .linking import stage_of  # Here, so that who has no links has none of it in RAM.
+
+        stage = stage_of(self, direction, url, options)
+        if stage:
             self._stages.append((direction, self, stage))
         return self
 
