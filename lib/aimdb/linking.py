@@ -17,7 +17,7 @@ def stage_of(record: "Record", direction: str, url: str, options: dict) -> "Call
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else None
+    scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
     package = _packages.get(scheme)
     if not package:
         record.mistake("has a %s with no URL of a known scheme (%s)" % (direction, ", ".join(sorted(_packages))))
