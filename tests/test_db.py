@@ -210,3 +210,21 @@ async def test_an_unknown_record_is_named():
             assert key in str(caught.error)
         with raises(RecordKeyNotFound):
             await db.produce_any_async(key, 1)
+
+
+async def test_what_a_buffer_runs_is_run_with_the_stages_and_named_when_it_dies():
+    class Connected(SpmcRing):
+        async def run(self):
+            await asyncio.sleep_ms(1)
+            raise ValueError("no connection")
+
+    async def source(producer):
+        await asyncio.sleep(100)
+
+    db = AimDb()
+    db.configure("r", Connected(2)).source(source)
+    try:
+        await db.run()
+    except ValueError:
+        pass
+    assert db.failed[:3] == ("r", "buffer", "Connected"), db.failed
