@@ -78,6 +78,10 @@ format: $(VENV)/ready ## let ruff lay out all Python files
 deploy: $(VENV)/ready ## copy library and firmware to a board and restart it: PORT=/dev/ttyACM0 BOARD=pico_w
 	$(RUN) tools/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
 
+.PHONY: image
+image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
+	$(RUN) tools/image.py --board $(BOARD)
+
 .PHONY: package
 package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
 	$(RUN) tools/package.py
