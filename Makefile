@@ -82,6 +82,10 @@ deploy: $(VENV)/ready ## copy library and firmware to a board and restart it: PO
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
 	$(RUN) tools/image.py --board $(BOARD)
 
+.PHONY: flash
+flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
+	$(RUN) tools/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
+
 .PHONY: package
 package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
 	$(RUN) tools/package.py
