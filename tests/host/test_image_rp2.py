@@ -10,10 +10,12 @@ import pytest
 from board_declaration import ROOT, DeployError, board_called, board_folders
 from device_files import files_for
 from emulator import Board
-from emulator.filesystem import SECTOR, Geometry, build_image, read_image, sectors_in_use
+from emulator.filesystem import PICO, SECTOR, Geometry, build_image, geometry_of, read_image, sectors_in_use
+from emulator.filesystem import PICO_W as PICO_W_GEOMETRY
 from firmware_files import absolute_block, small_firmware
 from images import firmware, rp2, uf2
 from images.errors import FirmwareError
+from littlefs import LittleFS
 
 RP2_BOARDS = [folder for folder in board_folders() if board_called(folder).chip.port == "rp2"]
 PICO_W = board_called("pico_w")
@@ -112,16 +114,33 @@ def test_the_block_against_the_erratum_stays_the_first_of_an_rp2350_image(tmp_pa
     assert uf2.HEADER.unpack_from(made, 512)[5:7] == (0, len(made) // 512 - 1)
 
 
+def test_the_emulator_sees_where_the_firmware_in_an_image_ends(pico_w, tmp_path):
+    board = board_called("pico")
+    source = small_firmware(tmp_path / "own.uf2", board)
+    made = image.build(board, tmp_path / "image.uf2", firmware_file=source)
+    assert geometry_of(made.path) == PICO
+    assert geometry_of(pico_w.path) == PICO_W_GEOMETRY
+
+
+@pytest.fixture(scope="module")
+def worn_sectors():
+    """Sectors out of a filesystem in which directories were written anew many times: whole, and of high revisions."""
+    disk = LittleFS(block_size=SECTOR, block_count=64, prog_size=256, read_size=256, cache_size=256)
+    for number in range(2000):
+        folder = f"/d{number % 3}"
+        disk.makedirs(folder, exist_ok=True)
+        with disk.open(folder + "/log", "wb") as file:
+            file.write(b"%d" % number)
+    image = bytes(disk.context.buffer)
+    sectors = [image[start : start + SECTOR] for start in range(0, len(image), SECTOR)]
+    return [sector for sector in sectors if sector != b"\xff" * SECTOR]
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_filesystem_was_in_the_flash_before_the_new_one_is_found(seed):
+def test_whatever_filesystem_was_in_the_flash_before_the_new_one_is_found(seed, worn_sectors):
     chance = random.Random(seed)
     geometry = Geometry(0, 64 * SECTOR)
-    # Many changes: the old directories then have high revision numbers, all over the flash.
-    old = build_image({f"d{n % 5}/f{n}": bytes(chance.randrange(9000)) for n in range(20)}, geometry)
-    flash = bytearray(old)
-    for number in chance.sample(range(64), 20):
-        other = chance.randrange(64)
-        flash[number * SECTOR : (number + 1) * SECTOR] = old[other * SECTOR : (other + 1) * SECTOR]
+    flash = bytearray().join(chance.choice(worn_sectors) for _ in range(64))
     files = {f"lib/{n % 3}/new{n}": chance.randbytes(chance.randrange(5000)) for n in range(15)}
     new = build_image(files, geometry)
     for number in sectors_in_use(new):
