@@ -99,7 +99,7 @@ def flash_by_drive(board: Board, image: Path, port: str | None, drive: Path | No
     if not drives or not has_information(drives[0]):
         port = port or port_to_reset(board)
         print(f"Putting the board on {port} into its bootloader ...", flush=True)
-        enter_bootloader(BoardLink(port))
+        enter_bootloader(BoardLink(port), board)
         drives = wait_for(lambda: [drive] if drive and has_information(drive) else drives_for(board))
     if not drives:
         raise DeployError(
@@ -127,9 +127,15 @@ def port_to_reset(board: Board) -> str:
         raise DeployError(f"{error}\nFor a board on which no MicroPython runs, {board.bootloader}.") from None
 
 
-def enter_bootloader(link: BoardLink) -> None:
+def enter_bootloader(link: BoardLink, board: Board) -> None:
     """Have MicroPython start the bootloader; its port then goes away, which mpremote may take for a failure."""
-    link.run(["exec", "pass"])
+    machine = link.run(["exec", "import sys; print(sys.implementation._machine)"]).strip()
+    if machine.rpartition(" with ")[2].lower() != board.chip_name:
+        link.restart()
+        raise DeployError(
+            f"The board on {link.port} is a {machine}, but {board.name} has the {board.chip_name.upper()}. Name the "
+            "right board: make flash BOARD=..."
+        )
     with contextlib.suppress(DeployError):
         link.run(["bootloader"])
 

@@ -73,10 +73,10 @@ def test_the_board_is_put_into_its_bootloader_and_each_of_its_files_checked(pico
     # The emulated board has no bootloader drive, and restarts from its flash instead, which holds the same image.
     port, place = started(firmware=pico_w.path), drive("RPI-RP2")
     (place / "INFO_UF2.TXT").rename(place / "later")
-    link = flash.enter_bootloader
+    enter_bootloader = flash.enter_bootloader
 
-    def enter(board_link):
-        link(board_link)
+    def enter(link, board):
+        enter_bootloader(link, board)
         (place / "later").rename(place / "INFO_UF2.TXT")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -109,6 +109,12 @@ def test_the_drive_of_another_chip_is_refused(pico_w, drive):
     with pytest.raises(DeployError, match="is that of a RP2350, but Raspberry Pi Pico W would show RPI-RP2"):
         flash.flash(PICO_W, pico_w, None, place)
     assert not (place / "pico_w.uf2").exists()
+
+
+def test_a_board_with_another_chip_is_left_as_it_is(pico_w, tmp_path, started):
+    port = started(firmware=pico_w.path)
+    with pytest.raises(DeployError, match="Pico W with RP2040, but Raspberry Pi Pico 2 has the RP2350"):
+        flash.flash(board_called("pico2"), pico_w, port, tmp_path)
 
 
 def test_a_board_whose_drive_does_not_appear_gets_a_sentence(pico_w, tmp_path, started, monkeypatch):
