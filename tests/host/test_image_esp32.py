@@ -148,6 +148,13 @@ def test_a_firmware_that_ends_early_is_refused(tmp_path):
     refuse(board, source, tmp_path, "the application in .* is not a program for the esp32c3|checksum is wrong")
 
 
+def test_a_firmware_that_ends_before_its_application_is_refused(tmp_path):
+    board = board_called("esp32")
+    source = tmp_path / "short.bin"
+    source.write_bytes(firmware.packaged(board.firmware).read_bytes()[:0x9000])
+    refuse(board, source, tmp_path, "has no application")
+
+
 def test_a_firmware_that_has_its_filesystem_elsewhere_is_refused(made, tmp_path):
     board, written, content = made
     source = tmp_path / "own.bin"

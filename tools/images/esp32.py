@@ -29,6 +29,7 @@ TABLE_SIZE = 0xC00
 
 # MicroPython mounts the data partition with this label; the subtype is the one that it gives to those it adds itself.
 LABEL = "vfs"
+APPLICATION = get_ptype_as_int("app")
 DATA = get_ptype_as_int("data")
 FAT = get_subtype_as_int("data", "fat")
 
@@ -98,10 +99,15 @@ def bootloader_offset(board: Board) -> int:
 
 
 def check_programs(flash: bytes, board: Board, name: str) -> None:
-    """Have esptool check the bootloader and each application that the partition table has."""
+    """Have esptool check the bootloader and each application that the file has; there must be one."""
     check_program(flash[bootloader_offset(board) : TABLE_OFFSET], board, f"the bootloader in {name}")
-    for partition in table_in(flash, name).find_by_type("app", "factory"):
-        program = bytes(flash[partition.offset : partition.offset + partition.size])
+    places = [partition for partition in table_in(flash, name) if partition.type == APPLICATION]
+    programs = [bytes(flash[place.offset : place.offset + place.size]) for place in places]
+    # Of two that are updated in turn, the second is empty at first.
+    programs = [program for program in programs if program.strip(ERASED)]
+    if not programs:
+        raise FirmwareError(f"{name} has no application.")
+    for program in programs:
         check_program(program, board, f"the application in {name}")
 
 
