@@ -12,7 +12,7 @@ STUB_PACKAGES := micropython-rp2-rpi_pico_w-stubs==1.29.0.post1 micropython-stdl
 # What MicroPython has on each kind of chip, by the stubs of the version that the images carry. The RP2040 is run.
 CHIP_STUBS := .cache/chip-stubs
 CHIP_STUBS_VERSION := 1.27.0.post1
-CHIPS := rp2350=rp2-rpi-pico2 esp32=esp32-esp32-generic esp32s3=esp32-esp32-generic-s3 esp32c3=esp32-esp32-generic-c3
+CHIPS := rp2350=rp2-rpi-pico2-w esp32=esp32-esp32-generic esp32s3=esp32-esp32-generic-s3 esp32c3=esp32-esp32-generic-c3
 
 .DEFAULT_GOAL := help
 
@@ -100,5 +100,5 @@ package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` 
 	$(RUN) tools/package.py
 
 .PHONY: clean
-clean: ## remove .venv and .cache
-	rm -rf $(VENV) .cache
+clean: ## remove .venv, .cache and build
+	rm -rf $(VENV) .cache build
