@@ -50,12 +50,16 @@ def flash(board: Board, image: Image, port: str | None, drive: Path | None = Non
         port = flash_by_drive(board, image.path, port, drive)
     else:
         port = flash_by_esptool(board, image.path, port or find_port())
-    check(port, image)
+    port = check(port, image)
     print(f"{board.name} on {port} holds the image and runs it, {time.monotonic() - began:.0f} s")
 
 
-def check(port: str | None, image: Image) -> None:
-    """Ask the restarted board for the SHA-256 of each file; raises DeployError when one is not as it should be."""
+def check(port: str | None, image: Image) -> str:
+    """Ask the restarted board for the SHA-256 of each file; returns the port that it is on now.
+
+    Raises:
+        DeployError: something is not as it should be.
+    """
     link = BoardLink(wait_for(lambda: reappeared(port)) or port or find_port())
     found = survey(link, image.files)
     if tuple(found["version"]) != image.firmware.version or found["machine"] != image.firmware.machine:
@@ -71,6 +75,7 @@ def check(port: str | None, image: Image) -> None:
         )
     print(f"The board runs MicroPython {image.firmware.version_text}; all {len(image.files)} files are right.")
     link.restart()
+    return link.port
 
 
 def reappeared(port: str | None) -> str | None:
@@ -96,6 +101,11 @@ def wait_for(look: Callable[[], Any]) -> Any:
 def flash_by_drive(board: Board, image: Path, port: str | None, drive: Path | None) -> str | None:
     """Copy the image onto the drive of the board's bootloader; returns the board's port, if one is known."""
     drives = [drive] if drive else drives_for(board)
+    if drives and not drive and port and os.path.exists(port):
+        raise DeployError(
+            f"There is a board on {port}, and another one waits in its bootloader ({drives[0]}). Unplug one, or name "
+            "the drive instead of the port: make flash DRIVE=folder"
+        )
     if not drives or not has_information(drives[0]):
         port = port or port_to_reset(board)
         print(f"Putting the board on {port} into its bootloader ...", flush=True)

@@ -125,6 +125,14 @@ def test_a_board_whose_drive_does_not_appear_gets_a_sentence(pico_w, tmp_path, s
         flash.flash(PICO_W, pico_w, port, tmp_path)
 
 
+def test_a_port_and_the_drive_of_another_board_are_not_mixed_up(pico_w, drive, silent, monkeypatch):
+    place = drive("RPI-RP2")
+    monkeypatch.setattr(flash, "drives_for", lambda board: [place])
+    with pytest.raises(DeployError, match=f"There is a board on {silent}, and another one waits in its bootloader"):
+        flash.flash(PICO_W, pico_w, silent)
+    assert not (place / "pico_w.uf2").exists()
+
+
 def test_a_drive_that_takes_only_a_part_is_said(pico_w, drive):
     place = drive("RPI-RP2")
     script = (
