@@ -86,10 +86,16 @@ def board_called(folder: str, root: Path = ROOT) -> Board:
     )
 
 
+def chip_of(folder: str, root: Path = ROOT) -> str | None:
+    """The name of a board's chip, or None when it declares none that is known: then it can only be deployed to."""
+    chip = declared_values(board_file(folder, root)).get("_CHIP")
+    return chip if chip in CHIPS else None
+
+
 def architecture_of(folder: str, root: Path = ROOT) -> str | None:
     """The architecture that native code for a board is compiled for, or None when it declares no chip."""
-    chip = CHIPS.get(declared_values(board_file(folder, root)).get("_CHIP"))
-    return chip and chip.architecture
+    chip = chip_of(folder, root)
+    return CHIPS[chip].architecture if chip else None
 
 
 def board_folders(root: Path = ROOT) -> list[str]:
