@@ -14,7 +14,7 @@ from typing import NamedTuple
 from board_declaration import ROOT, Board, DeployError, board_called
 from deploy import OLDEST_MICROPYTHON
 from device_files import files_for
-from images import firmware, mpy
+from images import firmware, loadable
 from images.errors import FirmwareError
 from images.identity import Identity
 from littlefs import LittleFSError
@@ -84,7 +84,7 @@ def verify(path: Path, board: Board, files: dict[str, bytes]) -> Identity:
         raise FirmwareError(f"{path} does not hold the files that were put into it.")
     for name, data in files.items():
         if name.endswith(".mpy"):
-            mpy.check(name, data, board, identity)
+            loadable.check(name, data, board, identity)
     return identity
 
 

@@ -10,7 +10,7 @@ import pytest
 from board_declaration import DeployError, board_called, board_folders
 from device_files import MPY_VERSION, files_for
 from esp_idf_defs.partitions import PartitionTable
-from images import esp32, firmware, mpy
+from images import esp32, firmware, loadable
 from pytest_micropython.files import find_tool
 
 ESP32_BOARDS = [folder for folder in board_folders() if board_called(folder).chip.port == "esp32"]
@@ -113,7 +113,7 @@ def test_every_mpy_is_of_the_version_and_processor_that_the_firmware_loads(made)
     assert len(compiled) > 10
     for path, data in compiled.items():
         assert data[:2] == bytes([ord("M"), MPY_VERSION])
-        mpy.check(path, data, board, identity)
+        loadable.check(path, data, board, identity)
 
 
 def test_the_flash_behind_the_image_is_not_needed(made):
