@@ -56,8 +56,11 @@ class BoundedQueue(InMemory):
             self._values.append(value)
             counts[_HELD] += 1
             counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        elif not self._store(value):
-            counts[_DROPPED] += 1
+            return
+        if counts[_OPEN] == 0:  # Else it is full.
+            if self._store(value):
+                return
+        counts[_DROPPED] += 1
 
     def try_push(self, value) -> None:
         if not self._store(value):
@@ -97,6 +100,7 @@ class BoundedQueue(InMemory):
                 task.data = self._line
         return True
 
+    @micropython.native
     def _wait_for_slot(self, value):
         if self._readers < 2 and self._read_by is core.cur_task:
             raise error(SelfDeadlock, value, self)
@@ -109,6 +113,7 @@ class BoundedQueue(InMemory):
         self._producers.push(task)
         task.data = self._producers  # Has the `remove` that Task.cancel calls.
 
+    @micropython.native
     def _have_slot(self, value):
         # The running task has waited for a slot. It was granted one, the queue was closed, or there is no hope.
         task = core.cur_task
@@ -217,6 +222,7 @@ class QueueReader(Reader):
                 task.data = buffer._slots
         return value
 
+    @micropython.native
     def _look(self, _):
         if self._park():
             return True

@@ -1,6 +1,7 @@
 from asyncio import core  # type: ignore[attr-defined]
 from collections import namedtuple
 
+import micropython
 from micropython import const
 
 from .errors import EMPTY, BufferClosed, BufferLagged, error
@@ -202,6 +203,7 @@ class Reader:
         """
         return self._ready
 
+    @micropython.native
     def _look(self, _):
         # A step of awaiting `ready()`: wait for another, or end it.
         if self._park():
