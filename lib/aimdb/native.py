@@ -1,3 +1,6 @@
 def ptr32(counts):
-    # In native code this is a pointer, and calls nothing. Where that code is compiled without, an array will do.
+    """`counts` itself. In native code the name is a pointer and calls nothing; compiled without, the array will do.
+
+    Cancel safety: it does not wait. IRQ safety: any context.
+    """
     return counts

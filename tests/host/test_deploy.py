@@ -9,6 +9,7 @@ from pathlib import Path
 
 import board_link
 import deploy
+import mpy
 import pytest
 import serial
 from device_files import DeployError, files_for
@@ -266,6 +267,7 @@ def test_missing_tool_is_said(missing, monkeypatch, run):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(board_link.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, missing, None)
+    mpy.compile_source.cache_clear()  # Or what an earlier test compiled would do.
     status, _, complaint = run("/dev/null")
     assert status == 1
     assert f"Install it with: pip install {missing.replace('_', '-')}" in complaint
