@@ -69,7 +69,7 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/codespell README.md Makefile lib firmware boards bench tools tests
+	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(RUN) tools/package.py --check
 
