@@ -307,6 +307,28 @@ async def test_a_loop_with_nothing_else_to_do_is_woken():
     equal(await reader.recv(), 9)
 
 
+class Interrupted(Log):
+    """While a value is stored comes an interrupt, which sends by other producers."""
+
+    producers = ()
+
+    def push(self, value):
+        super().push(value)
+        producers, self.producers = self.producers, ()
+        for producer in producers:
+            producer.try_send("interrupt")
+
+
+async def test_an_interrupt_while_values_are_taken_in_is_not_overlooked():
+    log = Interrupted()
+    db, _ = record(log)
+    before, producer, after = (db.sync_producer("x") for _ in range(3))
+    log.producers = (before, producer, after)
+    producer.try_send(1)
+    await settle()
+    equal(log.lines, [1, "interrupt", "interrupt", "interrupt"])
+
+
 async def test_a_send_with_no_reader_to_wake_does_not_disturb_the_loop():
     db, reader = record(SpmcRing(4))
     producer = db.sync_producer("x")

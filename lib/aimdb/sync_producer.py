@@ -84,7 +84,7 @@ class SyncProducer:
         `timeout_ms` milliseconds, even if the loop does not run; then nothing was stored. Raises `SendDeadlock` on
         the thread that runs asyncio and in its interrupts, where it would wait for itself.
 
-        Cancel safety: it is not awaited. IRQ safety: none; for threads and the other core.
+        Cancel safety: it is not awaited. IRQ safety: none; for threads and the other core. Heap: a few small objects.
         """
         if get_ident() == bell.thread:
             raise error(SendDeadlock, value, self._buffer)

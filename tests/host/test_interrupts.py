@@ -1,6 +1,7 @@
 """Interrupts of the emulated chip that hand values to a task, while garbage is collected and the flash is written."""
 
 import functools
+import re
 
 import interrupts
 import pytest
