@@ -388,6 +388,18 @@ async def test_a_packed_sample_reaches_its_reader_as_a_tuple():
     equal(await reader.recv(5000), (1, 2, 3, 4))
 
 
+async def test_what_cannot_be_taken_in_for_want_of_heap_is_taken_in_later():
+    db, reader = record(SpmcRing(4))
+    imu = db.sync_producer("x", 3, "<bb")
+    for i in range(2):
+        struct.pack_into("<bb", imu.slot, 0, i, i)
+        imu.try_send_slot()
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(0)
+    equal(await read(reader, 2), [(0, 0), (1, 1)])
+
+
 async def test_wrong_arguments_are_told_at_the_call():
     db, _ = record(SpmcRing(2))
     for depth in ("4", 2.0, None, True):

@@ -140,6 +140,8 @@ class SyncProducer:
             except BufferFull:
                 self._task = core.create_task(self._wait_for_space())
                 return
+            except MemoryError:
+                raise
             except Exception as er:
                 self._lost(er)
             slots[tail] = None

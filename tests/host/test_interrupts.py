@@ -5,6 +5,10 @@ import re
 
 import interrupts
 import pytest
+from bench_targets import library_files
+from device_files import ROOT
+from emulator import Board
+from emulator.filesystem import build_image
 
 MEGAHERTZ = 125
 COUNT = 120
@@ -58,18 +62,16 @@ x, y, z = 1, -2, 3
 async def count(consumer):
     await show(consumer.subscribe())
 async def show(reader):
-    async for value in reader:
-        print("received", value)
+    try:
+        while True:
+            print("received", await reader.recv(500))
+    except asyncio.TimeoutError:
+        pass
 db.configure("imu", SpmcRing(4)).tap(count)
 """
 AFTER = """
 data_ready(None)
-async def main():
-    await asyncio.wait_for(db.run(), 1)
-try:
-    asyncio.run(main())
-except asyncio.TimeoutError:
-    pass
+asyncio.run(db.run())
 """
 
 
