@@ -21,7 +21,7 @@ from aimdb import (
 )
 from harness import equal, heap_locked, raises
 from own_buffers import Largest, Log, Slots
-from stepping import outcome
+from stepping import Steps, outcome
 
 
 def record(buffer):
@@ -305,6 +305,59 @@ async def test_a_loop_with_nothing_else_to_do_is_woken():
     producer = db.sync_producer("x")
     micropython.schedule(lambda value: producer.try_send(value), 9)
     equal(await reader.recv(), 9)
+
+
+async def consume(reader, seen):
+    while True:
+        seen.append(await reader.recv())
+
+
+async def cancelled_at(at):
+    # Returns how many steps the consumer took.
+    db, reader = record(BoundedQueue(1))
+    producer = db.sync_producer("x", 4)
+    seen = []
+    steps = Steps(at, lambda: task.cancel())
+    task = steps.task(consume(reader, seen))
+    for value in range(6):
+        while not producer.try_send(value):
+            await asyncio.sleep_ms(0)
+        if value % 2:
+            await asyncio.sleep_ms(0)
+    await settle()
+    task.cancel()
+    await outcome(task)
+    seen += await read(reader, 6 - len(seen))
+    equal(seen, list(range(6)))
+    return steps.count
+
+
+async def test_a_consumer_may_be_cancelled_at_any_step():
+    at = 1
+    while await cancelled_at(at) >= at:
+        at += 1
+    assert at > 5, at
+
+
+def test_a_loop_may_be_left_at_any_moment_for_a_new_one():
+    async def begin(reader, seen, steps):
+        seen.append(await reader.recv(5000))
+        for _ in range(steps):
+            await asyncio.sleep_ms(0)
+
+    for steps in range(12):
+        db, reader = record(BoundedQueue(1))
+        producer = db.sync_producer("x", 4)
+        for value in range(4):
+            assert producer.try_send(value)
+        seen = []
+        asyncio.run(begin(reader, seen, steps))
+        asyncio.new_event_loop()
+        producer.start()
+        seen += asyncio.run(read(reader, 3))
+        equal(seen, [0, 1, 2, 3])
+        asyncio.run(settle())
+        equal(reader.buffer.held(), 0)
 
 
 class Interrupted(Log):
