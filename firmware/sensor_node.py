@@ -83,7 +83,7 @@ async def summarize(consumer):
 
 
 def turned(pin):
-    """In a hard interrupt, once a turn of the anemometer: nothing may be allocated here."""
+    """In an interrupt, once a turn of the anemometer. Where it is a hard one, nothing may be allocated here."""
     anemometer.try_send(time.ticks_ms())
 
 
@@ -155,5 +155,5 @@ anemometer = db.sync_producer("wind")
 
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
-    Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, hard=True)
+    Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, **board.INTERRUPT)
     await db.run()

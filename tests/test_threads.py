@@ -142,7 +142,7 @@ def test_a_value_is_there_when_it_can_be_seen():
     # This thread looks all the time, as the loop does when it is busy.
     log = Log()
     producer = record(log)[0].sync_producer("x", 2)
-    count = 4 * ITEMS
+    count = 20_000
     _thread.start_new_thread(send_until_accepted, (producer, range(count)))
     while len(log.lines) < count:
         producer.hand_over()
@@ -373,7 +373,7 @@ def test_a_thread_goes_on_sending_while_the_loop_ends_and_starts_again():
 async def test_a_consumer_that_is_cancelled_again_and_again_loses_nothing_that_a_thread_sends():
     db, reader = record(BoundedQueue(2))
     threads = Threads()
-    count = ROUNDS // 3
+    count = 3_000 if SOAK else 300
     threads.start(send_until_accepted, db.sync_producer("x", 4), range(count))
     random.seed(2)
     seen = []

@@ -9,3 +9,4 @@ NAME = "Raspberry Pi Pico"
 LED = 25
 TEMPERATURE_CHANNEL = 4  # The RP2040's own sensor.
 ANEMOMETER = 15  # GPIO; its switch closes to ground once a turn.
+INTERRUPT = {"hard": True}  # What Pin.irq takes on this chip.

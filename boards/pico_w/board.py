@@ -9,3 +9,4 @@ NAME = "Raspberry Pi Pico W"
 LED = "LED"  # Wired to the WiFi chip, which takes a second to start when the LED is first used.
 TEMPERATURE_CHANNEL = 4  # The RP2040's own sensor.
 ANEMOMETER = 15  # GPIO; its switch closes to ground once a turn.
+INTERRUPT = {"hard": True}  # What Pin.irq takes on this chip.
