@@ -15,7 +15,7 @@ import time
 
 import board
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
-from machine import ADC, Pin
+from machine import Pin
 
 ALARM_CELSIUS = 30
 ARCHIVE_MS = 1500  # A slow SD card.
@@ -31,11 +31,8 @@ def say(who, text):
 
 
 async def read_sensor(producer):
-    sensor = ADC(board.TEMPERATURE_CHANNEL)
     while True:
-        # Datasheet of the RP2040, 4.9.5: 0.706 V at 27 degrees, and 1.721 mV less for each degree more.
-        celsius = 27 - (sensor.read_u16() * 3.3 / 65535 - 0.706) / 0.001721
-        producer.produce(celsius)  # The newest value matters most, and the sensor must not wait.
+        producer.produce(board.celsius())  # The newest value matters most, and the sensor must not wait.
         await asyncio.sleep_ms(interval.peek())
 
 

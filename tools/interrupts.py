@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 @functools.cache
 def image() -> bytes:
-    files = {**compiled_folder(ROOT / "bench"), **library_files()}
+    files = {**compiled_folder(ROOT / "bench"), **library_files("armv6m")}
     return build_image({f"lib/{place}": content for place, content in files.items()})
 
 

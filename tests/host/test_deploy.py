@@ -252,6 +252,7 @@ def found(**changes):
         ({"name": "circuitpython", "version": (9, 2, 1)}, "runs circuitpython 9.2.1"),
         ({"mpy": 7}, "loads .mpy version 7"),
         ({"platform": "esp32", "machine": "ESP32C3 module"}, "is a ESP32C3 module, not a 'pico_w'"),
+        ({"machine": "Raspberry Pi Pico 2 with RP2350"}, "is a Raspberry Pi Pico 2 with RP2350, not a 'pico_w'"),
     ],
 )
 def test_board_that_cannot_run_our_files_is_refused(changes, sentence):

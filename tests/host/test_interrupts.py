@@ -78,7 +78,7 @@ asyncio.run(db.run())
 def test_the_programs_in_the_documentation_work():
     text = (ROOT / "docs" / "producing-from-interrupts.md").read_text()
     programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    image = build_image({f"lib/{place}": content for place, content in library_files().items()})
+    image = build_image({f"lib/{place}": content for place, content in library_files("armv6m").items()})
     with Board(filesystem=image) as board:
         board.exec(BEFORE + "".join(programs), timeout=60)
         board.pin(15).pulse(3, 50_000_000)
