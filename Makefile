@@ -49,17 +49,21 @@ MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
 CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 
 .PHONY: check
-check: lint ## everything that has to pass: lint, all tests on the host, the conformance suite on the emulated board
+check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
 	$(RUN) -m pytest tests
-	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS)
+	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
 
 .PHONY: soak
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
-	SOAK=100 $(RUN) -m pytest tests/test_stress.py
+	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
 	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+
+.PHONY: interrupts
+interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
+	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
@@ -74,7 +78,7 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/codespell README.md Makefile lib firmware boards bench tools tests
+	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(RUN) tools/package.py --check
 

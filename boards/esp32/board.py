@@ -5,6 +5,8 @@ from micropython import const
 
 NAME = "ESP32 DevKit"
 LED = 2  # Most boards with an ESP32 module have it there, some have none.
+ANEMOMETER = 4  # GPIO; its switch closes to ground once a turn.
+INTERRUPT = {}  # Of Python there are only soft ones on this chip.
 
 _CHIP = const("esp32")
 _FIRMWARE = const("ESP32_GENERIC")

@@ -5,6 +5,8 @@ from rp2_temperature import celsius
 
 NAME = "Raspberry Pi Pico"
 LED = 25
+ANEMOMETER = 15  # GPIO; its switch closes to ground once a turn.
+INTERRUPT = {"hard": True}  # What Pin.irq takes on this chip.
 
 _CHIP = const("rp2040")
 _FIRMWARE = const("RPI_PICO")

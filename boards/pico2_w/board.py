@@ -5,6 +5,8 @@ from rp2_temperature import celsius
 
 NAME = "Raspberry Pi Pico 2 W"
 LED = "LED"  # Wired to the WiFi chip, which takes a second to start when the LED is first used.
+ANEMOMETER = 15  # GPIO; its switch closes to ground once a turn.
+INTERRUPT = {"hard": True}  # What Pin.irq takes on this chip.
 
 _CHIP = const("rp2350")
 _FIRMWARE = const("RPI_PICO2_W")

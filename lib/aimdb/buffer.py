@@ -36,6 +36,7 @@ class Buffer:
     produced_count = 0
     consumed_count = 0
     dropped_count = 0
+    sync_producers: "tuple[Any, ...]" = ()  # Those that write this buffer from interrupts and threads.
     _waiting: "Any" = None  # Tasks of readers with nothing to read; a TaskQueue from the first reader on.
 
     def __init__(self):
@@ -119,7 +120,10 @@ class Buffer:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        return Metrics(self.produced_count, self.consumed_count, self.dropped_count, (self.held(), self.capacity))
+        dropped_count = self.dropped_count
+        for producer in self.sync_producers:
+            dropped_count += producer.refused_count
+        return Metrics(self.produced_count, self.consumed_count, dropped_count, (self.held(), self.capacity))
 
     def wake(self) -> None:
         """Wake every reader that waits, to look whether there is something for it.

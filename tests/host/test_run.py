@@ -1,6 +1,7 @@
 """`make run` without a port: the sensor node is deployed to an emulated board and watched."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,10 @@ def test_a_producer_waits_for_space(output):
 
 def test_what_the_full_uplink_refuses_is_shown(output):
     assert "watch     REFUSED" in output
+
+
+def test_what_an_interrupt_sends_is_shown(output):
+    assert re.search(r"wind +\d+ km/h", output)
 
 
 def test_the_command_handler_obeys(output):
