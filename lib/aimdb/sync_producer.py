@@ -10,6 +10,7 @@ import sys
 from asyncio import core  # type: ignore[attr-defined]
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+import micropython
 from micropython import const
 
 from .buffer import Buffer, check_capacity
@@ -56,6 +57,7 @@ class SyncProducer:
         bell.producers.append(self)
         bell.listen()
 
+    @micropython.native
     def try_send(self, value: "Any") -> bool:
         """Hand over `value`, or return False: there was no room, or the buffer is closed. Refusals are counted.
 
