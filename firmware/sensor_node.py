@@ -1,10 +1,11 @@
-"""A sensor node: one temperature sensor, and consumers that do not all keep its pace.
+"""A sensor node: a temperature sensor, an anemometer, and consumers that do not all keep their pace.
 
     temperature  SpmcRing      read_sensor -> watch (fast), archive (slow), summarize
     uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
     command      Mailbox       read_console -> obey
     interval     SingleLatest  obey -> read_sensor
     journal      FlashQueue    see journal.py
+    wind         SpmcRing      turned (an interrupt) -> measure_wind
 
 On the console it takes `status`, `interval MS`, and `led on` or `led off`.
 """
@@ -16,12 +17,13 @@ import time
 import board
 import journal
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
-from machine import ADC, Pin
+from machine import Pin
 
 ALARM_CELSIUS = 30
 ARCHIVE_MS = 1500  # A slow SD card.
 SEND_MS = 900  # A slow radio.
 SUMMARY_OF = 8  # Values to a summary.
+WIND_OF = 10  # Turns of the anemometer to a measurement.
 
 db = AimDb()
 
@@ -31,11 +33,8 @@ def say(who, text):
 
 
 async def read_sensor(producer):
-    sensor = ADC(board.TEMPERATURE_CHANNEL)
     while True:
-        # Datasheet of the RP2040, 4.9.5: 0.706 V at 27 degrees, and 1.721 mV less for each degree more.
-        celsius = 27 - (sensor.read_u16() * 3.3 / 65535 - 0.706) / 0.001721
-        producer.produce(celsius)  # The newest value matters most, and the sensor must not wait.
+        producer.produce(board.celsius())  # The newest value matters most, and the sensor must not wait.
         await asyncio.sleep_ms(interval.peek())
 
 
@@ -82,6 +81,21 @@ async def summarize(consumer):
                 say("summarize", "WAITED %d ms for space in the uplink" % waited)
 
 
+def turned(pin):
+    """In an interrupt, once a turn of the anemometer. Where it is a hard one, nothing may be allocated here."""
+    anemometer.try_send(time.ticks_ms())
+
+
+async def measure_wind(consumer):
+    times = []
+    async for now in consumer.subscribe():
+        times.append(now)
+        if len(times) > WIND_OF:
+            seconds = time.ticks_diff(now, times[0]) / 1000
+            say("wind", "%.0f km/h" % (2.4 * WIND_OF / seconds))  # As common cup anemometers have it.
+            times = [now]
+
+
 async def send(consumer):
     async for message in consumer.subscribe():
         await asyncio.sleep_ms(SEND_MS)
@@ -118,7 +132,7 @@ async def obey(consumer):
 
 def status():
     say("status", "record       produced consumed dropped  held")
-    for buffer in (temperature, uplink, command, interval, samples):
+    for buffer in (temperature, uplink, command, interval, wind, samples):
         metrics = buffer.metrics()
         say("", "%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
 
@@ -127,6 +141,7 @@ temperature = SpmcRing(16)
 uplink = BoundedQueue(3)
 command = Mailbox()
 interval = SingleLatest()
+wind = SpmcRing(16)
 
 db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(archive).tap(summarize)
 db.configure("uplink", uplink).tap(send)
@@ -136,10 +151,13 @@ db.configure("interval", interval)
 samples = journal.open_journal()
 db.configure("journal", samples)
 db.configure("temperature").tap(journal.keeper(samples))
+db.configure("wind", wind).tap(measure_wind)
 db.produce_any("interval", 50)
+anemometer = db.sync_producer("wind")
 
 
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
     say("journal", journal.described(samples))
+    Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, **board.INTERRUPT)
     await db.run()

@@ -5,6 +5,9 @@ from __future__ import annotations
 from statistics import mean
 
 IMPORT = "import: the whole core"
+
+# Parts of the library that are loaded only when they are used, and do not count as the core.
+LOADED_WHEN_USED = ("aimdb/doorbell.mpy", "aimdb/packed_producer.mpy", "aimdb/sync_producer.mpy")
 EMPTY_LOOP = "floor: empty loop"
 START_AND_STOP = "floor: start and stop"
 CALL_AND_APPEND = ("floor: empty Python call", "floor: deque.append")
@@ -39,9 +42,13 @@ def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) 
     return {
         "firmware": next(line[1] for line in reports[0] if line[0] == "firmware"),
         "operations": operations,
-        "mpy": {**{name: len(content) for name, content in library.items()}, "total": sum(map(len, library.values()))},
+        "mpy": {**{name: len(content) for name, content in library.items()}, "total": core_size(library)},
         "heap": {**{line[1]: line[2] for line in reports[0] if line[0] == "heap"}, "after import": imported},
     }
+
+
+def core_size(library: dict[str, bytes]) -> int:
+    return sum(len(content) for name, content in library.items() if name not in LOADED_WHEN_USED)
 
 
 def costs_of(report: list[list]) -> dict[str, float]:

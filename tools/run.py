@@ -19,6 +19,9 @@ from emulator.firmware import FirmwareError
 # What is typed on the node's console, and after which part of the time.
 COMMANDS = ((0.5, "interval 25"), (0.9, "status"))
 
+# GPIO of the anemometer, as in boards/*/board.py.
+ANEMOMETER = 15
+
 # A real board's port is away for a moment while the board restarts.
 RESTART_SECONDS = 15
 
@@ -56,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def emulated(model: str, flash: list[bytes]) -> Iterator[str]:
-    """An emulated board in a room that warms up and cools down; gives the path of its serial port.
+    """An emulated board in the weather, which warms up and cools down; gives the path of its serial port.
 
     At the end its power goes out, and `flash` gets what its filesystem looks like then.
     """
@@ -65,10 +68,15 @@ def emulated(model: str, flash: list[bytes]) -> Iterator[str]:
 
     def weather(board: Board) -> None:
         started = time.monotonic()
+        turned = 0.0
         while not done.wait(0.1):
             celsius = 28 + 4 * math.sin(time.monotonic() - started)
             volts = 0.706 - (celsius - 27) * 0.001721
             board.adc[4] = round(volts / 3.3 * 4095)
+            turned += celsius - 22  # The warmer, the windier.
+            if turned > 10:
+                turned -= 10
+                board.pin(ANEMOMETER).pulse(1, 40_000_000)
 
     with Board(model=model, paced=True) as board:
         thread = threading.Thread(target=weather, args=(board,))

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from .errors import InvalidConfiguration as InvalidConfiguration
     from .errors import RecordKeyNotFound as RecordKeyNotFound
     from .errors import SelfDeadlock as SelfDeadlock
+    from .errors import SendDeadlock as SendDeadlock
     from .mailbox import Mailbox as Mailbox
+    from .packed_producer import PackedProducer as PackedProducer
     from .single_latest import SingleLatest as SingleLatest
     from .spmc_ring import SpmcRing as SpmcRing
+    from .sync_producer import SyncProducer as SyncProducer
 
 # The module of each public name; it is loaded when one of its names is first used.
 _modules = {
@@ -36,11 +39,14 @@ _modules = {
     "InvalidConfiguration": "errors",
     "Mailbox": "mailbox",
     "Metrics": "buffer",
+    "PackedProducer": "packed_producer",
     "Reader": "buffer",
     "RecordKeyNotFound": "errors",
     "SelfDeadlock": "errors",
+    "SendDeadlock": "errors",
     "SingleLatest": "single_latest",
     "SpmcRing": "spmc_ring",
+    "SyncProducer": "sync_producer",
 }
 
 

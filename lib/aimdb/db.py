@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .buffer import Buffer
     from .record import Consumer, Producer
+    from .sync_producer import SyncProducer
 
 
 class AimDb:
@@ -71,6 +72,25 @@ class AimDb:
         """
         return self._record(key).consumer
 
+    def sync_producer(self, key: str, depth: int = 16, format: "str | None" = None) -> "SyncProducer":
+        """A new producer of the record for one interrupt handler, thread or other core; see `SyncProducer`.
+
+        Up to `depth` values fit while the loop does not run. With a `format`, as `struct` has it, a
+        `PackedProducer`: for interrupts that carry several fields.
+
+        Raises `RecordKeyNotFound`, and `TypeError` or `ValueError` for a wrong depth or format.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        buffer = self._record(key).buffer
+        if format is None:
+            from .sync_producer import SyncProducer
+
+            return SyncProducer(buffer, depth)
+        from .packed_producer import PackedProducer
+
+        return PackedProducer(buffer, depth, format)
+
     def produce_any(self, key: str, value: "Any") -> None:
         """`produce` by key, for routers and inbound connectors. Raises `RecordKeyNotFound`.
 
@@ -98,6 +118,9 @@ class AimDb:
         """
         stages = self._started()
         tasks = [asyncio.create_task(coroutine) for _, _, _, coroutine in stages]
+        for record in self._records.values():
+            for producer in record.buffer.sync_producers:
+                producer.start()  # Now, so that it comes after the taps.
         self.failed = cause = None
         try:
             await asyncio.gather(*tasks)

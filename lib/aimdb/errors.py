@@ -54,6 +54,12 @@ class SelfDeadlock(RecordError):
     _text = "is full, and only the task that waits for space has read it"
 
 
+class SendDeadlock(SelfDeadlock):
+    """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
+
+    _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+
+
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
@@ -79,7 +85,7 @@ class InvalidConfiguration(DbError):
 EMPTY = BufferEmpty("nothing to read now")
 
 # Used only while the heap is locked (in an interrupt, say), where no new error can be made.
-_spares = {kind: kind() for kind in (BufferFull, BufferClosed, BufferLagged)}
+_spares = {kind: kind() for kind in (BufferFull, BufferClosed, BufferLagged, SendDeadlock)}
 
 
 def error(kind, detail, buffer):

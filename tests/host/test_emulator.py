@@ -157,6 +157,24 @@ def test_host_drives_an_input_pin(board: Board) -> None:
     assert board.exec(read, PATIENCE) == "0\n"
 
 
+def test_pulses_reach_an_interrupt_at_exact_times(board: Board) -> None:
+    board.exec("from machine import Pin, mem32", PATIENCE)
+    board.exec("def seen(pin): mem32[0x50400000] = 1", PATIENCE)
+    board.exec("Pin(15, Pin.IN).irq(seen, Pin.IRQ_RISING, hard=True)", PATIENCE)
+    pulses = board.pin(15).pulse(5, 200_000)
+    board.exec("import time; time.sleep_ms(3)", PATIENCE)
+    assert [after - before for before, after in zip(pulses.rising, pulses.rising[1:])] == [200_000] * 4
+    delays = [mark.nanoseconds - edge for mark, edge in zip(board.marker.marks, pulses.rising, strict=True)]
+    assert all(0 < delay < 100_000 for delay in delays)
+
+
+def test_a_mark_is_told_at_that_moment(board: Board) -> None:
+    times = []
+    board.marker.on_mark = lambda mark: times.append((mark.number, int(board.mcu.clock.nanos)))
+    board.exec("from machine import mem32; mem32[0x50400000] = 7", PATIENCE)
+    assert times == [(7, board.marker.marks[-1].nanoseconds)]
+
+
 def test_released_pin_follows_its_pull_resistor(board: Board) -> None:
     board.pin(15).set(False)
     board.pin(15).release()

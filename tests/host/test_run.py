@@ -35,6 +35,10 @@ def test_what_the_full_uplink_refuses_is_shown(output):
     assert "watch     REFUSED" in output
 
 
+def test_what_an_interrupt_sends_is_shown(output):
+    assert re.search(r"wind +\d+ km/h", output)
+
+
 def test_the_command_handler_obeys(output):
     assert "obey      one value every 25 ms" in output
     assert "temperature" in output.partition("produced consumed dropped")[2]

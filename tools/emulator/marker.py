@@ -6,6 +6,7 @@ puts 1, the CPU cycles and the emulated time at that very instruction into `boar
 that address gives the guest the low 32 bits of the cycle counter.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from rp2040py.peripherals.peripheral import BasePeripheral
@@ -23,16 +24,25 @@ class Mark(NamedTuple):
 
 
 class Marker(BasePeripheral):
-    """The peripheral. The engine thread appends to `marks`; read them while the board rests."""
+    """The peripheral. The engine thread appends to `marks`; read them while the board rests.
+
+    Attributes:
+        on_mark: called on the engine thread with each new mark: the place from which to do something to the
+            board at a moment that the guest decides on.
+    """
 
     def __init__(self, mcu: RP2040) -> None:
         super().__init__(mcu, "MARKER")
         self.marks: list[Mark] = []
+        self.on_mark: Callable[[Mark], None] | None = None
         mcu.peripherals[ADDRESS >> 12] = self
 
     def write_uint32(self, offset: int, value: int) -> None:
         """The guest has written."""
-        self.marks.append(Mark(value & 0xFFFFFFFF, self.rp2040.core.cycles, int(self.rp2040.clock.nanos)))
+        mark = Mark(value & 0xFFFFFFFF, self.rp2040.core.cycles, int(self.rp2040.clock.nanos))
+        self.marks.append(mark)
+        if self.on_mark is not None:
+            self.on_mark(mark)
 
     def read_uint32(self, offset: int) -> int:
         """The guest has read."""

@@ -30,6 +30,10 @@ class Pin:
         """Drive the pin from outside, high or low."""
         self._on_engine(lambda: self._pin.set_input_value(bool(level)))
 
+    def pulse(self, count: int, nanoseconds: int) -> "Pulses":
+        """From now on let it go high `count` times, once in so many nanoseconds of emulated time; returns at once."""
+        return self._on_engine(lambda: Pulses(self._pin, count, nanoseconds))
+
     def release(self) -> None:
         """Stop driving it: the board's own pull resistor decides."""
         self._on_engine(self._pin.release_input)
@@ -39,6 +43,32 @@ class Pin:
         """The level that a meter would show."""
         status = self._on_engine(lambda: self._pin.status)
         return bool(status & (OUTPUT_LEVEL if status & OUTPUT_ENABLED else PAD_LEVEL))
+
+
+class Pulses:
+    """A train of pulses into a pin, at exact emulated times. Made, and run, on the engine thread.
+
+    Attributes:
+        rising: the times of the edges so far, in nanoseconds.
+    """
+
+    def __init__(self, pin: GPIOPin, count: int, nanoseconds: int) -> None:
+        self.rising: list[int] = []
+        self._pin = pin
+        self._count = count
+        self._half = nanoseconds // 2
+        self._clock = pin.rp2040.clock
+        self._alarm = self._clock.create_alarm(self._change)
+        self._high = False
+        self._alarm.schedule(self._half)
+
+    def _change(self) -> None:
+        self._high = not self._high
+        if self._high:
+            self.rising.append(int(self._clock.nanos))
+        self._pin.set_input_value(self._high)
+        if self._high or len(self.rising) < self._count:
+            self._alarm.schedule(self._half)
 
 
 class AnalogInputs:

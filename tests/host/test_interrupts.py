@@ -1,0 +1,87 @@
+"""Interrupts of the emulated chip that hand values to a task, while garbage is collected and the flash is written."""
+
+import functools
+import re
+
+import interrupts
+import pytest
+from bench_targets import library_files
+from device_files import ROOT
+from emulator import Board
+from emulator.filesystem import build_image
+
+MEGAHERTZ = 125
+COUNT = 120
+
+# The highest rate is more than the chip can do: what it does besides the handler gets hardly any time.
+RATES = (1000, 10000)
+
+
+@functools.cache
+def outcome(source, hard, rate):
+    return interrupts.run(source, hard, "SyncProducer", rate, COUNT)
+
+
+@pytest.fixture(params=[(*source, rate) for source in interrupts.SOURCES for rate in RATES], ids=str)
+def run(request):
+    return outcome(*request.param)
+
+
+def test_all_that_was_sent_is_received_in_order_or_was_refused(run):
+    assert run.sent == run.received + run.refused
+    assert run.out_of_order == 0
+    assert run.received > 0 and run.disturbances > 0
+
+
+@pytest.mark.parametrize("source", interrupts.SOURCES, ids=str)
+def test_a_rate_that_the_chip_can_do_has_no_refusals(source):
+    assert outcome(*source, 1000).received == COUNT
+
+
+@pytest.mark.parametrize("source", interrupts.SOURCES, ids=str)
+def test_a_rate_that_the_chip_cannot_do_has_refusals(source):
+    assert outcome(*source, 10000).refused > 0
+
+
+def test_each_value_arrives_after_its_interrupt():
+    latencies = outcome("Pin", True, 1000).latencies
+    assert len(latencies) == COUNT
+    assert min(latencies) > 0
+
+
+def test_an_idle_program_with_four_sync_producers_lets_the_core_sleep():
+    seconds = 5
+    assert interrupts.cycles(f"idle(4, {seconds})") < seconds * MEGAHERTZ * 1e6 / 1000
+
+
+BEFORE = """
+import asyncio
+from aimdb import AimDb, SpmcRing
+db = AimDb()
+x, y, z = 1, -2, 3
+async def count(consumer):
+    await show(consumer.subscribe())
+async def show(reader):
+    try:
+        while True:
+            print("received", await reader.recv(500))
+    except asyncio.TimeoutError:
+        pass
+db.configure("imu", SpmcRing(4)).tap(count)
+"""
+AFTER = """
+data_ready(None)
+asyncio.run(db.run())
+"""
+
+
+def test_the_programs_in_the_documentation_work():
+    text = (ROOT / "docs" / "producing-from-interrupts.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    image = build_image({f"lib/{place}": content for place, content in library_files("armv6m").items()})
+    with Board(filesystem=image) as board:
+        board.exec(BEFORE + "".join(programs), timeout=60)
+        board.pin(15).pulse(3, 50_000_000)
+        printed = board.exec(AFTER, timeout=60)
+    assert len(re.findall(r"^received \d+$", printed, re.MULTILINE)) == 3
+    assert len(re.findall(r"^received \(\d+, 1, -2, 3\)$", printed, re.MULTILINE)) == 1

@@ -1,0 +1,476 @@
+"""What a SyncProducer does, seen from one thread: in a task, and with the heap locked as in a hard interrupt."""
+
+import asyncio
+import gc
+import struct
+
+import micropython
+from aimdb import (
+    AimDb,
+    BoundedQueue,
+    Buffer,
+    BufferClosed,
+    Mailbox,
+    PackedProducer,
+    RecordKeyNotFound,
+    SelfDeadlock,
+    SendDeadlock,
+    SingleLatest,
+    SpmcRing,
+    SyncProducer,
+)
+from harness import equal, heap_locked, raises
+from own_buffers import Largest, Log, Slots
+from stepping import Steps, outcome
+
+
+def record(buffer):
+    db = AimDb()
+    db.configure("x", buffer)
+    return db, db.consumer("x").subscribe()
+
+
+async def read(reader, count, timeout_ms=5000):
+    values = []
+    for _ in range(count):
+        values.append(await reader.recv(timeout_ms))
+    return values
+
+
+async def settle():
+    for _ in range(6):
+        await asyncio.sleep_ms(1)
+
+
+async def test_what_is_sent_reaches_a_reader_of_any_buffer():
+    for make in (lambda: SpmcRing(4), SingleLatest, Mailbox, lambda: BoundedQueue(4), Largest, lambda: Slots(2)):
+        db, reader = record(make())
+        assert db.sync_producer("x").try_send(5)
+        equal(await reader.recv(5000), 5)
+
+
+async def test_what_is_sent_reaches_a_buffer_that_only_has_push():
+    log = Log()
+    db, _ = record(log)
+    producer = db.sync_producer("x")
+    producer.try_send(1)
+    producer.try_send(2)
+    await settle()
+    equal(log.lines, [1, 2])
+
+
+async def test_the_depth_is_what_fits_while_the_loop_does_not_run():
+    for depth in (1, 2, 5):
+        db, reader = record(BoundedQueue(10))
+        producer = db.sync_producer("x", depth)
+        equal([producer.try_send(value) for value in range(depth + 2)], [True] * depth + [False] * 2)
+        equal(await read(reader, depth), list(range(depth)))
+        assert producer.try_send(0)
+
+
+async def test_a_refusal_is_counted_at_once_in_the_metrics_of_the_record():
+    db, reader = record(SpmcRing(4))
+    one, two = db.sync_producer("x", 1), db.sync_producer("x", 1)
+    for producer in (one, two, two):
+        producer.try_send(0)
+    equal(reader.buffer.metrics().dropped_count, 1)
+    equal((one.refused_count, two.refused_count), (0, 1))
+    await read(reader, 2)
+    metrics = reader.buffer.metrics()
+    equal((metrics.produced_count, metrics.dropped_count), (2, 1))
+
+
+async def test_try_send_and_try_send_slot_use_no_heap_whether_accepted_or_refused():
+    db, reader = record(BoundedQueue(4))
+    producer, packed = db.sync_producer("x", 2), db.sync_producer("x", 2, "<Hb")
+    results = [None] * 6
+    pack_into = struct.pack_into
+    with heap_locked():
+        for i in range(3):
+            results[i] = producer.try_send(i)
+        for i in range(3):
+            pack_into("<Hb", packed.slot, 0, 1000 + i, -i)
+            results[3 + i] = packed.try_send_slot()
+    equal(results, [True, True, False] * 2)
+    equal(await read(reader, 4), [0, 1, (1000, 0), (1001, -1)])
+
+
+async def test_taking_in_what_is_sent_uses_no_heap():
+    ring = SpmcRing(4)
+    db, reader = record(ring)
+    producer = db.sync_producer("x", 4)
+    seen = [0] * 8
+
+    async def tap():
+        for i in range(8):
+            await reader.ready()
+            seen[i] = reader.try_recv()
+
+    task = asyncio.create_task(tap())
+    await asyncio.sleep_ms(1)
+    gc.collect()
+    with heap_locked():
+        for value in range(8):
+            producer.try_send(value)
+            await asyncio.sleep_ms(0)
+            await asyncio.sleep_ms(0)
+    await task
+    equal(seen, list(range(8)))
+
+
+async def test_values_wait_in_order_for_space_in_a_full_queue_and_none_is_lost():
+    db, reader = record(BoundedQueue(2))
+    producer = db.sync_producer("x", 3)
+    sent = refused = 0
+    seen = []
+    for value in range(40):
+        if producer.try_send(value):
+            sent += 1
+        else:
+            refused += 1
+        await asyncio.sleep_ms(0)
+        if value % 3 == 2:
+            seen.append(await reader.recv(5000))
+    seen += await read(reader, sent - len(seen))
+    equal(sent + refused, 40)
+    assert refused > 5, refused
+    equal(seen, sorted(set(seen)))
+    equal(reader.buffer.metrics().dropped_count, refused)
+
+
+async def test_a_value_that_waits_for_space_does_not_hold_up_another_producer():
+    db, reader = record(BoundedQueue(1))
+    db.configure("y", SpmcRing(2))
+    full, free = db.sync_producer("x"), db.sync_producer("y")
+    other = db.consumer("y").subscribe()
+    for value in range(3):
+        full.try_send(value)
+    await settle()
+    free.try_send(7)
+    equal(await other.recv(5000), 7)
+    equal(await read(reader, 3), [0, 1, 2])
+
+
+async def test_several_producers_of_one_record_each_keep_their_order():
+    db, reader = record(BoundedQueue(3))
+    producers = [db.sync_producer("x", 8) for _ in range(4)]
+    for value in range(8):
+        for number in range(4):
+            assert producers[number].try_send(10 * number + value)
+    seen = await read(reader, 32)
+    for number in range(4):
+        equal([value for value in seen if value // 10 == number], list(range(10 * number, 10 * number + 8)))
+
+
+async def test_a_consumer_that_is_cancelled_takes_nothing_with_it():
+    db, reader = record(BoundedQueue(2))
+    producer = db.sync_producer("x", 8)
+    for round in range(8):
+        task = asyncio.create_task(reader.recv())
+        await settle()
+        producer.try_send(round)
+        if round % 2:
+            await asyncio.sleep_ms(0)
+        task.cancel()
+        got = await outcome(task)
+        if isinstance(got, asyncio.CancelledError):
+            got = await reader.recv(5000)
+        equal(got, round)
+
+
+async def test_a_closed_buffer_refuses_and_counts():
+    db, reader = record(SpmcRing(2))
+    producer = db.sync_producer("x")
+    reader.buffer.close()
+    equal(producer.try_send(1), False)
+    equal(reader.buffer.metrics().dropped_count, 1)
+
+
+async def test_what_was_sent_before_the_buffer_closed_is_counted_as_dropped():
+    for full in (False, True):
+        queue = BoundedQueue(1)
+        db, reader = record(queue)
+        producer = db.sync_producer("x")
+        if full:
+            producer.try_send(0)
+            producer.try_send(1)
+            await settle()
+        producer.try_send(2)
+        queue.close()
+        await settle()
+        equal(queue.metrics().dropped_count, 1 + full)
+        equal(queue.held(), full)
+
+
+class Broken(Buffer):
+    def push(self, value):
+        raise OSError("the disk is gone")
+
+
+async def test_a_buffer_that_raises_loses_that_value_counted_and_not_the_next():
+    db, _ = record(Broken())
+    producer = db.sync_producer("x")
+    db.configure("y", SpmcRing(2))
+    after, reader = db.sync_producer("y"), db.consumer("y").subscribe()
+    producer.try_send(1)
+    producer.try_send(2)
+    after.try_send(3)
+    equal(await reader.recv(5000), 3)
+    equal(db.configure("x").buffer.metrics().dropped_count, 2)
+
+
+async def test_values_are_let_go_once_they_are_read():
+    db, reader = record(BoundedQueue(4))
+    producer = db.sync_producer("x", 4)
+    producer.try_send([1])
+    await reader.recv(5000)
+    equal(producer._slots, [None] * 5)
+
+
+def test_what_is_sent_between_two_runs_of_the_loop_is_there_in_the_next():
+    db, reader = record(BoundedQueue(1))
+    producer = db.sync_producer("x", 4)
+    for first in (0, 4, 8):
+        for value in range(first, first + 4):
+            assert producer.try_send(value)
+        equal(asyncio.run(read(reader, 4)), list(range(first, first + 4)))
+
+
+def test_start_lets_a_new_loop_take_what_is_sent():
+    db, reader = record(BoundedQueue(1))
+    producer = db.sync_producer("x", 4)
+    # The queue is full at the end of each loop, and a value waits for space in it.
+    for first in (0, 4, 8):
+        for value in range(first, first + 4):
+            assert producer.try_send(value)
+        asyncio.run(settle())
+        asyncio.new_event_loop()
+        producer.start()
+        producer.start()
+        equal(asyncio.run(read(reader, 4)), list(range(first, first + 4)))
+        asyncio.run(settle())
+        equal(reader.buffer.held(), 0)
+
+
+def test_run_of_the_database_takes_what_is_sent_in_a_new_loop():
+    db = AimDb()
+    seen = []
+    ring = SpmcRing(4)
+
+    async def tap(consumer):
+        async for value in consumer.subscribe():
+            seen.append(value)
+            ring.close()
+
+    db.configure("x", ring).tap(tap)
+    producer = db.sync_producer("x")
+    asyncio.new_event_loop()
+    producer.try_send(5)
+    asyncio.run(db.run())
+    equal(seen, [5])
+
+
+def test_what_is_sent_before_the_loop_runs_reaches_a_task_that_subscribes_first_thing():
+    db, _ = record(SpmcRing(4))
+    producer = db.sync_producer("x")
+
+    async def main():
+        return await db.consumer("x").subscribe().recv(5000)
+
+    for value in (5, 6):
+        producer.try_send(value)
+        equal(asyncio.run(main()), value)
+
+
+def test_what_is_sent_before_the_database_runs_reaches_a_tap_that_subscribes_first_thing():
+    for _ in range(2):
+        db = AimDb()
+        seen = []
+        ring = SpmcRing(4)
+
+        async def tap(consumer):
+            async for value in consumer.subscribe():
+                seen.append(value)
+                ring.close()
+
+        db.configure("x", ring).tap(tap)
+        db.sync_producer("x").try_send(5)
+        asyncio.run(db.run())
+        equal(seen, [5])
+
+
+async def test_a_loop_with_nothing_else_to_do_is_woken():
+    # The main task waits, and no other task has a time to wait for.
+    db, reader = record(Mailbox())
+    producer = db.sync_producer("x")
+    micropython.schedule(lambda value: producer.try_send(value), 9)
+    equal(await reader.recv(), 9)
+
+
+async def consume(reader, seen):
+    while True:
+        seen.append(await reader.recv())
+
+
+async def cancelled_at(at):
+    # Returns how many steps the consumer took.
+    db, reader = record(BoundedQueue(1))
+    producer = db.sync_producer("x", 4)
+    seen = []
+    steps = Steps(at, lambda: task.cancel())
+    task = steps.task(consume(reader, seen))
+    for value in range(6):
+        while not producer.try_send(value):
+            await asyncio.sleep_ms(0)
+        if value % 2:
+            await asyncio.sleep_ms(0)
+    await settle()
+    task.cancel()
+    await outcome(task)
+    seen += await read(reader, 6 - len(seen))
+    equal(seen, list(range(6)))
+    return steps.count
+
+
+async def test_a_consumer_may_be_cancelled_at_any_step():
+    at = 1
+    while await cancelled_at(at) >= at:
+        at += 1
+    assert at > 5, at
+
+
+def test_a_loop_may_be_left_at_any_moment_for_a_new_one():
+    async def begin(reader, seen, steps):
+        seen.append(await reader.recv(5000))
+        for _ in range(steps):
+            await asyncio.sleep_ms(0)
+
+    for steps in range(12):
+        db, reader = record(BoundedQueue(1))
+        producer = db.sync_producer("x", 4)
+        for value in range(4):
+            assert producer.try_send(value)
+        seen = []
+        asyncio.run(begin(reader, seen, steps))
+        asyncio.new_event_loop()
+        producer.start()
+        seen += asyncio.run(read(reader, 3))
+        equal(seen, [0, 1, 2, 3])
+        asyncio.run(settle())
+        equal(reader.buffer.held(), 0)
+
+
+class Interrupted(Log):
+    """While a value is stored comes an interrupt, which sends by other producers."""
+
+    producers = ()
+
+    def push(self, value):
+        super().push(value)
+        producers, self.producers = self.producers, ()
+        for producer in producers:
+            producer.try_send("interrupt")
+
+
+async def test_an_interrupt_while_values_are_taken_in_is_not_overlooked():
+    log = Interrupted()
+    db, _ = record(log)
+    before, producer, after = (db.sync_producer("x") for _ in range(3))
+    log.producers = (before, producer, after)
+    producer.try_send(1)
+    await settle()
+    equal(log.lines, [1, "interrupt", "interrupt", "interrupt"])
+
+
+async def test_a_send_with_no_reader_to_wake_does_not_disturb_the_loop():
+    db, reader = record(SpmcRing(4))
+    producer = db.sync_producer("x")
+    reader.close()
+    other = SpmcRing(2).subscribe()
+    producer.try_send(1)
+    with raises(asyncio.TimeoutError):
+        await other.recv(20)
+
+
+async def test_send_on_the_asyncio_thread_says_that_it_would_wait_for_ever():
+    db, _ = record(SpmcRing(2))
+    producer = db.sync_producer("x")
+    with raises(SelfDeadlock) as caught:
+        producer.send(3)
+    assert isinstance(caught.error, SendDeadlock)
+    equal((caught.error.value, caught.error.key), (3, "x"))
+    assert "await produce_async" in str(caught.error)
+
+
+async def test_send_in_an_interrupt_says_so_even_without_heap():
+    db, _ = record(SpmcRing(2))
+    producer = db.sync_producer("x")
+    with raises(SendDeadlock):
+        with heap_locked():
+            producer.send(3)
+
+
+async def test_a_soft_interrupt_may_not_send_and_may_try():
+    db, reader = record(SpmcRing(2))
+    producer = db.sync_producer("x")
+    errors = []
+
+    def callback(value):
+        try:
+            producer.send(value)
+        except SendDeadlock as er:
+            errors.append(er.value)
+        producer.try_send(value)
+
+    micropython.schedule(callback, 4)
+    equal(await reader.recv(5000), 4)
+    equal(errors, [4])
+
+
+async def test_a_packed_sample_reaches_its_reader_as_a_tuple():
+    db, reader = record(BoundedQueue(1))
+    imu = db.sync_producer("x", 3, "<Ihhh")
+    assert isinstance(imu, PackedProducer)
+    for i in range(5):
+        equal(len(imu.slot), 10)
+        struct.pack_into("<Ihhh", imu.slot, 0, 4000000000 + i, -i, i, 300)
+        equal(imu.try_send_slot(), i < 3)
+    equal(await read(reader, 3), [(4000000000 + i, -i, i, 300) for i in range(3)])
+    imu.slot[:] = b"\1\0\0\0\2\0\3\0\4\0"
+    imu.try_send_slot()
+    equal(await reader.recv(5000), (1, 2, 3, 4))
+
+
+async def test_what_cannot_be_taken_in_for_want_of_heap_is_taken_in_later():
+    db, reader = record(SpmcRing(4))
+    imu = db.sync_producer("x", 3, "<bb")
+    for i in range(2):
+        struct.pack_into("<bb", imu.slot, 0, i, i)
+        imu.try_send_slot()
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(0)
+    equal(await read(reader, 2), [(0, 0), (1, 1)])
+
+
+async def test_wrong_arguments_are_told_at_the_call():
+    db, _ = record(SpmcRing(2))
+    for depth in ("4", 2.0, None, True):
+        with raises(TypeError):
+            db.sync_producer("x", depth)
+    for arguments in ((0,), (-1,), (4, ""), (4, "<y")):
+        with raises(ValueError):
+            db.sync_producer("x", *arguments)
+    with raises(RecordKeyNotFound):
+        db.sync_producer("nowhere")
+    equal(db.configure("x").buffer.sync_producers, ())
+
+
+async def test_a_sync_producer_can_be_made_of_a_buffer_alone():
+    queue = BoundedQueue(2)
+    producer = SyncProducer(queue)
+    producer.try_send(1)
+    equal(await queue.subscribe().recv(5000), 1)
+    queue.close()
+    with raises(BufferClosed):
+        await queue.subscribe().recv(5000)

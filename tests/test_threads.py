@@ -1,0 +1,394 @@
+"""SyncProducers in threads that run truly beside the asyncio thread: the unix port has no global lock.
+
+With `SOAK=n` in the environment it is a million items, and ping-pongs of 100,000.
+"""
+
+import _thread
+import asyncio
+import os
+import random
+import time
+
+import harness
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferLagged, SpmcRing
+from harness import equal, raises
+from own_buffers import Log
+
+if harness.target != "unix":
+    harness.skip("threads are the other core here, which the emulator has not")
+
+SOAK = bool(os.getenv("SOAK"))
+TIME_LIMIT = 7200 if SOAK else 120
+ITEMS = 1_000_000 if SOAK else 5_000  # Of all threads together.
+ROUNDS = 100_000 if SOAK else 1_000
+
+
+class Threads:
+    """Functions that run in threads; what one of them raises, `join` raises."""
+
+    def __init__(self):
+        self._running = 0
+        self._error = None
+        self._lock = _thread.allocate_lock()
+
+    def start(self, function, *arguments):
+        self._running += 1
+        _thread.start_new_thread(self._run, (function, arguments))
+
+    def _run(self, function, arguments):
+        error = None
+        try:
+            function(*arguments)
+        except Exception as er:
+            error = er
+        with self._lock:
+            self._error = self._error or error
+            self._running -= 1
+
+    async def join(self):
+        while self._running:
+            await asyncio.sleep_ms(1)
+        if self._error:
+            raise self._error
+
+
+def record(buffer):
+    db = AimDb()
+    db.configure("x", buffer)
+    return db, db.consumer("x").subscribe()
+
+
+def send_until_accepted(producer, values):
+    for value in values:
+        while not producer.try_send(value):
+            time.sleep_us(20)
+
+
+def numbers(thread, count):
+    # Value and thread in one small int.
+    return range(thread, 4 * count + thread, 4)
+
+
+async def nothing_lost(threads_count, start, buffer, depth):
+    db, reader = record(buffer)
+    each = ITEMS // threads_count
+    threads = Threads()
+    producers = []
+    for thread in range(threads_count):
+        producers.append(db.sync_producer("x", depth))
+        threads.start(start, producers[-1], numbers(thread, each))
+    expected = [thread for thread in range(4)]
+    for _ in range(each * threads_count):
+        value = await reader.recv()
+        thread = value % 4
+        equal(value, expected[thread])
+        expected[thread] += 4
+    await threads.join()
+    equal(expected[:threads_count], [4 * each + thread for thread in range(threads_count)])
+    metrics = buffer.metrics()
+    equal(metrics.produced_count, each * threads_count)
+    equal(metrics.dropped_count, sum(producer.refused_count for producer in producers))
+
+
+async def test_two_threads_lose_and_double_nothing_and_keep_their_order():
+    await nothing_lost(2, send_until_accepted, BoundedQueue(16), 16)
+
+
+async def test_four_threads_lose_and_double_nothing_and_keep_their_order():
+    await nothing_lost(4, send_until_accepted, BoundedQueue(5), 3)
+
+
+async def test_refusals_and_lag_account_for_every_value_that_threads_send_without_a_pause():
+    # Nobody waits for anybody: all that is missing is counted by somebody.
+    ring = SpmcRing(8)
+    db, reader = record(ring)
+    each = ITEMS // 2
+    threads = Threads()
+    producers = [db.sync_producer("x", 8) for _ in range(2)]
+
+    def send(producer, values):
+        for value in values:
+            producer.try_send(value)
+
+    for thread in range(2):
+        threads.start(send, producers[thread], numbers(thread, each))
+    last = [-1, -1]
+    received = 0
+
+    async def receive():
+        nonlocal received
+        while True:
+            try:
+                value = await reader.recv()
+            except BufferLagged:
+                continue
+            except BufferClosed:
+                return
+            assert value > last[value % 4], (value, last)
+            last[value % 4] = value
+            received += 1
+
+    receiver = asyncio.create_task(receive())
+    await threads.join()
+    await asyncio.sleep_ms(10)
+    ring.close()
+    await receiver
+    refused = sum(producer.refused_count for producer in producers)
+    equal(received + reader.lagged + refused, 2 * each)
+    equal(ring.metrics().dropped_count, reader.lagged + refused)
+
+
+def test_a_value_is_there_when_it_can_be_seen():
+    # This thread looks all the time, as the loop does when it is busy.
+    log = Log()
+    producer = record(log)[0].sync_producer("x", 2)
+    count = 20_000
+    _thread.start_new_thread(send_until_accepted, (producer, range(count)))
+    while len(log.lines) < count:
+        producer.hand_over()
+    equal(log.lines, list(range(count)))
+
+
+async def ping_pong(to_thread, reader, rounds):
+    for number in range(rounds):
+        to_thread.append(number)
+        equal(await reader.recv(20000), number)
+
+
+def play(to_thread, send, rounds):
+    for number in range(rounds):
+        while not to_thread:
+            time.sleep_us(50)
+        send(to_thread.pop())
+
+
+async def test_ping_pong_by_try_send_does_not_stall():
+    db, reader = record(BoundedQueue(1))
+    threads, ball = Threads(), []
+    threads.start(play, ball, db.sync_producer("x", 1).try_send, ROUNDS)
+    await ping_pong(ball, reader, ROUNDS)
+    await threads.join()
+
+
+async def test_ping_pong_by_send_does_not_stall():
+    db, reader = record(BoundedQueue(1))
+    threads, ball = Threads(), []
+    threads.start(play, ball, db.sync_producer("x", 1).send, ROUNDS)
+    await ping_pong(ball, reader, ROUNDS)
+    await threads.join()
+
+
+async def test_send_waits_for_space_and_so_does_every_thread():
+    queue = BoundedQueue(2)
+    db, reader = record(queue)
+    threads = Threads()
+    rounds = ROUNDS // 20
+
+    def send(producer, values):
+        for value in values:
+            producer.send(value)
+
+    for thread in range(3):
+        threads.start(send, db.sync_producer("x", 2), numbers(thread, rounds))
+    await asyncio.sleep_ms(20)
+    equal(queue.held(), 2)
+    expected = [0, 1, 2]
+    for _ in range(3 * rounds):
+        value = await reader.recv(20000)
+        equal(value, expected[value % 4])
+        expected[value % 4] += 4
+    await threads.join()
+    equal(queue.metrics().dropped_count, 0)
+
+
+async def test_send_returns_only_when_the_buffer_is_done():
+    queue = BoundedQueue(1)
+    db, reader = record(queue)
+    threads, sent = Threads(), []
+    producer = db.sync_producer("x", 8)
+
+    def send():
+        for value in range(3):
+            producer.send(value)
+            sent.append(value)
+
+    threads.start(send)
+    for count in (1, 2):
+        await asyncio.sleep_ms(30)
+        equal(sent, list(range(count)))
+        equal(await reader.recv(5000), count - 1)
+    await threads.join()
+
+
+async def test_what_a_context_has_tried_before_goes_before_what_it_sends():
+    db, reader = record(BoundedQueue(1))
+    threads = Threads()
+    producer = db.sync_producer("x", 4)
+
+    def send():
+        for value in range(3):
+            assert producer.try_send(value)
+        producer.send(3)
+
+    threads.start(send)
+    for value in range(4):
+        equal(await reader.recv(5000), value)
+    await threads.join()
+
+
+async def test_send_times_out_and_has_stored_nothing():
+    queue = BoundedQueue(1)
+    db, reader = record(queue)
+    threads = Threads()
+    producer = db.sync_producer("x")
+
+    def send():
+        producer.send(0)
+        for timeout_ms in (0, 1, 20):
+            with raises(asyncio.TimeoutError):
+                producer.send(1, timeout_ms)
+        producer.send(2, 5000)
+
+    threads.start(send)
+    await asyncio.sleep_ms(60)
+    equal(await reader.recv(5000), 0)
+    equal(await reader.recv(5000), 2)
+    await threads.join()
+    equal(queue.metrics().produced_count, 2)
+
+
+def test_send_times_out_even_if_the_loop_does_not_run():
+    db, reader = record(BoundedQueue(1))
+    errors = []
+
+    def send(producer):
+        try:
+            producer.send(1, 10)
+        except asyncio.TimeoutError as er:
+            errors.append(er)
+
+    # The second finds its ring full.
+    full = db.sync_producer("x", 1)
+    full.try_send(0)
+    for producer in (db.sync_producer("x"), full):
+        _thread.start_new_thread(send, (producer,))
+    started = time.ticks_ms()
+    while len(errors) < 2:
+        assert time.ticks_diff(time.ticks_ms(), started) < 5000
+        time.sleep_ms(1)
+
+    async def main():
+        equal(await reader.recv(1000), 0)
+        with raises(asyncio.TimeoutError):
+            await reader.recv(20)  # What was given up is not stored later.
+
+    asyncio.run(main())
+
+
+async def test_send_raises_what_the_buffer_raises():
+    class Picky(BoundedQueue):
+        async def push_async(self, value):
+            await asyncio.sleep_ms(1)
+            raise OSError(value)
+
+    db, _ = record(Picky(1))
+    threads = Threads()
+    producer = db.sync_producer("x")
+    errors = []
+
+    def send():
+        for value in range(2):
+            try:
+                producer.send(value)
+            except OSError as er:
+                errors.append(er.value)
+
+    threads.start(send)
+    await threads.join()
+    equal(errors, [0, 1])
+
+
+async def test_a_thread_that_is_blocked_in_send_is_told_that_the_buffer_closes():
+    for timeout_ms in (None, 5000):
+        queue = BoundedQueue(1)
+        db, reader = record(queue)
+        threads, told = Threads(), []
+        producers = [db.sync_producer("x") for _ in range(3)]
+
+        def send(producer):
+            try:
+                while True:
+                    producer.send(7, timeout_ms)
+            except BufferClosed as er:
+                told.append(er.value)
+
+        for producer in producers:
+            threads.start(send, producer)
+        await asyncio.sleep_ms(30)
+        queue.close()
+        await threads.join()
+        equal(told, [7] * 3)
+        equal(await reader.recv(), 7)
+        with raises(BufferClosed):
+            await reader.recv()
+
+
+def test_a_thread_goes_on_sending_while_the_loop_ends_and_starts_again():
+    # Every third time in a new loop; a value or a request is often under way at that moment.
+    queue = BoundedQueue(1)
+    db, reader = record(queue)
+    producer = db.sync_producer("x", 2)
+    threads = Threads()
+    count = 300
+
+    def send():
+        for value in range(count):
+            if value % 2:
+                producer.send(value)
+            else:
+                while not producer.try_send(value):
+                    time.sleep_us(100)
+
+    async def some(seen):
+        for _ in range(random.randrange(4)):
+            seen.append(await reader.recv(5000))
+            if len(seen) == count:
+                return
+        await asyncio.sleep_ms(random.randrange(2))
+
+    random.seed(1)
+    threads.start(send)
+    seen = []
+    turn = 0
+    while len(seen) < count:
+        turn += 1
+        if turn % 3 == 0:
+            asyncio.new_event_loop()
+            producer.start()
+        asyncio.run(some(seen))
+    equal(seen, list(range(count)))
+    asyncio.run(threads.join())
+
+
+async def test_a_consumer_that_is_cancelled_again_and_again_loses_nothing_that_a_thread_sends():
+    db, reader = record(BoundedQueue(2))
+    threads = Threads()
+    count = 3_000 if SOAK else 300
+    threads.start(send_until_accepted, db.sync_producer("x", 4), range(count))
+    random.seed(2)
+    seen = []
+
+    async def consume():
+        while True:
+            seen.append(await reader.recv())
+
+    while len(seen) < count:
+        task = asyncio.create_task(consume())
+        await asyncio.sleep_ms(random.randrange(3))
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+    await threads.join()
+    equal(seen, list(range(count)))
