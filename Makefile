@@ -54,12 +54,16 @@ check: lint ## everything that has to pass: lint, all tests on the host, those o
 	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
 
 .PHONY: soak
-soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long
-	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py
+soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and every power cut
+	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py tests/test_flash_power_cuts.py tests/host/test_flash_on_board.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
 	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+
+.PHONY: wear
+wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
+	$(RUN) tools/flash_bench.py
 
 .PHONY: interrupts
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file

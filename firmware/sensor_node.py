@@ -4,6 +4,7 @@
     uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
     command      Mailbox       read_console -> obey
     interval     SingleLatest  obey -> read_sensor
+    journal      FlashQueue    see journal.py
     wind         SpmcRing      turned (an interrupt) -> measure_wind
 
 On the console it takes `status`, `interval MS`, and `led on` or `led off`.
@@ -14,6 +15,7 @@ import sys
 import time
 
 import board
+import journal
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
 from machine import Pin
 
@@ -130,7 +132,7 @@ async def obey(consumer):
 
 def status():
     say("status", "record       produced consumed dropped  held")
-    for buffer in (temperature, uplink, command, interval, wind):
+    for buffer in (temperature, uplink, command, interval, wind, samples):
         metrics = buffer.metrics()
         say("", "%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
 
@@ -145,6 +147,10 @@ db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(arch
 db.configure("uplink", uplink).tap(send)
 db.configure("command", command).source(read_console).tap(obey)
 db.configure("interval", interval)
+
+samples = journal.open_journal()
+db.configure("journal", samples)
+db.configure("temperature").tap(journal.keeper(samples))
 db.configure("wind", wind).tap(measure_wind)
 db.produce_any("interval", 50)
 anemometer = db.sync_producer("wind")
@@ -152,5 +158,6 @@ anemometer = db.sync_producer("wind")
 
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
+    say("journal", journal.described(samples))
     Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, **board.INTERRUPT)
     await db.run()

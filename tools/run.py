@@ -38,12 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
-        with contextlib.nullcontext(options.port) if options.port else emulated(options.board) as port:
+        flash: list[bytes] = []
+        with contextlib.nullcontext(options.port) if options.port else emulated(options.board, flash) as port:
             if deploy.main(["--port", port, "--board", options.board]):
                 return 1
-            if watch(port, options.seconds):
-                return 0
-            print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
+            answered = watch(port, options.seconds)
+        if answered:
+            if flash:
+                show_restart(options.board, flash[0])
+            return 0
+        print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
     except KeyboardInterrupt:
         return 0
     except (DeployError, BoardError, FirmwareError) as error:
@@ -54,8 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def emulated(model: str) -> Iterator[str]:
-    """An emulated board in the weather, which warms up and cools down; gives the path of its serial port."""
+def emulated(model: str, flash: list[bytes]) -> Iterator[str]:
+    """An emulated board in the weather, which warms up and cools down; gives the path of its serial port.
+
+    At the end its power goes out, and `flash` gets what its filesystem looks like then.
+    """
     print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
     done = threading.Event()
 
@@ -79,6 +86,14 @@ def emulated(model: str) -> Iterator[str]:
         finally:
             done.set()
             thread.join()
+    flash.append(board.filesystem())
+
+
+def show_restart(model: str, flash: bytes) -> None:
+    """What the node says when the power is back. Raises BoardError when it does not say that it kept its samples."""
+    print("\nThe power went out in the middle of that, and comes back.", flush=True)
+    with Board(filesystem=flash, model=model) as board:
+        print(board.wait_for("before the restart", SILENCE_SECONDS) + board.wait_for("\n", SILENCE_SECONDS))
 
 
 def watch(port: str, seconds: float) -> bool:

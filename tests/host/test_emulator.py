@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from emulator import Board, BoardError
 from emulator.filesystem import build_image, read_image
-from emulator.flash import FlashOperation
+from emulator.flash import TYPICAL_BUSY_NANOSECONDS, FlashOperation
 
 # Upper bounds in seconds, far above what a slow machine needs: no test waits for one to pass.
 PATIENCE = 120
@@ -220,6 +220,13 @@ def test_flash_log_has_what_is_written_and_where(board: Board) -> None:
     times = [operation.nanoseconds for operation in board.flash.log]
     assert times == sorted(times)
     assert times[-1] <= board.nanoseconds
+
+
+def test_a_flash_can_be_busy_as_long_as_a_real_one(board: Board) -> None:
+    erase = "import rp2, time\nstart = time.ticks_us()\nrp2.Flash().ioctl(6, 200)\nprint(time.ticks_us() - start)"
+    assert int(board.exec(erase, PATIENCE)) < 5_000
+    board.flash.busy = dict(TYPICAL_BUSY_NANOSECONDS)
+    assert 45_000 <= int(board.exec(erase, PATIENCE)) < 50_000
 
 
 def test_flash_operation_that_is_refused_has_no_effect(board: Board) -> None:

@@ -9,7 +9,7 @@ from pytest_micropython.files import find_tool
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-PROGRAM, OWN_BUFFER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PROGRAM, OWN_BUFFER, FLASH_QUEUE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def micropython(tmp_path, program, seconds):
@@ -17,7 +17,9 @@ def micropython(tmp_path, program, seconds):
     file = tmp_path / "program.py"
     file.write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'lib')!r})\n" + program)
     try:
-        result = subprocess.run([find_tool("micropython"), file], capture_output=True, text=True, timeout=seconds)
+        result = subprocess.run(
+            [find_tool("micropython"), file], cwd=tmp_path, capture_output=True, text=True, timeout=seconds
+        )
     except subprocess.TimeoutExpired as error:
         return error.stdout.decode()
     assert result.returncode == 0, result.stdout + result.stderr
@@ -41,6 +43,14 @@ for value in (3, 9, 4):
 print(reader.try_recv())
 """
     assert micropython(tmp_path, OWN_BUFFER + use, 20) == "9\n"
+
+
+def test_the_queue_on_flash_hands_out_what_was_produced_once(tmp_path):
+    here = FLASH_QUEUE.replace("/journal.queue", "journal.queue")
+    wanted = "sent {'celsius': 21.5}\n"
+    assert micropython(tmp_path, here, 20) == wanted
+    assert micropython(tmp_path, here, 20) == wanted
+    assert (tmp_path / "journal.queue").is_dir()
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"(?:`|^    )make ([a-z]+)", README, re.MULTILINE))))

@@ -44,6 +44,13 @@ def test_the_command_handler_obeys(output):
     assert "temperature" in output.partition("produced consumed dropped")[2]
 
 
+def test_the_samples_are_there_after_the_power_was_out(output):
+    before, _, after = output.partition("The power went out")
+    assert "journal   empty" in before
+    samples = re.search(r"journal   (\d+) samples from before the restart", after)
+    assert int(samples[1]) > 50
+
+
 @pytest.mark.parametrize(
     "options, complaint",
     [

@@ -1,0 +1,107 @@
+"""How long producing into a FlashQueue takes on the chip; `tools/flash_bench.py` runs it and reads what it prints.
+
+On an emulated chip its flash must be busy as a real one is, see `emulator.flash`.
+"""
+
+import asyncio
+import json
+import time
+
+from aimdb_flash import BlockStorage, FlashQueue
+from machine import Timer
+
+VALUE = b"." * 32
+
+
+def report(medium, name, microseconds):
+    print("\x1e" + json.dumps({"medium": medium, "name": name, "microseconds": round(microseconds)}))
+
+
+def taken(start):
+    return time.ticks_diff(time.ticks_us(), start)
+
+
+async def produce(queue, count, times):
+    for _ in range(count):
+        start = time.ticks_us()
+        await queue.push_async(VALUE)
+        times.append(taken(start))
+
+
+async def producing(medium, queue, producers, count):
+    times = []
+    start = time.ticks_us()
+    await asyncio.gather(*[produce(queue, count, times) for _ in range(producers)])
+    name = "%d producer%s, produce_async" % (producers, "s" if producers > 1 else "")
+    report(medium, name + ", mean", sum(times) / len(times))
+    report(medium, name + ", longest", max(times))
+    report(medium, name + ", per value", taken(start) / len(times))
+
+
+async def staging(medium, queue):
+    push = queue.push
+    start = time.ticks_us()
+    for _ in range(16):
+        push(VALUE)
+    report(medium, "produce", taken(start) / 16)
+    start = time.ticks_us()
+    await queue.flush()
+    report(medium, "a flush of 16 values", taken(start))
+
+
+async def reading(medium, queue):
+    reader = queue.subscribe()
+    start = time.ticks_us()
+    for _ in range(32):
+        reader.try_recv()
+    report(medium, "try_recv", taken(start) / 32)
+    start = time.ticks_us()
+    reader.commit()
+    report(medium, "commit of 32, not awaited", taken(start))
+    start = time.ticks_us()
+    await reader.commit()
+    await queue.flush()
+    report(medium, "flush of an acknowledgement", taken(start))
+
+
+class Gaps:
+    """The longest time in which no interrupt was served."""
+
+    def __init__(self):
+        self.longest = 0
+        self._last = time.ticks_us()
+        self._timer = Timer(-1, freq=1000, hard=True, callback=self._tick)
+
+    def _tick(self, _):
+        now = time.ticks_us()
+        gap = time.ticks_diff(now, self._last)
+        self._last = now
+        if gap > self.longest:
+            self.longest = gap
+
+    def stop(self):
+        self._timer.deinit()
+
+
+async def run(medium, storage):
+    queue = FlashQueue(storage, flush_ms=0)
+    await producing(medium, queue, 1, 16)
+    await producing(medium, queue, 8, 4)
+    await staging(medium, queue)
+    await reading(medium, queue)
+    gaps = Gaps()
+    # So many that something is erased on both.
+    for _ in range(2 if medium == "littlefs" else 6):
+        for _ in range(16):
+            queue.push(VALUE)
+        await queue.flush()
+    gaps.stop()
+    report(medium, "interrupts off, longest", gaps.longest)
+    queue.release()
+
+
+def main(free):
+    import rp2
+
+    asyncio.run(run("littlefs", "/queue"))
+    asyncio.run(run("raw", BlockStorage(rp2.Flash(start=free, len=4 * 4096))))

@@ -1,0 +1,110 @@
+from errno import EIO
+
+from micropython import const
+
+from .framing import HEADER_SIZE, parse_header
+from .storage import Storage
+
+# Larger writes are cut in pieces of this size: an RP2040 has its interrupts off for the whole of one.
+_PIECE = const(256)
+
+_BLOCK_COUNT = const(4)
+_BLOCK_SIZE = const(5)
+_ERASE = const(6)
+
+
+class BlockStorage(Storage):
+    """Segments on a raw block device that erases only when told to: `rp2.Flash(start=…, len=…)`, `esp32.Partition`.
+
+    No filesystem may use the same region. `write_size` is the smallest piece that the device writes: 256 bytes on
+    an RP2040; 1 will do on an ESP32. With `rewritable` false no such piece is written twice between two erasures,
+    as encrypted flash demands: each flush then begins a new one. A segment is so many `blocks`, which the device
+    erases one at a time. What was written is read back, because the RP2040's driver reports no errors.
+
+    Raises `ValueError` when the device has no room for 4 segments.
+    """
+
+    preallocated = True
+
+    def __init__(self, device, write_size: int = 256, rewritable: bool = True, blocks: int = 1):
+        self.identity = device
+        self.alignment = 1 if rewritable else write_size
+        self._write_size = write_size
+        self._block_size = device.ioctl(_BLOCK_SIZE, 0)
+        self._blocks = blocks
+        self.segment_size = self._block_size * blocks
+        self.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
+        self.check_room()
+        # The place of each segment, by its number. What was removed stays there until its place is needed.
+        self._places: dict = {}
+        self._last = -1  # The place used last. The next ones are taken in turn, which wears them evenly.
+
+    def numbers(self):
+        self._places.clear()
+        for place in range(self.segment_count):
+            found = parse_header(self._read(place, 0, HEADER_SIZE))
+            if found:
+                self._places[found[0]] = place
+        self._last = self._places[max(self._places)] if self._places else -1
+        return list(self._places)
+
+    def create(self, number, data):
+        used = self._places.values()
+        place = self._last
+        while True:
+            place = (place + 1) % self.segment_count
+            if place not in used:
+                break
+        self._places[number] = self._last = place
+        for i in range(self._blocks):
+            _check(self.identity.ioctl(_ERASE, place * self._blocks + i))
+        self._write(place, 0, data)
+
+    def append(self, number, offset, data):
+        self._write(self._places[number], offset, data)
+
+    def read(self, number, offset, size):
+        return self._read(self._places[number], offset, size)
+
+    def remove(self, number):
+        self._places.pop(number, None)
+
+    def _write(self, place, offset, data):
+        unit = self._write_size
+        length = max(unit, _PIECE)
+        written = memoryview(data)
+        read_back = bytearray(length)
+        while written:
+            start = offset - offset % unit
+            stop = start - start % length + length
+            part = written[: stop - offset]
+            written = written[len(part) :]
+            # Bytes that stay as they are: 0xFF clears no bit.
+            piece = bytearray(b"\xff" * (-(-(offset + len(part)) // unit) * unit - start))
+            piece[offset - start : offset - start + len(part)] = part
+            block, within = divmod(place * self.segment_size + start, self._block_size)
+            _check(self.identity.writeblocks(block, piece, within))
+            back = memoryview(read_back)[: len(part)]
+            block, within = divmod(place * self.segment_size + offset, self._block_size)
+            _check(self.identity.readblocks(block, back, within))
+            if back != part:
+                raise OSError(EIO)
+            offset += len(part)
+
+    def _read(self, place, offset, size):
+        size = min(size, self.segment_size - offset)
+        data = bytearray(size)
+        rest = memoryview(data)
+        while rest:
+            block, within = divmod(place * self.segment_size + offset, self._block_size)
+            part = rest[: self._block_size - within]
+            _check(self.identity.readblocks(block, part, within))
+            rest = rest[len(part) :]
+            offset += len(part)
+        return data
+
+
+def _check(result):
+    # Block devices written in Python may return an error number instead of raising it.
+    if result:
+        raise OSError(abs(result))
