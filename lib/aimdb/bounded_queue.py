@@ -100,7 +100,6 @@ class BoundedQueue(InMemory):
                 task.data = self._line
         return True
 
-    @micropython.native
     def _wait_for_slot(self, value):
         if self._readers < 2 and self._read_by is core.cur_task:
             raise error(SelfDeadlock, value, self)
@@ -113,7 +112,6 @@ class BoundedQueue(InMemory):
         self._producers.push(task)
         task.data = self._producers  # Has the `remove` that Task.cancel calls.
 
-    @micropython.native
     def _have_slot(self, value):
         # The running task has waited for a slot. It was granted one, the queue was closed, or there is no hope.
         task = core.cur_task
@@ -179,18 +177,20 @@ class QueueReader(Reader):
     @micropython.viper
     def _park(self) -> bool:
         counts = ptr32(self._counts)
-        task = core.cur_task
-        if task.data is self._line:  # A value is kept for it.
-            task.data = None
-            counts[_KEPT] -= 1
-            if self.closed:
-                self.buffer._settle()
-            return False
+        if counts[_KEPT]:
+            task = core.cur_task
+            if task.data is self._line:  # A value is kept for it.
+                task.data = None
+                counts[_KEPT] -= 1
+                if self.closed:
+                    self.buffer._settle()
+                return False
         if counts[_KEPT] < counts[_HELD] or counts[_CLOSED]:
             return False
         if self.closed:
             return False
         counts[_OPEN] = 0
+        task = core.cur_task
         waiting = self._waiting
         waiting.push(task)
         task.data = waiting  # Has the `remove` that Task.cancel calls.
