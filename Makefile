@@ -9,6 +9,11 @@ RUN := PYTHONPATH=tools $(VENV)/bin/python
 # Type stubs of MicroPython, apart from the packages that run, which have modules of the same names.
 STUB_PACKAGES := micropython-rp2-rpi_pico_w-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
 
+# What MicroPython has on each kind of chip, by the stubs of the version that the images carry. The RP2040 is run.
+CHIP_STUBS := .cache/chip-stubs
+CHIP_STUBS_VERSION := 1.27.0.post1
+CHIPS := rp2350=rp2-rpi-pico2-w esp32=esp32-esp32-generic esp32s3=esp32-esp32-generic-s3 esp32c3=esp32-esp32-generic-c3
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -23,6 +28,10 @@ $(VENV)/ready: tools/requirements.txt Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(STUBS) $(STUB_PACKAGES)
+	@for chip in $(CHIPS); do \
+		$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps \
+			--target $(CHIP_STUBS)/$${chip%%=*} micropython-$${chip#*=}-stubs==$(CHIP_STUBS_VERSION) || exit 1; \
+	done
 	$(RUN) -m emulator.firmware
 	$(RUN) -m emulator.speedup
 	@$(RUN) -m mqtt_broker
@@ -58,13 +67,13 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 bench-mqtt: $(VENV)/ready ## messages per second to a broker on this machine, beside a bare socket; JSON=file
 	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
-.PHONY: interrupts
-interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
-	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
-
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
 	$(RUN) tools/flash_bench.py
+
+.PHONY: interrupts
+interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
+	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
@@ -97,10 +106,18 @@ wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, t
 	@test -f firmware/network.json || { echo "Copy firmware/network.example.json to firmware/network.json, and fill it in."; exit 1; }
 	$(VENV)/bin/mpremote $(if $(PORT),connect $(PORT)) fs cp firmware/network.json :network.json
 
+.PHONY: image
+image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
+	$(RUN) tools/image.py --board $(BOARD)
+
+.PHONY: flash
+flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
+	$(RUN) tools/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
+
 .PHONY: package
 package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
 	$(RUN) tools/package.py
 
 .PHONY: clean
-clean: ## remove .venv and .cache
-	rm -rf $(VENV) .cache
+clean: ## remove .venv, .cache and build
+	rm -rf $(VENV) .cache build

@@ -4,8 +4,8 @@
     uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
     command      Mailbox       read_console -> obey
     interval     SingleLatest  obey -> read_sensor
-    wind         SpmcRing      turned (an interrupt) -> measure_wind
     journal      FlashQueue    see journal.py
+    wind         SpmcRing      turned (an interrupt) -> measure_wind
     wifi, network              see telemetry.py
 
 On the console, and by way of the broker, it takes `status`, `interval MS`, and `led on` or `led off`.
@@ -19,7 +19,7 @@ import board
 import journal
 import telemetry
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
-from machine import ADC, Pin
+from machine import Pin
 
 ALARM_CELSIUS = 30
 ARCHIVE_MS = 1500  # A slow SD card.
@@ -35,11 +35,8 @@ def say(who, text):
 
 
 async def read_sensor(producer):
-    sensor = ADC(board.TEMPERATURE_CHANNEL)
     while True:
-        # Datasheet of the RP2040, 4.9.5: 0.706 V at 27 degrees, and 1.721 mV less for each degree more.
-        celsius = 27 - (sensor.read_u16() * 3.3 / 65535 - 0.706) / 0.001721
-        producer.produce(celsius)  # The newest value matters most, and the sensor must not wait.
+        producer.produce(board.celsius())  # The newest value matters most, and the sensor must not wait.
         await asyncio.sleep_ms(interval.peek())
 
 
@@ -87,7 +84,7 @@ async def summarize(consumer):
 
 
 def turned(pin):
-    """In a hard interrupt, once a turn of the anemometer: nothing may be allocated here."""
+    """In an interrupt, once a turn of the anemometer. Where it is a hard one, nothing may be allocated here."""
     anemometer.try_send(time.ticks_ms())
 
 
@@ -152,11 +149,11 @@ db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(arch
 db.configure("uplink", uplink).tap(send)
 db.configure("command", command).source(read_console).tap(obey)
 db.configure("interval", interval)
-db.configure("wind", wind).tap(measure_wind)
 
 samples = journal.open_journal()
 db.configure("journal", samples)
 db.configure("temperature").tap(journal.keeper(samples))
+db.configure("wind", wind).tap(measure_wind)
 db.produce_any("interval", 50)
 anemometer = db.sync_producer("wind")
 
@@ -165,5 +162,5 @@ async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
     say("journal", journal.described(samples))
     telemetry.connect(db, say)
-    Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, hard=True)
+    Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, **board.INTERRUPT)
     await db.run()

@@ -19,6 +19,23 @@ def test_what_was_accepted_comes_out_in_order():
     equal(queue.metrics().dropped_count, 2)
 
 
+async def test_counting_goes_round_without_a_lost_value():
+    for pushed_before in range(2**29 - 8, 2**29 + 1):
+        queue = BoundedQueue(3)
+        queue._counts[0] = queue._counts[1] = pushed_before
+        reader = queue.subscribe()
+        for value in range(12):
+            task = asyncio.create_task(reader.recv())
+            await asyncio.sleep_ms(0)
+            for more in range(4):
+                queue.push((value, more))
+            equal(await task, (value, 0))
+            equal([reader.try_recv() for _ in range(2)], [(value, 1), (value, 2)])
+            queue.push(value)
+            equal(reader.try_recv(), value)
+        equal(queue.metrics().dropped_count, 12)
+
+
 def test_peek_shows_the_oldest():
     queue = BoundedQueue(3)
     queue.push(1)

@@ -6,8 +6,10 @@ what it waits for.
 
 import asyncio
 from asyncio import core
+from time import ticks_ms
 
-from aimdb import BoundedQueue, BufferClosed, BufferEmpty, Mailbox, SingleLatest, SpmcRing, timeout
+import aimdb.timeout as timeout
+from aimdb import BoundedQueue, BufferClosed, BufferEmpty, Mailbox, SingleLatest, SpmcRing
 from aimdb_conformance.support import drain
 from harness import equal
 from own_buffers import Slots
@@ -20,34 +22,45 @@ def cancel(task):
 
 def time_out(task):
     # The deadline of the task's timed wait passes now. Nothing if it is not in one.
-    for deadline in deadlines:
-        if deadline._task is task and deadline._entry:
-            core._task_queue.remove(deadline._entry)
-            deadline.send(None)
+    for limit in limits:
+        limit.pass_now(task)
 
 
-deadlines = []
+limits = []  # Of the timed waits of this round.
 
 
-class Recorded(timeout._Deadline):
+class RecordedDeadline(timeout._Deadline):
     def __init__(self, milliseconds):
-        deadlines.append(self)
+        limits.append(self)
         super().__init__(milliseconds)
 
-    def stop(self):
-        deadlines.remove(self)
-        super().stop()
+    def pass_now(self, task):
+        if self._task is task and self._entry:
+            core._task_queue.remove(self._entry)
+            self.send(None)
+
+
+class RecordedAlarm(timeout.Alarm):
+    def __init__(self):
+        limits.append(self)
+        super().__init__()
+
+    def pass_now(self, task):
+        if self._task is task and self.rings():
+            core._task_queue.remove(self._entry)
+            self._deadline = ticks_ms()
+            self.send(None)
 
 
 async def sweep(scenario):
     """Run `scenario(steps, victims)` to its end, once for every step and every way to stop the victim."""
-    ordinary = timeout._Deadline
-    timeout._Deadline = Recorded
+    ordinary = timeout._Deadline, timeout.Alarm
+    timeout._Deadline, timeout.Alarm = RecordedDeadline, RecordedAlarm
     try:
         for stop in (cancel, time_out):
             total = at = 1
             while at <= total:
-                deadlines.clear()
+                limits.clear()
                 steps = Steps(at, lambda: [stop(task) for task in victims])
                 victims = []
                 await scenario(steps, victims, stop)
@@ -55,7 +68,7 @@ async def sweep(scenario):
                 at += 1
             assert total > 5
     finally:
-        timeout._Deadline = ordinary
+        timeout._Deadline, timeout.Alarm = ordinary
 
 
 def within(stop):

@@ -46,9 +46,9 @@ async def produce(buffer, account, count):
         way = random.randrange(4)
         try:
             if way == 0:
-                before = buffer.dropped_count
+                before = buffer.metrics().dropped_count
                 buffer.push(value)
-                (account.stored if buffer.dropped_count == before else account.dropped).append(value)
+                (account.stored if buffer.metrics().dropped_count == before else account.dropped).append(value)
             elif way == 1:
                 buffer.try_push(value)
                 account.stored.append(value)

@@ -21,7 +21,7 @@ from aimdb import (
 )
 from harness import equal, heap_locked, raises
 from own_buffers import Largest, Log, Slots
-from stepping import outcome
+from stepping import Steps, outcome
 
 
 def record(buffer):
@@ -307,6 +307,81 @@ async def test_a_loop_with_nothing_else_to_do_is_woken():
     equal(await reader.recv(), 9)
 
 
+async def consume(reader, seen):
+    while True:
+        seen.append(await reader.recv())
+
+
+async def cancelled_at(at):
+    # Returns how many steps the consumer took.
+    db, reader = record(BoundedQueue(1))
+    producer = db.sync_producer("x", 4)
+    seen = []
+    steps = Steps(at, lambda: task.cancel())
+    task = steps.task(consume(reader, seen))
+    for value in range(6):
+        while not producer.try_send(value):
+            await asyncio.sleep_ms(0)
+        if value % 2:
+            await asyncio.sleep_ms(0)
+    await settle()
+    task.cancel()
+    await outcome(task)
+    seen += await read(reader, 6 - len(seen))
+    equal(seen, list(range(6)))
+    return steps.count
+
+
+async def test_a_consumer_may_be_cancelled_at_any_step():
+    at = 1
+    while await cancelled_at(at) >= at:
+        at += 1
+    assert at > 5, at
+
+
+def test_a_loop_may_be_left_at_any_moment_for_a_new_one():
+    async def begin(reader, seen, steps):
+        seen.append(await reader.recv(5000))
+        for _ in range(steps):
+            await asyncio.sleep_ms(0)
+
+    for steps in range(12):
+        db, reader = record(BoundedQueue(1))
+        producer = db.sync_producer("x", 4)
+        for value in range(4):
+            assert producer.try_send(value)
+        seen = []
+        asyncio.run(begin(reader, seen, steps))
+        asyncio.new_event_loop()
+        producer.start()
+        seen += asyncio.run(read(reader, 3))
+        equal(seen, [0, 1, 2, 3])
+        asyncio.run(settle())
+        equal(reader.buffer.held(), 0)
+
+
+class Interrupted(Log):
+    """While a value is stored comes an interrupt, which sends by other producers."""
+
+    producers = ()
+
+    def push(self, value):
+        super().push(value)
+        producers, self.producers = self.producers, ()
+        for producer in producers:
+            producer.try_send("interrupt")
+
+
+async def test_an_interrupt_while_values_are_taken_in_is_not_overlooked():
+    log = Interrupted()
+    db, _ = record(log)
+    before, producer, after = (db.sync_producer("x") for _ in range(3))
+    log.producers = (before, producer, after)
+    producer.try_send(1)
+    await settle()
+    equal(log.lines, [1, "interrupt", "interrupt", "interrupt"])
+
+
 async def test_a_send_with_no_reader_to_wake_does_not_disturb_the_loop():
     db, reader = record(SpmcRing(4))
     producer = db.sync_producer("x")
@@ -364,6 +439,18 @@ async def test_a_packed_sample_reaches_its_reader_as_a_tuple():
     imu.slot[:] = b"\1\0\0\0\2\0\3\0\4\0"
     imu.try_send_slot()
     equal(await reader.recv(5000), (1, 2, 3, 4))
+
+
+async def test_what_cannot_be_taken_in_for_want_of_heap_is_taken_in_later():
+    db, reader = record(SpmcRing(4))
+    imu = db.sync_producer("x", 3, "<bb")
+    for i in range(2):
+        struct.pack_into("<bb", imu.slot, 0, i, i)
+        imu.try_send_slot()
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(0)
+    equal(await read(reader, 2), [(0, 0), (1, 1)])
 
 
 async def test_wrong_arguments_are_told_at_the_call():

@@ -12,6 +12,7 @@ import time
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferLagged, SpmcRing
 from harness import equal, raises
+from own_buffers import Log
 
 if harness.target != "unix":
     harness.skip("threads are the other core here, which the emulator has not")
@@ -60,7 +61,7 @@ def record(buffer):
 def send_until_accepted(producer, values):
     for value in values:
         while not producer.try_send(value):
-            time.sleep_us(100)
+            time.sleep_us(20)
 
 
 def numbers(thread, count):
@@ -135,6 +136,17 @@ async def test_refusals_and_lag_account_for_every_value_that_threads_send_withou
     refused = sum(producer.refused_count for producer in producers)
     equal(received + reader.lagged + refused, 2 * each)
     equal(ring.metrics().dropped_count, reader.lagged + refused)
+
+
+def test_a_value_is_there_when_it_can_be_seen():
+    # This thread looks all the time, as the loop does when it is busy.
+    log = Log()
+    producer = record(log)[0].sync_producer("x", 2)
+    count = 20_000
+    _thread.start_new_thread(send_until_accepted, (producer, range(count)))
+    while len(log.lines) < count:
+        producer.hand_over()
+    equal(log.lines, list(range(count)))
 
 
 async def ping_pong(to_thread, reader, rounds):
@@ -361,7 +373,7 @@ def test_a_thread_goes_on_sending_while_the_loop_ends_and_starts_again():
 async def test_a_consumer_that_is_cancelled_again_and_again_loses_nothing_that_a_thread_sends():
     db, reader = record(BoundedQueue(2))
     threads = Threads()
-    count = ROUNDS // 3
+    count = 3_000 if SOAK else 300
     threads.start(send_until_accepted, db.sync_producer("x", 4), range(count))
     random.seed(2)
     seen = []

@@ -55,7 +55,7 @@ def run(
     names: tuple[str, ...] | None = None,
 ) -> dict:
     """Measure on the target: this library, or the one in `folder`; all operations, or those of these names."""
-    library = library_files(folder) if folder else library_files()
+    library = library_files(target.architecture, *([folder] if folder else []))
     results = results_of(measure(target, library, peers, names), target.unit, library)
     return {**tool_versions(target), **results}
 

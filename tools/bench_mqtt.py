@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+from board_declaration import architecture_of
 from device_files import ROOT, compiled
 from emulator import Board, BoardError
 from emulator.filesystem import build_image
@@ -82,7 +83,9 @@ def board_files() -> dict[str, bytes]:
     files = {source.relative_to(ROOT / "lib"): source for source in sources}
     files[Path("publishing.py")] = ROOT / "bench" / "publishing.py"
     return {
-        f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(source, place.as_posix())
+        f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(
+            source, place.as_posix(), architecture=architecture_of("pico_w")
+        )
         for place, source in files.items()
     }
 

@@ -7,7 +7,12 @@ from statistics import mean
 IMPORT = "import: the whole core"
 
 # Parts of the library that are loaded only when they are used, and do not count as the core.
-LOADED_WHEN_USED = ("aimdb/doorbell.mpy", "aimdb/packed_producer.mpy", "aimdb/sync_producer.mpy")
+LOADED_WHEN_USED = (
+    "aimdb/doorbell.mpy",
+    "aimdb/packed_producer.mpy",
+    "aimdb/sync_producer.mpy",
+    "aimdb/timeout.mpy",
+)
 EMPTY_LOOP = "floor: empty loop"
 START_AND_STOP = "floor: start and stop"
 CALL_AND_APPEND = ("floor: empty Python call", "floor: deque.append")

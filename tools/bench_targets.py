@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from board_link import BoardLink
 from device_files import ROOT, DeployError, compiled
+from mpy import ASK_ARCHITECTURE, architecture_named
 from pytest_micropython.files import find_tool
 
 # A busy emulated chip is up to 25 times slower than a real one.
@@ -37,6 +38,7 @@ class Target(NamedTuple):
     name: str
     clock: str
     more: int
+    architecture: str | None  # Of its native code.
     strangers: tuple[int, ...] = (0,)
 
     @property
@@ -49,18 +51,22 @@ def target_of(name: str) -> Target:
     if name == "rp2040":
         # Exact counts need no more repetitions, but the mean of several programs: which names share a place in the
         # interpreter's cache moves the figures of a single one by up to 4 %.
-        return Target(name, "emulated_cycles", 1, strangers=tuple(range(0, 64, 8)))
-    return Target(name, "microseconds", 50 if name == "unix" else 20)
+        return Target(name, "emulated_cycles", 1, "armv6m", strangers=tuple(range(0, 64, 8)))
+    if name == "unix":
+        answer = subprocess.run([find_tool("micropython"), "-c", ASK_ARCHITECTURE], capture_output=True, text=True)
+        return Target(name, "microseconds", 50, architecture_named(answer.stdout.strip()))
+    return Target(name, "microseconds", 20, architecture_named(BoardLink(name).run(["exec", ASK_ARCHITECTURE]).strip()))
 
 
-def library_files(folder: Path = ROOT / "lib" / "aimdb") -> dict[str, bytes]:
+def library_files(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> dict[str, bytes]:
     """The core as it is deployed, by import path."""
-    return compiled_folder(folder, "aimdb/")
+    return compiled_folder(folder, "aimdb/", architecture)
 
 
-def compiled_folder(folder: Path, place: str = "") -> dict[str, bytes]:
+def compiled_folder(folder: Path, place: str = "", architecture: str | None = None) -> dict[str, bytes]:
     return {
-        f"{place}{source.stem}.mpy": compiled(source, place + source.name) for source in sorted(folder.glob("*.py"))
+        f"{place}{source.stem}.mpy": compiled(source, place + source.name, architecture=architecture)
+        for source in sorted(folder.glob("*.py"))
     }
 
 

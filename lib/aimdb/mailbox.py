@@ -1,8 +1,13 @@
+import micropython
 from micropython import const
 
 from .bounded_queue import BoundedQueue
-from .buffer import Buffer
+from .native import ptr32
 
+_PRODUCED = const(0)
+_DROPPED = const(2)
+_HELD = const(5)
+_OPEN = const(7)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -13,17 +18,17 @@ class Mailbox(BoundedQueue):
     not count as dropped.
     """
 
+    _overwrites = True
+
     def __init__(self):
         super().__init__(1)
 
-    def push(self, value) -> None:
-        if self.closed:
-            self.dropped_count += 1
-        elif self._items:
-            self._items.append(value)
-            self.produced_count = (self.produced_count & _MASK) + 1
-        else:
-            self._store(value)
-
-    try_push = Buffer.try_push
-    push_async = Buffer.push_async
+    @micropython.viper
+    def push(self, value):
+        counts = ptr32(self._counts)
+        if counts[_OPEN]:
+            self._values.append(value)
+            counts[_HELD] = 1
+            counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+        elif not self._store(value):
+            counts[_DROPPED] += 1

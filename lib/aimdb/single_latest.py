@@ -12,7 +12,7 @@ class SingleLatest(SpmcRing):
         super().__init__(1)
 
     def subscribe(self) -> RingReader:
-        return RingReader(self, self.produced_count - len(self._values))
+        return RingReader(self, self._counts[0] - len(self._values))
 
     def _missed(self, reader, count):
         pass  # What was overwritten is of no interest.

@@ -1,15 +1,24 @@
+from array import array
 from asyncio import core  # type: ignore[attr-defined]
-from collections import deque
 
+import micropython
 from micropython import const
 
-from .buffer import Buffer, Reader, check_capacity
+from .buffer import Reader
 from .errors import BufferLagged, error
+from .in_memory import InMemory
+from .native import ptr32
 
+_PRODUCED = const(0)  # Also the number of the newest value.
+_CONSUMED = const(1)
+_DROPPED = const(2)
+_CLOSED = const(3)
+_WAITED = const(4)
+_CAPACITY = const(5)
 _MASK = const(0x1FFFFFFF)
 
 
-class SpmcRing(Buffer):
+class SpmcRing(InMemory):
     """The last `capacity` values. Every reader sees every value, at its own pace.
 
     A reader that falls behind gets `BufferLagged(count)` once and goes on with the oldest value still held; a late
@@ -18,56 +27,73 @@ class SpmcRing(Buffer):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    # produced_count is also the number of the newest value.
-
     def __init__(self, capacity: int):
-        check_capacity(capacity)
-        super().__init__()
-        self.capacity = capacity
-        self._values: deque = deque((), capacity)
+        super().__init__(capacity, capacity)
 
-    def push(self, value) -> None:
-        if self.closed:
-            self.dropped_count += 1
+    @micropython.viper
+    def push(self, value):
+        counts = ptr32(self._counts)
+        if counts[_CLOSED]:
+            counts[_DROPPED] += 1
             return
         self._values.append(value)
-        self.produced_count = (self.produced_count & _MASK) + 1
-        # As wake() does, without the call.
-        waiting = self._waiting
-        while waiting.peek():
-            core._task_queue.push(waiting.pop())
+        counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+        if counts[_WAITED]:
+            counts[_WAITED] = 0
+            waiting = self._waiting
+            while waiting.peek():
+                core._task_queue.push(waiting.pop())
 
     def subscribe(self) -> "RingReader":
-        return RingReader(self, self.produced_count)
+        return RingReader(self, self._counts[_PRODUCED])
 
     def _missed(self, reader, count):
         # So many values were overwritten before this reader read them.
         reader.lagged += count
-        self.dropped_count += count
+        self._counts[_DROPPED] += count
         raise error(BufferLagged, count, self)
-
-    def held(self) -> int:
-        return len(self._values)
 
 
 class RingReader(Reader):
     def __init__(self, buffer: SpmcRing, cursor: int):
         super().__init__(buffer)
-        self.cursor = cursor  # Number of the value that was read last.
+        self._counts = buffer._counts
+        self._values = buffer._values
+        self._waiting = buffer._waiting
+        self._cursor = array("i", (cursor, 0))  # The number of the value that was read last; 1 when closed.
 
     def has_value(self) -> bool:
-        return self.cursor != self.buffer.produced_count
+        return self._cursor[0] != self.buffer._counts[_PRODUCED]
 
+    @micropython.viper
+    def _park(self) -> bool:
+        counts = ptr32(self._counts)
+        cursor = ptr32(self._cursor)
+        if cursor[0] != counts[_PRODUCED] or counts[_CLOSED] or cursor[1]:
+            return False
+        counts[_WAITED] = 1
+        task = core.cur_task
+        waiting = self._waiting
+        waiting.push(task)
+        task.data = waiting  # Has the `remove` that Task.cancel calls.
+        return True
+
+    @micropython.viper
     def try_recv(self):
-        buffer = self.buffer
-        behind = (buffer.produced_count - self.cursor) & _MASK
-        if not behind or self.closed:
+        counts = ptr32(self._counts)
+        cursor = ptr32(self._cursor)
+        behind = (counts[_PRODUCED] - cursor[0]) & _MASK
+        if behind == 0 or cursor[1]:
             self._nothing()
-        missed = behind - buffer.capacity  # Of which as many are held as there is room for.
-        if missed > 0:
-            self.cursor += missed
+        missed = behind - counts[_CAPACITY]
+        if missed > 0:  # Of which as many are held as there is room for.
+            cursor[0] += missed
             behind -= missed
-            buffer._missed(self, missed)
-        self.cursor = (self.cursor & _MASK) + 1
-        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-        return buffer._values[-behind]
+            self.buffer._missed(self, missed)
+        cursor[0] = (cursor[0] & _MASK) + 1
+        counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
+        return self._values[0 - behind]
+
+    def close(self) -> None:
+        self._cursor[1] = 1
+        super().close()

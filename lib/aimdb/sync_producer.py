@@ -10,6 +10,7 @@ import sys
 from asyncio import core  # type: ignore[attr-defined]
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+import micropython
 from micropython import const
 
 from .buffer import Buffer, check_capacity
@@ -56,6 +57,7 @@ class SyncProducer:
         bell.producers.append(self)
         bell.listen()
 
+    @micropython.native
     def try_send(self, value: "Any") -> bool:
         """Hand over `value`, or return False: there was no room, or the buffer is closed. Refusals are counted.
 
@@ -84,7 +86,7 @@ class SyncProducer:
         `timeout_ms` milliseconds, even if the loop does not run; then nothing was stored. Raises `SendDeadlock` on
         the thread that runs asyncio and in its interrupts, where it would wait for itself.
 
-        Cancel safety: it is not awaited. IRQ safety: none; for threads and the other core.
+        Cancel safety: it is not awaited. IRQ safety: none; for threads and the other core. Heap: a few small objects.
         """
         if get_ident() == bell.thread:
             raise error(SendDeadlock, value, self._buffer)
@@ -140,6 +142,8 @@ class SyncProducer:
             except BufferFull:
                 self._task = core.create_task(self._wait_for_space())
                 return
+            except MemoryError:
+                raise
             except Exception as er:
                 self._lost(er)
             slots[tail] = None

@@ -1,5 +1,88 @@
 from asyncio import core  # type: ignore[attr-defined]
-from time import ticks_add, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
+
+import micropython
+
+
+class Alarm:
+    """Ends the wait of a parked task with `asyncio.TimeoutError`; used again and again, for one task at a time.
+
+    An entry in the scheduler's own queue. What is no longer awaited when it comes up there is left alone, so that a
+    wait that ends in time has nothing to take back.
+    """
+
+    def __init__(self):
+        self._entry = core.Task(self)
+        self._queue = None  # The scheduler's queue that the entry is on.
+        self._task = None  # The task that waits, if this alarm is its `data`.
+        self._waiting = None  # Where that task is parked.
+        self._deadline = 0
+
+    @micropython.native
+    def limit(self, milliseconds):
+        """End the wait of the running task, which is parked already, after so many milliseconds.
+
+        Returns the alarm that will do it; given instead of the milliseconds, that one goes on. When it raises, the
+        task is no longer parked.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        task = core.cur_task
+        if milliseconds is self:
+            task.data = self
+            return self
+        try:
+            deadline = ticks_add(ticks_ms(), milliseconds)
+            if self._task is not task:
+                if self.rings():
+                    return Alarm().limit(milliseconds)  # Another task waits on the same reader.
+                self._task = task
+                self._waiting = task.data
+            self._deadline = deadline
+            queue = core._task_queue
+            if self._queue is not queue:
+                self._queue = queue
+                queue.push(self._entry, deadline)
+            elif ticks_diff(self._entry.ph_key, deadline) > 0:  # Else it comes up early enough, and goes on.
+                queue.remove(self._entry)
+                queue.push(self._entry, deadline)
+        except BaseException as er:
+            if isinstance(milliseconds, Alarm):
+                task.data = milliseconds
+                return milliseconds
+            task.data.remove(task)
+            raise er
+        task.data = self
+        return self
+
+    def rings(self) -> bool:
+        """Whether a task waits that it would wake.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        return self._task is not None and self._task.data is self
+
+    def send(self, _) -> None:
+        """Called by the scheduler, as for a coroutine.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._queue = None
+        if self.rings():
+            if ticks_diff(self._deadline, ticks_ms()) > 0:
+                self._queue = core._task_queue
+                self._queue.push(self._entry, self._deadline)
+            else:
+                self._waiting.remove(self._task)
+                core._task_queue.push(self._task)
+                self._task.data = core.TimeoutError()
+
+    def remove(self, task) -> None:
+        """Called by `Task.cancel` on the task that waits.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._waiting.remove(task)
 
 
 class _TimedOut(core.CancelledError):

@@ -2,7 +2,6 @@ from asyncio import core  # type: ignore[attr-defined]
 
 from aimdb import Buffer
 from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock, error
-from aimdb.line import Line, Turn
 from micropython import const
 
 from .alarm import Alarm
@@ -11,6 +10,7 @@ from .errors import StorageError
 from .flash_reader import FlashReader
 from .framing import OVERHEAD
 from .ledger import Ledger
+from .line import Line, Turn
 from .segment_log import RANGES, SegmentLog
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.

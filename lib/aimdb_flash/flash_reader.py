@@ -2,10 +2,11 @@ from asyncio import core  # type: ignore[attr-defined]
 
 from aimdb import Reader
 from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, error
-from aimdb.line import Turn
+from aimdb.timeout import timed
 from micropython import const
 
 from .errors import CodecError
+from .line import Turn
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class FlashReader(Reader):
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Any":
         if timeout_ms is not None:
-            return await self._recv_within(timeout_ms)
+            return await self._within(timeout_ms)
         while True:
             if self.buffer._line.free <= 0 or self.closed:
                 await self._wait(True)
@@ -97,6 +98,15 @@ class FlashReader(Reader):
                 return self.try_recv()
             except BufferEmpty:
                 pass  # What was counted on has turned out to be damaged, or was dropped.
+
+    async def _within(self, timeout_ms):
+        if timeout_ms > 0:
+            return await timed(self.recv(), timeout_ms)
+        try:
+            return self.try_recv()
+        except BufferEmpty:
+            await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
+            raise core.TimeoutError
 
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order.

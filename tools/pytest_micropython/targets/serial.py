@@ -1,9 +1,12 @@
 """A board on a serial port. mpremote mounts the compiled files, so nothing is written to its flash."""
 
+import functools
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import mpy
 
 from ..files import Program, TargetError
 from ..output import ProcessRun, Run
@@ -28,11 +31,16 @@ class SerialTarget:
     def start(self, program: Program, code: str) -> Run:
         self._wait_for_port()
         mounted = tempfile.TemporaryDirectory(prefix="mounted-")
-        for place, content in program.compiled().items():
+        for place, content in program.compiled(self.architecture()).items():
             file = Path(mounted.name, place)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         return MountedRun([*self.command, "mount", mounted.name, "exec", code], mounted)
+
+    @functools.cache
+    def architecture(self) -> str | None:
+        """Of the board's native code."""
+        return mpy.architecture_named(printed_by(ProcessRun([*self.command, "exec", mpy.ASK_ARCHITECTURE]), 20))
 
     def _wait_for_port(self) -> None:
         """A board that a test has reset is away from the USB for a moment."""
