@@ -47,12 +47,15 @@ test: $(VENV)/ready ## run the tests: TARGET=unix (default), rp2040 (emulated) o
 
 # The files that run on a target; those in tests/host need none.
 MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
+# A file's tests stay together, as they share a board or a broker.
+BOTH_CORES := --numprocesses=2 --dist=loadfile
+
 CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
-	$(RUN) -m pytest tests
-	$(RUN) -m pytest --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
+	$(RUN) -m pytest $(BOTH_CORES) tests
+	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
 
 .PHONY: soak
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and every power cut
