@@ -180,15 +180,6 @@ async def test_a_broker_that_is_away_for_a_while_gets_everything_from_a_queue_th
         equal((arrived.kept, arrived.missing), (300, []))
 
 
-def without_repeats(published):
-    """Payloads in the order in which each arrived first."""
-    seen = []
-    for _, payload, _, _ in published:
-        if payload not in seen:
-            seen.append(payload)
-    return seen
-
-
 async def test_while_the_broker_is_away_the_buffer_decides_what_is_lost():
     async with ScriptedBroker() as server:
         db = AimDb()

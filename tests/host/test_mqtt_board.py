@@ -157,16 +157,17 @@ def test_an_hour_without_a_broker_and_three_restarts_lose_nothing_that_was_kept(
     with LocalBroker() as broker:
         broker.stop()
         image = library_image({"main.py": HOUR.replace("PORT", str(broker.port)).encode()})
-        # Not paced: the time in which the board waits passes in no time.
-        with Board(filesystem=image) as board:
-            for start in range(4):
+        passed = 0
+        for start in range(4):
+            # Not paced: the time in which the board waits passes in no time.
+            with Board(filesystem=image) as board:
                 board.wait_for("joined True", 300)
                 board.wait_for(f"kept {start} 90\r", 300)
-                if start < 3:
-                    board.reset(300)
-            assert board.nanoseconds > 3600 * 10**9
+            image = board.filesystem()
+            passed += board.nanoseconds
+        assert passed > 3600 * 10**9
         broker.start()
-        with Listener(broker.port) as listener, Board(filesystem=board.filesystem(), paced=True):
+        with Listener(broker.port) as listener, Board(filesystem=image, paced=True):
             deadline = time.monotonic() + 300
             while b"[4, 1]" not in listener.payloads("kept") and time.monotonic() < deadline:
                 time.sleep(0.1)
@@ -174,5 +175,4 @@ def test_an_hour_without_a_broker_and_three_restarts_lose_nothing_that_was_kept(
         assert arrived == sorted(arrived)
         for start in range(4):
             numbers = [number for at, number in arrived if at == start]
-            # The last one may be on flash though the restart came before that was said.
-            assert numbers == list(range(len(numbers))) and len(numbers) in (91, 92), (start, len(numbers))
+            assert numbers == list(range(len(numbers))) and len(numbers) > 90, (start, len(numbers))
