@@ -24,6 +24,7 @@ _OPEN = const(7)  # Up to here `push` stores without asking: _ROOM, or 0 while a
 _ROOM = const(8)  # Slots that are not kept for a producer who waited.
 _PRODUCER_WAITED = const(9)  # 1 from the first producer on that has waited.
 _ONE_READS = const(10)  # 1 until a second task reads.
+_OVERWRITES = const(11)  # 1: a full queue takes a value all the same, in place of the last one.
 _MASK = const(0x1FFFFFFF)
 
 
@@ -37,10 +38,8 @@ class BoundedQueue(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    _overwrites = False
-
     def __init__(self, capacity: int):
-        super().__init__(capacity, 0, 0, capacity, capacity, 0, 1)
+        super().__init__(capacity, 0, 0, capacity, capacity, 0, 1, 0)
         self._store = self._store  # The interpreter finds it ten times as fast.
         self._line = _ValuesLine()  # Of the readers.
         self._line.owner = self
@@ -84,7 +83,7 @@ class BoundedQueue(InMemory):
             return False
         if counts[_HELD] < counts[_ROOM]:
             counts[_HELD] += 1
-        elif not self._overwrites:
+        elif counts[_OVERWRITES] == 0:
             return False
         self._values.append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1

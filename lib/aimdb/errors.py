@@ -25,8 +25,9 @@ class RecordError(DbError):
 
     def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None):
         self.value = self.count = value
-        self.key = buffer and buffer.key
-        self.capacity = buffer and buffer.capacity
+        # Not by `buffer and`: whether an object is true is a costly question.
+        self.key = None if buffer is None else buffer.key
+        self.capacity = None if buffer is None else buffer.capacity
 
     def __repr__(self) -> str:
         # MicroPython shows an uncaught error by its repr().

@@ -8,6 +8,7 @@ _PRODUCED = const(0)
 _DROPPED = const(2)
 _HELD = const(5)
 _OPEN = const(7)
+_OVERWRITES = const(11)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -18,10 +19,9 @@ class Mailbox(BoundedQueue):
     not count as dropped.
     """
 
-    _overwrites = True
-
     def __init__(self):
         super().__init__(1)
+        self._counts[_OVERWRITES] = 1
 
     @micropython.viper
     def push(self, value):
