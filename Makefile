@@ -65,9 +65,10 @@ soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and eve
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
 	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+	$(if $(TARGET),,$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 
 .PHONY: bench-mqtt
-bench-mqtt: $(VENV)/ready ## messages per second to a broker on this machine, beside a bare socket; JSON=file
+bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
 	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear

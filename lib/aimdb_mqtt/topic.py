@@ -13,6 +13,7 @@ from .url import check_topic
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from typing import Any
 
     from .broker import Broker
@@ -248,13 +249,20 @@ class CommittingReader(TopicReader):
     def _taken(self, packet_id, connection):
         self._open.append((packet_id, connection))
 
-    def commit(self, count: "int | None" = None) -> None:
-        """Acknowledge the oldest `count` messages that this reader has taken, or all of them.
+    def commit(self, count: "int | None" = None) -> "Awaitable[None]":
+        """Acknowledge the oldest `count` messages that this reader has taken, or all of them, at once.
+
+        It may be awaited, as that of a `FlashQueue` is, but nothing is left to wait for.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
         for _ in range(len(self._open) if count is None else count):
             self.buffer.acknowledge(*self._open.pop(0))
+        return _nothing()
+
+
+async def _nothing():
+    pass
 
 
 def check_qos(qos: int) -> None:

@@ -46,11 +46,29 @@ def address():
         server.shutdown()
 
 
-def test_core_installs_with_one_command_and_runs(address):
+ON_TOP = """
+import asyncio
+from aimdb_flash import FlashQueue, JsonCodec
+from aimdb_mqtt import MqttTopic
+
+async def main():
+    queue = FlashQueue("/outbox.queue", JsonCodec())
+    await queue.push_async({"celsius": 21})
+    print(await queue.subscribe().recv(), MqttTopic("mqtt://10.0.0.1/outbox").topic)
+
+asyncio.run(main())
+"""
+
+
+def test_each_package_installs_with_one_command_and_runs(address):
     with Board(paced=True) as board:
         command = [sys.executable, "-m", "mpremote", "connect", board.serve_pty(), "mip", "install"]
         subprocess.run([*command, f"{address}/package.json"], check=True, capture_output=True, timeout=300)
         assert board.exec(PROGRAM, timeout=60) == "got 0\ngot 1\ngot 2\n"
+        for folder in ("aimdb_flash", "aimdb_mqtt"):
+            package_file = f"{address}/lib/{folder}/package.json"
+            subprocess.run([*command, package_file], check=True, capture_output=True, timeout=300)
+        assert board.exec(ON_TOP, timeout=120) == "{'celsius': 21} outbox\n"
 
 
 def test_package_files_list_what_is_in_the_repository():
