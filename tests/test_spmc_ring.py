@@ -1,3 +1,4 @@
+import aimdb.timeout as timeout
 from aimdb import BufferEmpty, BufferLagged, SpmcRing
 from harness import equal, raises
 
@@ -102,3 +103,17 @@ def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
     equal(caught.error.count, 7)
     equal(idle.try_recv(), 7)
     equal(ring.metrics().produced_count, 5)
+
+
+async def test_a_time_limit_for_which_there_is_no_memory_leaves_no_task_parked():
+    def no_memory():
+        raise MemoryError
+
+    ring = SpmcRing(2)
+    ordinary, timeout.Alarm = timeout.Alarm, no_memory
+    try:
+        with raises(MemoryError):
+            await ring.subscribe().recv(timeout_ms=1)
+    finally:
+        timeout.Alarm = ordinary
+    assert not ring._waiting.peek()

@@ -248,9 +248,13 @@ class Reader:
 
     def _limit(self, milliseconds):
         # Have the wait of the running task, which is parked, end in time. The first one gives the reader its alarm.
-        from .timeout import Alarm
+        try:
+            from .timeout import Alarm
 
-        self._limit = Alarm().limit
+            self._limit = Alarm().limit
+        except BaseException:  # No memory: then it does not wait after all.
+            core.cur_task.data.remove(core.cur_task)
+            raise
         return self._limit(milliseconds)
 
     def close(self) -> None:
