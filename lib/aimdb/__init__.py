@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from .errors import RecordKeyNotFound as RecordKeyNotFound
     from .errors import SelfDeadlock as SelfDeadlock
     from .errors import SendDeadlock as SendDeadlock
-    from .mailbox import Mailbox as Mailbox
+    from .bounded_queue import Mailbox as Mailbox
     from .packed_producer import PackedProducer as PackedProducer
-    from .single_latest import SingleLatest as SingleLatest
+    from .spmc_ring import SingleLatest as SingleLatest
     from .spmc_ring import SpmcRing as SpmcRing
     from .sync_producer import SyncProducer as SyncProducer
 
@@ -37,14 +37,14 @@ _modules = {
     "BufferLagged": "errors",
     "DbError": "errors",
     "InvalidConfiguration": "errors",
-    "Mailbox": "mailbox",
+    "Mailbox": "bounded_queue",
     "Metrics": "buffer",
     "PackedProducer": "packed_producer",
     "Reader": "buffer",
     "RecordKeyNotFound": "errors",
     "SelfDeadlock": "errors",
     "SendDeadlock": "errors",
-    "SingleLatest": "single_latest",
+    "SingleLatest": "spmc_ring",
     "SpmcRing": "spmc_ring",
     "SyncProducer": "sync_producer",
 }

@@ -5,9 +5,8 @@ from micropython import const
 
 from .buffer import DONE, Reader
 from .errors import BufferClosed, BufferFull, SelfDeadlock, error
-from .in_memory import InMemory
+from .in_memory import InMemory, ptr32
 from .line import Line
-from .native import ptr32
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -18,13 +17,13 @@ _CONSUMED = const(1)
 _DROPPED = const(2)
 _CLOSED = const(3)
 _WAITED = const(4)
-_HELD = const(5)
-_KEPT = const(6)  # Of the values held: kept for readers who waited.
-_OPEN = const(7)  # Up to here `push` stores without asking: _ROOM, or 0 while a reader waits or the queue is closed.
-_ROOM = const(8)  # Slots that are not kept for a producer who waited.
+_CAPACITY = const(5)
+_HELD = const(6)
+_KEPT = const(7)  # Of the values held: kept for readers who waited.
+_ROOM = const(8)  # A push is refused when so many are held: the slots not kept for a producer who waited; 0 if closed.
 _PRODUCER_WAITED = const(9)  # 1 from the first producer on that has waited.
 _ONE_READS = const(10)  # 1 until a second task reads.
-_OVERWRITES = const(11)  # 1: a full queue takes a value all the same, in place of the last one.
+_REFUSED = const(11)  # 1 when the last push was.
 _MASK = const(0x1FFFFFFF)
 
 
@@ -39,99 +38,91 @@ class BoundedQueue(InMemory):
     """
 
     def __init__(self, capacity: int):
-        super().__init__(capacity, 0, 0, capacity, capacity, 0, 1, 0)
-        self._store = self._store  # The interpreter finds it ten times as fast.
-        self._line = _ValuesLine()  # Of the readers.
-        self._line.owner = self
+        super().__init__(capacity, 0, 0, capacity, 0, 1, 0)
+        self._line = Line(self)  # Of the readers, for values.
         self._waiting = self._line.tasks
         self._slots: Any = None  # The line of the producers, from the first one on that waits.
         self._readers = 0  # Attached and not closed.
         self._read_by = None  # The only task that has read so far; None: no task has, or several have.
+        self._entry: Any = None  # The scheduler's handle on this queue, for `settle_later`.
+        self._queue = None  # The scheduler's queue that it is on.
 
     @micropython.viper
     def push(self, value):
         counts = ptr32(self._counts)
-        if counts[_HELD] < counts[_OPEN]:
-            self._values.append(value)
-            counts[_HELD] += 1
-            counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+        held = counts[_HELD]
+        if held >= counts[_ROOM]:
+            counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
+            counts[_REFUSED] = 1
             return
-        if counts[_OPEN] == 0:  # Else it is full.
-            if self._store(value):
-                return
-        counts[_DROPPED] += 1
-
-    def try_push(self, value) -> None:
-        if not self._store(value):
-            raise error(BufferClosed if self.closed else BufferFull, value, self)
-
-    def push_async(self, value):
-        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        if not self._store(value):
-            if not self.closed:
-                self._wait_for_slot(value)
-                yield
-                self._have_slot(value)
-            if not self._store(value):
-                raise error(BufferClosed, value, self)
-
-    @micropython.viper
-    def _store(self, value) -> bool:
-        # False when there is no slot, or the queue is closed.
-        counts = ptr32(self._counts)
-        if counts[_CLOSED]:
-            return False
-        if counts[_HELD] < counts[_ROOM]:
-            counts[_HELD] += 1
-        elif counts[_OVERWRITES] == 0:
-            return False
+        counts[_REFUSED] = 0
         self._values.append(value)
+        if held < counts[_CAPACITY]:  # Else a mailbox, in which the new value is now in the place of the old one.
+            counts[_HELD] = held + 1
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        if counts[_OPEN] == 0:
+        if counts[_WAITED]:
             waiting = self._waiting
             if not waiting.peek():
-                counts[_OPEN] = counts[_ROOM]
+                counts[_WAITED] = 0
             elif counts[_KEPT] < counts[_HELD]:
                 # As self._line.grant(), without the call.
                 counts[_KEPT] += 1
                 task = waiting.pop()
                 core._task_queue.push(task)
                 task.data = self._line
-        return True
+
+    def try_push(self, value) -> None:
+        self.push(value)
+        if self._counts[_REFUSED]:
+            self._counts[_DROPPED] -= 1  # The caller is told instead.
+            raise error(BufferClosed if self.closed else BufferFull, value, self)
+
+    def push_async(self, value):
+        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
+        self.push(value)
+        while self._counts[_REFUSED]:
+            self._wait_for_slot(value)
+            yield
+            self._have_slot(value)
 
     def _wait_for_slot(self, value):
-        if self._readers < 2 and self._read_by is core.cur_task:
+        # Of the running task, whose push was refused.
+        counts = self._counts
+        counts[_DROPPED] -= 1
+        task = core.cur_task
+        if self.closed:
+            raise error(BufferClosed, value, self)
+        if self._readers < 2 and self._read_by is task:
             raise error(SelfDeadlock, value, self)
         if self._slots is None:
-            self._slots = _SlotsLine()
-            self._slots.owner = self
+            self._slots = Line(self)
             self._producers = self._slots.tasks
-            self._counts[_PRODUCER_WAITED] = 1
-        task = core.cur_task
+            counts[_PRODUCER_WAITED] = 1
         self._producers.push(task)
         task.data = self._producers  # Has the `remove` that Task.cancel calls.
 
     def _have_slot(self, value):
         # The running task has waited for a slot. It was granted one, the queue was closed, or there is no hope.
         task = core.cur_task
-        if task.data is self._slots:
+        granted = task.data is self._slots
+        if granted:
             task.data = None
-            self._slot_free()
+        if not self.closed:
+            if not granted:
+                raise error(SelfDeadlock, value, self)
+            self._counts[_ROOM] += 1
+        self.push(value)
+
+    def returned(self, line: Line) -> None:
+        """Called by a line: what was kept for a task that was cancelled goes to the next one.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if line is self._line:
+            self._counts[_KEPT] -= 1
         elif not self.closed:
-            raise error(SelfDeadlock, value, self)
-
-    def _read_by_another(self):
-        if self._read_by is None:
-            self._read_by = core.cur_task
-        else:
-            self._read_by = None
-            self._counts[_ONE_READS] = 0
-
-    def _slot_free(self):
-        counts = self._counts
-        counts[_ROOM] += 1
-        if counts[_OPEN]:
-            counts[_OPEN] += 1
+            self._counts[_ROOM] += 1
+        self._settle()
 
     def _settle(self):
         # What there is goes to those who wait longest: values to readers, slots to producers.
@@ -141,25 +132,60 @@ class BoundedQueue(InMemory):
         slots = self._slots
         while slots is not None and counts[_HELD] < counts[_ROOM] and slots.grant():
             counts[_ROOM] -= 1
-            if counts[_OPEN]:
-                counts[_OPEN] -= 1
+
+    def settle_later(self) -> None:
+        """Settle after the running task: it may leave a value where it is, which is for the next reader then.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if self._queue is not core._task_queue:
+            if self._entry is None:
+                self._entry = core.Task(self)
+            self._queue = core._task_queue
+            self._queue.push(self._entry)
+
+    def send(self, _) -> None:
+        """Called by the scheduler, as for a coroutine.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._queue = None
+        self._settle()
+
+    def _read_by_another(self):
+        if self._read_by is None:
+            self._read_by = core.cur_task
+        else:
+            self._read_by = None
+            self._counts[_ONE_READS] = 0
 
     def subscribe(self) -> "QueueReader":
         self._readers += 1
         if self._readers == 2:
-            self._line.prepare()
+            self._entry = core.Task(self)  # Now, so that settle_later needs no heap.
         return QueueReader(self)
 
     def peek(self):
         return self._values[0] if self._values else None
 
     def close(self) -> None:
-        self._counts[_OPEN] = 0
+        self._counts[_ROOM] = 0
         super().close()
-        if self._slots is not None:
-            tasks = self._slots.tasks
-            while tasks.peek():
-                core._task_queue.push(tasks.pop())
+        slots = self._slots
+        while slots is not None and slots.grant():
+            pass  # To find out.
+
+
+class Mailbox(BoundedQueue):
+    """One slot, for commands. Readers compete for what is in it; a newer value overwrites one not yet read.
+
+    A late reader gets the pending value. Producing never waits and never refuses, and what was overwritten does
+    not count as dropped.
+    """
+
+    def __init__(self):
+        super().__init__(1)
+        self._counts[_ROOM] = 2  # For one more than it has slots.
 
 
 class QueueReader(Reader):
@@ -188,7 +214,7 @@ class QueueReader(Reader):
             return False
         if self.closed:
             return False
-        counts[_OPEN] = 0
+        counts[_WAITED] = 1
         task = core.cur_task
         waiting = self._waiting
         waiting.push(task)
@@ -214,8 +240,6 @@ class QueueReader(Reader):
             if waiting.peek():
                 # As buffer._slots.grant(), without the call.
                 counts[_ROOM] -= 1
-                if counts[_OPEN]:
-                    counts[_OPEN] -= 1
                 task = waiting.pop()
                 core._task_queue.push(task)
                 task.data = buffer._slots
@@ -225,8 +249,8 @@ class QueueReader(Reader):
     def _look(self, _):
         if self._park():
             return True
-        if self._line.tasks.peek():
-            self._line.settle_later()  # The task may leave the value where it is.
+        if self._waiting.peek():
+            self.buffer.settle_later()
         DONE.__traceback__ = None
         raise DONE
 
@@ -240,36 +264,3 @@ class QueueReader(Reader):
             if buffer._readers < 2 and task and slots is not None and task.data is slots.tasks:
                 slots.tasks.remove(task)
                 core._task_queue.push(task)
-
-
-class _ValuesLine(Line):
-    _entry = None  # The scheduler's handle on this line, for `settle_later`.
-    _queue = None  # The scheduler's queue that it is on.
-
-    def returned(self):
-        self.owner._counts[_KEPT] -= 1
-        self.owner._settle()
-
-    def prepare(self):
-        # So that settle_later needs no heap.
-        self._entry = core.Task(self)
-        self._queue = None
-
-    def settle_later(self):
-        # After the running task.
-        if self._queue is not core._task_queue:
-            if self._entry is None:
-                self.prepare()
-            self._queue = core._task_queue
-            self._queue.push(self._entry)
-
-    def send(self, _):
-        # Called by the scheduler, as for a coroutine.
-        self._queue = None
-        self.owner._settle()
-
-
-class _SlotsLine(Line):
-    def returned(self):
-        self.owner._slot_free()
-        self.owner._settle()

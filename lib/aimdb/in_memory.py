@@ -5,6 +5,14 @@ from collections import deque
 from .buffer import Buffer, Metrics, check_capacity
 
 
+def ptr32(counts):
+    """`counts` itself. In native code the name is a pointer and calls nothing; compiled without, the array will do.
+
+    Cancel safety: it does not wait. IRQ safety: any context.
+    """
+    return counts
+
+
 class InMemory(Buffer):
     """What the buffers in memory have in common: `capacity` slots, and their counts.
 
@@ -14,6 +22,7 @@ class InMemory(Buffer):
     _PRODUCED, _CONSUMED, _DROPPED  as in `metrics()`
     _CLOSED                         1 when closed
     _WAITED                         1 when a task may be in `_waiting`
+    _CAPACITY
 
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
@@ -25,7 +34,7 @@ class InMemory(Buffer):
         self.closed = False
         self._values: deque = deque((), capacity)
         self._waiting = core.TaskQueue()
-        self._counts = array("i", (0, 0, 0, 0, 0) + more)
+        self._counts = array("i", (0, 0, 0, 0, 0, capacity) + more)
 
     def held(self) -> int:
         return len(self._values)

@@ -12,14 +12,15 @@ class Line(tuple):
 
     A task that is granted one has this line as its `data` until it runs. An empty tuple is false, so that the
     scheduler runs that task as if there were nothing; and `Task.cancel` finds `remove` there, so that what is kept
-    for a task that is cancelled goes to another. A subclass says how, in `returned()`.
+    for a task that is cancelled goes to another: the buffer that owns the line sees to that, in `returned(line)`.
 
     IRQ safety: none; only for the asyncio thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, owner: "Any") -> None:
+        super().__init__()
         self.tasks = core.TaskQueue()  # Those who wait.
-        self.owner: Any = None  # The buffer.
+        self._owner = owner
 
     def grant(self) -> bool:
         """Wake the first in line, with one kept for it. False: nobody waits.
@@ -40,11 +41,4 @@ class Line(tuple):
         Cancel safety: it does not wait. IRQ safety: none.
         """
         core._task_queue.remove(task)
-        self.returned()
-
-    def returned(self) -> None:
-        """One that was kept is free again.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        raise NotImplementedError
+        self._owner.returned(self)

@@ -6,8 +6,7 @@ from micropython import const
 
 from .buffer import Reader
 from .errors import BufferLagged, error
-from .in_memory import InMemory
-from .native import ptr32
+from .in_memory import InMemory, ptr32
 
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
@@ -28,7 +27,7 @@ class SpmcRing(InMemory):
     """
 
     def __init__(self, capacity: int):
-        super().__init__(capacity, capacity)
+        super().__init__(capacity)
 
     @micropython.viper
     def push(self, value):
@@ -97,3 +96,23 @@ class RingReader(Reader):
     def close(self) -> None:
         self._cursor[1] = 1
         super().close()
+
+
+class SingleLatest(SpmcRing):
+    """The newest value only, for state and settings. Every reader sees the newest, once.
+
+    A late reader gets the current value. Producing overwrites; it never waits and never refuses, and what was
+    overwritten does not count as dropped.
+    """
+
+    def __init__(self):
+        super().__init__(1)
+
+    def subscribe(self) -> RingReader:
+        return RingReader(self, self._counts[0] - len(self._values))
+
+    def _missed(self, reader, count):
+        pass  # What was overwritten is of no interest.
+
+    def peek(self):
+        return self._values[0] if self._values else None
