@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
     from .bounded_queue import BoundedQueue as BoundedQueue
+    from .bounded_queue import Mailbox as Mailbox
     from .buffer import Buffer as Buffer
     from .buffer import Metrics as Metrics
     from .buffer import Reader as Reader
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from .errors import RecordKeyNotFound as RecordKeyNotFound
     from .errors import SelfDeadlock as SelfDeadlock
     from .errors import SendDeadlock as SendDeadlock
-    from .bounded_queue import Mailbox as Mailbox
     from .packed_producer import PackedProducer as PackedProducer
     from .spmc_ring import SingleLatest as SingleLatest
     from .spmc_ring import SpmcRing as SpmcRing
