@@ -12,6 +12,7 @@ class Steps:
         self.count = 0
         self.at = at
         self.action = action
+        self.error = None  # What the action raised, which the scheduler only prints.
 
     def task(self, coroutine):
         return asyncio.create_task(_Stepped(coroutine, self))
@@ -20,17 +21,21 @@ class Steps:
         self.count += 1
         if self.count == self.at:
             # An entry that is due before any other, so that the action has a step of its own.
-            core._task_queue.push(core.Task(_Once(self.action)), ticks_add(ticks_ms(), -100000))
+            core._task_queue.push(core.Task(_Once(self)), ticks_add(ticks_ms(), -100000))
         if self.count > 5000:
             raise AssertionError("the tasks of this scenario never come to rest")
 
 
 class _Once:
-    def __init__(self, action):
-        self.action = action
+    def __init__(self, steps):
+        self._steps = steps
 
     def send(self, _):
-        self.action()
+        try:
+            self._steps.action()
+        except Exception as er:
+            self._steps.error = er
+            raise
 
 
 class _Stepped:
