@@ -161,7 +161,7 @@ class BoundedQueue(InMemory):
 
     def subscribe(self) -> "QueueReader":
         self._readers += 1
-        if self._readers == 2:
+        if self._readers > 1 and self._entry is None:
             self._entry = core.Task(self)  # Now, so that settle_later needs no heap.
         return QueueReader(self)
 
@@ -173,7 +173,7 @@ class BoundedQueue(InMemory):
         super().close()
         slots = self._slots
         while slots is not None and slots.grant():
-            pass  # To find out.
+            pass  # Each producer runs, is refused, and raises BufferClosed.
 
 
 class Mailbox(BoundedQueue):
