@@ -6,7 +6,7 @@ what it waits for.
 
 import asyncio
 from asyncio import core
-from time import ticks_ms
+from time import ticks_add, ticks_ms
 
 import aimdb.timeout as timeout
 from aimdb import BoundedQueue, BufferClosed, BufferEmpty, Mailbox, SingleLatest, SpmcRing
@@ -41,14 +41,15 @@ class RecordedDeadline(timeout._Deadline):
 
 
 class RecordedAlarm(timeout.Alarm):
-    def __init__(self):
+    def __init__(self, reader):
         limits.append(self)
-        super().__init__()
+        super().__init__(reader)
 
     def pass_now(self, task):
-        if self._task is task and self.rings():
+        # Also when that task was just woken: for nothing, perhaps.
+        if self._task is task and self._queue is core._task_queue:
             core._task_queue.remove(self._entry)
-            self._deadline = ticks_ms()
+            self._since = ticks_add(ticks_ms(), -(self._limit or 0))
             self.send(None)
 
 
@@ -64,6 +65,8 @@ async def sweep(scenario):
                 steps = Steps(at, lambda: [stop(task) for task in victims])
                 victims = []
                 await scenario(steps, victims, stop)
+                if steps.error:
+                    raise steps.error
                 total = steps.count
                 at += 1
             assert total > 5

@@ -109,7 +109,7 @@ def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
 
 
 async def test_a_time_limit_for_which_there_is_no_memory_leaves_no_task_parked():
-    def no_memory():
+    def no_memory(reader):
         raise MemoryError
 
     ring = SpmcRing(2)
@@ -162,3 +162,33 @@ async def test_two_tasks_on_one_reader_keep_a_time_limit_each():
     ring.wake()  # The first one is woken for nothing, and before it looks the second one begins to wait.
     await asyncio.sleep_ms(60)
     equal(told, [10, 30])
+
+
+async def test_a_reader_that_is_handed_to_another_task_needs_one_more_alarm_and_no_more():
+    made = 0
+
+    class Counted(timeout.Alarm):
+        def __init__(self, *arguments):
+            nonlocal made
+            made += 1
+            super().__init__(*arguments)
+
+    ring = SpmcRing(3)
+    reader = ring.subscribe()
+
+    async def read():
+        for _ in range(50):
+            await reader.recv(10000)
+
+    ordinary, timeout.Alarm = timeout.Alarm, Counted
+    try:
+        with raises(asyncio.TimeoutError):
+            await reader.recv(1)
+        task = asyncio.create_task(read())
+        for value in range(50):
+            await asyncio.sleep_ms(0)
+            ring.push(value)
+        await task
+    finally:
+        timeout.Alarm = ordinary
+    equal(made, 2)

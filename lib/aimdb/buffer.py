@@ -247,11 +247,12 @@ class Reader:
         return True
 
     def _limit(self, milliseconds):
-        # Have the wait of the running task, which is parked, end in time. The first one gives the reader its alarm.
+        # Have the wait of the running task, which is parked, end in time. The first one gives the reader its alarm, to
+        # be found instead of this method; an alarm that stays with another task brings this method back.
         try:
             from .timeout import Alarm
 
-            self._limit = Alarm().limit
+            self._limit = Alarm(self).limit
         except BaseException:  # No memory: then it does not wait after all.
             core.cur_task.data.remove(core.cur_task)
             raise

@@ -8,21 +8,24 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from typing import Any
 
+    from .buffer import Reader
+
 
 class Alarm:
-    """Ends the wait of a parked task with `asyncio.TimeoutError`; used again and again, for one task.
+    """Ends the wait of a parked task with `asyncio.TimeoutError`; used again and again, for one reader and one task.
 
     An entry in the scheduler's own queue. What is no longer awaited when it comes up there is left alone, so that a
     wait that ends in time has nothing to take back.
     """
 
-    def __init__(self):
+    def __init__(self, reader: "Reader"):
+        self._reader = reader
         self._entry = core.Task(self)
-        self._queue = None  # The scheduler's queue that the entry is on.
-        self._task = None  # Whose it is; that task waits when this alarm is its `data`.
-        self._waiting = None  # Where it parks.
-        self._since = 0  # When that wait began.
-        self._limit = None  # The milliseconds of that wait, as long as the entry is on the queue.
+        self._queue: Any = None  # The scheduler's queue that the entry is on.
+        self._task: Any = None  # Whose it is; that task waits when this alarm is its `data`.
+        self._waiting: Any = None  # Where it parks.
+        self._since: Any = 0  # When that wait began.
+        self._limit: Any = None  # The milliseconds of that wait, as long as the entry is on the queue.
 
     @micropython.viper
     def limit(self, milliseconds):
@@ -44,14 +47,15 @@ class Alarm:
     def _start(self, task, milliseconds):
         if isinstance(milliseconds, Alarm):
             return milliseconds.go_on(task)
+        if self._task is not task and self._task is not None and not self._task.done():
+            # That task may go on to wait, and keeps this alarm; from now on the reader has another.
+            del self._reader._limit
+            return self._reader._limit(milliseconds)
         try:
             now = ticks_ms()
             deadline = ticks_add(now, milliseconds)
-            if self._task is not task:
-                if self._task is not None and not self._task.done():
-                    return Alarm().limit(milliseconds)  # Another task reads by the same reader, and may go on to wait.
-                self._task = task
-                self._waiting = task.data
+            self._task = task
+            self._waiting = task.data
             queue = core._task_queue
             if self._queue is queue and ticks_diff(self._entry.ph_key, deadline) > 0:
                 self._queue = None
