@@ -8,31 +8,31 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from .block_storage import BlockStorage as BlockStorage
     from .codecs import BytesCodec as BytesCodec
+    from .codecs import CodecError as CodecError
     from .codecs import JsonCodec as JsonCodec
     from .codecs import StructCodec as StructCodec
-    from .errors import CodecError as CodecError
-    from .errors import QueueInUse as QueueInUse
-    from .errors import StorageError as StorageError
-    from .errors import UnknownFormat as UnknownFormat
     from .file_storage import FileStorage as FileStorage
     from .flash_queue import FlashQueue as FlashQueue
+    from .flash_queue import StorageError as StorageError
     from .flash_reader import FlashReader as FlashReader
+    from .storage import QueueInUse as QueueInUse
     from .storage import Storage as Storage
+    from .storage import UnknownFormat as UnknownFormat
 
 # The module of each public name; it is loaded when one of its names is first used.
 _modules = {
     "BlockStorage": "block_storage",
     "BytesCodec": "codecs",
-    "CodecError": "errors",
+    "CodecError": "codecs",
     "FileStorage": "file_storage",
     "FlashQueue": "flash_queue",
     "FlashReader": "flash_reader",
     "JsonCodec": "codecs",
-    "QueueInUse": "errors",
+    "QueueInUse": "storage",
     "Storage": "storage",
-    "StorageError": "errors",
+    "StorageError": "flash_queue",
     "StructCodec": "codecs",
-    "UnknownFormat": "errors",
+    "UnknownFormat": "storage",
 }
 
 

@@ -1,11 +1,30 @@
 import json
 import struct
 
+from aimdb.errors import RecordError
 from micropython import const
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
     from typing import Any
+
+    from aimdb import Buffer
+
+
+class CodecError(RecordError):
+    """A value was read whose bytes the codec cannot decode; `value` has the bytes, `cause` what the codec raised.
+
+    It counts as read: the next read goes on with the next value, and `commit` acknowledges this one, too.
+    """
+
+    _text = "holds bytes that its codec cannot decode"
+
+    def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None, cause: "Exception | None" = None):
+        super().__init__(value, buffer)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return "%s: %r, %r" % (super().__str__(), self.value, self.cause)
 
 
 class BytesCodec:
@@ -22,9 +41,7 @@ class BytesCodec:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise TypeError("without a codec a value is bytes, not %r" % (value,))
-        return bytes(value)
+        return value  # The queue says what is wrong with others.
 
     def decode(self, data: bytes) -> "Any":
         """The value that `data` stands for.

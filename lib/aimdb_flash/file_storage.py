@@ -3,8 +3,6 @@ from errno import ENOENT
 
 from .storage import Storage
 
-_DIGITS = "0123456789abcdef"  # Of the files' names; others are none of ours.
-
 
 class FileStorage(Storage):
     """Segments as files in the folder `path`, on the board's littlefs.
@@ -34,7 +32,7 @@ class FileStorage(Storage):
         found = []
         try:
             for entry in os.ilistdir(self.identity):
-                if all([digit in _DIGITS for digit in entry[0]]):
+                if not entry[0].strip("0123456789abcdef"):  # Else it is none of ours.
                     found.append(int(entry[0], 16))
         except OSError as er:
             if er.errno != ENOENT:
@@ -44,22 +42,22 @@ class FileStorage(Storage):
     def length(self, number):
         return os.stat(self._file(number))[6]
 
-    def _write(self, number, mode, data):
-        with open(self._file(number), mode) as file:
-            file.write(data)
-            file.flush()
-
     def create(self, number, data):
         try:
-            self._write(number, "wb", data)
+            self._write(number, data, "wb")
         except OSError as er:
             if er.errno != ENOENT:
                 raise
             os.mkdir(self.identity)
-            self._write(number, "wb", data)
+            self._write(number, data, "wb")
 
     def append(self, number, offset, data):
-        self._write(number, "ab", data)
+        self._write(number, data, "ab")
+
+    def _write(self, number, data, mode):
+        with open(self._file(number), mode) as file:
+            file.write(data)
+            file.flush()
 
     def read(self, number, offset, size):
         with open(self._file(number), "rb") as file:

@@ -1,17 +1,14 @@
 from asyncio import core  # type: ignore[attr-defined]
+from time import ticks_add, ticks_diff, ticks_ms
 
 from aimdb import Buffer
-from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock, error
+from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, BufferFull, RecordError, SelfDeadlock, error
+from aimdb.line import Line
 from micropython import const
 
-from .alarm import Alarm
-from .codecs import BytesCodec
-from .errors import StorageError
 from .flash_reader import FlashReader
-from .framing import OVERHEAD
 from .ledger import Ledger
-from .line import Line, Turn
-from .segment_log import RANGES, SegmentLog
+from .segment_log import OVERHEAD, RANGES, SegmentLog
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -21,6 +18,65 @@ if TYPE_CHECKING:
 
 _MASK = const(0x1FFFFFFF)
 _RETRY_MS = const(100)  # After a failure, not at once again.
+
+
+class StorageError(RecordError):
+    """The flash or its filesystem failed; `cause` is what it raised, `value` what was not accepted, if anything.
+
+    The queue goes on working: the next write is tried on another piece of the flash.
+    """
+
+    _text = "could not use its storage"
+
+    def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None, cause: "Exception | None" = None):
+        super().__init__(value, buffer)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return "%s: %r" % (super().__str__(), self.cause)
+
+
+class _Places(Line):
+    # A line in which tasks also wait for other things than their turn: whoever waits looks in a loop.
+
+    def __init__(self, free):
+        super().__init__(self)
+        self.free = free  # What may be taken at once. Above 0 only while nobody in line could take it.
+        self._ticket = 0
+
+    def release(self, _=None):
+        # Hand one on to the first in line, or set it free.
+        if not self.grant():
+            self.free += 1
+
+    returned = release  # Called when who was granted one is cancelled.
+
+    def look_again(self, most=-1):
+        # Wake the first `most` in line (-1: all) to look.
+        tasks = self.tasks
+        while most and tasks.peek():
+            core._task_queue.push(tasks.pop())
+            most -= 1
+
+    def wait(self, ticket):
+        # A coroutine, written as a generator so that it can yield to the scheduler. It returns when it is time to
+        # look; what is free then is so until the next await. Give it None, and when it has to wait on, what it
+        # returned, with which a task keeps its place.
+        if ticket is None:
+            self._ticket = ticket = ticks_add(self._ticket, 1)
+        task = core.cur_task
+        self.tasks.push(task, ticket)
+        task.data = self.tasks  # Has the `remove` that Task.cancel calls.
+        try:
+            yield
+        except BaseException:
+            if self.free > 0:
+                self.look_again(1)  # It may have been woken to look at just this one.
+            raise
+        if task.data is self:  # It was granted one.
+            task.data = None
+            self.free += 1
+        return ticket
 
 
 class _Entry:
@@ -81,42 +137,45 @@ class FlashQueue(Buffer):
             from .file_storage import FileStorage
 
             storage = FileStorage(storage, max_size)
-        self.codec = BytesCodec() if codec is None else codec
+        if codec is None:
+            from .codecs import BytesCodec
+
+            codec = BytesCodec()
+        self.codec = codec
         self._flush_records = min(flush_records, stage)
         self._flush_bytes = flush_bytes
         self._flush_ms = flush_ms
         self._commit_ms = commit_ms
         self._drop_oldest = drop_oldest
         self._storage = storage
+        self._ledger = Ledger()
         storage.claim()
         try:
-            self._log: Any = SegmentLog(storage)  # None after `release`.
+            log = SegmentLog(storage, self._ledger)
         except Exception as er:
             storage.unclaim()
             raise StorageError(None, self, er) if isinstance(er, OSError) else er
 
-        found = self._log.recovered
-        self._log.recovered = None
-        self.damaged_count = found.damaged
-        size = OVERHEAD + getattr(self.codec, "size", 32)
-        self._largest = self._log.largest
-        self.capacity = (storage.segment_count - 2) * (self._largest // size)
-        self._ledger = Ledger(found.acknowledged, found.skipped)
-        self._held = found.count  # Values accepted and not acknowledged.
-        self._sequence = found.last + 1  # Of the next value.
+        self._log: Any = log  # None after `release`.
+        self.damaged_count = log.damaged
+        self._largest = log.largest
+        self.capacity = (storage.segment_count - 2) * (log.largest // (OVERHEAD + getattr(codec, "size", 32)))
+        self._held = log.held  # Values accepted and not acknowledged.
+        self._sequence = log.last + 1  # Of the next value.
 
         self._staged: list = []  # Entries that are not on flash yet, in order.
         self._staged_bytes = 0
         # Entries that must not be read yet, in order: the first is pending, the others came after it.
         self._unread: list = []
-        self._line = Line(found.count)  # Of the readers, with the values that can be read.
-        self._slots = Line(stage)  # Of the producers, with the places in the stage.
-        self._flushed = Line()  # Of the tasks that wait for the flash; nothing is ever free in it.
-        self._alarm = Alarm(self._flush)
+        self._line = _Places(log.held)  # Of the readers, with the values that can be read.
+        self._slots = _Places(stage)  # Of the producers, with the places in the stage.
+        self._flushed = _Places(0)  # Of the tasks that wait for the flash; nothing is ever free in it.
+        self._flusher = core.Task(self._flush_whenever_run())
+        self._queue: Any = None  # The scheduler's queue that the flusher is on.
         self._full = False  # There was no room on flash for what is staged.
         self._commits = self._commits_stored = 0  # Acknowledgements given, and how many of these are on flash.
         self._failures = 0
-        self._cause = None  # Of the last failure.
+        self._cause: Any = None  # Of the last failure.
         self._readers = 0  # Attached and not closed.
         self._read_by = None  # The only task that has read so far; None: no task has; False: several have.
 
@@ -135,7 +194,7 @@ class FlashQueue(Buffer):
         """
         if self._slots.free <= 0 or self.closed:
             raise error(BufferClosed if self.closed else BufferFull, value, self)
-        self._stage(self._encoded(value), False)
+        self._accept(self._stage(self._encoded(value)))
 
     async def push_async(self, value) -> None:
         """Return when `value` is on flash.
@@ -148,80 +207,71 @@ class FlashQueue(Buffer):
         next flush makes that last. IRQ safety: none.
         """
         data = self._encoded(value)
-        if self._slots.free <= 0 or self.closed:
-            failures = self._failures
-            await Turn(
-                self._slots,
-                lambda: self._slots.free > 0 or self.closed or self._failures != failures or self._hopeless(),
-            )
+        failures = self._failures
+        ticket = None
+        while self._slots.free <= 0 or self.closed:
             if self.closed:
                 raise BufferClosed(value, self)
-            if self._slots.free <= 0:
-                if self._failures != failures:
-                    raise StorageError(value, self, self._cause)
+            if self._failures != failures:
+                raise StorageError(value, self, self._cause)
+            if self._hopeless():
                 raise SelfDeadlock(value, self)
+            ticket = await self._slots.wait(ticket)
         entry = self._stage(data, True)
         try:
-            await Turn(self._flushed, lambda: entry.stored or entry.cause or self._hopeless())
-            if entry.cause:
-                raise StorageError(value, self, entry.cause)
-            if not entry.stored:
-                raise (BufferClosed if self.closed else SelfDeadlock)(value, self)
+            while not entry.stored:
+                if entry.cause:
+                    raise StorageError(value, self, entry.cause)
+                if self._hopeless():
+                    raise (BufferClosed if self.closed else SelfDeadlock)(value, self)
+                await self._flushed.wait(0)
         except BaseException:
             self._withdraw(entry)
             raise
-        entry.pending = False
-        self._accepted()
-        self._release_unread()
+        self._accept(entry)
 
     def _encoded(self, value):
         data = self.codec.encode(value)
         if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError("record %r: the codec must make bytes, not %r" % (self.key, data))
+            raise TypeError("record %r stores bytes, not %r; a codec makes them" % (self.key, data))
         if len(data) > self._largest:
-            raise ValueError(
-                "record %r: a value of %d bytes is too long, at most %d fit" % (self.key, len(data), self._largest)
-            )
+            raise ValueError("record %r: a value has at most %d bytes, not %d" % (self.key, self._largest, len(data)))
         return bytes(data)
 
     def _hopeless(self):
         # Whether it is no use for the current task to wait for room on flash.
         return self._full and (self.closed or (self._readers < 2 and self._read_by is core.cur_task))
 
-    def _stage(self, data, pending):
+    def _stage(self, data, pending=False):
         entry = _Entry(self._sequence, data, pending)
-        if pending or self._unread:
-            self._unread.append(entry)
+        self._unread.append(entry)
         self._staged.append(entry)
         self._sequence += 1
         self._staged_bytes += len(data)
         self._slots.free -= 1
-        if not pending:
-            self._accepted()
-            if not self._unread:
-                self._line.release()
         if not self._full:
             due = len(self._staged) >= self._flush_records or self._staged_bytes >= self._flush_bytes
-            self._alarm.set(0 if due else self._flush_ms)
+            self._flush_within(0 if due else self._flush_ms)
         return entry
 
-    def _accepted(self):
+    def _accept(self, entry):
+        entry.pending = False
         self._held += 1
         self.produced_count = (self.produced_count & _MASK) + 1
+        self._release_unread()
 
     def _withdraw(self, entry):
         if entry.stored:
-            self._ledger.skip(entry.sequence)
-            self._commits += 1
-            self._alarm.set(self._commit_ms)
+            self._acknowledge([entry.sequence], True)
         elif entry in self._staged:
-            self._unstage(self._staged.index(entry))
+            self._unstage(entry)
         if entry in self._unread:
             self._unread.remove(entry)
         self._release_unread()
 
-    def _unstage(self, index):
-        self._staged_bytes -= len(self._staged.pop(index).data)
+    def _unstage(self, entry):
+        self._staged.remove(entry)
+        self._staged_bytes -= len(entry.data)
         if not self._staged:
             self._full = False
         self._slots.release()
@@ -237,13 +287,43 @@ class FlashQueue(Buffer):
 
     # Flushing
 
+    def _flush_within(self, milliseconds):
+        # Have the flusher run after so many milliseconds at the latest.
+        flusher = self._flusher
+        queue = core._task_queue  # A new event loop begins with a new one.
+        when = ticks_add(ticks_ms(), milliseconds)
+        if self._queue is queue:
+            if ticks_diff(when, flusher.ph_key) >= 0:
+                return
+            queue.remove(flusher)
+        self._queue = queue
+        queue.push(flusher, when)
+
+    def _flush_whenever_run(self):
+        # What the flusher runs. So a flush never comes while a caller of `produce` waits for it to return.
+        while True:
+            self._queue = None
+            if self._log:
+                self._flush()
+            yield
+
     def _flush(self):
-        # Called by the alarm alone, and by `release`: never while a caller of `produce` waits for it to return.
-        self._alarm.stop()
         try:
             self._write()
         except Exception as er:
-            self._failed(er)
+            self._failures += 1
+            self._cause = er
+            for entry in self._staged[:]:
+                if entry.pending:
+                    entry.cause = er
+                    self._withdraw(entry)
+            try:
+                # A new segment: values that were refused just now must not come to light after a restart.
+                if not self._log.writable:
+                    self._log.write([], True)
+            except Exception:
+                pass  # The next write tries again before it does anything else.
+            self._flush_within(max(self._flush_ms, _RETRY_MS))
         self._look_again()
 
     def _write(self):
@@ -251,54 +331,30 @@ class FlashQueue(Buffer):
         ledger = self._ledger
         staged = self._staged
         while True:
-            log.free(ledger.acknowledged())
-            ranges = ledger.ranges()
+            log.free()
             commits = self._commits
-            changed = commits != self._commits_stored
-            count = log.write(staged, ledger.acknowledged(), ranges[:RANGES], changed)
-            if len(ranges) <= RANGES:
+            count = log.write(staged, commits != self._commits_stored)
+            if len(ledger.ranges) <= RANGES:
                 self._commits_stored = commits
-            for _ in range(count):
-                staged[0].stored = True
-                self._unstage(0)
-            self._full = False
-            if not staged:
+            for entry in staged[:count]:
+                entry.stored = True
+                self._unstage(entry)
+            self._full = bool(staged) and not count and not self._drop_oldest
+            if not staged or self._full:
                 return
-            if count == 0:
-                if not self._drop_oldest:
-                    self._full = True
+            if not count:
+                # Make room: drop the oldest segment.
+                last = log.segments[0].last
+                if self._unread and self._unread[0].sequence <= last:
+                    self._flush_within(0)  # The oldest value was stored just now; its producer must learn that first.
                     return
-                if self._unread and self._unread[0].sequence <= log.segments[0].last:
-                    self._alarm.set(0)  # The oldest value was stored just now; its producer must learn that first.
-                    return
-                self._drop()
-
-    def _drop(self):
-        # Make room: drop the oldest segment.
-        ledger = self._ledger
-        last = self._log.segments[0].last
-        for sequence in self._log.drop_oldest():
-            if ledger.is_waiting(sequence):
-                self.dropped_count += 1
-                self._line.free -= 1
-                self._held -= 1
-            elif ledger.acknowledge(sequence):
-                self._held -= 1
-        ledger.pass_over(last)
-
-    def _failed(self, cause):
-        self._failures += 1
-        self._cause = cause
-        for entry in self._staged[:]:
-            if entry.pending:
-                entry.cause = cause
-                self._withdraw(entry)
-        try:
-            # Values that were refused just now must not come to light after a restart.
-            self._log.close_segment(self._ledger.acknowledged(), self._ledger.ranges()[:RANGES])
-        except Exception:
-            pass  # The next write tries again before it does anything else.
-        self._alarm.set(max(self._flush_ms, _RETRY_MS))
+                for sequence in log.drop_oldest():
+                    if not ledger.has(sequence):
+                        self._held -= 1
+                        if sequence >= ledger.next or sequence in ledger.again:
+                            self.dropped_count += 1
+                            self._line.free -= 1
+                ledger.lose(0, last + 1)
 
     def flush(self) -> "Any":
         """Await it: what is staged and acknowledged now goes to flash at once, and has arrived when it returns.
@@ -312,17 +368,16 @@ class FlashQueue(Buffer):
 
     async def _reached(self, sequence, commits, milliseconds):
         # Wait until the values up to this number and so many acknowledgements are on flash.
-        failures = self._failures
-
-        def there():
-            return self._commits_stored >= commits and not (self._staged and self._staged[0].sequence <= sequence)
-
-        if there():
-            return
-        self._alarm.set(milliseconds)
-        await Turn(self._flushed, lambda: there() or self._failures != failures or not self._log)
-        if not there():
-            raise StorageError(None, self, self._cause) if self._failures != failures else BufferClosed(None, self)
+        failures = None
+        while self._commits_stored < commits or (self._staged and self._staged[0].sequence <= sequence):
+            if failures is None:
+                failures = self._failures
+                self._flush_within(milliseconds)
+            elif self._failures != failures:
+                raise StorageError(None, self, self._cause)
+            elif not self._log:
+                raise BufferClosed(None, self)
+            await self._flushed.wait(0)
 
     # Reading
 
@@ -334,65 +389,60 @@ class FlashQueue(Buffer):
         # The number and the bytes of the value that comes next.
         ledger = self._ledger
         while self._log and self._line.free > 0:
-            wanted = ledger.upcoming()
+            again = bool(ledger.again)
+            wanted = ledger.again[0] if again else ledger.next
             try:
-                found = self._find(wanted)
+                found = self._log.get(wanted)
             except OSError as er:
                 raise StorageError(None, self, er)
-            if ledger.is_again(wanted):
-                if found and found[0] == wanted:
-                    return found
-                self._lost(1)
-                ledger.pass_over(wanted)
-            elif not found or (self._unread and found[0] >= self._unread[0].sequence):
-                self._lost(self._line.free)
-            else:
-                ledger.pass_over(found[0] - 1)
-                if not ledger.is_skipped(found[0]):
-                    return found
-                ledger.pass_over(found[0])
+            if not found:
+                entry = self._staged_from(wanted)
+                found = entry and (entry.sequence, entry.data)
+            if found and self._unread and found[0] >= self._unread[0].sequence:
+                found = None  # Not to be read yet.
+            if found and (found[0] == wanted or not again):
+                if found[0] > wanted:
+                    ledger.lose(wanted, found[0])
+                return found
+            # Values that were there when they were counted cannot be read now.
+            lost = 1 if again else self._line.free
+            self._line.free -= lost
+            self._held -= lost
+            self.damaged_count += 1
+            if again:
+                ledger.lose(wanted, wanted + 1)
         raise error(BufferClosed, None, self) if self._ended() else EMPTY
 
-    def _find(self, sequence):
-        found = self._log.get(sequence)
-        if not found:
-            index = self._staged_at(sequence)
-            if index < len(self._staged):
-                entry = self._staged[index]
-                found = entry.sequence, entry.data
-        return found
-
-    def _staged_at(self, sequence):
-        # The place in the stage of the first value with this number or a higher one.
+    def _staged_from(self, sequence):
+        # The first staged entry with this number or a higher one.
         staged = self._staged
-        index = max(0, len(staged) - (self._sequence - sequence))  # Not after it: each number is there at most once.
-        while index < len(staged) and staged[index].sequence < sequence:
-            index += 1
-        return index
-
-    def _lost(self, count):
-        # So many values were there when they were counted, and cannot be read now.
-        self._line.free -= count
-        self._held -= count
-        self.damaged_count += 1
+        # It is not nearer to the front: each number is there at most once.
+        for entry in staged[max(0, len(staged) - (self._sequence - sequence)) :]:
+            if entry.sequence >= sequence:
+                return entry
 
     def _commit(self, sequences):
         if not self._log:
             raise BufferClosed(None, self)
-        stored = False
+        on_flash = False
         for sequence in sequences:
-            if self._ledger.acknowledge(sequence):
+            if not self._ledger.has(sequence):
                 self._held -= 1
-                index = self._staged_at(sequence)
-                if index < len(self._staged) and self._staged[index].sequence == sequence:
-                    self._unstage(index)  # Nobody needs it any more.
+                entry = self._staged_from(sequence)
+                if entry and entry.sequence == sequence:
+                    self._unstage(entry)  # Nobody needs it any more.
                 else:
-                    stored = True
-        if stored:
-            self._commits += 1
-            more_room = self._full and self._log.could_free(self._ledger.acknowledged())
-            self._alarm.set(0 if more_room else self._commit_ms)
+                    on_flash = True
+        self._acknowledge(sequences, on_flash)
         return self._reached(-1, self._commits, self._flush_ms)
+
+    def _acknowledge(self, sequences, on_flash):
+        self._ledger.acknowledge([(sequence, sequence + 1) for sequence in sequences])
+        if on_flash:
+            self._commits += 1
+            segments = self._log.segments
+            makes_room = self._full and len(segments) > 1 and segments[0].last < self._ledger.acknowledged
+            self._flush_within(0 if makes_room else self._commit_ms)
 
     def _detached(self, sequences):
         self._readers -= 1
@@ -439,7 +489,7 @@ class FlashQueue(Buffer):
         super().close()
         self._flush_ms = self._commit_ms = 0
         if self._log:
-            self._alarm.set(0)
+            self._flush_within(0)
         self._look_again()
 
     def release(self) -> None:
@@ -450,12 +500,14 @@ class FlashQueue(Buffer):
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self.close()
         if not self._log:
             return
+        self.close()
         failures = self._failures
         self._flush()
-        self._alarm.stop()
+        if self._queue is core._task_queue:
+            self._queue.remove(self._flusher)
+            self._queue = None
         self.dropped_count += sum([not entry.pending for entry in self._staged])
         self._log = None
         self._line.free = 0

@@ -5,9 +5,6 @@ from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, error
 from aimdb.timeout import timed
 from micropython import const
 
-from .errors import CodecError
-from .line import Turn
-
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -27,7 +24,6 @@ class FlashReader(Reader):
 
     def __init__(self, buffer: "FlashQueue"):
         super().__init__(buffer)
-        self._turn = Turn(buffer._line, self._settled)
         self._taken: list = []  # Numbers of the values that were read and not committed, in the order of reading.
 
     def has_value(self) -> bool:
@@ -39,7 +35,11 @@ class FlashReader(Reader):
             raise error(BufferClosed, None, buffer) if self.closed or buffer._ended() else EMPTY
         sequence, data = buffer._upcoming()
         self._taken.append(sequence)
-        buffer._ledger.take(sequence)
+        ledger = buffer._ledger
+        if ledger.again:
+            ledger.again.pop(0)
+        else:
+            ledger.next = sequence + 1
         buffer._line.free -= 1
         if buffer._read_by is not core.cur_task:
             buffer._read_by = core.cur_task if buffer._read_by is None else False
@@ -47,6 +47,8 @@ class FlashReader(Reader):
         try:
             return buffer.codec.decode(data)
         except Exception as er:
+            from .codecs import CodecError
+
             raise CodecError(data, buffer, er)
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":
@@ -73,40 +75,33 @@ class FlashReader(Reader):
         self._taken = taken[count:]
         return self.buffer._commit(committed)
 
-    def _settled(self):
-        return self.buffer._line.free > 0 or self.closed or self.buffer._ended()
+    def _nothing_yet(self):
+        return self.buffer._line.free <= 0 and not self.closed and not self.buffer._ended()
 
-    def _wait(self, takes):
-        turn = self._turn
-        if turn.ticket is not None:
-            turn = Turn(self.buffer._line, self._settled)  # Another task waits on this reader as well.
-        turn.takes = takes
-        return turn
-
-    def ready(self):
-        return self._wait(False)
+    async def ready(self) -> None:
+        line = self.buffer._line
+        ticket = None
+        while self._nothing_yet():
+            ticket = await line.wait(ticket)
+        if line.free > 0:
+            line.look_again(1)  # The next in line must not sleep on when this task does not take it.
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Any":
-        if timeout_ms is not None:
-            return await self._within(timeout_ms)
+        if timeout_ms is not None and timeout_ms > 0:
+            return await timed(self.recv(), timeout_ms)
+        ticket = None
         while True:
-            if self.buffer._line.free <= 0 or self.closed:
-                await self._wait(True)
-                if self.closed:
-                    self.buffer.wake()  # What was kept for this reader goes to the others.
+            while timeout_ms is None and self._nothing_yet():
+                ticket = await self.buffer._line.wait(ticket)
+            if self.closed:
+                self.buffer.wake()  # What was kept for this reader goes to the others.
             try:
                 return self.try_recv()
             except BufferEmpty:
-                pass  # What was counted on has turned out to be damaged, or was dropped.
-
-    async def _within(self, timeout_ms):
-        if timeout_ms > 0:
-            return await timed(self.recv(), timeout_ms)
-        try:
-            return self.try_recv()
-        except BufferEmpty:
-            await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
-            raise core.TimeoutError
+                # What was counted on has turned out to be damaged, or was dropped.
+                if timeout_ms is not None:
+                    await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
+                    raise core.TimeoutError
 
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order.

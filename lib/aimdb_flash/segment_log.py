@@ -1,41 +1,152 @@
+"""Values and acknowledgements as bytes in segments. docs/flash-format.md says in prose what the bytes are."""
+
+from binascii import crc32
 from errno import EIO
+from struct import pack, unpack, unpack_from
 
 from micropython import const
 
-from .framing import HEADER_SIZE, OVERHEAD, VALUE, header, ranges_record, record, records
-from .recovery import Recovery, Segment
+from .storage import UnknownFormat
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
     from typing import Any
 
+    from .ledger import Ledger
     from .storage import Storage
 
+_VERSION = const(1)
+_MAGIC = b"AQF"
+_MARK = b"\xa5"  # First byte of a record; an erased byte is 0xFF.
+
+HEADER_SIZE = 16
+OVERHEAD = 12  # Bytes of a record besides its payload.
+RANGES = 32  # The most ranges in an acknowledgement.
+
+# Kinds of record.
+_VALUE = const(1)
+_ACKNOWLEDGEMENT = const(2)
+
 _CHUNK = const(512)  # Bytes read at a time: about ten short records.
+_PAGE = const(256)
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
 
-RANGES = 32  # The most ranges in an acknowledgement.
+
+def parse_header(data: bytes) -> "tuple[int, int] | None":
+    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    if len(data) < HEADER_SIZE or data[:3] != _MAGIC:
+        return None
+    _, version, number, floor, check = unpack_from("<3sBIII", data)
+    if crc32(data[:12]) != check:
+        return None
+    if version != _VERSION:
+        raise UnknownFormat("the flash holds a queue of format version %d; known is %d" % (version, _VERSION))
+    return number, floor
+
+
+def _record(segment, kind, sequence, payload):
+    # The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
+    # number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
+    start = pack("<sBHI", _MARK, kind, len(payload), sequence)
+    return start + payload + pack("<I", crc32(payload, crc32(start, segment)))
+
+
+class _Segment:
+    # What is known of a segment without reading it.
+
+    def __init__(self, number):
+        self.number = number
+        self.end = HEADER_SIZE  # Where its valid bytes end.
+        self.last = 0  # The highest sequence number of its values; 0: it has none that counts.
 
 
 class SegmentLog:
     """Values and acknowledgements in the segments of a storage, in order. Opening it recovers what is there.
 
-    Its methods raise `OSError` when the storage fails.
+    `ledger` knows what is acknowledged; opening fills it. Methods raise `OSError` when the storage fails; opening,
+    whatever the bytes are, raises only that and `UnknownFormat`.
     """
 
-    def __init__(self, storage: "Storage"):
+    def __init__(self, storage: "Storage", ledger: "Ledger"):
         self._storage = storage
-        self._chunk = (0, 0, b"")  # What was read last: segment number, offset, bytes.
-        found = Recovery(storage, self._read)
-        self.recovered: Any = found  # For its owner to look at, and to drop.
-        self.segments = found.segments  # Oldest first.
-        self._failed: list = []  # Numbers of segments that could not be made, to be removed.
-        self._number = self.segments[-1].number if self.segments else 0
-        self._durable = found.last  # The highest sequence number of a value on flash.
-        self._writable = found.writable  # Whether the newest segment may take more.
+        self._ledger = ledger
+        self._chunk: Any = (0, 0, b"")  # What was read last: segment number, offset, bytes.
         self._at = (0, 0, 0)  # Where reading left off: segment number, offset, sequence number before it.
+        self.segments: list = []  # Oldest first.
+        self._failed: list = []  # Numbers of segments that could not be made, to be removed.
+        self.writable = False  # Whether the newest segment may take more.
+        self.last = 0  # The highest sequence number on flash, or that was ever used, as far as it is known.
+        self.held = 0  # Values found at opening that are not acknowledged.
+        self.damaged = 0  # Stretches of damaged bytes found then.
         # The longest value that fits into a segment under all circumstances.
         self.largest = storage.segment_size - HEADER_SIZE - OVERHEAD - 8 * RANGES - OVERHEAD
+
+        # From the newest segment back, because what a newer one says decides what counts in an older one.
+        limit = 1 << 32  # Values from this number on do not count.
+        ledger.acknowledged = 0  # Until an acknowledgement is found: the last of the newest segment that has one.
+        values: list = []  # Of segments that were read, and not yet compared with that.
+        for number in sorted(storage.numbers(), reverse=True):
+            segment = _Segment(number)
+            self.segments.insert(0, segment)
+            if limit > ledger.acknowledged:
+                limit = min(limit, self._recover(segment, limit, values))
+                if ledger.acknowledged:
+                    self.held += sum([not ledger.has(value) for value in values])
+                    values.clear()
+        self.held += len(values)
+        ledger.acknowledged = ledger.next = ledger.acknowledged or 1  # Numbers of values begin there.
+        self._number = self.segments[-1].number if self.segments else 0
+
+    def _recover(self, segment, limit, values):
+        # Complete `segment`, add the numbers of its values to `values`, and return its floor.
+        number = segment.number
+        length = self._storage.length(number)
+        found = parse_header(self._read(number, 0, HEADER_SIZE))
+        intact = bool(found)
+        self.damaged += not intact
+        acknowledgement: Any = None
+        for item in self._records(number, HEADER_SIZE, length):
+            intact = bool(item)
+            if not item:
+                self.damaged += 1
+                continue
+            end, kind, sequence, payload = item
+            if kind == _VALUE:
+                if sequence >= limit:
+                    break
+                values.append(sequence)
+                segment.last = sequence
+            elif kind == _ACKNOWLEDGEMENT:
+                acknowledgement = item
+                self.last = max(self.last, sequence - 1)
+            segment.end = end
+        self.last = max(self.last, segment.last)
+        if found and len(self.segments) == 1:
+            if not intact:
+                # On after the page that has the last of the damaged bytes: what a torn write did there nobody knows.
+                end = length
+                while end > HEADER_SIZE:
+                    data = self._read(number, max(0, end - _PAGE), min(end, _PAGE)).rstrip(b"\xff")
+                    end -= _PAGE
+                    if data:
+                        end = max(0, end) + -(-len(data) // _PAGE) * _PAGE
+                        break
+                segment.end = min(max(end, HEADER_SIZE), length)
+            self.writable = self._storage.preallocated or segment.end == length
+        if acknowledgement and not self._ledger.acknowledged:
+            payload = acknowledgement[3]
+            ranges = [unpack_from("<II", payload, i) for i in range(0, len(payload) - 7, 8)]
+            self._ledger.acknowledged = acknowledgement[2]
+            self._ledger.ranges = ranges
+            for _, stop in ranges:
+                self.last = max(self.last, stop - 1)
+        if not found:
+            return limit
+        self.last = max(self.last, found[1] - 1)
+        return found[1]
 
     def _read(self, number, offset, size):
         known, start, data = self._chunk
@@ -45,8 +156,42 @@ class SegmentLog:
             self._chunk = (number, offset, data)
         return data[offset - start : offset - start + size]
 
+    def _records(self, number, offset, end):
+        # Yields (offset after it, kind, sequence, payload) of each valid record, and None for each damaged stretch.
+        alignment = self._storage.alignment
+        intact = True
+        while offset < end:
+            start = self._read(number, offset, 8)
+            if len(start) == 8 and start[:1] == _MARK:
+                _, kind, length, sequence = unpack("<sBHI", start)
+                after = offset + OVERHEAD + length
+                if after <= end:
+                    rest = self._read(number, offset + 8, length + 4)
+                    payload = bytes(rest[:length])
+                    if rest[length:] == pack("<I", crc32(payload, crc32(start, number))):
+                        intact = True
+                        offset = after
+                        yield offset, kind, sequence, payload
+                        continue
+            if offset % alignment and start[:1] == b"\xff":
+                offset += alignment - offset % alignment  # The rest of what one write filled in part.
+                continue
+            # Go on where the next record may begin. Where all is blank up to the end, nothing is damaged.
+            tried = 1
+            while offset < end:
+                data = self._read(number, offset, min(_PAGE, end - offset))
+                if intact and data.strip(b"\xff"):
+                    intact = False
+                    yield None
+                found = data.find(_MARK, tried)
+                if found >= 0:
+                    offset += found
+                    break
+                offset += len(data) or end
+                tried = 0
+
     def get(self, sequence: int) -> "tuple[int, bytes] | None":
-        """(sequence number, payload) of the first value from this number on that can be read, or None.
+        """(sequence number, payload) of the first value from this number on that is to be read and can be, or None.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
@@ -55,21 +200,14 @@ class SegmentLog:
                 number, offset, before = self._at
                 if number != segment.number or before >= sequence:
                     offset = HEADER_SIZE
-                for item in records(self._read, segment.number, offset, segment.end, self._storage.alignment):
-                    if item and item[1] == VALUE and item[2] >= sequence:
+                for item in self._records(segment.number, offset, segment.end):
+                    if item and item[1] == _VALUE and item[2] >= sequence and not self._ledger.has(item[2]):
                         self._at = (segment.number, item[0], item[2])
                         return item[2], item[3]
         return None
 
-    def could_free(self, acknowledged: int) -> bool:
-        """Whether `free` would make room.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        return len(self.segments) > 1 and self.segments[0].last < acknowledged
-
-    def free(self, acknowledged: int) -> None:
-        """Remove the segments that hold nothing but values below `acknowledged`; never the newest.
+    def free(self) -> None:
+        """Remove the segments all of whose values are acknowledged; never the newest.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
@@ -77,29 +215,25 @@ class SegmentLog:
             self._storage.remove(self._failed[-1])
             self._failed.pop()
         for segment in self.segments[:-1]:
-            if segment.last < acknowledged:
+            if segment.last < self._ledger.acknowledged:
                 self._storage.remove(segment.number)
                 self.segments.remove(segment)
 
     def drop_oldest(self) -> "list[int]":
-        """Remove the oldest segment, whatever is in it; the numbers of its values. Empty when there is only one.
+        """Remove the oldest segment, whatever is in it; the numbers of its values.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        if len(self.segments) < 2:
-            return []
         segment = self.segments[0]
         found = [
-            item[2]
-            for item in records(self._read, segment.number, HEADER_SIZE, segment.end, self._storage.alignment)
-            if item and item[1] == VALUE
+            item[2] for item in self._records(segment.number, HEADER_SIZE, segment.end) if item and item[1] == _VALUE
         ]
         self._storage.remove(segment.number)
         self.segments.pop(0)
         return found
 
-    def write(self, entries: list, acknowledged: int, ranges: "list[tuple[int, int]]", changed: bool) -> int:
-        """Put values on flash, the first ones first, and the acknowledgement if it `changed`; returns how many values.
+    def write(self, entries: list, acknowledges: bool) -> int:
+        """Put values on flash, the first ones first, and what is acknowledged, if asked; returns how many values.
 
         One call writes to one segment, so not all may fit; 0: there is room for none. The acknowledgement is
         always written. An entry has a `sequence` and `data`.
@@ -109,68 +243,52 @@ class SegmentLog:
         storage = self._storage
         used = len(self.segments) + len(self._failed)
         for_values = storage.segment_count - _SPARE
-        before = OVERHEAD + 8 * len(ranges)
-        newest = self.segments[-1] if self._writable else None
-        start = count = 0
-        if newest:
-            start = -(-newest.end // storage.alignment) * storage.alignment
-            room = storage.segment_size - start - before * changed
+        ranges = self._ledger.ranges[:RANGES]
+        acknowledgement = OVERHEAD + 8 * len(ranges)
+        start = count = 0  # The start of what is written; 0: a new segment.
+        if self.writable:
+            start = -(-self.segments[-1].end // storage.alignment) * storage.alignment
+            room = storage.segment_size - start - acknowledgement * acknowledges
             if room < 0:
-                newest = None
+                start = 0
             elif used <= for_values:
                 count = _fitting(entries, room)
-        if entries and count < len(entries) and used < for_values:
-            newest = None  # All together, where there is more room.
-        if newest is None:
-            room = storage.segment_size - HEADER_SIZE - before
-            count = _fitting(entries, room) if used < for_values else 0
-            if count or changed:
-                self._create(entries[:count], acknowledged, ranges)
-        elif count or changed:
-            data = ranges_record(newest.number, acknowledged, ranges) if changed else b""
-            self._append(newest, start, data, entries[:count])
-        return count
+        if count < len(entries) and used < for_values:
+            start = 0  # All together, where there is more room.
+        if not start:
+            count = _fitting(entries, storage.segment_size - HEADER_SIZE - acknowledgement) if used < for_values else 0
+        if not count and not acknowledges:
+            return 0
 
-    def close_segment(self, acknowledged: int, ranges: "list[tuple[int, int]]") -> None:
-        """After a failure: begin a segment that says that nothing counts that the failed write may have left behind.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if not self._writable:
-            self._create([], acknowledged, ranges)
-
-    def _create(self, entries, acknowledged, ranges):
-        self._number += 1
+        entries = entries[:count]
+        parts = []
+        if not start:
+            if used >= storage.segment_count:
+                raise OSError(EIO)
+            self._number += 1
+            head = pack("<3sBII", _MAGIC, _VERSION, self._number, self.last + 1)
+            parts = [head, pack("<I", crc32(head))]
         number = self._number
-        if len(self.segments) + len(self._failed) >= self._storage.segment_count:
-            raise OSError(EIO)
-        data = header(number, self._durable + 1) + ranges_record(number, acknowledged, ranges)
-        data += _frames(number, entries)
-        self._writable = False
-        self._failed.append(number)
-        self._storage.create(number, data)
-        self._failed.pop()
-        self._writable = True
-        self.segments.append(Segment(number, 0, 0))
-        self._wrote(0, data, entries)
-
-    def _append(self, segment, start, data, entries):
-        data += _frames(segment.number, entries)
-        self._writable = False
+        if acknowledges or not start:
+            payload = b"".join([pack("<II", first, stop) for first, stop in ranges])
+            parts.append(_record(number, _ACKNOWLEDGEMENT, self._ledger.acknowledged, payload))
+        parts.extend([_record(number, _VALUE, entry.sequence, entry.data) for entry in entries])
+        data = b"".join(parts)
         self._chunk = (0, 0, b"")
-        self._storage.append(segment.number, start, data)
-        self._writable = True
-        self._wrote(start, data, entries)
-
-    def _wrote(self, start, data, entries):
+        self.writable = False  # When it fails.
+        if start:
+            storage.append(number, start, data)
+        else:
+            self._failed.append(number)
+            storage.create(number, data)
+            self._failed.pop()
+            self.segments.append(_Segment(number))
+        self.writable = True
         segment = self.segments[-1]
         segment.end = start + len(data)
         if entries:
-            self._durable = segment.last = entries[-1].sequence
-
-
-def _frames(number, entries):
-    return b"".join([record(number, VALUE, entry.sequence, entry.data) for entry in entries])
+            self.last = segment.last = entries[-1].sequence
+        return count
 
 
 def _fitting(entries, room):

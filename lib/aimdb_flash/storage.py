@@ -1,6 +1,5 @@
+from aimdb.errors import DbError
 from micropython import const
-
-from .errors import QueueInUse
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -9,7 +8,15 @@ if TYPE_CHECKING:
 _FEWEST = const(4)  # Two for values, and two that are kept free for acknowledgements.
 
 # What open queues use: paths, and devices.
-_claimed: list = []
+_claimed: set = set()
+
+
+class UnknownFormat(DbError):
+    """What is on the flash was written by a version of this package that this one does not know."""
+
+
+class QueueInUse(DbError):
+    """Another queue has this path or device open; `release` it first."""
 
 
 class Storage:
@@ -32,8 +39,7 @@ class Storage:
         """
         if self.segment_count < _FEWEST:
             raise ValueError(
-                "%d segments of %d bytes are too few for a queue; it needs %d"
-                % (self.segment_count, self.segment_size, _FEWEST)
+                "a queue needs %d segments of %d bytes, not %d" % (_FEWEST, self.segment_size, self.segment_count)
             )
 
     def claim(self) -> None:
@@ -41,27 +47,16 @@ class Storage:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        for identity in _claimed:
-            if identity is self.identity or (isinstance(identity, str) and identity == self.identity):
-                raise QueueInUse("%r is open already in another queue" % (self.identity,))
-        _claimed.append(self.identity)
+        if self.identity in _claimed:
+            raise QueueInUse("%r is open already in another queue" % (self.identity,))
+        _claimed.add(self.identity)
 
     def unclaim(self) -> None:
         """Let another queue have it.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        for i in range(len(_claimed)):
-            if _claimed[i] is self.identity:
-                _claimed.pop(i)
-                break
-
-    def numbers(self) -> "list[int]":
-        """The numbers of all segments that are there, in any order.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        raise NotImplementedError
+        _claimed.discard(self.identity)
 
     def length(self, number: int) -> int:
         """How many bytes there may be in a segment.
@@ -70,30 +65,39 @@ class Storage:
         """
         return self.segment_size
 
-    def create(self, number: int, data: bytes) -> None:
-        """Make a segment that begins with `data`. On return it is on flash.
+    if TYPE_CHECKING:  # What each storage has of its own.
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        raise NotImplementedError
+        def numbers(self) -> "list[int]":
+            """The numbers of all segments that are there, in any order.
 
-    def append(self, number: int, offset: int, data: bytes) -> None:
-        """Write `data` at `offset`, which is where the segment's bytes end. On return it is on flash.
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        raise NotImplementedError
+        def create(self, number: int, data: bytes) -> None:
+            """Make a segment that begins with `data`. On return it is on flash.
 
-    def read(self, number: int, offset: int, size: int) -> bytes:
-        """Up to `size` bytes of a segment, fewer at its end.
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        raise NotImplementedError
+        def append(self, number: int, offset: int, data: bytes) -> None:
+            """Write `data` at `offset`, which is where the segment's bytes end. On return it is on flash.
 
-    def remove(self, number: int) -> None:
-        """Give the segment's place back; one that is not there is no error.
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        raise NotImplementedError
+        def read(self, number: int, offset: int, size: int) -> bytes:
+            """Up to `size` bytes of a segment, fewer at its end.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
+
+        def remove(self, number: int) -> None:
+            """Give the segment's place back; one that is not there is no error.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
