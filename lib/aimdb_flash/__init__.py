@@ -8,13 +8,13 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from .block_storage import BlockStorage as BlockStorage
     from .codecs import BytesCodec as BytesCodec
-    from .codecs import CodecError as CodecError
     from .codecs import JsonCodec as JsonCodec
     from .codecs import StructCodec as StructCodec
     from .file_storage import FileStorage as FileStorage
+    from .flash_queue import CodecError as CodecError
     from .flash_queue import FlashQueue as FlashQueue
+    from .flash_queue import FlashReader as FlashReader
     from .flash_queue import StorageError as StorageError
-    from .flash_reader import FlashReader as FlashReader
     from .storage import QueueInUse as QueueInUse
     from .storage import Storage as Storage
     from .storage import UnknownFormat as UnknownFormat
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 _modules = {
     "BlockStorage": "block_storage",
     "BytesCodec": "codecs",
-    "CodecError": "codecs",
+    "CodecError": "flash_queue",
     "FileStorage": "file_storage",
     "FlashQueue": "flash_queue",
-    "FlashReader": "flash_reader",
+    "FlashReader": "flash_queue",
     "JsonCodec": "codecs",
     "QueueInUse": "storage",
     "Storage": "storage",

@@ -2,7 +2,7 @@ from errno import EIO
 
 from micropython import const
 
-from .segment_log import HEADER_SIZE, parse_header
+from .segment_log import parse_header
 from .storage import Storage
 
 # Larger writes are cut in pieces of this size: an RP2040 has its interrupts off for the whole of one.
@@ -42,7 +42,7 @@ class BlockStorage(Storage):
     def numbers(self):
         self._places.clear()
         for place in range(self.segment_count):
-            found = parse_header(self._read(place, 0, HEADER_SIZE))
+            found = parse_header(self._read(place, 0, _PIECE))
             if found:
                 self._places[found[0]] = place
         self._last = self._places[max(self._places)] if self._places else -1

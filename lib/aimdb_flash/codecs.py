@@ -1,30 +1,11 @@
 import json
 import struct
 
-from aimdb.errors import RecordError
 from micropython import const
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
     from typing import Any
-
-    from aimdb import Buffer
-
-
-class CodecError(RecordError):
-    """A value was read whose bytes the codec cannot decode; `value` has the bytes, `cause` what the codec raised.
-
-    It counts as read: the next read goes on with the next value, and `commit` acknowledges this one, too.
-    """
-
-    _text = "holds bytes that its codec cannot decode"
-
-    def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None, cause: "Exception | None" = None):
-        super().__init__(value, buffer)
-        self.cause = cause
-
-    def __str__(self) -> str:
-        return "%s: %r, %r" % (super().__str__(), self.value, self.cause)
 
 
 class BytesCodec:

@@ -1,17 +1,17 @@
 from asyncio import core  # type: ignore[attr-defined]
 from time import ticks_add, ticks_diff, ticks_ms
 
-from aimdb import Buffer
+from aimdb import Buffer, Reader
 from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, BufferFull, RecordError, SelfDeadlock, error
 from aimdb.line import Line
+from aimdb.timeout import timed
 from micropython import const
 
-from .flash_reader import FlashReader
-from .ledger import Ledger
-from .segment_log import OVERHEAD, RANGES, SegmentLog
+from .segment_log import OVERHEAD, RANGES, Ledger, SegmentLog
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from typing import Any
 
     from .storage import Storage
@@ -34,6 +34,22 @@ class StorageError(RecordError):
 
     def __str__(self) -> str:
         return "%s: %r" % (super().__str__(), self.cause)
+
+
+class CodecError(RecordError):
+    """A value was read whose bytes the codec cannot decode; `value` has the bytes, `cause` what the codec raised.
+
+    It counts as read: the next read goes on with the next value, and `commit` acknowledges this one, too.
+    """
+
+    _text = "holds bytes that its codec cannot decode"
+
+    def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None, cause: "Exception | None" = None):
+        super().__init__(value, buffer)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return "%s: %r, %r" % (super().__str__(), self.value, self.cause)
 
 
 class _Places(Line):
@@ -168,9 +184,10 @@ class FlashQueue(Buffer):
         # Entries that must not be read yet, in order: the first is pending, the others came after it.
         self._unread: list = []
         self._line = _Places(log.held)  # Of the readers, with the values that can be read.
+        self._waiting = self._line.tasks  # For `wake`.
         self._slots = _Places(stage)  # Of the producers, with the places in the stage.
         self._flushed = _Places(0)  # Of the tasks that wait for the flash; nothing is ever free in it.
-        self._flusher = core.Task(self._flush_whenever_run())
+        self._flusher = core.Task(self._flushes())
         self._queue: Any = None  # The scheduler's queue that the flusher is on.
         self._full = False  # There was no room on flash for what is staged.
         self._commits = self._commits_stored = 0  # Acknowledgements given, and how many of these are on flash.
@@ -299,7 +316,7 @@ class FlashQueue(Buffer):
         self._queue = queue
         queue.push(flusher, when)
 
-    def _flush_whenever_run(self):
+    def _flushes(self):
         # What the flusher runs. So a flush never comes while a caller of `produce` waits for it to return.
         while True:
             self._queue = None
@@ -381,7 +398,7 @@ class FlashQueue(Buffer):
 
     # Reading
 
-    def subscribe(self) -> FlashReader:
+    def subscribe(self) -> "FlashReader":
         self._readers += 1
         return FlashReader(self)
 
@@ -421,21 +438,6 @@ class FlashQueue(Buffer):
             if entry.sequence >= sequence:
                 return entry
 
-    def _commit(self, sequences):
-        if not self._log:
-            raise BufferClosed(None, self)
-        on_flash = False
-        for sequence in sequences:
-            if not self._ledger.has(sequence):
-                self._held -= 1
-                entry = self._staged_from(sequence)
-                if entry and entry.sequence == sequence:
-                    self._unstage(entry)  # Nobody needs it any more.
-                else:
-                    on_flash = True
-        self._acknowledge(sequences, on_flash)
-        return self._reached(-1, self._commits, self._flush_ms)
-
     def _acknowledge(self, sequences, on_flash):
         self._ledger.acknowledge([(sequence, sequence + 1) for sequence in sequences])
         if on_flash:
@@ -443,12 +445,6 @@ class FlashQueue(Buffer):
             segments = self._log.segments
             makes_room = self._full and len(segments) > 1 and segments[0].last < self._ledger.acknowledged
             self._flush_within(0 if makes_room else self._commit_ms)
-
-    def _detached(self, sequences):
-        self._readers -= 1
-        for _ in range(self._ledger.give_back(sequences)):
-            self._line.release()
-        self._look_again()
 
     def peek(self):
         if self._line.free <= 0:
@@ -466,9 +462,6 @@ class FlashQueue(Buffer):
         return self._held
 
     # Ending
-
-    def wake(self) -> None:
-        self._line.look_again()
 
     def _look_again(self):
         # For those who wait: they may have what they wait for, or it may be no use to wait any longer.
@@ -517,3 +510,115 @@ class FlashQueue(Buffer):
         self._look_again()
         if failures != self._failures:
             raise StorageError(None, self, self._cause)
+
+
+class FlashReader(Reader):
+    """Reads a `FlashQueue`, in competition with its other readers. What it has read is its own until `commit`.
+
+    A reader that is done should be closed, so that others get what it did not commit. What a forgotten reader had
+    read comes again only after a restart.
+    """
+
+    def __init__(self, buffer: FlashQueue):
+        super().__init__(buffer)
+        self._taken: list = []  # Numbers of the values that were read and not committed, in the order of reading.
+
+    def has_value(self) -> bool:
+        return self.buffer._line.free > 0
+
+    def try_recv(self):
+        buffer = self.buffer
+        if self.closed or buffer._line.free <= 0:
+            raise error(BufferClosed, None, buffer) if self.closed or buffer._ended() else EMPTY
+        sequence, data = buffer._upcoming()
+        self._taken.append(sequence)
+        ledger = buffer._ledger
+        if ledger.again:
+            ledger.again.pop(0)
+        else:
+            ledger.next = sequence + 1
+        buffer._line.free -= 1
+        if buffer._read_by is not core.cur_task:
+            buffer._read_by = core.cur_task if buffer._read_by is None else False
+        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
+        try:
+            return buffer.codec.decode(data)
+        except Exception as er:
+            raise CodecError(data, buffer, er)
+
+    def commit(self, count: "int | None" = None) -> "Awaitable[None]":
+        """Acknowledge the oldest `count` values that were read with this reader and not committed; None: all.
+
+        It counts at once: when this reader is closed, they are not given back. A power cut may still bring them
+        back; await the result for the acknowledgement to be on flash, which raises `StorageError` when that fails.
+        When it is not awaited, the acknowledgement goes to flash with the next flush. Values that were committed
+        before they went to flash never go there.
+
+        Raises `ValueError` when `count` is negative, or more than was read, and `BufferClosed` after `release`.
+
+        Cancel safety: cancelled, the values stay acknowledged. IRQ safety: none.
+        """
+        buffer = self.buffer
+        taken = self._taken
+        if not buffer._log:
+            raise BufferClosed(None, buffer)
+        if count is None:
+            count = len(taken)
+        elif not 0 <= count <= len(taken):
+            raise ValueError(
+                "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, len(taken))
+            )
+        self._taken = taken[count:]
+        taken = taken[:count]
+        on_flash = False
+        for sequence in taken:
+            if not buffer._ledger.has(sequence):  # Else it was dropped meanwhile.
+                buffer._held -= 1
+                entry = buffer._staged_from(sequence)
+                if entry and entry.sequence == sequence:
+                    buffer._unstage(entry)  # Nobody needs it any more.
+                else:
+                    on_flash = True
+        buffer._acknowledge(taken, on_flash)
+        return buffer._reached(-1, buffer._commits, buffer._flush_ms)
+
+    async def ready(self) -> None:
+        buffer = self.buffer
+        line = buffer._line
+        ticket = None
+        while line.free <= 0 and not self.closed and not buffer._ended():
+            ticket = await line.wait(ticket)
+        if line.free > 0:
+            line.look_again(1)  # This task may leave it; the next in line must not sleep on then.
+
+    async def recv(self, timeout_ms: "int | None" = None) -> "Any":
+        if timeout_ms is not None and timeout_ms > 0:
+            return await timed(self.recv(), timeout_ms)
+        while True:
+            if timeout_ms is None:
+                await self.ready()
+            try:
+                return self.try_recv()
+            except BufferEmpty:
+                # What was counted on has turned out to be damaged, or was dropped.
+                if timeout_ms is not None:
+                    await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
+                    raise core.TimeoutError
+
+    def close(self) -> None:
+        """Detach, and give what was not committed back to the other readers, in order.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if not self.closed:
+            super().close()
+            buffer = self.buffer
+            buffer._readers -= 1
+            ledger = buffer._ledger
+            for sequence in self._taken:
+                if not ledger.has(sequence):  # Else it was dropped meanwhile.
+                    ledger.again.append(sequence)
+                    buffer._line.release()
+            ledger.again.sort()
+            self._taken = []
+            buffer._look_again()

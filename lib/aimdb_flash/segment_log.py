@@ -12,14 +12,13 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from typing import Any
 
-    from .ledger import Ledger
     from .storage import Storage
 
 _VERSION = const(1)
 _MAGIC = b"AQF"
 _MARK = b"\xa5"  # First byte of a record; an erased byte is 0xFF.
 
-HEADER_SIZE = 16
+_HEADER_SIZE = const(16)
 OVERHEAD = 12  # Bytes of a record besides its payload.
 RANGES = 32  # The most ranges in an acknowledgement.
 
@@ -37,7 +36,7 @@ def parse_header(data: bytes) -> "tuple[int, int] | None":
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    if len(data) < HEADER_SIZE or data[:3] != _MAGIC:
+    if len(data) < _HEADER_SIZE or data[:3] != _MAGIC:
         return None
     _, version, number, floor, check = unpack_from("<3sBIII", data)
     if crc32(data[:12]) != check:
@@ -54,12 +53,57 @@ def _record(segment, kind, sequence, payload):
     return start + payload + pack("<I", crc32(payload, crc32(start, segment)))
 
 
+class Ledger:
+    """Which values were handed out, given back and acknowledged, by their sequence numbers. No input or output."""
+
+    def __init__(self) -> None:
+        self.acknowledged = 1  # All values below are.
+        self.ranges: list = []  # Pairs (first, one after the last) of acknowledged values above, in order.
+        self.next = 1  # Values from here on were not handed out yet; those of the ranges never will.
+        self.again: list = []  # Handed out and given back, in order.
+
+    def has(self, sequence: int) -> bool:
+        """Whether this value is acknowledged.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        for start, stop in self.ranges:
+            if start <= sequence < stop:
+                return True
+        return sequence < self.acknowledged
+
+    def acknowledge(self, ranges: "list[tuple[int, int]]") -> None:
+        """Add these ranges.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        joined: list = []
+        for start, stop in sorted(self.ranges + ranges):
+            if start <= self.acknowledged:
+                self.acknowledged = max(self.acknowledged, stop)
+            elif joined and start <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
+            else:
+                joined.append((start, stop))
+        self.ranges = joined
+        self.next = max(self.next, self.acknowledged)
+
+    def lose(self, start: int, stop: int) -> None:
+        """There are no values of these numbers that could be handed out.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.again = [sequence for sequence in self.again if not start <= sequence < stop]
+        self.next = max(self.next, stop)
+        self.acknowledge([(start, stop)])
+
+
 class _Segment:
     # What is known of a segment without reading it.
 
     def __init__(self, number):
         self.number = number
-        self.end = HEADER_SIZE  # Where its valid bytes end.
+        self.end = 0  # Where its valid bytes end; 0: it could not be made, and is to be removed.
         self.last = 0  # The highest sequence number of its values; 0: it has none that counts.
 
 
@@ -73,16 +117,15 @@ class SegmentLog:
     def __init__(self, storage: "Storage", ledger: "Ledger"):
         self._storage = storage
         self._ledger = ledger
-        self._chunk: Any = (0, 0, b"")  # What was read last: segment number, offset, bytes.
-        self._at = (0, 0, 0)  # Where reading left off: segment number, offset, sequence number before it.
+        self._chunk: Any = (None, 0, b"")  # What was read last: segment number, offset, bytes.
+        self._at: Any = (None, 0, 0)  # Where reading left off: segment number, offset, sequence number before it.
         self.segments: list = []  # Oldest first.
-        self._failed: list = []  # Numbers of segments that could not be made, to be removed.
         self.writable = False  # Whether the newest segment may take more.
         self.last = 0  # The highest sequence number on flash, or that was ever used, as far as it is known.
         self.held = 0  # Values found at opening that are not acknowledged.
         self.damaged = 0  # Stretches of damaged bytes found then.
         # The longest value that fits into a segment under all circumstances.
-        self.largest = storage.segment_size - HEADER_SIZE - OVERHEAD - 8 * RANGES - OVERHEAD
+        self.largest = storage.segment_size - _HEADER_SIZE - OVERHEAD - 8 * RANGES - OVERHEAD
 
         # From the newest segment back, because what a newer one says decides what counts in an older one.
         limit = 1 << 32  # Values from this number on do not count.
@@ -91,6 +134,7 @@ class SegmentLog:
         for number in sorted(storage.numbers(), reverse=True):
             segment = _Segment(number)
             self.segments.insert(0, segment)
+            segment.end = _HEADER_SIZE
             if limit > ledger.acknowledged:
                 limit = min(limit, self._recover(segment, limit, values))
                 if ledger.acknowledged:
@@ -103,12 +147,14 @@ class SegmentLog:
     def _recover(self, segment, limit, values):
         # Complete `segment`, add the numbers of its values to `values`, and return its floor.
         number = segment.number
+        ledger = self._ledger
         length = self._storage.length(number)
-        found = parse_header(self._read(number, 0, HEADER_SIZE))
+        found = parse_header(self._read(number, 0, _HEADER_SIZE))
         intact = bool(found)
         self.damaged += not intact
-        acknowledgement: Any = None
-        for item in self._records(number, HEADER_SIZE, length):
+        last = 0
+        acknowledgement = None
+        for item in self._records(number, _HEADER_SIZE, length):
             intact = bool(item)
             if not item:
                 self.damaged += 1
@@ -118,35 +164,29 @@ class SegmentLog:
                 if sequence >= limit:
                     break
                 values.append(sequence)
-                segment.last = sequence
+                segment.last = last = sequence
             elif kind == _ACKNOWLEDGEMENT:
-                acknowledgement = item
-                self.last = max(self.last, sequence - 1)
+                acknowledgement = payload
+                acknowledged = sequence
+                last = max(last, sequence - 1)
             segment.end = end
-        self.last = max(self.last, segment.last)
         if found and len(self.segments) == 1:
             if not intact:
                 # On after the page that has the last of the damaged bytes: what a torn write did there nobody knows.
-                end = length
-                while end > HEADER_SIZE:
-                    data = self._read(number, max(0, end - _PAGE), min(end, _PAGE)).rstrip(b"\xff")
-                    end -= _PAGE
-                    if data:
-                        end = max(0, end) + -(-len(data) // _PAGE) * _PAGE
-                        break
-                segment.end = min(max(end, HEADER_SIZE), length)
+                for page in range(segment.end // _PAGE * _PAGE, length, _PAGE):
+                    if self._read(number, page, _PAGE).strip(b"\xff"):
+                        segment.end = min(page + _PAGE, length)
             self.writable = self._storage.preallocated or segment.end == length
-        if acknowledgement and not self._ledger.acknowledged:
-            payload = acknowledgement[3]
-            ranges = [unpack_from("<II", payload, i) for i in range(0, len(payload) - 7, 8)]
-            self._ledger.acknowledged = acknowledgement[2]
-            self._ledger.ranges = ranges
-            for _, stop in ranges:
-                self.last = max(self.last, stop - 1)
-        if not found:
-            return limit
-        self.last = max(self.last, found[1] - 1)
-        return found[1]
+        if acknowledgement is not None and not ledger.acknowledged:
+            ledger.acknowledged = acknowledged
+            for i in range(0, len(acknowledgement) - 7, 8):
+                ledger.ranges.append(unpack_from("<II", acknowledgement, i))
+                last = max(last, ledger.ranges[-1][1] - 1)
+        if found:
+            limit = found[1]
+            last = max(last, limit - 1)
+        self.last = max(self.last, last)
+        return limit
 
     def _read(self, number, offset, size):
         known, start, data = self._chunk
@@ -199,7 +239,7 @@ class SegmentLog:
             if segment.last >= sequence:
                 number, offset, before = self._at
                 if number != segment.number or before >= sequence:
-                    offset = HEADER_SIZE
+                    offset = _HEADER_SIZE
                 for item in self._records(segment.number, offset, segment.end):
                     if item and item[1] == _VALUE and item[2] >= sequence and not self._ledger.has(item[2]):
                         self._at = (segment.number, item[0], item[2])
@@ -211,11 +251,8 @@ class SegmentLog:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        while self._failed:
-            self._storage.remove(self._failed[-1])
-            self._failed.pop()
-        for segment in self.segments[:-1]:
-            if segment.last < self._ledger.acknowledged:
+        for segment in reversed(self.segments):
+            if segment.last < self._ledger.acknowledged and (segment is not self.segments[-1] or not segment.end):
                 self._storage.remove(segment.number)
                 self.segments.remove(segment)
 
@@ -226,7 +263,7 @@ class SegmentLog:
         """
         segment = self.segments[0]
         found = [
-            item[2] for item in self._records(segment.number, HEADER_SIZE, segment.end) if item and item[1] == _VALUE
+            item[2] for item in self._records(segment.number, _HEADER_SIZE, segment.end) if item and item[1] == _VALUE
         ]
         self._storage.remove(segment.number)
         self.segments.pop(0)
@@ -241,61 +278,51 @@ class SegmentLog:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         storage = self._storage
-        used = len(self.segments) + len(self._failed)
+        used = len(self.segments)
         for_values = storage.segment_count - _SPARE
         ranges = self._ledger.ranges[:RANGES]
         acknowledgement = OVERHEAD + 8 * len(ranges)
-        start = count = 0  # The start of what is written; 0: a new segment.
+        start = room = 0
         if self.writable:
             start = -(-self.segments[-1].end // storage.alignment) * storage.alignment
             room = storage.segment_size - start - acknowledgement * acknowledges
-            if room < 0:
-                start = 0
-            elif used <= for_values:
-                count = _fitting(entries, room)
-        if count < len(entries) and used < for_values:
-            start = 0  # All together, where there is more room.
-        if not start:
-            count = _fitting(entries, storage.segment_size - HEADER_SIZE - acknowledgement) if used < for_values else 0
-        if not count and not acknowledges:
+        whole = sum([OVERHEAD + len(entry.data) for entry in entries])
+        if not start or room < 0 or (whole > room and used < for_values):
+            start = 0  # A new segment, in which there is more room.
+            room = storage.segment_size - _HEADER_SIZE - acknowledgement
+            for_values -= 1
+        number = self._number + (not start)
+        values = []
+        for entry in entries:
+            room -= OVERHEAD + len(entry.data)
+            if room < 0 or used > for_values:
+                break
+            values.append(_record(number, _VALUE, entry.sequence, entry.data))
+            last = entry.sequence
+        if not values and not acknowledges:
             return 0
 
-        entries = entries[:count]
-        parts = []
+        data = b""
+        if acknowledges or not start:
+            data = b"".join([pack("<II", first, stop) for first, stop in ranges])
+            data = _record(number, _ACKNOWLEDGEMENT, self._ledger.acknowledged, data)
         if not start:
             if used >= storage.segment_count:
                 raise OSError(EIO)
-            self._number += 1
-            head = pack("<3sBII", _MAGIC, _VERSION, self._number, self.last + 1)
-            parts = [head, pack("<I", crc32(head))]
-        number = self._number
-        if acknowledges or not start:
-            payload = b"".join([pack("<II", first, stop) for first, stop in ranges])
-            parts.append(_record(number, _ACKNOWLEDGEMENT, self._ledger.acknowledged, payload))
-        parts.extend([_record(number, _VALUE, entry.sequence, entry.data) for entry in entries])
-        data = b"".join(parts)
-        self._chunk = (0, 0, b"")
+            head = pack("<3sBII", _MAGIC, _VERSION, number, self.last + 1)
+            data = head + pack("<I", crc32(head)) + data
+        data += b"".join(values)
+        self._chunk = (None, 0, b"")
         self.writable = False  # When it fails.
         if start:
             storage.append(number, start, data)
         else:
-            self._failed.append(number)
-            storage.create(number, data)
-            self._failed.pop()
+            self._number = number
             self.segments.append(_Segment(number))
+            storage.create(number, data)
         self.writable = True
         segment = self.segments[-1]
         segment.end = start + len(data)
-        if entries:
-            self.last = segment.last = entries[-1].sequence
-        return count
-
-
-def _fitting(entries, room):
-    count = 0
-    for entry in entries:
-        room -= OVERHEAD + len(entry.data)
-        if room < 0:
-            break
-        count += 1
-    return count
+        if values:
+            self.last = segment.last = last
+        return len(values)
