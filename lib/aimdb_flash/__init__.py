@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .flash_queue import FlashQueue as FlashQueue
     from .flash_queue import FlashReader as FlashReader
     from .flash_queue import StorageError as StorageError
+    from .segment_log import UnknownFormat as UnknownFormat
     from .storage import QueueInUse as QueueInUse
     from .storage import Storage as Storage
-    from .storage import UnknownFormat as UnknownFormat
 
 # The module of each public name; it is loaded when one of its names is first used.
 _modules = {
@@ -32,7 +32,7 @@ _modules = {
     "Storage": "storage",
     "StorageError": "flash_queue",
     "StructCodec": "codecs",
-    "UnknownFormat": "storage",
+    "UnknownFormat": "segment_log",
 }
 
 

@@ -23,7 +23,11 @@ class FileStorage(Storage):
         self.check_room()
         if not path.startswith("/"):
             path = os.getcwd() + "/" + path
-        self.identity = "/" + "/".join([part for part in path.split("/") if part not in ("", ".")])
+        identity = ""
+        for part in path.split("/"):
+            if part not in ("", "."):
+                identity += "/" + part
+        self.identity = identity or "/"
 
     def _file(self, number):
         return "%s/%08x" % (self.identity, number)

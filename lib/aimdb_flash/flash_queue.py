@@ -7,7 +7,7 @@ from aimdb.line import Line
 from aimdb.timeout import timed
 from micropython import const
 
-from .segment_log import OVERHEAD, RANGES, Ledger, SegmentLog
+from .segment_log import Ledger, SegmentLog
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .storage import Storage
 
 _MASK = const(0x1FFFFFFF)
+_OVERHEAD = const(12)  # Bytes of a value on flash besides its own.
 _RETRY_MS = const(100)  # After a failure, not at once again.
 
 
@@ -98,12 +99,11 @@ class _Places(Line):
 class _Entry:
     # A value on its way to the flash.
 
-    def __init__(self, sequence, data, pending):
+    def __init__(self, sequence, data):
         self.sequence = sequence
         self.data = data
-        self.pending = pending  # A task awaits it; nobody may read it before that task knows that it is stored.
+        self.pending = True  # A task awaits it; nobody may read it before that task knows that it is stored.
         self.stored = False  # It is on flash.
-        self.cause = None  # What the flash raised when it was written.
 
 
 class FlashQueue(Buffer):
@@ -175,7 +175,7 @@ class FlashQueue(Buffer):
         self._log: Any = log  # None after `release`.
         self.damaged_count = log.damaged
         self._largest = log.largest
-        self.capacity = (storage.segment_count - 2) * (log.largest // (OVERHEAD + getattr(codec, "size", 32)))
+        self.capacity = (storage.segment_count - 2) * (log.largest // (_OVERHEAD + getattr(codec, "size", 32)))
         self._held = log.held  # Values accepted and not acknowledged.
         self._sequence = log.last + 1  # Of the next value.
 
@@ -190,7 +190,6 @@ class FlashQueue(Buffer):
         self._flusher = core.Task(self._flushes())
         self._queue: Any = None  # The scheduler's queue that the flusher is on.
         self._full = False  # There was no room on flash for what is staged.
-        self._commits = self._commits_stored = 0  # Acknowledgements given, and how many of these are on flash.
         self._failures = 0
         self._cause: Any = None  # Of the last failure.
         self._readers = 0  # Attached and not closed.
@@ -234,11 +233,11 @@ class FlashQueue(Buffer):
             if self._hopeless():
                 raise SelfDeadlock(value, self)
             ticket = await self._slots.wait(ticket)
-        entry = self._stage(data, True)
+        entry = self._stage(data)
         try:
             while not entry.stored:
-                if entry.cause:
-                    raise StorageError(value, self, entry.cause)
+                if entry not in self._staged:
+                    raise StorageError(value, self, self._cause)
                 if self._hopeless():
                     raise (BufferClosed if self.closed else SelfDeadlock)(value, self)
                 await self._flushed.wait(0)
@@ -259,8 +258,8 @@ class FlashQueue(Buffer):
         # Whether it is no use for the current task to wait for room on flash.
         return self._full and (self.closed or (self._readers < 2 and self._read_by is core.cur_task))
 
-    def _stage(self, data, pending=False):
-        entry = _Entry(self._sequence, data, pending)
+    def _stage(self, data):
+        entry = _Entry(self._sequence, data)
         self._unread.append(entry)
         self._staged.append(entry)
         self._sequence += 1
@@ -279,7 +278,7 @@ class FlashQueue(Buffer):
 
     def _withdraw(self, entry):
         if entry.stored:
-            self._acknowledge([entry.sequence], True)
+            self._acknowledge([(entry.sequence, entry.sequence + 1)], True)
         elif entry in self._staged:
             self._unstage(entry)
         if entry in self._unread:
@@ -332,7 +331,6 @@ class FlashQueue(Buffer):
             self._cause = er
             for entry in self._staged[:]:
                 if entry.pending:
-                    entry.cause = er
                     self._withdraw(entry)
             try:
                 # A new segment: values that were refused just now must not come to light after a restart.
@@ -349,10 +347,7 @@ class FlashQueue(Buffer):
         staged = self._staged
         while True:
             log.free()
-            commits = self._commits
-            count = log.write(staged, commits != self._commits_stored)
-            if len(ledger.ranges) <= RANGES:
-                self._commits_stored = commits
+            count = log.write(staged)
             for entry in staged[:count]:
                 entry.stored = True
                 self._unstage(entry)
@@ -381,12 +376,12 @@ class FlashQueue(Buffer):
 
         Cancel safety: cancelled, all stays staged. IRQ safety: none.
         """
-        return self._reached(self._sequence - 1, self._commits, 0)
+        return self._reached(self._sequence - 1, self._ledger.commits, 0)
 
     async def _reached(self, sequence, commits, milliseconds):
         # Wait until the values up to this number and so many acknowledgements are on flash.
         failures = None
-        while self._commits_stored < commits or (self._staged and self._staged[0].sequence <= sequence):
+        while self._ledger.commits_stored < commits or (self._staged and self._staged[0].sequence <= sequence):
             if failures is None:
                 failures = self._failures
                 self._flush_within(milliseconds)
@@ -438,12 +433,13 @@ class FlashQueue(Buffer):
             if entry.sequence >= sequence:
                 return entry
 
-    def _acknowledge(self, sequences, on_flash):
-        self._ledger.acknowledge([(sequence, sequence + 1) for sequence in sequences])
+    def _acknowledge(self, ranges, on_flash):
+        ledger = self._ledger
+        ledger.acknowledge(ranges)
         if on_flash:
-            self._commits += 1
+            ledger.commits += 1
             segments = self._log.segments
-            makes_room = self._full and len(segments) > 1 and segments[0].last < self._ledger.acknowledged
+            makes_room = self._full and len(segments) > 1 and segments[0].last < ledger.acknowledged
             self._flush_within(0 if makes_room else self._commit_ms)
 
     def peek(self):
@@ -501,7 +497,8 @@ class FlashQueue(Buffer):
         if self._queue is core._task_queue:
             self._queue.remove(self._flusher)
             self._queue = None
-        self.dropped_count += sum([not entry.pending for entry in self._staged])
+        for entry in self._staged:
+            self.dropped_count += not entry.pending
         self._log = None
         self._line.free = 0
         self._full = True  # For producers that wait still.
@@ -569,9 +566,10 @@ class FlashReader(Reader):
                 "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, len(taken))
             )
         self._taken = taken[count:]
-        taken = taken[:count]
+        ranges = []
         on_flash = False
-        for sequence in taken:
+        for sequence in taken[:count]:
+            ranges.append((sequence, sequence + 1))
             if not buffer._ledger.has(sequence):  # Else it was dropped meanwhile.
                 buffer._held -= 1
                 entry = buffer._staged_from(sequence)
@@ -579,8 +577,8 @@ class FlashReader(Reader):
                     buffer._unstage(entry)  # Nobody needs it any more.
                 else:
                     on_flash = True
-        buffer._acknowledge(taken, on_flash)
-        return buffer._reached(-1, buffer._commits, buffer._flush_ms)
+        buffer._acknowledge(ranges, on_flash)
+        return buffer._reached(-1, buffer._ledger.commits, buffer._flush_ms)
 
     async def ready(self) -> None:
         buffer = self.buffer

@@ -4,9 +4,8 @@ from binascii import crc32
 from errno import EIO
 from struct import pack, unpack, unpack_from
 
+from aimdb.errors import DbError
 from micropython import const
-
-from .storage import UnknownFormat
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -15,12 +14,12 @@ if TYPE_CHECKING:
     from .storage import Storage
 
 _VERSION = const(1)
-_MAGIC = b"AQF"
-_MARK = b"\xa5"  # First byte of a record; an erased byte is 0xFF.
+_MAGIC = const(b"AQF")
+_MARK = const(b"\xa5")  # First byte of a record; an erased byte is 0xFF.
 
 _HEADER_SIZE = const(16)
-OVERHEAD = 12  # Bytes of a record besides its payload.
-RANGES = 32  # The most ranges in an acknowledgement.
+_OVERHEAD = const(12)  # Bytes of a record besides its payload.
+_RANGES = const(32)  # The most ranges in an acknowledgement.
 
 # Kinds of record.
 _VALUE = const(1)
@@ -29,6 +28,10 @@ _ACKNOWLEDGEMENT = const(2)
 _CHUNK = const(512)  # Bytes read at a time: about ten short records.
 _PAGE = const(256)
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
+
+
+class UnknownFormat(DbError):
+    """What is on the flash was written by a version of this package that this one does not know."""
 
 
 def parse_header(data: bytes) -> "tuple[int, int] | None":
@@ -61,6 +64,7 @@ class Ledger:
         self.ranges: list = []  # Pairs (first, one after the last) of acknowledged values above, in order.
         self.next = 1  # Values from here on were not handed out yet; those of the ranges never will.
         self.again: list = []  # Handed out and given back, in order.
+        self.commits = self.commits_stored = 0  # Acknowledgements given, and how many of these are on flash.
 
     def has(self, sequence: int) -> bool:
         """Whether this value is acknowledged.
@@ -89,11 +93,12 @@ class Ledger:
         self.next = max(self.next, self.acknowledged)
 
     def lose(self, start: int, stop: int) -> None:
-        """There are no values of these numbers that could be handed out.
+        """There are no values of these numbers that could be handed out, or that are to be handed out before.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self.again = [sequence for sequence in self.again if not start <= sequence < stop]
+        while self.again and self.again[0] < stop:
+            self.again.pop(0)
         self.next = max(self.next, stop)
         self.acknowledge([(start, stop)])
 
@@ -125,7 +130,7 @@ class SegmentLog:
         self.held = 0  # Values found at opening that are not acknowledged.
         self.damaged = 0  # Stretches of damaged bytes found then.
         # The longest value that fits into a segment under all circumstances.
-        self.largest = storage.segment_size - _HEADER_SIZE - OVERHEAD - 8 * RANGES - OVERHEAD
+        self.largest = storage.segment_size - _HEADER_SIZE - _OVERHEAD - 8 * _RANGES - _OVERHEAD
 
         # From the newest segment back, because what a newer one says decides what counts in an older one.
         limit = 1 << 32  # Values from this number on do not count.
@@ -138,7 +143,8 @@ class SegmentLog:
             if limit > ledger.acknowledged:
                 limit = min(limit, self._recover(segment, limit, values))
                 if ledger.acknowledged:
-                    self.held += sum([not ledger.has(value) for value in values])
+                    for value in values:
+                        self.held += not ledger.has(value)
                     values.clear()
         self.held += len(values)
         ledger.acknowledged = ledger.next = ledger.acknowledged or 1  # Numbers of values begin there.
@@ -204,7 +210,7 @@ class SegmentLog:
             start = self._read(number, offset, 8)
             if len(start) == 8 and start[:1] == _MARK:
                 _, kind, length, sequence = unpack("<sBHI", start)
-                after = offset + OVERHEAD + length
+                after = offset + _OVERHEAD + length
                 if after <= end:
                     rest = self._read(number, offset + 8, length + 4)
                     payload = bytes(rest[:length])
@@ -262,31 +268,37 @@ class SegmentLog:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         segment = self.segments[0]
-        found = [
-            item[2] for item in self._records(segment.number, _HEADER_SIZE, segment.end) if item and item[1] == _VALUE
-        ]
+        found = []
+        for item in self._records(segment.number, _HEADER_SIZE, segment.end):
+            if item and item[1] == _VALUE:
+                found.append(item[2])
         self._storage.remove(segment.number)
         self.segments.pop(0)
         return found
 
-    def write(self, entries: list, acknowledges: bool) -> int:
-        """Put values on flash, the first ones first, and what is acknowledged, if asked; returns how many values.
+    def write(self, entries: list, acknowledges: bool = False) -> int:
+        """Put values on flash, the first ones first, and what is acknowledged, if that is new; returns how many values.
 
         One call writes to one segment, so not all may fit; 0: there is room for none. The acknowledgement is
-        always written. An entry has a `sequence` and `data`.
+        always written, with `acknowledges` even when it is not new. An entry has a `sequence` and `data`.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
         storage = self._storage
         used = len(self.segments)
         for_values = storage.segment_count - _SPARE
-        ranges = self._ledger.ranges[:RANGES]
-        acknowledgement = OVERHEAD + 8 * len(ranges)
+        ledger = self._ledger
+        ranges = ledger.ranges[:_RANGES]
+        if ledger.commits != ledger.commits_stored:
+            acknowledges = True
+        acknowledgement = _OVERHEAD + 8 * len(ranges)
         start = room = 0
         if self.writable:
             start = -(-self.segments[-1].end // storage.alignment) * storage.alignment
             room = storage.segment_size - start - acknowledgement * acknowledges
-        whole = sum([OVERHEAD + len(entry.data) for entry in entries])
+        whole = 0
+        for entry in entries:
+            whole += _OVERHEAD + len(entry.data)
         if not start or room < 0 or (whole > room and used < for_values):
             start = 0  # A new segment, in which there is more room.
             room = storage.segment_size - _HEADER_SIZE - acknowledgement
@@ -294,7 +306,7 @@ class SegmentLog:
         number = self._number + (not start)
         values = []
         for entry in entries:
-            room -= OVERHEAD + len(entry.data)
+            room -= _OVERHEAD + len(entry.data)
             if room < 0 or used > for_values:
                 break
             values.append(_record(number, _VALUE, entry.sequence, entry.data))
@@ -304,8 +316,9 @@ class SegmentLog:
 
         data = b""
         if acknowledges or not start:
-            data = b"".join([pack("<II", first, stop) for first, stop in ranges])
-            data = _record(number, _ACKNOWLEDGEMENT, self._ledger.acknowledged, data)
+            for first, stop in ranges:
+                data += pack("<II", first, stop)
+            data = _record(number, _ACKNOWLEDGEMENT, ledger.acknowledged, data)
         if not start:
             if used >= storage.segment_count:
                 raise OSError(EIO)
@@ -321,6 +334,8 @@ class SegmentLog:
             self.segments.append(_Segment(number))
             storage.create(number, data)
         self.writable = True
+        if len(ledger.ranges) <= _RANGES:
+            ledger.commits_stored = ledger.commits
         segment = self.segments[-1]
         segment.end = start + len(data)
         if values:

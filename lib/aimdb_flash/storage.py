@@ -11,10 +11,6 @@ _FEWEST = const(4)  # Two for values, and two that are kept free for acknowledge
 _claimed: set = set()
 
 
-class UnknownFormat(DbError):
-    """What is on the flash was written by a version of this package that this one does not know."""
-
-
 class QueueInUse(DbError):
     """Another queue has this path or device open; `release` it first."""
 
