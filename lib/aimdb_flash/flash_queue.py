@@ -27,14 +27,10 @@ class StorageError(RecordError):
     The queue goes on working: the next write is tried on another piece of the flash.
     """
 
-    _text = "could not use its storage"
-
     def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None, cause: "Exception | None" = None):
         super().__init__(value, buffer)
         self.cause = cause
-
-    def __str__(self) -> str:
-        return "%s: %r" % (super().__str__(), self.cause)
+        self._text = "could not use its storage: %r" % (cause,)
 
 
 class CodecError(RecordError):
@@ -43,14 +39,10 @@ class CodecError(RecordError):
     It counts as read: the next read goes on with the next value, and `commit` acknowledges this one, too.
     """
 
-    _text = "holds bytes that its codec cannot decode"
-
     def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None, cause: "Exception | None" = None):
         super().__init__(value, buffer)
         self.cause = cause
-
-    def __str__(self) -> str:
-        return "%s: %r, %r" % (super().__str__(), self.value, self.cause)
+        self._text = "holds bytes that its codec cannot decode: %r, %r" % (value, cause)
 
 
 class _Places(Line):
@@ -144,10 +136,8 @@ class FlashQueue(Buffer):
         commit_ms: int = 10000,
         drop_oldest: bool = False,
     ):
-        if min(stage, flush_records, flush_bytes) < 1:
-            raise ValueError("stage, flush_records and flush_bytes are at least 1")
-        if min(flush_ms, commit_ms) < 0:
-            raise ValueError("flush_ms and commit_ms are at least 0")
+        if min(stage, flush_records, flush_bytes, flush_ms + 1, commit_ms + 1) < 1:
+            raise ValueError("stage, flush_records and flush_bytes are at least 1, flush_ms and commit_ms at least 0")
         super().__init__()
         if isinstance(storage, str):
             from .file_storage import FileStorage
@@ -158,11 +148,11 @@ class FlashQueue(Buffer):
 
             codec = BytesCodec()
         self.codec = codec
-        self._flush_records = min(flush_records, stage)
-        self._flush_bytes = flush_bytes
-        self._flush_ms = flush_ms
-        self._commit_ms = commit_ms
-        self._drop_oldest = drop_oldest
+        self.flush_records = min(flush_records, stage)
+        self.flush_bytes = flush_bytes
+        self.flush_ms = flush_ms
+        self.commit_ms = commit_ms
+        self.drop_oldest = drop_oldest
         self._storage = storage
         self._ledger = Ledger()
         storage.claim()
@@ -174,7 +164,7 @@ class FlashQueue(Buffer):
 
         self._log: Any = log  # None after `release`.
         self.damaged_count = log.damaged
-        self._largest = log.largest
+        self.largest = log.largest
         self.capacity = (storage.segment_count - 2) * (log.largest // (_OVERHEAD + getattr(codec, "size", 32)))
         self._held = log.held  # Values accepted and not acknowledged.
         self._sequence = log.last + 1  # Of the next value.
@@ -250,8 +240,8 @@ class FlashQueue(Buffer):
         data = self.codec.encode(value)
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError("record %r stores bytes, not %r; a codec makes them" % (self.key, data))
-        if len(data) > self._largest:
-            raise ValueError("record %r: a value has at most %d bytes, not %d" % (self.key, self._largest, len(data)))
+        if len(data) > self.largest:
+            raise ValueError("record %r: a value has at most %d bytes, not %d" % (self.key, self.largest, len(data)))
         return bytes(data)
 
     def _hopeless(self):
@@ -266,8 +256,8 @@ class FlashQueue(Buffer):
         self._staged_bytes += len(data)
         self._slots.free -= 1
         if not self._full:
-            due = len(self._staged) >= self._flush_records or self._staged_bytes >= self._flush_bytes
-            self._flush_within(0 if due else self._flush_ms)
+            due = len(self._staged) >= self.flush_records or self._staged_bytes >= self.flush_bytes
+            self._flush_within(0 if due else self.flush_ms)
         return entry
 
     def _accept(self, entry):
@@ -338,7 +328,7 @@ class FlashQueue(Buffer):
                     self._log.write([], True)
             except Exception:
                 pass  # The next write tries again before it does anything else.
-            self._flush_within(max(self._flush_ms, _RETRY_MS))
+            self._flush_within(max(self.flush_ms, _RETRY_MS))
         self._look_again()
 
     def _write(self):
@@ -351,7 +341,7 @@ class FlashQueue(Buffer):
             for entry in staged[:count]:
                 entry.stored = True
                 self._unstage(entry)
-            self._full = bool(staged) and not count and not self._drop_oldest
+            self._full = bool(staged) and not count and not self.drop_oldest
             if not staged or self._full:
                 return
             if not count:
@@ -440,14 +430,12 @@ class FlashQueue(Buffer):
             ledger.commits += 1
             segments = self._log.segments
             makes_room = self._full and len(segments) > 1 and segments[0].last < ledger.acknowledged
-            self._flush_within(0 if makes_room else self._commit_ms)
+            self._flush_within(0 if makes_room else self.commit_ms)
 
     def peek(self):
-        if self._line.free <= 0:
-            return None
         try:
             return self.codec.decode(self._upcoming()[1])
-        except BufferEmpty:
+        except (BufferEmpty, BufferClosed):
             return None
 
     def held(self) -> int:
@@ -476,7 +464,7 @@ class FlashQueue(Buffer):
         Cancel safety: it does not wait. IRQ safety: none.
         """
         super().close()
-        self._flush_ms = self._commit_ms = 0
+        self.flush_ms = self.commit_ms = 0
         if self._log:
             self._flush_within(0)
         self._look_again()
@@ -525,8 +513,8 @@ class FlashReader(Reader):
 
     def try_recv(self):
         buffer = self.buffer
-        if self.closed or buffer._line.free <= 0:
-            raise error(BufferClosed, None, buffer) if self.closed or buffer._ended() else EMPTY
+        if self.closed:
+            raise BufferClosed(None, buffer)
         sequence, data = buffer._upcoming()
         self._taken.append(sequence)
         ledger = buffer._ledger
@@ -578,7 +566,7 @@ class FlashReader(Reader):
                 else:
                     on_flash = True
         buffer._acknowledge(ranges, on_flash)
-        return buffer._reached(-1, buffer._ledger.commits, buffer._flush_ms)
+        return buffer._reached(-1, buffer._ledger.commits, buffer.flush_ms)
 
     async def ready(self) -> None:
         buffer = self.buffer

@@ -159,7 +159,7 @@ class SegmentLog:
         intact = bool(found)
         self.damaged += not intact
         last = 0
-        acknowledgement = None
+        known = ledger.acknowledged
         for item in self._records(number, _HEADER_SIZE, length):
             intact = bool(item)
             if not item:
@@ -172,9 +172,13 @@ class SegmentLog:
                 values.append(sequence)
                 segment.last = last = sequence
             elif kind == _ACKNOWLEDGEMENT:
-                acknowledgement = payload
-                acknowledged = sequence
                 last = max(last, sequence - 1)
+                if not known:
+                    ledger.acknowledged = sequence
+                    ledger.ranges.clear()
+                    for i in range(0, len(payload) - 7, 8):
+                        ledger.ranges.append(unpack_from("<II", payload, i))
+                        last = max(last, ledger.ranges[-1][1] - 1)
             segment.end = end
         if found and len(self.segments) == 1:
             if not intact:
@@ -183,11 +187,6 @@ class SegmentLog:
                     if self._read(number, page, _PAGE).strip(b"\xff"):
                         segment.end = min(page + _PAGE, length)
             self.writable = self._storage.preallocated or segment.end == length
-        if acknowledgement is not None and not ledger.acknowledged:
-            ledger.acknowledged = acknowledged
-            for i in range(0, len(acknowledgement) - 7, 8):
-                ledger.ranges.append(unpack_from("<II", acknowledgement, i))
-                last = max(last, ledger.ranges[-1][1] - 1)
         if found:
             limit = found[1]
             last = max(last, limit - 1)
