@@ -21,7 +21,7 @@ class FileStorage(Storage):
         self.segment_size = segment_size
         self.segment_count = max_size // segment_size
         self.check_room()
-        if not path.startswith("/"):
+        if path[:1] != "/":
             path = os.getcwd() + "/" + path
         identity = ""
         for part in path.split("/"):

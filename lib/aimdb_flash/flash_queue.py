@@ -224,13 +224,14 @@ class FlashQueue(Buffer):
                 raise SelfDeadlock(value, self)
             ticket = await self._slots.wait(ticket)
         entry = self._stage(data)
+        ticket = None
         try:
             while not entry.stored:
                 if entry not in self._staged:
                     raise StorageError(value, self, self._cause)
                 if self._hopeless():
                     raise (BufferClosed if self.closed else SelfDeadlock)(value, self)
-                await self._flushed.wait(0)
+                ticket = await self._flushed.wait(ticket)
         except BaseException:
             self._withdraw(entry)
             raise
@@ -309,7 +310,7 @@ class FlashQueue(Buffer):
         # What the flusher runs. So a flush never comes while a caller of `produce` waits for it to return.
         while True:
             self._queue = None
-            if self._log:
+            if self._log:  # Else it was released.
                 self._flush()
             yield
 
@@ -370,16 +371,16 @@ class FlashQueue(Buffer):
 
     async def _reached(self, sequence, commits, milliseconds):
         # Wait until the values up to this number and so many acknowledgements are on flash.
-        failures = None
+        failures = self._failures
+        ticket = None
         while self._ledger.commits_stored < commits or (self._staged and self._staged[0].sequence <= sequence):
-            if failures is None:
-                failures = self._failures
-                self._flush_within(milliseconds)
-            elif self._failures != failures:
+            if self._failures != failures:
                 raise StorageError(None, self, self._cause)
-            elif not self._log:
+            if not self._log:
                 raise BufferClosed(None, self)
-            await self._flushed.wait(0)
+            if ticket is None:
+                self._flush_within(milliseconds)
+            ticket = await self._flushed.wait(ticket)
 
     # Reading
 
@@ -426,10 +427,9 @@ class FlashQueue(Buffer):
     def _acknowledge(self, ranges, on_flash):
         ledger = self._ledger
         ledger.acknowledge(ranges)
-        if on_flash:
+        if on_flash and self._log:
             ledger.commits += 1
-            segments = self._log.segments
-            makes_room = self._full and len(segments) > 1 and segments[0].last < ledger.acknowledged
+            makes_room = self._full and self._log.segments[0].last < ledger.acknowledged
             self._flush_within(0 if makes_room else self.commit_ms)
 
     def peek(self):
@@ -465,8 +465,7 @@ class FlashQueue(Buffer):
         """
         super().close()
         self.flush_ms = self.commit_ms = 0
-        if self._log:
-            self._flush_within(0)
+        self._flush_within(0)
         self._look_again()
 
     def release(self) -> None:
@@ -482,9 +481,6 @@ class FlashQueue(Buffer):
         self.close()
         failures = self._failures
         self._flush()
-        if self._queue is core._task_queue:
-            self._queue.remove(self._flusher)
-            self._queue = None
         for entry in self._staged:
             self.dropped_count += not entry.pending
         self._log = None
