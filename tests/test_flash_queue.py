@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-import aimdb_flash.storage
+import aimdb_flash.segment_log
 from aimdb import AimDb, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
 from aimdb_flash import (
     BlockStorage,
@@ -38,13 +38,13 @@ def drain(reader):
 
 def power_cut(flash):
     """The flash after the power has gone and come back."""
-    aimdb_flash.storage._claimed.clear()
+    aimdb_flash.segment_log._claimed.clear()
     return flash.restarted()
 
 
 def opened(flash, codec=None, **options):
     if flash.operations == 0:
-        aimdb_flash.storage._claimed.clear()  # Of the tests before.
+        aimdb_flash.segment_log._claimed.clear()  # Of the tests before.
     options.setdefault("flush_ms", 0)
     return FlashQueue(BlockStorage(flash), codec or JsonCodec(), **options)
 

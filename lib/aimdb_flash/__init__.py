@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .flash_queue import FlashQueue as FlashQueue
     from .flash_queue import FlashReader as FlashReader
     from .flash_queue import StorageError as StorageError
+    from .segment_log import QueueInUse as QueueInUse
+    from .segment_log import Storage as Storage
     from .segment_log import UnknownFormat as UnknownFormat
-    from .storage import QueueInUse as QueueInUse
-    from .storage import Storage as Storage
 
 # The module of each public name; it is loaded when one of its names is first used.
 _modules = {
@@ -28,8 +28,8 @@ _modules = {
     "FlashQueue": "flash_queue",
     "FlashReader": "flash_queue",
     "JsonCodec": "codecs",
-    "QueueInUse": "storage",
-    "Storage": "storage",
+    "QueueInUse": "segment_log",
+    "Storage": "segment_log",
     "StorageError": "flash_queue",
     "StructCodec": "codecs",
     "UnknownFormat": "segment_log",

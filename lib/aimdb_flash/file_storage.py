@@ -1,7 +1,7 @@
 import os
 from errno import ENOENT
 
-from .storage import Storage
+from .segment_log import Storage
 
 
 class FileStorage(Storage):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Any
 
-    from .storage import Storage
+    from .segment_log import Storage
 
 _MASK = const(0x1FFFFFFF)
 _OVERHEAD = const(12)  # Bytes of a value on flash besides its own.

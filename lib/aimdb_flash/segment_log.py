@@ -11,8 +11,6 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from typing import Any
 
-    from .storage import Storage
-
 _VERSION = const(1)
 _MAGIC = const(b"AQF")
 _MARK = const(b"\xa5")  # First byte of a record; an erased byte is 0xFF.
@@ -29,9 +27,102 @@ _CHUNK = const(512)  # Bytes read at a time: about ten short records.
 _PAGE = const(256)
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
 
+_FEWEST = const(4)  # Segments: two for values, and two that are kept free for acknowledgements.
+
+# What open queues use: paths, and devices.
+_claimed: set = set()
+
+
+class QueueInUse(DbError):
+    """Another queue has this path or device open; `release` it first."""
+
 
 class UnknownFormat(DbError):
     """What is on the flash was written by a version of this package that this one does not know."""
+
+
+class Storage:
+    """Where a queue's segments are: numbered pieces of the flash that are written from front to back, once.
+
+    The queue gives each new segment a higher number. All methods may raise `OSError`; what they were about is then
+    in doubt, and the queue does not write to that segment again.
+    """
+
+    segment_size = 4096  # Bytes that a segment holds.
+    segment_count = 16  # How many there may be at a time; a queue needs 4 or more.
+    alignment = 1  # Each write begins at a multiple of it.
+    preallocated = False  # Whether a segment has all its bytes from the beginning; those to be written are 0xFF.
+    identity: "Any" = None  # What no other open queue may use: a path, or a device.
+
+    def check_room(self) -> None:
+        """Raise `ValueError` when there are not enough segments.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if self.segment_count < _FEWEST:
+            raise ValueError(
+                "a queue needs %d segments of %d bytes, not %d" % (_FEWEST, self.segment_size, self.segment_count)
+            )
+
+    def claim(self) -> None:
+        """Take it for one queue. Raises `QueueInUse`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if self.identity in _claimed:
+            raise QueueInUse("%r is open already in another queue" % (self.identity,))
+        _claimed.add(self.identity)
+
+    def unclaim(self) -> None:
+        """Let another queue have it.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        _claimed.discard(self.identity)
+
+    def length(self, number: int) -> int:
+        """How many bytes there may be in a segment.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        return self.segment_size
+
+    if TYPE_CHECKING:  # What each storage has of its own.
+
+        def numbers(self) -> "list[int]":
+            """The numbers of all segments that are there, in any order.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
+
+        def create(self, number: int, data: bytes) -> None:
+            """Make a segment that begins with `data`. On return it is on flash.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
+
+        def append(self, number: int, offset: int, data: bytes) -> None:
+            """Write `data` at `offset`, which is where the segment's bytes end. On return it is on flash.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
+
+        def read(self, number: int, offset: int, size: int) -> bytes:
+            """Up to `size` bytes of a segment, fewer at its end.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
+
+        def remove(self, number: int) -> None:
+            """Give the segment's place back; one that is not there is no error.
+
+            Cancel safety: it does not wait. IRQ safety: none.
+            """
+            raise NotImplementedError
 
 
 def parse_header(data: bytes) -> "tuple[int, int] | None":
@@ -119,7 +210,7 @@ class SegmentLog:
     whatever the bytes are, raises only that and `UnknownFormat`.
     """
 
-    def __init__(self, storage: "Storage", ledger: "Ledger"):
+    def __init__(self, storage: Storage, ledger: Ledger):
         self._storage = storage
         self._ledger = ledger
         self._chunk: Any = (None, 0, b"")  # What was read last: segment number, offset, bytes.
