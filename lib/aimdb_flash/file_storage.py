@@ -48,17 +48,14 @@ class FileStorage(Storage):
 
     def create(self, number, data):
         try:
-            self._write(number, data, "wb")
+            self.append(number, 0, data, "wb")
         except OSError as er:
             if er.errno != ENOENT:
                 raise
             os.mkdir(self.identity)
-            self._write(number, data, "wb")
+            self.append(number, 0, data, "wb")
 
-    def append(self, number, offset, data):
-        self._write(number, data, "ab")
-
-    def _write(self, number, data, mode):
+    def append(self, number, offset, data, mode="ab"):
         with open(self._file(number), mode) as file:
             file.write(data)
             file.flush()

@@ -60,12 +60,12 @@ class _Places(Line):
 
     returned = release  # Called when who was granted one is cancelled.
 
-    def look_again(self, most=-1):
-        # Wake the first `most` in line (-1: all) to look.
+    def look_again(self, count=-1):
+        # Wake the first `count` in line (-1: all) to look.
         tasks = self.tasks
-        while most and tasks.peek():
+        while count and tasks.peek():
             core._task_queue.push(tasks.pop())
-            most -= 1
+            count -= 1
 
     def wait(self, ticket):
         # A coroutine, written as a generator so that it can yield to the scheduler. It returns when it is time to
@@ -163,14 +163,14 @@ class FlashQueue(Buffer):
             raise StorageError(None, self, er) if isinstance(er, OSError) else er
 
         self._log: Any = log  # None after `release`.
-        self.damaged_count = log.damaged
+        self.damaged_count = log.damaged_count
         self.largest = log.largest
         self.capacity = (storage.segment_count - 2) * (log.largest // (_OVERHEAD + getattr(codec, "size", 32)))
         self._held = log.held  # Values accepted and not acknowledged.
         self._sequence = log.last + 1  # Of the next value.
 
         self._staged: list = []  # Entries that are not on flash yet, in order.
-        self._staged_bytes = 0
+        self._bytes = 0
         # Entries that must not be read yet, in order: the first is pending, the others came after it.
         self._unread: list = []
         self._line = _Places(log.held)  # Of the readers, with the values that can be read.
@@ -254,10 +254,10 @@ class FlashQueue(Buffer):
         self._unread.append(entry)
         self._staged.append(entry)
         self._sequence += 1
-        self._staged_bytes += len(data)
+        self._bytes += len(data)
         self._slots.free -= 1
         if not self._full:
-            due = len(self._staged) >= self.flush_records or self._staged_bytes >= self.flush_bytes
+            due = len(self._staged) >= self.flush_records or self._bytes >= self.flush_bytes
             self._flush_within(0 if due else self.flush_ms)
         return entry
 
@@ -265,7 +265,7 @@ class FlashQueue(Buffer):
         entry.pending = False
         self._held += 1
         self.produced_count = (self.produced_count & _MASK) + 1
-        self._release_unread()
+        self._admit()
 
     def _withdraw(self, entry):
         if entry.stored:
@@ -274,22 +274,22 @@ class FlashQueue(Buffer):
             self._unstage(entry)
         if entry in self._unread:
             self._unread.remove(entry)
-        self._release_unread()
+        self._admit()
 
     def _unstage(self, entry):
         self._staged.remove(entry)
-        self._staged_bytes -= len(entry.data)
+        self._bytes -= len(entry.data)
         if not self._staged:
             self._full = False
         self._slots.release()
 
-    def _release_unread(self):
+    def _admit(self):
         # Let readers have what no longer stands behind a pending entry.
         unread = self._unread
         while unread and not unread[0].pending:
             unread.pop(0)
             self._line.release()
-        if self._ended():
+        if self.closed and not unread:
             self.wake()
 
     # Flushing
@@ -373,7 +373,7 @@ class FlashQueue(Buffer):
         # Wait until the values up to this number and so many acknowledgements are on flash.
         failures = self._failures
         ticket = None
-        while self._ledger.commits_stored < commits or (self._staged and self._staged[0].sequence <= sequence):
+        while self._ledger.stored < commits or (self._staged and self._staged[0].sequence <= sequence):
             if self._failures != failures:
                 raise StorageError(None, self, self._cause)
             if not self._log:
@@ -414,7 +414,7 @@ class FlashQueue(Buffer):
             self.damaged_count += 1
             if again:
                 ledger.lose(wanted, wanted + 1)
-        raise error(BufferClosed, None, self) if self._ended() else EMPTY
+        raise error(BufferClosed, None, self) if self.closed and not self._unread else EMPTY
 
     def _staged_from(self, sequence):
         # The first staged entry with this number or a higher one.
@@ -424,10 +424,10 @@ class FlashQueue(Buffer):
             if entry.sequence >= sequence:
                 return entry
 
-    def _acknowledge(self, ranges, on_flash):
+    def _acknowledge(self, ranges, stored):
         ledger = self._ledger
         ledger.acknowledge(ranges)
-        if on_flash and self._log:
+        if stored and self._log:
             ledger.commits += 1
             makes_room = self._full and self._log.segments[0].last < ledger.acknowledged
             self._flush_within(0 if makes_room else self.commit_ms)
@@ -451,9 +451,6 @@ class FlashQueue(Buffer):
         # For those who wait: they may have what they wait for, or it may be no use to wait any longer.
         self._slots.look_again()
         self._flushed.look_again()
-
-    def _ended(self):
-        return self.closed and not self._unread
 
     def close(self) -> None:
         """Take no more values; what is staged goes to flash with the next flush, which comes at once.
@@ -546,12 +543,10 @@ class FlashReader(Reader):
         if count is None:
             count = len(taken)
         elif not 0 <= count <= len(taken):
-            raise ValueError(
-                "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, len(taken))
-            )
+            raise ValueError("record %r: cannot commit %r of the %d values read" % (buffer.key, count, len(taken)))
         self._taken = taken[count:]
         ranges = []
-        on_flash = False
+        stored = False
         for sequence in taken[:count]:
             ranges.append((sequence, sequence + 1))
             if not buffer._ledger.has(sequence):  # Else it was dropped meanwhile.
@@ -560,15 +555,15 @@ class FlashReader(Reader):
                 if entry and entry.sequence == sequence:
                     buffer._unstage(entry)  # Nobody needs it any more.
                 else:
-                    on_flash = True
-        buffer._acknowledge(ranges, on_flash)
+                    stored = True
+        buffer._acknowledge(ranges, stored)
         return buffer._reached(-1, buffer._ledger.commits, buffer.flush_ms)
 
     async def ready(self) -> None:
         buffer = self.buffer
         line = buffer._line
         ticket = None
-        while line.free <= 0 and not self.closed and not buffer._ended():
+        while line.free <= 0 and not self.closed and (buffer._unread or not buffer.closed):
             ticket = await line.wait(ticket)
         if line.free > 0:
             line.look_again(1)  # This task may leave it; the next in line must not sleep on then.

@@ -140,11 +140,11 @@ def parse_header(data: bytes) -> "tuple[int, int] | None":
     return number, floor
 
 
-def _record(segment, kind, sequence, payload):
+def _record(number, kind, sequence, data):
     # The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
     # number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
-    start = pack("<sBHI", _MARK, kind, len(payload), sequence)
-    return start + payload + pack("<I", crc32(payload, crc32(start, segment)))
+    start = pack("<sBHI", _MARK, kind, len(data), sequence)
+    return start + data + pack("<I", crc32(data, crc32(start, number)))
 
 
 class Ledger:
@@ -155,7 +155,7 @@ class Ledger:
         self.ranges: list = []  # Pairs (first, one after the last) of acknowledged values above, in order.
         self.next = 1  # Values from here on were not handed out yet; those of the ranges never will.
         self.again: list = []  # Handed out and given back, in order.
-        self.commits = self.commits_stored = 0  # Acknowledgements given, and how many of these are on flash.
+        self.commits = self.stored = 0  # Acknowledgements given, and how many of these are on flash.
 
     def has(self, sequence: int) -> bool:
         """Whether this value is acknowledged.
@@ -219,7 +219,7 @@ class SegmentLog:
         self.writable = False  # Whether the newest segment may take more.
         self.last = 0  # The highest sequence number on flash, or that was ever used, as far as it is known.
         self.held = 0  # Values found at opening that are not acknowledged.
-        self.damaged = 0  # Stretches of damaged bytes found then.
+        self.damaged_count = 0  # Stretches of damaged bytes found then.
         # The longest value that fits into a segment under all circumstances.
         self.largest = storage.segment_size - _HEADER_SIZE - _OVERHEAD - 8 * _RANGES - _OVERHEAD
 
@@ -248,13 +248,13 @@ class SegmentLog:
         length = self._storage.length(number)
         found = parse_header(self._read(number, 0, _HEADER_SIZE))
         intact = bool(found)
-        self.damaged += not intact
+        self.damaged_count += not intact
         last = 0
         known = ledger.acknowledged
         for item in self._records(number, _HEADER_SIZE, length):
             intact = bool(item)
             if not item:
-                self.damaged += 1
+                self.damaged_count += 1
                 continue
             end, kind, sequence, payload = item
             if kind == _VALUE:
@@ -379,7 +379,7 @@ class SegmentLog:
         for_values = storage.segment_count - _SPARE
         ledger = self._ledger
         ranges = ledger.ranges[:_RANGES]
-        if ledger.commits != ledger.commits_stored:
+        if ledger.commits != ledger.stored:
             acknowledges = True
         acknowledgement = _OVERHEAD + 8 * len(ranges)
         start = room = 0
@@ -425,7 +425,7 @@ class SegmentLog:
             storage.create(number, data)
         self.writable = True
         if len(ledger.ranges) <= _RANGES:
-            ledger.commits_stored = ledger.commits
+            ledger.stored = ledger.commits
         segment = self.segments[-1]
         segment.end = start + len(data)
         if values:
