@@ -39,13 +39,15 @@ class BlockStorage(Storage):
         self._last = -1  # The place used last. The next ones are taken in turn, which wears them evenly.
 
     def numbers(self):
-        self._places.clear()
+        places = {}
         for place in range(self.segment_count):
-            found = parse_header(self._read(place, 0, _PIECE))
+            self._places = {0: place}  # For `read`.
+            found = parse_header(self.read(0, 0, _PIECE))
             if found:
-                self._places[found[0]] = place
-        self._last = self._places[max(self._places)] if self._places else -1
-        return list(self._places)
+                places[found[0]] = place
+        self._places = places
+        self._last = places[max(places)] if places else -1
+        return list(places)
 
     def create(self, number, data):
         place = (self._last + 1) % self.segment_count
@@ -57,7 +59,6 @@ class BlockStorage(Storage):
         self.append(number, 0, data)
 
     def append(self, number, offset, data):
-        place = self._places[number]
         unit = self._write_size
         most = max(unit, _PIECE)
         rest = memoryview(data)
@@ -69,30 +70,27 @@ class BlockStorage(Storage):
             # Bytes that stay as they are: 0xFF clears no bit.
             piece = bytearray(b"\xff" * (-(-(before + len(part)) // unit) * unit))
             piece[before : before + len(part)] = part
-            self._move(self.identity.writeblocks, place, offset - before, piece)
-            if self._read(place, offset, len(part)) != part:
+            self._move(self.identity.writeblocks, number, offset - before, piece)
+            if self.read(number, offset, len(part)) != part:
                 raise OSError(EIO)
             offset += len(part)
-
-    def read(self, number, offset, size):
-        return self._read(self._places[number], offset, size)
 
     def remove(self, number):
         self._places.pop(number, None)
 
-    def _read(self, place, offset, size):
+    def read(self, number, offset, size):
         data = bytearray(min(size, self.segment_size - offset))
         rest = memoryview(data)
         while rest:
             part = rest[: self._block_size - offset % self._block_size]
-            self._move(self.identity.readblocks, place, offset, part)
+            self._move(self.identity.readblocks, number, offset, part)
             rest = rest[len(part) :]
             offset += len(part)
         return data
 
-    def _move(self, function, place, offset, data):
+    def _move(self, function, number, offset, data):
         # Within one block.
-        block, within = divmod(place * self.segment_size + offset, self._block_size)
+        block, within = divmod(self._places[number] * self.segment_size + offset, self._block_size)
         _check(function(block, data, within))
 
 

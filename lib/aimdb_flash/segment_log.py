@@ -213,8 +213,9 @@ class SegmentLog:
     def __init__(self, storage: Storage, ledger: Ledger):
         self._storage = storage
         self._ledger = ledger
-        self._chunk: Any = (None, 0, b"")  # What was read last: segment number, offset, bytes.
-        self._at: Any = (None, 0, 0)  # Where reading left off: segment number, offset, sequence number before it.
+        # What was read last: segment number, offset, bytes. And where reading left off: segment number, offset,
+        # sequence number before it. At first nothing was.
+        self._chunk = self._at = (None, 0, b"")
         self.segments: list = []  # Oldest first.
         self.writable = False  # Whether the newest segment may take more.
         self.last = 0  # The highest sequence number on flash, or that was ever used, as far as it is known.
