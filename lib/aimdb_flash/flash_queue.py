@@ -119,9 +119,10 @@ class FlashQueue(Buffer):
     drop_oldest    what happens when there is no room on flash: False, producers wait for commits; True, the oldest
                    segment is dropped, and its unread values count as dropped
 
-    `damaged_count` says how many stretches of damaged bytes were skipped at opening, and `capacity` how many values
-    of the codec's `size` fit. Raises `ValueError` or `TypeError` for bad arguments, `QueueInUse`, `UnknownFormat`,
-    and `StorageError` when the flash cannot be read; damaged bytes raise nothing.
+    `damaged_count` says how many stretches of damaged bytes were skipped at opening, `capacity` how many values of
+    the codec's `size` fit, and `largest` how many bytes the longest one may have. Raises `ValueError` or `TypeError`
+    for bad arguments, `QueueInUse`, `UnknownFormat`, and `StorageError` when the flash cannot be read; damaged bytes
+    raise nothing.
     """
 
     def __init__(
@@ -551,9 +552,8 @@ class FlashReader(Reader):
             ranges.append((sequence, sequence + 1))
             if not buffer._ledger.has(sequence):  # Else it was dropped meanwhile.
                 buffer._held -= 1
-                entry = buffer._staged_from(sequence)
-                if entry and entry.sequence == sequence:
-                    buffer._unstage(entry)  # Nobody needs it any more.
+                if sequence > buffer._log.last:
+                    buffer._unstage(buffer._staged_from(sequence))  # Nobody needs it any more.
                 else:
                     stored = True
         buffer._acknowledge(ranges, stored)

@@ -215,7 +215,8 @@ class SegmentLog:
         self._ledger = ledger
         # What was read last: segment number, offset, bytes. And where reading left off: segment number, offset,
         # sequence number before it. At first nothing was.
-        self._chunk = self._at = (None, 0, b"")
+        self._chunk: Any = (None, 0, b"")
+        self._at: Any = self._chunk
         self.segments: list = []  # Oldest first.
         self.writable = False  # Whether the newest segment may take more.
         self.last = 0  # The highest sequence number on flash, or that was ever used, as far as it is known.
