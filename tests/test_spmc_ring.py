@@ -1,3 +1,6 @@
+import asyncio
+import time
+
 import aimdb.timeout as timeout
 from aimdb import BufferEmpty, BufferLagged, SpmcRing
 from harness import equal, raises
@@ -117,3 +120,45 @@ async def test_a_time_limit_for_which_there_is_no_memory_leaves_no_task_parked()
     finally:
         timeout.Alarm = ordinary
     assert not ring._waiting.peek()
+
+
+async def test_a_reader_that_is_woken_for_nothing_when_its_time_is_over_is_told_so():
+    ring = SpmcRing(3)
+    reader = ring.subscribe()
+    told = []
+
+    async def read():
+        try:
+            await reader.recv(5)
+        except asyncio.TimeoutError:
+            told.append(True)
+
+    asyncio.create_task(read())
+    await asyncio.sleep_ms(0)
+    time.sleep_ms(10)
+    ring.wake()
+    await asyncio.sleep_ms(20)
+    equal(told, [True])
+
+
+async def test_two_tasks_on_one_reader_keep_a_time_limit_each():
+    ring = SpmcRing(3)
+    reader = ring.subscribe()
+    told = []
+
+    async def read(limit):
+        try:
+            await reader.recv(limit)
+        except asyncio.TimeoutError:
+            told.append(limit)
+
+    async def wait_again():
+        await asyncio.sleep_ms(0)
+        await read(30)
+
+    asyncio.create_task(read(10))
+    asyncio.create_task(wait_again())
+    await asyncio.sleep_ms(0)
+    ring.wake()  # The first one is woken for nothing, and before it looks the second one begins to wait.
+    await asyncio.sleep_ms(60)
+    equal(told, [10, 30])

@@ -45,7 +45,7 @@ class BoundedQueue(InMemory):
         self._readers = 0  # Attached and not closed.
         self._read_by = None  # The only task that has read so far; None: no task has, or several have.
         self._entry: Any = None  # The scheduler's handle on this queue, for `settle_later`.
-        self._queue = None  # The scheduler's queue that it is on.
+        self._queue: Any = None  # The scheduler's queue that it is on.
 
     @micropython.viper
     def push(self, value):

@@ -2,10 +2,15 @@ from asyncio import core  # type: ignore[attr-defined]
 from time import ticks_add, ticks_diff, ticks_ms
 
 import micropython
+from micropython import const
+
+TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Alarm:
-    """Ends the wait of a parked task with `asyncio.TimeoutError`; used again and again, for one task at a time.
+    """Ends the wait of a parked task with `asyncio.TimeoutError`; used again and again, for one task.
 
     An entry in the scheduler's own queue. What is no longer awaited when it comes up there is left alone, so that a
     wait that ends in time has nothing to take back.
@@ -14,11 +19,12 @@ class Alarm:
     def __init__(self):
         self._entry = core.Task(self)
         self._queue = None  # The scheduler's queue that the entry is on.
-        self._task = None  # The task that waits, if this alarm is its `data`.
-        self._waiting = None  # Where that task is parked.
-        self._deadline = 0
+        self._task = None  # Whose it is; that task waits when this alarm is its `data`.
+        self._waiting = None  # Where it parks.
+        self._since = 0  # When that wait began.
+        self._limit = None  # The milliseconds of that wait, as long as the entry is on the queue.
 
-    @micropython.native
+    @micropython.viper
     def limit(self, milliseconds):
         """End the wait of the running task, which is parked already, after so many milliseconds.
 
@@ -28,39 +34,49 @@ class Alarm:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         task = core.cur_task
-        if milliseconds is self:
+        # As last time, so that the entry is on the queue of this task's loop, and comes up early enough.
+        if milliseconds is self._limit and self._task is task:
+            self._since = ticks_ms()
             task.data = self
             return self
+        return self._start(task, milliseconds)
+
+    def _start(self, task, milliseconds):
+        if isinstance(milliseconds, Alarm):
+            return milliseconds.go_on(task)
         try:
-            deadline = ticks_add(ticks_ms(), milliseconds)
+            now = ticks_ms()
+            deadline = ticks_add(now, milliseconds)
             if self._task is not task:
-                if self.rings():
-                    return Alarm().limit(milliseconds)  # Another task waits on the same reader.
+                if self._task is not None and not self._task.done():
+                    return Alarm().limit(milliseconds)  # Another task reads by the same reader, and may go on to wait.
                 self._task = task
                 self._waiting = task.data
-            self._deadline = deadline
             queue = core._task_queue
+            if self._queue is queue and ticks_diff(self._entry.ph_key, deadline) > 0:
+                self._queue = None
+                queue.remove(self._entry)
             if self._queue is not queue:
                 self._queue = queue
                 queue.push(self._entry, deadline)
-            elif ticks_diff(self._entry.ph_key, deadline) > 0:  # Else it comes up early enough, and goes on.
-                queue.remove(self._entry)
-                queue.push(self._entry, deadline)
-        except BaseException as er:
-            if isinstance(milliseconds, Alarm):
-                task.data = milliseconds
-                return milliseconds
+        except BaseException:
             task.data.remove(task)
-            raise er
+            raise
+        self._since = now
+        self._limit = milliseconds
         task.data = self
         return self
 
-    def rings(self) -> bool:
-        """Whether a task waits that it would wake.
+    def go_on(self, task: "Any") -> "Alarm":
+        """End the wait of `task`, which was woken for nothing and is parked again, when it would have ended.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        return self._task is not None and self._task.data is self
+        task.data = self
+        if self._queue is not core._task_queue:  # It came up in between.
+            self._queue = core._task_queue
+            self._queue.push(self._entry)
+        return self
 
     def send(self, _) -> None:
         """Called by the scheduler, as for a coroutine.
@@ -68,11 +84,13 @@ class Alarm:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         self._queue = None
-        if self.rings():
-            if ticks_diff(self._deadline, ticks_ms()) > 0:
-                self._queue = core._task_queue
-                self._queue.push(self._entry, self._deadline)
-            else:
+        deadline = ticks_add(self._since, self._limit or 0)
+        if ticks_diff(deadline, ticks_ms()) > 0:
+            self._queue = core._task_queue
+            self._queue.push(self._entry, deadline)
+        else:
+            self._limit = None
+            if self._task.data is self:
                 self._waiting.remove(self._task)
                 core._task_queue.push(self._task)
                 self._task.data = core.TimeoutError()
