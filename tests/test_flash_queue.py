@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-import aimdb_flash.storage
+import aimdb_flash.segment_log
 from aimdb import AimDb, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
 from aimdb_flash import (
     BlockStorage,
@@ -38,13 +38,13 @@ def drain(reader):
 
 def power_cut(flash):
     """The flash after the power has gone and come back."""
-    aimdb_flash.storage._claimed.clear()
+    aimdb_flash.segment_log._claimed.clear()
     return flash.restarted()
 
 
 def opened(flash, codec=None, **options):
     if flash.operations == 0:
-        aimdb_flash.storage._claimed.clear()  # Of the tests before.
+        aimdb_flash.segment_log._claimed.clear()  # Of the tests before.
     options.setdefault("flush_ms", 0)
     return FlashQueue(BlockStorage(flash), codec or JsonCodec(), **options)
 
@@ -650,6 +650,39 @@ async def test_release_ends_a_flush_that_waits_for_room():
     assert not task.done()
     queue.release()
     assert isinstance(await outcome(task), BufferClosed)
+
+
+async def test_a_flush_after_release_of_what_there_was_no_room_for_is_refused():
+    queue = opened(Flash(4, 512), stage=4)
+    for i in range(200):
+        queue.push(i)
+        await asyncio.sleep_ms(0)
+    queue.release()
+    task = asyncio.create_task(queue.flush())
+    await settle()
+    assert task.done()
+    assert isinstance(await outcome(task), BufferClosed)
+
+
+async def test_a_producer_that_is_cancelled_when_the_queue_was_released_meanwhile_is_just_cancelled():
+    queue = opened(Flash(), flush_ms=NEVER)
+    task = asyncio.create_task(queue.push_async(1))
+    await settle()
+    queue.release()
+    task.cancel()
+    assert isinstance(await outcome(task), asyncio.CancelledError)
+
+
+async def test_a_reader_that_is_ready_and_does_not_read_leaves_no_third_one_asleep():
+    queue = opened(Flash())
+    looking = [asyncio.create_task(queue.subscribe().ready()) for _ in range(2)]
+    await settle()
+    reading = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    for task in looking:
+        await task
+    equal(await reading, 1)
 
 
 async def test_close_lets_readers_finish_and_commit():

@@ -103,5 +103,6 @@ async def run(medium, storage):
 def main(free):
     import rp2
 
-    asyncio.run(run("littlefs", "/queue"))
+    # The raw region first: littlefs may take these sectors later.
     asyncio.run(run("raw", BlockStorage(rp2.Flash(start=free, len=4 * 4096))))
+    asyncio.run(run("littlefs", "/queue"))

@@ -2,8 +2,7 @@ from errno import EIO
 
 from micropython import const
 
-from .framing import HEADER_SIZE, parse_header
-from .storage import Storage
+from .segment_log import Storage, parse_header
 
 # Larger writes are cut in pieces of this size: an RP2040 has its interrupts off for the whole of one.
 _PIECE = const(256)
@@ -40,68 +39,59 @@ class BlockStorage(Storage):
         self._last = -1  # The place used last. The next ones are taken in turn, which wears them evenly.
 
     def numbers(self):
-        self._places.clear()
+        places = {}
         for place in range(self.segment_count):
-            found = parse_header(self._read(place, 0, HEADER_SIZE))
+            self._places = {0: place}  # For `read`.
+            found = parse_header(self.read(0, 0, _PIECE))
             if found:
-                self._places[found[0]] = place
-        self._last = self._places[max(self._places)] if self._places else -1
-        return list(self._places)
+                places[found[0]] = place
+        self._places = places
+        self._last = places[max(places)] if places else -1
+        return list(places)
 
     def create(self, number, data):
-        used = self._places.values()
-        place = self._last
-        while True:
+        place = (self._last + 1) % self.segment_count
+        while place in self._places.values():
             place = (place + 1) % self.segment_count
-            if place not in used:
-                break
         self._places[number] = self._last = place
         for i in range(self._blocks):
             _check(self.identity.ioctl(_ERASE, place * self._blocks + i))
-        self._write(place, 0, data)
+        self.append(number, 0, data)
 
     def append(self, number, offset, data):
-        self._write(self._places[number], offset, data)
-
-    def read(self, number, offset, size):
-        return self._read(self._places[number], offset, size)
+        unit = self._write_size
+        most = max(unit, _PIECE)
+        rest = memoryview(data)
+        while rest:
+            # From the start of a unit up to the end of a piece.
+            before = offset % unit
+            part = rest[: most - offset % most]
+            rest = rest[len(part) :]
+            # Bytes that stay as they are: 0xFF clears no bit.
+            piece = bytearray(b"\xff" * (-(-(before + len(part)) // unit) * unit))
+            piece[before : before + len(part)] = part
+            self._move(self.identity.writeblocks, number, offset - before, piece)
+            if self.read(number, offset, len(part)) != part:
+                raise OSError(EIO)
+            offset += len(part)
 
     def remove(self, number):
         self._places.pop(number, None)
 
-    def _write(self, place, offset, data):
-        unit = self._write_size
-        length = max(unit, _PIECE)
-        written = memoryview(data)
-        read_back = bytearray(length)
-        while written:
-            start = offset - offset % unit
-            stop = start - start % length + length
-            part = written[: stop - offset]
-            written = written[len(part) :]
-            # Bytes that stay as they are: 0xFF clears no bit.
-            piece = bytearray(b"\xff" * (-(-(offset + len(part)) // unit) * unit - start))
-            piece[offset - start : offset - start + len(part)] = part
-            block, within = divmod(place * self.segment_size + start, self._block_size)
-            _check(self.identity.writeblocks(block, piece, within))
-            back = memoryview(read_back)[: len(part)]
-            block, within = divmod(place * self.segment_size + offset, self._block_size)
-            _check(self.identity.readblocks(block, back, within))
-            if back != part:
-                raise OSError(EIO)
-            offset += len(part)
-
-    def _read(self, place, offset, size):
-        size = min(size, self.segment_size - offset)
-        data = bytearray(size)
+    def read(self, number, offset, size):
+        data = bytearray(min(size, self.segment_size - offset))
         rest = memoryview(data)
         while rest:
-            block, within = divmod(place * self.segment_size + offset, self._block_size)
-            part = rest[: self._block_size - within]
-            _check(self.identity.readblocks(block, part, within))
+            part = rest[: self._block_size - offset % self._block_size]
+            self._move(self.identity.readblocks, number, offset, part)
             rest = rest[len(part) :]
             offset += len(part)
         return data
+
+    def _move(self, function, number, offset, data):
+        # Within one block.
+        block, within = divmod(self._places[number] * self.segment_size + offset, self._block_size)
+        _check(function(block, data, within))
 
 
 def _check(result):

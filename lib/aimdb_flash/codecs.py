@@ -1,12 +1,6 @@
 import json
 import struct
 
-from micropython import const
-
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
-    from typing import Any
-
 
 class BytesCodec:
     """For values that are bytes already.
@@ -17,16 +11,14 @@ class BytesCodec:
 
     size = 32
 
-    def encode(self, value: "Any") -> bytes:
+    def encode(self, value) -> bytes:
         """The bytes that stand for `value`. Raises `TypeError` or `ValueError` for a value that it cannot encode.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        if not isinstance(value, (bytes, bytearray, memoryview)):
-            raise TypeError("without a codec a value is bytes, not %r" % (value,))
-        return bytes(value)
+        return value  # The queue says what is wrong with others.
 
-    def decode(self, data: bytes) -> "Any":
+    def decode(self, data: bytes):
         """The value that `data` stands for.
 
         Cancel safety: it does not wait. IRQ safety: none.
@@ -39,11 +31,11 @@ class JsonCodec:
 
     size = 32
 
-    def encode(self, value: "Any") -> bytes:
+    def encode(self, value) -> bytes:
         """Cancel safety: it does not wait. IRQ safety: none."""
         return json.dumps(value).encode()
 
-    def decode(self, data: bytes) -> "Any":
+    def decode(self, data: bytes):
         """Cancel safety: it does not wait. IRQ safety: none."""
         return json.loads(data)
 
@@ -60,13 +52,13 @@ class StructCodec:
         self.size = struct.calcsize(format)
         self._single = len(struct.unpack(format, bytes(self.size))) == 1
 
-    def encode(self, value: "Any") -> bytes:
+    def encode(self, value) -> bytes:
         """Cancel safety: it does not wait. IRQ safety: none."""
         if self._single:
             return struct.pack(self._format, value)
         return struct.pack(self._format, *value)
 
-    def decode(self, data: bytes) -> "Any":
+    def decode(self, data: bytes):
         """Cancel safety: it does not wait. IRQ safety: none."""
         if len(data) != self.size:
             raise ValueError("%r needs %d bytes, not %d" % (self._format, self.size, len(data)))

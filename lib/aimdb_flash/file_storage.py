@@ -1,9 +1,7 @@
 import os
 from errno import ENOENT
 
-from .storage import Storage
-
-_DIGITS = "0123456789abcdef"  # Of the files' names; others are none of ours.
+from .segment_log import Storage
 
 
 class FileStorage(Storage):
@@ -23,9 +21,13 @@ class FileStorage(Storage):
         self.segment_size = segment_size
         self.segment_count = max_size // segment_size
         self.check_room()
-        if not path.startswith("/"):
+        if path[:1] != "/":
             path = os.getcwd() + "/" + path
-        self.identity = "/" + "/".join([part for part in path.split("/") if part not in ("", ".")])
+        identity = ""
+        for part in path.split("/"):
+            if part not in ("", "."):
+                identity += "/" + part
+        self.identity = identity or "/"
 
     def _file(self, number):
         return "%s/%08x" % (self.identity, number)
@@ -34,7 +36,7 @@ class FileStorage(Storage):
         found = []
         try:
             for entry in os.ilistdir(self.identity):
-                if all([digit in _DIGITS for digit in entry[0]]):
+                if not entry[0].strip("0123456789abcdef"):  # Else it is none of ours.
                     found.append(int(entry[0], 16))
         except OSError as er:
             if er.errno != ENOENT:
@@ -44,22 +46,19 @@ class FileStorage(Storage):
     def length(self, number):
         return os.stat(self._file(number))[6]
 
-    def _write(self, number, mode, data):
-        with open(self._file(number), mode) as file:
-            file.write(data)
-            file.flush()
-
     def create(self, number, data):
         try:
-            self._write(number, "wb", data)
+            self.append(number, 0, data, "wb")
         except OSError as er:
             if er.errno != ENOENT:
                 raise
             os.mkdir(self.identity)
-            self._write(number, "wb", data)
+            self.append(number, 0, data, "wb")
 
-    def append(self, number, offset, data):
-        self._write(number, "ab", data)
+    def append(self, number, offset, data, mode="ab"):
+        with open(self._file(number), mode) as file:
+            file.write(data)
+            file.flush()
 
     def read(self, number, offset, size):
         with open(self._file(number), "rb") as file:

@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parents[2] / "lib"
 PACKAGES = ("aimdb", "aimdb_flash", "aimdb_mqtt")
 
 # Called by the scheduler, or by asyncio, and not by users.
-OF_THE_SCHEDULER = {"Turn.throw", "Turn.remove", "error", "Alarm.send", "Flight.remove"}
+OF_THE_SCHEDULER = {"error", "Alarm.send", "Flight.remove"}
 
 
 def public_calls():
