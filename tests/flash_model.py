@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-import aimdb_flash.segment_log
+import aimdb_flash.storage
 from aimdb import BufferEmpty, BufferFull
 from aimdb_flash import BlockStorage, FileStorage, FlashQueue, StorageError
 from flash_devices import Flash, PowerCut
@@ -22,7 +22,7 @@ class Blocks:
     segment_size = 512
 
     def __init__(self, **options):
-        aimdb_flash.segment_log._claimed.clear()
+        aimdb_flash.storage._claimed.clear()
         self.options = options
         self.flash = Flash(self.segments, self.segment_size)
 
@@ -30,7 +30,7 @@ class Blocks:
         return BlockStorage(self.flash, **self.options)
 
     def lose_power(self):
-        aimdb_flash.segment_log._claimed.clear()
+        aimdb_flash.storage._claimed.clear()
         self.flash = self.flash.restarted()
 
 
@@ -38,7 +38,7 @@ class Files(Blocks):
     """The queue in files on littlefs."""
 
     def __init__(self, blocks=24, block_size=512, program_size=32):
-        aimdb_flash.segment_log._claimed.clear()
+        aimdb_flash.storage._claimed.clear()
         self.program_size = program_size
         self.flash = Flash(blocks, block_size)
         vfs.VfsLfs2.mkfs(self.flash, progsize=program_size, readsize=program_size, lookahead=32)

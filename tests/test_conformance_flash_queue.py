@@ -1,4 +1,4 @@
-import aimdb_flash.segment_log
+import aimdb_flash.storage
 from aimdb_conformance import conformance
 from aimdb_flash import BlockStorage, FlashQueue
 from flash_devices import Flash
@@ -17,7 +17,7 @@ class AnyValue:
 
 
 def make():
-    aimdb_flash.segment_log._claimed.clear()  # Of the tests before.
+    aimdb_flash.storage._claimed.clear()  # Of the tests before.
     # `capacity` is 14 with this storage and codec: as the suite wants it, a queue that holds so many is full until
     # there was time for a flush.
     return FlashQueue(BlockStorage(Flash(4, 512)), AnyValue(), stage=14, flush_ms=20)

@@ -5,7 +5,7 @@ import random
 from binascii import crc32
 from struct import pack
 
-import aimdb_flash.segment_log
+import aimdb_flash.storage
 from aimdb import BufferClosed, BufferEmpty
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
 from flash_devices import PARTLY, Flash, PowerCut
@@ -14,7 +14,7 @@ from harness import equal, raises
 
 
 def opened(flash, **options):
-    aimdb_flash.segment_log._claimed.clear()
+    aimdb_flash.storage._claimed.clear()
     return FlashQueue(BlockStorage(flash, **options), flush_ms=0)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-import aimdb_flash.segment_log
+import aimdb_flash.storage
 from aimdb import AimDb, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
 from aimdb_flash import (
     BlockStorage,
@@ -11,6 +11,7 @@ from aimdb_flash import (
     FlashQueue,
     JsonCodec,
     QueueInUse,
+    Storage,
     StorageError,
     StructCodec,
 )
@@ -38,13 +39,13 @@ def drain(reader):
 
 def power_cut(flash):
     """The flash after the power has gone and come back."""
-    aimdb_flash.segment_log._claimed.clear()
+    aimdb_flash.storage._claimed.clear()
     return flash.restarted()
 
 
 def opened(flash, codec=None, **options):
     if flash.operations == 0:
-        aimdb_flash.segment_log._claimed.clear()  # Of the tests before.
+        aimdb_flash.storage._claimed.clear()  # Of the tests before.
     options.setdefault("flush_ms", 0)
     return FlashQueue(BlockStorage(flash), codec or JsonCodec(), **options)
 
@@ -504,7 +505,7 @@ async def test_an_error_of_the_flash_is_raised_with_its_cause_and_the_queue_goes
 
 async def test_values_that_nobody_waits_for_outlast_an_error_of_the_flash():
     flash = Flash()
-    queue = opened(flash, flush_ms=5)
+    queue = opened(flash, flush_ms=50)
     queue.push(1)
     flash.fails = lambda number: number == 2
     task = asyncio.create_task(queue.push_async(2))
@@ -698,6 +699,67 @@ async def test_close_lets_readers_finish_and_commit():
     with raises(BufferClosed):
         await reader.recv()
     equal(after_restart(flash), [])
+
+
+class Pieces(Storage):
+    """A storage as a user may write it: segments in RAM."""
+
+    def __init__(self):
+        self.identity = self
+        self.pieces = {}
+
+    def numbers(self):
+        return list(self.pieces)
+
+    def length(self, number):
+        return len(self.pieces[number])
+
+    def create(self, number, data):
+        self.pieces[number] = data
+
+    def append(self, number, offset, data):
+        equal(offset, len(self.pieces[number]))
+        self.pieces[number] += data
+
+    def read(self, number, offset, size):
+        return self.pieces[number][offset : offset + size]
+
+    def remove(self, number):
+        self.pieces.pop(number, None)
+
+
+async def test_a_storage_of_ones_own_keeps_values():
+    storage = Pieces()
+    queue = FlashQueue(storage, JsonCodec(), flush_ms=0)
+    reader = queue.subscribe()
+    for i in range(2000):
+        await queue.push_async(i)
+        if i < 1990:
+            reader.try_recv()
+            reader.commit()
+    assert len(storage.pieces) < 4
+    await queue.flush()
+    queue.release()
+    equal(drain(FlashQueue(storage, JsonCodec()).subscribe()), list(range(1990, 2000)))
+
+
+def test_a_storage_of_ones_own_that_lacks_a_method_is_told_which_when_its_queue_is_opened():
+    class Unfinished(Storage):
+        def numbers(self):
+            return []
+
+        def create(self, number, data):
+            pass
+
+        def append(self, number, offset, data):
+            pass
+
+        def read(self, number, offset, size):
+            return b""
+
+    with raises(AttributeError) as caught:
+        FlashQueue(Unfinished())
+    assert "Unfinished" in str(caught.error) and "remove" in str(caught.error), caught.error
 
 
 def test_bad_arguments_are_refused():

@@ -10,29 +10,29 @@ if TYPE_CHECKING:
     from .codecs import BytesCodec as BytesCodec
     from .codecs import JsonCodec as JsonCodec
     from .codecs import StructCodec as StructCodec
+    from .errors import CodecError as CodecError
+    from .errors import QueueInUse as QueueInUse
+    from .errors import StorageError as StorageError
+    from .errors import UnknownFormat as UnknownFormat
     from .file_storage import FileStorage as FileStorage
-    from .flash_queue import CodecError as CodecError
     from .flash_queue import FlashQueue as FlashQueue
-    from .flash_queue import FlashReader as FlashReader
-    from .flash_queue import StorageError as StorageError
-    from .segment_log import QueueInUse as QueueInUse
-    from .segment_log import Storage as Storage
-    from .segment_log import UnknownFormat as UnknownFormat
+    from .flash_reader import FlashReader as FlashReader
+    from .storage import Storage as Storage
 
 # The module of each public name; it is loaded when one of its names is first used.
 _modules = {
     "BlockStorage": "block_storage",
     "BytesCodec": "codecs",
-    "CodecError": "flash_queue",
+    "CodecError": "errors",
     "FileStorage": "file_storage",
     "FlashQueue": "flash_queue",
-    "FlashReader": "flash_queue",
+    "FlashReader": "flash_reader",
     "JsonCodec": "codecs",
-    "QueueInUse": "segment_log",
-    "Storage": "segment_log",
-    "StorageError": "flash_queue",
+    "QueueInUse": "errors",
+    "Storage": "storage",
+    "StorageError": "errors",
     "StructCodec": "codecs",
-    "UnknownFormat": "segment_log",
+    "UnknownFormat": "errors",
 }
 
 

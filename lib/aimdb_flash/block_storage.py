@@ -2,7 +2,8 @@ from errno import EIO
 
 from micropython import const
 
-from .segment_log import Storage, parse_header
+from .framing import parse_header
+from .storage import Storage
 
 # Larger writes are cut in pieces of this size: an RP2040 has its interrupts off for the whole of one.
 _PIECE = const(256)

@@ -1,7 +1,7 @@
 import os
 from errno import ENOENT
 
-from .segment_log import Storage
+from .storage import Storage
 
 
 class FileStorage(Storage):
