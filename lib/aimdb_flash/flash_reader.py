@@ -2,7 +2,6 @@ from asyncio import core  # type: ignore[attr-defined]
 
 from aimdb import Reader
 from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, error
-from aimdb.timeout import timed
 from micropython import const
 
 from .errors import CodecError, StorageError
@@ -89,6 +88,8 @@ class FlashReader(Reader):
 
     async def recv(self, timeout_ms: "int | None" = None) -> "Any":
         if timeout_ms is not None and timeout_ms > 0:
+            from aimdb.timeout import timed
+
             return await timed(self.recv(), timeout_ms)
         while True:
             if timeout_ms is None:

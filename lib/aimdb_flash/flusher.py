@@ -113,9 +113,11 @@ class Flusher:
         """
         staged = self.staged
         # It is not nearer to the front: each number is there at most once.
-        for entry in staged[max(0, len(staged) - (self.sequence - sequence)) :]:
-            if entry.sequence >= sequence:
-                return entry
+        i = max(0, len(staged) - (self.sequence - sequence))
+        while i < len(staged):
+            if staged[i].sequence >= sequence:
+                return staged[i]
+            i += 1
         return None
 
     def acknowledge(self, sequences: "list[int]") -> None:
@@ -126,13 +128,17 @@ class Flusher:
         ledger = self.ledger
         stored = False
         ranges = []
+        start = stop = 0
         for sequence in sequences:
-            ranges.append((sequence, sequence + 1))
+            if sequence != stop:  # Numbers in a row are one range.
+                start = sequence
+                ranges.append(None)
+            stop = sequence + 1
+            ranges[-1] = (start, stop)
             if not ledger.has(sequence):  # Else it was dropped meanwhile.
                 self._queue._held -= 1
-                entry = self.find(sequence)
-                if entry and entry.sequence == sequence:
-                    self._unstage(entry)
+                if self.staged and sequence >= self.staged[0].sequence:
+                    self._unstage(self.find(sequence))
                 else:
                     stored = True
         ledger.acknowledge(ranges)

@@ -73,7 +73,7 @@ class SegmentLog:
         return None
 
     def free(self) -> None:
-        """Remove the segments all of whose values are acknowledged; never the newest.
+        """Remove the segments all of whose values are acknowledged, except the newest; also what could not be made.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
