@@ -127,7 +127,7 @@ class Flusher:
         """
         ledger = self.ledger
         stored = False
-        ranges = []
+        ranges: list = []
         start = stop = 0
         for sequence in sequences:
             if sequence != stop:  # Numbers in a row are one range.
@@ -187,7 +187,7 @@ class Flusher:
             try:
                 # A new segment: values that were refused just now must not come to light after a restart.
                 if not self.log.writable:
-                    self.log.write([], True)
+                    self.log.write([], 0, True)
             except Exception:
                 pass  # The next write tries again before it does anything else.
             self.flush_within(max(self._queue.flush_ms, _RETRY_MS))
@@ -200,7 +200,7 @@ class Flusher:
         ledger = self.ledger
         while True:
             log.free()
-            count = log.write(staged)
+            count = log.write(staged, self._bytes)
             for entry in staged[:count]:
                 entry.stored = True
                 self._unstage(entry)

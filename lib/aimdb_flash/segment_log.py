@@ -96,11 +96,12 @@ class SegmentLog:
         self.segments.pop(0)
         return found
 
-    def write(self, entries: list, acknowledges: bool = False) -> int:
+    def write(self, entries: list, size: int, acknowledges: bool = False) -> int:
         """Put values on flash, the first ones first, and what is acknowledged, if that is new; returns how many values.
 
         One call writes to one segment, so not all may fit; 0: there is room for none. The acknowledgement is
-        always written, with `acknowledges` even when it is not new. An entry has a `sequence` and `data`.
+        always written, with `acknowledges` even when it is not new. An entry has a `sequence` and `data`; that of all
+        of them has `size` bytes.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
@@ -117,10 +118,8 @@ class SegmentLog:
         if self.writable:
             start = -(-self.segments[-1].end // storage.alignment) * storage.alignment
             room = storage.segment_size - start - acknowledgement * acknowledges
-        whole = 0
-        for entry in entries:
-            whole += _OVERHEAD + len(entry.data)
-        if not start or room < 0 or (whole > room and used < for_values):
+        size += _OVERHEAD * len(entries)
+        if not start or room < 0 or (size > room and used < for_values):
             start = 0
             room = storage.segment_size - _HEADER_SIZE - acknowledgement
             for_values -= 1
