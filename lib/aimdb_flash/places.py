@@ -11,7 +11,7 @@ class Places(Line):
     """
 
     def __init__(self, free: int):
-        super().__init__(self)
+        super().__init__(self, core.TaskQueue())
         self.free = free  # What may be taken at once. Above 0 only while nobody in line could take it.
         self._ticket = 0  # Of the one that came last.
 
