@@ -145,7 +145,7 @@ class BoundedQueue(InMemory):
                     counts[_ROOM] += 1
         held = counts[_HELD]
         if held < counts[_ROOM]:
-            if held == counts[_CAPACITY] or counts[_WAITED] == 1:
+            if held == counts[_CAPACITY] or (counts[_WAITED] & 1) == 1:
                 self.push(value)
             else:  # As push, without the call.
                 self._append(value)
@@ -222,7 +222,7 @@ class QueueReader(Reader):
             counts[_READ_BY] = 2
             if self._task is not task:
                 self._read_by(task)
-        counts[_WAITED] = 1
+        counts[_WAITED] = 3 if counts[_WAITED] & 1 else 1
         waiting = self._waiting
         waiting.push(task)
         task.data = waiting  # Has the `remove` that Task.cancel calls.

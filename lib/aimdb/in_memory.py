@@ -16,7 +16,7 @@ _CLOSED = const(3)
 _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)  # A push is refused when so many are held: the slots that are for everybody; 0 when closed.
-_WAITED = const(7)  # 1: a task may be in `_waiting`. 2: one was, was woken, and perhaps has not looked yet.
+_WAITED = const(7)  # 1: a task may be in `_waiting`; 3: several may. 2: they were woken, and perhaps have not looked yet.
 _COMPETE = const(8)  # 1: readers compete for what is held, and `_settle` says who gets it.
 _MASK = const(0x1FFFFFFF)
 
@@ -61,7 +61,8 @@ class InMemory(Buffer):
         if held < counts[_CAPACITY]:  # Else the new value has overwritten the oldest one.
             counts[_HELD] = held + 1
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        if counts[_WAITED] == 1:
+        waited = counts[_WAITED]
+        if waited & 1:
             if counts[_COMPETE]:
                 self._settle()
                 return
@@ -69,6 +70,8 @@ class InMemory(Buffer):
             waiting = self._waiting
             while waiting.peek():
                 core._task_queue.push(waiting.pop())
+                if waited == 1:
+                    return
 
     def try_push(self, value) -> None:
         counts = self._counts

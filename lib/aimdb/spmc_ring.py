@@ -56,7 +56,7 @@ class RingReader(Reader):
         cursor = ptr32(self._cursor)
         if cursor[0] != counts[_PRODUCED] or counts[_CLOSED] or cursor[1]:
             return False
-        counts[_WAITED] = 1
+        counts[_WAITED] = 3 if counts[_WAITED] & 1 else 1
         task = core.cur_task
         waiting = self._waiting
         waiting.push(task)
