@@ -207,19 +207,20 @@ class Flusher:
             self.full = bool(staged) and not count and not queue.drop_oldest
             if not staged or self.full:
                 return
-            if not count:
-                # Make room: drop the oldest segment.
-                last = log.segments[0].last
-                if self.unread and self.unread[0].sequence <= last:
-                    self.flush_within(0)  # The oldest value was stored just now; its producer must learn that first.
-                    return
-                for sequence in log.drop_oldest():
-                    if not ledger.has(sequence):
-                        queue._held -= 1
-                        if sequence >= ledger.next or sequence in ledger.again:
-                            queue.dropped_count += 1
-                            queue._line.free -= 1
-                ledger.lose(0, last + 1)
+            if count:
+                continue  # With what did not fit into that segment.
+            # Make room: drop the oldest segment.
+            last = log.segments[0].last
+            if self.unread and self.unread[0].sequence <= last:
+                self.flush_within(0)  # The oldest value was stored just now; its producer must learn that first.
+                return
+            for sequence in log.drop_oldest():
+                if not ledger.has(sequence):
+                    queue._held -= 1
+                    if sequence >= ledger.next or sequence in ledger.again:
+                        queue.dropped_count += 1
+                        queue._line.free -= 1
+            ledger.lose(0, last + 1)
 
     async def reached(self, sequence: int, commits: int, milliseconds: int) -> None:
         """Wait until the values up to this number, and so many acknowledgements, are on flash; see that a flush comes.
