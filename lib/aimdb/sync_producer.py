@@ -15,14 +15,23 @@ from micropython import const
 
 from .buffer import Buffer, check_capacity
 from .doorbell import bell, disable_irq, enable_irq, get_ident
-from .errors import BufferFull, SendDeadlock, error
+from .errors import BufferFull, SelfDeadlock, error, spares
 from .timeout import timed
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 _MASK = const(0x1FFFFFFF)
+
+
+class SendDeadlock(SelfDeadlock):
+    """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
+
+    _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+
+
+spares.append(SendDeadlock())
 
 
 class SyncProducer:
@@ -189,6 +198,18 @@ class SyncProducer:
                 core.cur_task = None  # It was the last one to run; nothing runs now.
             self._task.cancel()  # It must not store the value a second time.
             self._task = None
+
+
+def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProducer:
+    """What `AimDb.sync_producer` makes.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    if format is None:
+        return SyncProducer(buffer, depth)
+    from .packed_producer import PackedProducer
+
+    return PackedProducer(buffer, depth, format)
 
 
 class _Request:
