@@ -1,7 +1,7 @@
 """What an error says: the record's key, and the numbers."""
 
 import micropython
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, BufferLagged, DbError, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, BufferLagged, DbError, SelfDeadlock, SpmcRing
 from harness import equal, raises
 
 
@@ -39,8 +39,10 @@ def test_a_closed_buffer_says_its_record():
 
 def test_an_error_names_its_kind_wherever_it_is_printed():
     error = BufferFull(9, record(BoundedQueue(3)))
-    equal(str(error), "BufferFull: record 'temperature', capacity 3")
+    equal(str(error), "BufferFull: record 'temperature' (capacity 3)")
     equal(repr(error), str(error))
+    error = BufferLagged(7, record(SpmcRing(3)))
+    equal(repr(error), "BufferLagged: record 'temperature' (capacity 3) has overwritten 7 unread values")
 
 
 def raised_with_the_heap_locked(call):
@@ -71,3 +73,8 @@ def test_a_lag_told_with_the_heap_locked_has_its_count():
         ring.push(value)
     error = raised_with_the_heap_locked(reader.try_recv)
     equal((type(error), error.count, error.key, error.capacity), (BufferLagged, 7, "temperature", 3))
+
+
+def test_a_deadlock_says_whose_it_is():
+    text = str(SelfDeadlock(9, record(BoundedQueue(3))))
+    equal(text, "SelfDeadlock: record 'temperature' (capacity 3) is full, and only the task that waits has read it")

@@ -14,6 +14,7 @@ from micropython import const
 try:
     from _thread import allocate_lock, get_ident
 except ImportError:  # Without threads there is only one place from which to call.
+    allocate_lock = None  # type: ignore[assignment]
 
     def get_ident() -> int:  # type: ignore[misc]
         return 0

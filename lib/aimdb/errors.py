@@ -21,7 +21,7 @@ class RecordError(DbError):
     For a producer `value` is the value that was not stored; for a reader that lagged `count` is what it missed.
     """
 
-    _text = ""  # What the name of the class leaves open, with `%(name)s` for attributes.
+    _text = ""  # What the name of the class leaves open; `%(name)s` stands for an attribute.
 
     def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None):
         self.value = self.count = value
@@ -30,10 +30,11 @@ class RecordError(DbError):
         self.capacity = None if buffer is None else buffer.capacity
 
     def __str__(self) -> str:
-        name = type(self).__name__
-        return "%s: record %r, capacity %r%s" % (name, self.key, self.capacity, self._text % self.__dict__)
+        text = self._text and " " + self._text % self.__dict__
+        return "%s: record %r (capacity %r)%s" % (type(self).__name__, self.key, self.capacity, text)
 
-    __repr__ = __str__  # Which is what MicroPython shows of an uncaught error.
+    def __repr__(self) -> str:  # What MicroPython shows of an uncaught error.
+        return str(self)
 
 
 class BufferFull(RecordError):
@@ -47,13 +48,13 @@ class BufferClosed(RecordError):
 class SelfDeadlock(RecordError):
     """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
 
-    _text = "; only the task that waits for space has read it"
+    _text = "is full, and only the task that waits has read it"
 
 
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
-    _text = ", values missed %(count)d"
+    _text = "has overwritten %(count)d unread values"
 
 
 # Raised again and again, so that looking into an empty buffer needs no heap.

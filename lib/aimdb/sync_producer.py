@@ -14,9 +14,8 @@ import micropython
 from micropython import const
 
 from .buffer import Buffer, check_capacity
-from .doorbell import bell, disable_irq, enable_irq, get_ident
+from .doorbell import allocate_lock, bell, disable_irq, enable_irq, get_ident
 from .errors import BufferFull, SelfDeadlock, error, spares
-from .timeout import timed
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
@@ -216,8 +215,6 @@ class _Request:
     """What `send` puts into a slot: a value, and whom to tell what became of it."""
 
     def __init__(self, value, timeout_ms):
-        from _thread import allocate_lock
-
         self.value = value
         self._deadline = None if timeout_ms is None else ticks_add(ticks_ms(), timeout_ms)
         self._decided = allocate_lock()  # Taken once: by asyncio to store the value, or by the thread to give up.
@@ -251,6 +248,8 @@ class _Request:
             if self._deadline is None:
                 await buffer.push_async(self.value)
             else:
+                from .timeout import timed
+
                 await timed(buffer.push_async(self.value), max(0, ticks_diff(self._deadline, ticks_ms())))
         except Exception as er:
             self._error = er
