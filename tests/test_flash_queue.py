@@ -468,6 +468,25 @@ async def test_a_task_that_waits_for_its_own_commits_is_told_so():
     equal(found, list(range(1, caught.error.value)))
 
 
+async def test_no_deadlock_is_claimed_when_the_reader_is_another_one_than_the_task_has_read_with():
+    queue = opened(Flash(4, 512))
+    first = queue.subscribe()
+    queue.push(0)
+    first.try_recv()
+    first.close()
+
+    async def consume(reader):
+        await asyncio.sleep_ms(50)  # The producer waits for room by then.
+        while True:
+            await reader.recv()
+            await reader.commit()
+
+    task = asyncio.create_task(consume(queue.subscribe()))
+    for i in range(1, 200):
+        await queue.push_async(i)
+    task.cancel()
+
+
 async def test_closing_hands_producers_that_wait_for_room_their_value_back():
     flash = Flash(4, 512)
     queue = opened(flash, stage=8)

@@ -4,8 +4,8 @@ from micropython import const
 
 __version__ = "0.1.0"
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from .block_storage import BlockStorage as BlockStorage
     from .codecs import BytesCodec as BytesCodec
     from .codecs import JsonCodec as JsonCodec

@@ -12,8 +12,8 @@ from .places import Places
 from .recovery import recover
 from .segment_log import SegmentLog
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
     from .storage import Storage
@@ -172,6 +172,8 @@ class FlashQueue(Buffer):
     # Reading
 
     def subscribe(self) -> "FlashReader":
+        if not self._readers and self._read_by:
+            self._read_by = None  # Who has read had another reader.
         self._readers += 1
         return FlashReader(self)
 

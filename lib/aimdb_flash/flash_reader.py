@@ -6,8 +6,8 @@ from micropython import const
 
 from .errors import CodecError, StorageError
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from collections.abc import Awaitable
     from typing import Any
 

@@ -2,8 +2,8 @@ from micropython import const
 
 from .errors import QueueInUse
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 _FEWEST = const(4)  # Segments: two for values, and two that are kept free for acknowledgements.
@@ -60,7 +60,7 @@ class Storage:
         """
         return self.segment_size
 
-    if TYPE_CHECKING:  # What each storage has of its own.
+    if _EDITOR:  # What each storage has of its own.
 
         def numbers(self) -> "list[int]":
             """The numbers of all segments that are there, in any order.
