@@ -11,18 +11,7 @@ from micropython import const
 
 from .connection import Connection, open_stream
 from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable, again
-from .packets import (
-    CONNACK,
-    DISCONNECT,
-    PINGREQ,
-    PINGRESP,
-    PUBACK,
-    PUBLISH,
-    SUBACK,
-    UNSUBACK,
-    connect_packet,
-    puback_packet,
-)
+from .packets import connect_packet, number, packet
 from .settings import client_id_of, context_of, will_of
 from .subscriptions import Subscriptions
 from .url import parse
@@ -33,6 +22,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
+
+# Of packets, in the upper half of the first byte.
+_CONNACK = const(2)
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_UNSUBACK = const(11)
+_PINGRESP = const(13)
 
 # Of CONNACK, MQTT 3.1.1, 3.2.2.3.
 _REFUSALS = ("protocol version", "client id", "broker not available", "bad user name or password", "not authorized")
@@ -189,7 +186,7 @@ class Broker:
             raise
         finally:
             if self.connected:
-                self.connection.send(DISCONNECT)
+                self.connection.send(packet(0xE0))
             self._disconnect(ConnectionLost("the connection is no longer needed"))
 
     async def _connect(self):
@@ -239,7 +236,7 @@ class Broker:
             quiet = max(ticks_diff(now, connection.sent_at), ticks_diff(now, connection.heard_at))
             if quiet >= self.keepalive_s * 250:
                 self._pinged_at = now
-                connection.send(PINGREQ)
+                connection.send(packet(0xC0))
 
     def _disconnect(self, error):
         # Also called when an attempt has failed.
@@ -320,7 +317,7 @@ class Broker:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self.connection.send(puback_packet(packet_id))
+        self.connection.send(packet(0x40, number(packet_id)))
 
     def renew(self) -> None:
         """End the connection and make a new one, so that the broker sends again what was not acknowledged.
@@ -337,31 +334,26 @@ class Broker:
         """
         kind = first >> 4
         size = len(body)
-        if kind == PUBLISH and self.connected:
-            self.subscriptions.published(first, body, whole)
-            return
-        if not whole:
-            raise ProtocolError("packet %#x is too long" % first)
         if not self.connected:
-            if kind != CONNACK or size != 2:
+            if kind != _CONNACK or size != 2:
                 raise ProtocolError("packet %#x instead of CONNACK" % first)
             if body[1]:
                 why = _REFUSALS[body[1] - 1] if body[1] <= len(_REFUSALS) else "reason %d" % body[1]
                 raise Refused("%s refused the connection: %s" % (self.address.name, why))
             self._accept(bool(body[0] & 1))
-        elif kind == PINGRESP:
+        elif kind == _PUBLISH:
+            self.subscriptions.published(first, body, whole)
+        elif kind == _PINGRESP and not size:
             self._pinged_at = None
-        elif kind in (PUBACK, SUBACK, UNSUBACK):
-            if size != (3 if kind == SUBACK else 2):
-                raise ProtocolError("packet %#x has %d bytes" % (first, size))
+        elif kind in (_PUBACK, _SUBACK, _UNSUBACK) and size == (3 if kind == _SUBACK else 2):
             packet_id = body[0] << 8 | body[1]
-            if kind == PUBACK:
+            if kind == _PUBACK:
                 self.window.acknowledged(packet_id)
-            elif kind == SUBACK:
+            elif kind == _SUBACK:
                 self.subscriptions.answered(packet_id, body[2])
             self.wake_all()
         else:
-            raise ProtocolError("packet %#x is not for a client" % first)
+            raise ProtocolError("packet %#x of %d bytes is not for a client" % (first, size))
 
 
 def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":

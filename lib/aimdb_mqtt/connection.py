@@ -7,7 +7,7 @@ from time import ticks_ms
 from micropython import const
 
 from .errors import ConnectionLost
-from .receiver import Receiver
+from .packets import Receiver
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:

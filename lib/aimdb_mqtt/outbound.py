@@ -6,7 +6,6 @@ from micropython import const
 from .broker import broker_for
 from .codecs import JsonCodec, payload_of
 from .errors import MqttError
-from .topic import check_qos
 from .url import check_topic
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
@@ -45,9 +44,8 @@ class LinkTo:
     """A stage of a record; `db.run()` calls it."""
 
     def __init__(self, url, qos, retain, codec, newest, broker):
-        check_qos(qos)
         self.broker, topic = broker_for(url, broker)
-        self.topic = check_topic(topic)
+        self.topic = check_topic(topic, qos=qos)
         self.__name__ = self.broker.address.name + "/" + topic
         self.qos = qos
         self.retain = retain

@@ -25,9 +25,7 @@ def will_of(topic: str, payload, qos: int = 0, retain: bool = False) -> tuple:
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    if qos not in (0, 1):
-        raise ValueError("qos is 0 or 1, not %r" % (qos,))
-    return check_topic(topic), payload.encode() if isinstance(payload, str) else payload, qos, retain
+    return check_topic(topic, qos=qos), payload.encode() if isinstance(payload, str) else payload, qos, retain
 
 
 def context_of(tls):

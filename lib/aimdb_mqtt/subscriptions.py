@@ -1,7 +1,7 @@
 from time import ticks_diff, ticks_ms
 
 from .errors import ConnectionLost, ProtocolError
-from .packets import subscribe_packet, unsubscribe_packet
+from .packets import number, packet
 from .url import matches
 
 
@@ -36,13 +36,13 @@ class Subscriptions:
         if topic in self._topics:
             self._topics.remove(topic)
             if self._broker.connected:
-                self._broker.connection.send(unsubscribe_packet(self._next_id(), topic.encoded))
+                self._broker.connection.send(packet(0xA2, number(self._next_id()), topic.encoded))
 
     def _subscribe(self, topic, connection):
         packet_id = self._next_id()
         self._asked[packet_id] = topic
         self._asked_at = ticks_ms()
-        connection.send(subscribe_packet(packet_id, topic.encoded, topic.qos))
+        connection.send(packet(0x82, number(packet_id), topic.encoded, bytes((topic.qos,))))
 
     def _next_id(self):
         self._packet_id = self._packet_id + 1 & 0xFFFF | 0x8000

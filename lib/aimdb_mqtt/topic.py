@@ -53,11 +53,10 @@ class MqttTopic(Buffer):
         broker: "Broker | None" = None,
     ):
         super().__init__()
-        check_qos(qos)
         if capacity < 1:
             raise ValueError("capacity is at least 1, not %d" % capacity)
         self.broker, self.topic = broker_for(url, broker)
-        self.encoded = check_topic(self.topic, wildcards=True)
+        self.encoded = check_topic(self.topic, True, qos)
         self.name = self.broker.address.name + "/" + self.topic
         self.qos = qos
         self.retain = retain
@@ -263,12 +262,3 @@ class CommittingReader(TopicReader):
 
 async def _nothing():
     pass
-
-
-def check_qos(qos: int) -> None:
-    """Raise `ValueError` unless `qos` is 0 or 1.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if qos not in (0, 1):
-        raise ValueError("qos is 0 or 1, not %r" % (qos,))

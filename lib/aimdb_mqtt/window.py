@@ -2,9 +2,13 @@ import asyncio
 from collections import OrderedDict
 from time import ticks_diff, ticks_ms
 
+from micropython import const
+
 from .errors import ConnectionLost, Renewed, again
 from .flight import Flight
-from .packets import DUPLICATE, publish_packet
+from .packets import number, packet
+
+_DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
 
 
 class Window:
@@ -63,7 +67,7 @@ class Window:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         if not qos:
-            self._broker.connection.send(publish_packet(topic, payload, 0, retain, 0))
+            self._broker.connection.send(packet(0x31 if retain else 0x30, topic, payload))
             return None
         packet_id = self._packet_id
         while True:
@@ -71,7 +75,7 @@ class Window:
             if packet_id not in self._flights:
                 break
         self._packet_id = packet_id
-        flight = Flight(publish_packet(topic, payload, 1, retain, packet_id), resend, landed)
+        flight = Flight(packet(0x33 if retain else 0x32, topic, number(packet_id), payload), resend, landed)
         self._flights[packet_id] = flight
         self._broker.connection.send(flight.packet)
         return flight
@@ -91,7 +95,7 @@ class Window:
         Source: MQTT 3.1.1, 4.4. Cancel safety: it does not wait. IRQ safety: none.
         """
         for flight in self._flights.values():
-            flight.packet[0] |= DUPLICATE
+            flight.packet[0] |= _DUPLICATE
             flight.sent_at = ticks_ms()
             connection.send(flight.packet)
 
