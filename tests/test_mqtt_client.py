@@ -5,7 +5,17 @@ import gc
 import random
 import time
 
-from aimdb import AimDb, BoundedQueue, Buffer, BufferClosed, BufferFull, InvalidConfiguration, SingleLatest, SpmcRing
+from aimdb import (
+    AimDb,
+    BoundedQueue,
+    Buffer,
+    BufferClosed,
+    BufferFull,
+    DbError,
+    InvalidConfiguration,
+    SingleLatest,
+    SpmcRing,
+)
 from aimdb_conformance.support import raises, raises_async, settle
 from harness import equal, skip, target
 
@@ -220,6 +230,28 @@ async def test_a_link_for_newest_only_gives_up_what_is_stale_and_counts_it():
             await until(lambda: len(server.published) == 2)
         equal([payload for _, payload, _, _ in server.published], [b"0", b"9"])
         equal(broker.stale_count, 1 + 8)
+
+
+async def test_a_link_for_newest_only_goes_on_after_a_value_that_its_record_cannot_decode():
+    class Undecodable(DbError):
+        value = b"?"
+
+    class Spoiled(Kept):
+        def take(self, reader):
+            value = super().take(reader)
+            if value is None:
+                raise Undecodable
+            return value
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        kept = Spoiled([0, None, 2, None, 4])
+        broker = impatient(server)
+        db.configure("n", kept).link_to(server.url + "/n", newest=True, broker=broker)
+        async with running(db):
+            await until(lambda: kept.committed == 5)
+        equal([payload for _, payload, _, _ in server.published], [b"4"])
+        equal((broker.stale_count, broker.unparsed_count), (2, 2))
 
 
 async def test_a_value_that_cannot_be_encoded_is_counted_and_the_link_goes_on():

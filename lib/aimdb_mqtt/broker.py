@@ -14,7 +14,7 @@ from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, 
 from .packets import connect_packet, number, packet
 from .settings import client_id_of, context_of, will_of
 from .subscriptions import Subscriptions
-from .url import parse
+from .url import check_topic, parse
 from .window import Window
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
@@ -356,8 +356,10 @@ class Broker:
             raise ProtocolError("packet %#x of %d bytes is not for a client" % (first, size))
 
 
-def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
-    """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`.
+def broker_for(url: str, broker: "Broker | None", qos: int, wildcards: bool = False) -> "tuple[Broker, str, bytes]":
+    """The broker that `url` means, made if there is none yet, and the topic, also as packets have it.
+
+    `wildcards`: + and # may stand for its levels. Raises `TypeError` or `ValueError`, also for the `qos`.
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
@@ -368,4 +370,4 @@ def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]"
         _made_by_url.append(broker)
     elif address.user is not None and address[:6] != broker.address[:6]:
         raise ValueError("%s has other credentials already" % broker.address.name)
-    return broker, address.topic
+    return broker, address.topic, check_topic(address.topic, wildcards, qos)

@@ -9,7 +9,6 @@ from micropython import const
 from .broker import broker_for
 from .codecs import JsonCodec, payload_of
 from .errors import ConnectionLost, NotConnected, Refused
-from .url import check_topic
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -55,8 +54,7 @@ class MqttTopic(Buffer):
         super().__init__()
         if capacity < 1:
             raise ValueError("capacity is at least 1, not %d" % capacity)
-        self.broker, self.topic = broker_for(url, broker)
-        self.encoded = check_topic(self.topic, True, qos)
+        self.broker, self.topic, self.encoded = broker_for(url, broker, qos, True)
         self.name = self.broker.address.name + "/" + self.topic
         self.qos = qos
         self.retain = retain
@@ -109,7 +107,7 @@ class MqttTopic(Buffer):
             await flight
 
     def _launch(self, payload, resend):
-        flight = self.broker.window.launch(self.encoded, payload, self.qos, self.retain, resend)
+        flight = self.broker.window.launch(self, payload, resend)
         self.produced_count = (self.produced_count & _MASK) + 1
         return flight
 

@@ -1,14 +1,62 @@
 import asyncio
+from asyncio import core  # type: ignore[attr-defined]
 from collections import OrderedDict
 from time import ticks_diff, ticks_ms
 
 from micropython import const
 
 from .errors import ConnectionLost, Renewed, again
-from .flight import Flight
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
+
+_done = StopIteration()
+
+
+class Flight:
+    """A PUBLISH of QoS 1 that the broker has not acknowledged yet. Await it: it returns, or raises why not.
+
+    Only one task may await it. Cancel safety: cancelled, the message stays on its way, and its place in the window
+    is taken until the broker has acknowledged it or the connection has ended.
+    """
+
+    def __init__(self, packet, resend: bool, landed):
+        self.packet = packet
+        self.resend = resend  # Sent again by the next connection; otherwise it fails with this one.
+        self.sent_at = ticks_ms()
+        self.done = False
+        self.error = None
+        self._landed = landed  # Called when it is done, or None.
+        self._task = None  # The one that awaits it.
+
+    def end(self, error=None) -> None:
+        """Called by the broker when it was acknowledged, or has failed with `error`.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self.done = True
+        self.error = error
+        task, self._task = self._task, None
+        if task:
+            core._task_queue.push(task)
+        if self._landed:
+            self._landed()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.done:
+            self._task = core.cur_task
+            self._task.data = self  # Has the `remove` that Task.cancel calls.
+            return
+        if self.error:
+            raise self.error
+        _done.__traceback__ = None
+        raise _done
+
+    def remove(self, _):
+        self._task = None
 
 
 class Window:
@@ -58,26 +106,28 @@ class Window:
         finally:
             self._waiting -= 1
 
-    def launch(self, topic: bytes, payload, qos: int, retain: bool, resend: bool = False, landed=None):
+    def launch(self, source, payload, resend: bool = False, landed=None) -> "Flight | None":
         """Send a message, for which there is room: a `Flight` for QoS 1, else None.
 
-        `resend`: the next connection sends it again when this one ends before the PUBACK. `landed(flight)` is
-        called when it is done.
+        `source`: whose `encoded` (topic), `qos` and `retain` it has. `resend`: the next connection sends it again
+        when this one ends before the PUBACK. `landed()` is called when it is done.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        if not qos:
-            self._broker.connection.send(packet(0x31 if retain else 0x30, topic, payload))
-            return None
-        packet_id = self._packet_id
-        while True:
-            packet_id = packet_id % 0x7FFF + 1
-            if packet_id not in self._flights:
-                break
-        self._packet_id = packet_id
-        flight = Flight(packet(0x33 if retain else 0x32, topic, number(packet_id), payload), resend, landed)
-        self._flights[packet_id] = flight
-        self._broker.connection.send(flight.packet)
+        first = 0x31 if source.retain else 0x30
+        flight = None
+        if source.qos:
+            packet_id = self._packet_id
+            while True:
+                packet_id = packet_id % 0x7FFF + 1
+                if packet_id not in self._flights:
+                    break
+            self._packet_id = packet_id
+            message = packet(first | 0x02, source.encoded, number(packet_id), payload)
+            self._flights[packet_id] = flight = Flight(message, resend, landed)
+        else:
+            message = packet(first, source.encoded, payload)
+        self._broker.connection.send(message)
         return flight
 
     def acknowledged(self, packet_id: int) -> None:
