@@ -11,15 +11,16 @@ from micropython import const
 
 from .connection import Connection, open_stream
 from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable, again
-from .packets import connect_packet, number, packet
+from .packets import connect_packet, packet
 from .settings import client_id_of, context_of, will_of
-from .subscriptions import Subscriptions
 from .url import check_topic, parse
 from .window import Window
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
     from typing import Any
+
+    from .inbound import Subscriptions
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
 
@@ -102,7 +103,7 @@ class Broker:
         self.connected = False
         self.connection: "Any" = None  # A `Connection`; also while it is being made.
         self.window = Window(self, in_flight)
-        self.subscriptions = Subscriptions(self)
+        self.subscriptions: "Any" = None  # Made by `inbound`.
         self.moved = asyncio.Event()  # Never stays set: it wakes all who wait for a change of anything here.
         self._users = 0  # Who needs the connection now: links and topics that run.
         self._task: "Any" = None  # That keeps up the connection while there are users.
@@ -204,7 +205,8 @@ class Broker:
     def _accept(self, session_kept):
         # CONNACK has come. The next packet may be in our hands already, so that this must not wait for a task.
         self._pinged_at = None
-        self.subscriptions.connected(self.connection, session_kept)
+        if self.subscriptions:
+            self.subscriptions.connected(session_kept)
         self.window.connected(self.connection)
         self.connected = True
         self._attempts = 0
@@ -227,7 +229,8 @@ class Broker:
 
     def _check(self, connection):
         self.window.check(self.timeout_ms)
-        self.subscriptions.check(self.timeout_ms)
+        if self.subscriptions:
+            self.subscriptions.check(self.timeout_ms)
         now = ticks_ms()
         if self._pinged_at is not None:
             if min(ticks_diff(now, self._pinged_at), ticks_diff(now, connection.heard_at)) > self.timeout_ms:
@@ -312,20 +315,16 @@ class Broker:
 
     # Packets
 
-    def acknowledge(self, packet_id: int) -> None:
-        """Send the PUBACK of a message that arrived on this connection.
+    def inbound(self) -> "Subscriptions":
+        """What this broker sends us. Its module is loaded now: many programs only send.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self.connection.send(packet(0x40, number(packet_id)))
+        if not self.subscriptions:
+            from .inbound import Subscriptions
 
-    def renew(self) -> None:
-        """End the connection and make a new one, so that the broker sends again what was not acknowledged.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self.connection:
-            self.connection.end(Renewed("to get again what there was no room for"))
+            self.subscriptions = Subscriptions(self)
+        return self.subscriptions
 
     def take(self, first: int, body, whole: bool) -> None:
         """Called by the connection with each packet; what it raises ends the connection.
@@ -342,14 +341,14 @@ class Broker:
                 raise Refused("%s refused the connection: %s" % (self.address.name, why))
             self._accept(bool(body[0] & 1))
         elif kind == _PUBLISH:
-            self.subscriptions.published(first, body, whole)
+            self.inbound().published(first, body, whole)
         elif kind == _PINGRESP and not size:
             self._pinged_at = None
         elif kind in (_PUBACK, _SUBACK, _UNSUBACK) and size == (3 if kind == _SUBACK else 2):
             packet_id = body[0] << 8 | body[1]
             if kind == _PUBACK:
                 self.window.acknowledged(packet_id)
-            elif kind == _SUBACK:
+            elif kind == _SUBACK and self.subscriptions:
                 self.subscriptions.answered(packet_id, body[2])
             self.wake_all()
         else:

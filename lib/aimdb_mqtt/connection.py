@@ -32,11 +32,10 @@ class Connection:
     def __init__(self, stream, size: int, owner):
         self._stream = stream
         self._owner = owner
-        self._receiver = Receiver(size)
         self._out: list = []  # Packets that the network has not taken yet, in order,
         self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
         self._writer: "Any" = None  # The task that waits for the network, while `_out` is not empty.
-        self._reader = asyncio.create_task(self._receive())
+        self._reader: "Any" = asyncio.create_task(self._receive(Receiver(size)))
         self.ended = asyncio.Event()
         self.error: "Exception | None" = None  # What ended it.
         self.sent_at = self.heard_at = ticks_ms()  # The last time that a packet was handed over, or arrived.
@@ -84,8 +83,7 @@ class Connection:
         self._writer = None
         self._owner.drained()
 
-    def _receive(self):
-        receiver = self._receiver
+    def _receive(self, receiver):
         try:
             while True:
                 count = receiver.fill(self._stream)
@@ -125,9 +123,12 @@ class Connection:
         self.end(ConnectionLost("it was closed"))
         # Cancelled before the socket goes, so that the scheduler forgets it.
         for task in (self._reader, self._writer):
-            if task and task is not core.cur_task:
+            if task:
                 task.cancel()
         self._stream.close()
+        # Messages that nobody has read yet remember the connection that they came by; it must not hold much.
+        self._reader = None
+        self._out.clear()
 
 
 async def open_stream(address, tls):

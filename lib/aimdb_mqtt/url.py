@@ -71,23 +71,3 @@ def check_topic(topic: str, wildcards: bool = False, qos: int = 1) -> bytes:
         if "#" in levels[:-1]:
             raise ValueError("# stands for the last levels only: %r" % topic)
     return text(encoded)
-
-
-def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a subscription to `topic_filter` includes `topic`.
-
-    Source: MQTT 3.1.1, 4.7. Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if topic_filter == topic:
-        return True
-    if "+" not in topic_filter and "#" not in topic_filter:
-        return False
-    wanted, given = topic_filter.split("/"), topic.split("/")
-    if topic.startswith("$") and wanted[0] in ("+", "#"):
-        return False
-    for i, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if i == len(given) or level not in ("+", given[i]):
-            return False
-    return len(wanted) == len(given)
