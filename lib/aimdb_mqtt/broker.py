@@ -1,19 +1,17 @@
 import asyncio
-import random
 import sys
-import time
 from collections import namedtuple
-from time import ticks_diff, ticks_ms
+from random import getrandbits
+from time import ticks_diff, ticks_ms, time
 
 from aimdb import DbError, SingleLatest
 from aimdb.timeout import timed
 from micropython import const
 
-from .connection import Connection, open_stream
+from .connection import Connection, context_of, open_stream
 from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable, again
-from .packets import connect_packet, packet
-from .settings import client_id_of, context_of, will_of
-from .url import check_topic, parse
+from .packets import check_topic, connect_packet, packet
+from .url import parse
 from .window import Window
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
@@ -90,8 +88,19 @@ class Broker:
             raise ValueError("keepalive_s, in_flight, timeout_ms or retry_ms is out of range")
         if max_packet < 16:
             raise ValueError("max_packet is at least 16, not %d" % max_packet)
-        self.client_id, self.clean_session = client_id_of(client_id, clean_session)
-        self._will = will and will_of(*will)
+        if client_id is None:
+            try:
+                from binascii import hexlify
+
+                from machine import unique_id
+
+                client_id = hexlify(unique_id()).decode()
+            except ImportError:  # This port has no such number.
+                client_id = "%08x" % getrandbits(32)
+                clean_session = clean_session is not False
+            client_id = "aimdb-" + client_id
+        self.clean_session = bool(clean_session)
+        self._hello = connect_packet(client_id, self.clean_session, keepalive_s, will, address.user, address.password)
         self.keepalive_s = keepalive_s
         self.timeout_ms = timeout_ms
         self.retry_ms = retry_ms
@@ -105,13 +114,12 @@ class Broker:
         self.window = Window(self, in_flight)
         self.subscriptions: "Any" = None  # Made by `inbound`.
         self.moved = asyncio.Event()  # Never stays set: it wakes all who wait for a change of anything here.
+        self.news = asyncio.Event()  # Wakes the task: CONNACK, the end of the connection, or `retry`.
         self._users = 0  # Who needs the connection now: links and topics that run.
         self._task: "Any" = None  # That keeps up the connection while there are users.
         self._fault = None  # What ended that task, if it was none of the errors that a network has.
         self._error: "Any" = None  # Why the last attempt or connection failed.
         self._attempts = 0  # That failed since it was connected.
-        self._accepted = asyncio.Event()  # Set by CONNACK, and when the connection ends before.
-        self._hurry = asyncio.Event()  # Set by `retry`.
         self._pinged_at = None  # When a PINGREQ was sent, while its answer is due.
         self._tell(None)
         _brokers[address.name] = self
@@ -151,7 +159,7 @@ class Broker:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self._hurry.set()
+        self.news.set()
 
     async def _serve(self):
         pause = 0  # Before the next attempt, without its random part.
@@ -174,14 +182,9 @@ class Broker:
                     if ticks_diff(ticks_ms(), began) > pause:
                         pause = 0  # It was a good connection. One that is lost again and again is not.
                 self._disconnect(error)
-                if isinstance(error, Renewed):
-                    continue
-                pause = min(max(2 * pause, self.retry_ms[0]), self.retry_ms[1])
-                self._hurry.clear()
-                try:
-                    await timed(self._hurry.wait(), max(1, pause - (pause * random.getrandbits(8) >> 9)))
-                except asyncio.TimeoutError:
-                    pass
+                if not isinstance(error, Renewed):
+                    pause = min(max(2 * pause, self.retry_ms[0]), self.retry_ms[1])
+                    await self._rest(max(1, pause - (pause * getrandbits(8) >> 9)))
         except Exception as er:
             self._fault = er
             raise
@@ -190,56 +193,39 @@ class Broker:
                 self.connection.send(packet(0xE0))
             self._disconnect(ConnectionLost("the connection is no longer needed"))
 
-    async def _connect(self):
-        stream = await open_stream(self.address, self._tls)
-        self._accepted.clear()
-        self.connection = connection = Connection(stream, self.max_packet, self)
-        user, password = self.address.user, self.address.password
-        connection.send(
-            connect_packet(self.client_id, self.clean_session, self.keepalive_s, self._will, user, password)
-        )
-        await self._accepted.wait()
-        if connection.error:
-            raise connection.error
+    async def _rest(self, milliseconds):
+        # So long, unless there is news from now on.
+        self.news.clear()
+        try:
+            await timed(self.news.wait(), milliseconds)
+        except asyncio.TimeoutError:
+            pass
 
-    def _accept(self, session_kept):
-        # CONNACK has come. The next packet may be in our hands already, so that this must not wait for a task.
-        self._pinged_at = None
-        if self.subscriptions:
-            self.subscriptions.connected(session_kept)
-        self.window.connected(self.connection)
-        self.connected = True
-        self._attempts = 0
-        self._accepted.set()
-        self._tell(None)
-        self.wake_all()
+    async def _connect(self):
+        self.connection = connection = Connection(await open_stream(self.address, self._tls), self.max_packet, self)
+        connection.send(self._hello)
+        while not (self.connected or connection.error):
+            await self._rest(self.timeout_ms)
 
     async def _watch(self):
         # Until the connection ends, or the broker is found dead: then it raises why.
         connection = self.connection
-        pause = self.timeout_ms // 2
-        if self.keepalive_s:
-            pause = min(pause, self.keepalive_s * 250)
+        timeout = self.timeout_ms
+        quiet = self.keepalive_s * 250
         while not connection.error:
-            try:
-                await timed(connection.ended.wait(), pause)
-            except asyncio.TimeoutError:
-                self._check(connection)
-        raise connection.error
-
-    def _check(self, connection):
-        self.window.check(self.timeout_ms)
-        if self.subscriptions:
-            self.subscriptions.check(self.timeout_ms)
-        now = ticks_ms()
-        if self._pinged_at is not None:
-            if min(ticks_diff(now, self._pinged_at), ticks_diff(now, connection.heard_at)) > self.timeout_ms:
-                raise ConnectionLost("%s has been silent for %d ms" % (self.address.name, self.timeout_ms))
-        elif self.keepalive_s:
-            quiet = max(ticks_diff(now, connection.sent_at), ticks_diff(now, connection.heard_at))
-            if quiet >= self.keepalive_s * 250:
+            self.window.check(timeout)
+            if self.subscriptions:
+                self.subscriptions.check(timeout)
+            now = ticks_ms()
+            heard = ticks_diff(now, connection.heard_at)
+            if self._pinged_at is not None:
+                if min(ticks_diff(now, self._pinged_at), heard) > timeout:
+                    raise ConnectionLost("%s has been silent for %d ms" % (self.address.name, timeout))
+            elif quiet and max(ticks_diff(now, connection.sent_at), heard) >= quiet:
                 self._pinged_at = now
                 connection.send(packet(0xC0))
+            await self._rest(min(timeout // 2, quiet or timeout))
+        raise connection.error
 
     def _disconnect(self, error):
         # Also called when an attempt has failed.
@@ -252,12 +238,12 @@ class Broker:
             self._attempts += 1
         self.window.disconnected(error)
         self._tell(str(error), was_connected)
-        self.wake_all()
 
     def _tell(self, error, changed=True):
         last = self.state.peek()
-        since = last.since if last and not changed else time.time()
+        since = last.since if last and not changed else time()
         self.state.push(State(self.connected, since, self._attempts, error))
+        self.wake_all()
 
     def wake_all(self) -> None:
         """Have all who wait for `moved` look again.
@@ -299,22 +285,6 @@ class Broker:
         if not self.unparsed_count & (self.unparsed_count - 1):
             print("aimdb: %s did not parse: %r; %d in all" % (who, error, self.unparsed_count), file=sys.stderr)
 
-    def drained(self) -> None:
-        """Called by the connection when the network has taken all that waited for it.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self.wake_all()
-
-    def ended(self) -> None:
-        """Called by the connection when it has ended.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self._accepted.set()
-
-    # Packets
-
     def inbound(self) -> "Subscriptions":
         """What this broker sends us. Its module is loaded now: many programs only send.
 
@@ -339,7 +309,15 @@ class Broker:
             if body[1]:
                 why = _REFUSALS[body[1] - 1] if body[1] <= len(_REFUSALS) else "reason %d" % body[1]
                 raise Refused("%s refused the connection: %s" % (self.address.name, why))
-            self._accept(bool(body[0] & 1))
+            # Done here and not by a task that is woken: the next packet may be in our hands already.
+            self._pinged_at = None
+            if self.subscriptions:
+                self.subscriptions.connected(body[0] & 1)
+            self.window.connected(self.connection)
+            self.connected = True
+            self._attempts = 0
+            self.news.set()
+            self._tell(None)
         elif kind == _PUBLISH:
             self.inbound().published(first, body, whole)
         elif kind == _PINGRESP and not size:

@@ -24,9 +24,9 @@ _TCP_NODELAY = const(1)
 class Connection:
     """One TCP connection, from its opening to its end. It moves packets and does not know what they mean.
 
-    Its `owner` is told: `take(first, body, whole)` of each packet that arrives, `drained()` when the network has
-    taken all that waited for it, `ended()`. No caller's task ever waits on the socket, so that cancelling a caller
-    can neither cut a packet in two nor make another task's wait be forgotten.
+    Its `owner` is told: `take(first, body, whole)` of each packet that arrives, `wake_all()` when the network has
+    taken all that waited for it, `news.set()` when it has ended. No caller's task ever waits on the socket, so that
+    cancelling a caller can neither cut a packet in two nor make another task's wait be forgotten.
     """
 
     def __init__(self, stream, size: int, owner):
@@ -36,7 +36,6 @@ class Connection:
         self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
         self._writer: "Any" = None  # The task that waits for the network, while `_out` is not empty.
         self._reader: "Any" = asyncio.create_task(self._receive(Receiver(size)))
-        self.ended = asyncio.Event()
         self.error: "Exception | None" = None  # What ended it.
         self.sent_at = self.heard_at = ticks_ms()  # The last time that a packet was handed over, or arrived.
 
@@ -81,7 +80,7 @@ class Connection:
             yield core._io_queue.queue_write(self._stream)
             self._flush()
         self._writer = None
-        self._owner.drained()
+        self._owner.wake_all()
 
     def _receive(self, receiver):
         try:
@@ -106,14 +105,13 @@ class Connection:
             self.end(er)
 
     def end(self, error: Exception) -> None:
-        """It is over, because of `error`; tells those who wait for `ended`. `close` is still due.
+        """It is over, because of `error`; the owner is told. `close` is still due.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
         if not self.error:
             self.error = error
-            self.ended.set()
-            self._owner.ended()
+            self._owner.news.set()
 
     def close(self) -> None:
         """Close the socket and stop the tasks.
@@ -167,3 +165,20 @@ async def open_stream(address, tls):
 
 def _writable(stream):
     yield core._io_queue.queue_write(stream)
+
+
+def context_of(tls):
+    """An ssl.SSLContext that trusts the broker's certificate. Raises `ValueError`.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    import ssl
+
+    if tls is None:
+        raise ValueError("mqtts needs tls=, the certificate that vouches for the broker, or an ssl.SSLContext")
+    if not isinstance(tls, (bytes, bytearray)):
+        return tls
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=tls)
+    return context

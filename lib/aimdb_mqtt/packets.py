@@ -33,31 +33,56 @@ def number(value: int) -> bytes:
     return bytes((value >> 8, value & 0xFF))
 
 
-def text(encoded: bytes) -> bytes:
-    """A topic, or another text, with its length before it.
+def text(value: "str | bytes") -> bytes:
+    """A string, or bytes, with the length before it. Raises `ValueError` when it is too long.
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    return number(len(encoded)) + encoded
+    if isinstance(value, str):
+        value = value.encode()
+    if len(value) > 65535:
+        raise ValueError("%d bytes are too many for a topic, an id, a name, a password or a will" % len(value))
+    return number(len(value)) + value
 
 
-def connect_packet(client_id: bytes, clean: bool, keepalive: int, will, user, password) -> bytearray:
-    """A CONNECT; `will` is None or (topic as a text, payload, qos, retain).
+def check_topic(topic: str, wildcards: bool = False, qos: int = 1) -> bytes:
+    """`topic` as packets have it; `wildcards`: + and # may stand for levels. Raises `ValueError`, also for the `qos`.
+
+    Source: MQTT 3.1.1, 4.7. Cancel safety: it does not wait. IRQ safety: none.
+    """
+    if qos not in (0, 1):
+        raise ValueError("qos is 0 or 1, not %r" % (qos,))
+    if not topic or "\0" in topic:
+        raise ValueError("a topic has at least one byte, and none that is zero")
+    if "+" in topic or "#" in topic:
+        levels = topic.split("/")
+        if not wildcards:
+            raise ValueError("wildcards are only for what is subscribed to: %r" % topic)
+        for level in levels:
+            if len(level) > 1 and ("+" in level or "#" in level):
+                raise ValueError("a wildcard stands for a whole level: %r" % topic)
+        if "#" in levels[:-1]:
+            raise ValueError("# stands for the last levels only: %r" % topic)
+    return text(topic)
+
+
+def connect_packet(client_id, clean: bool, keepalive: int, will, user, password) -> bytearray:
+    """A CONNECT; `will` is None or (topic, payload[, qos[, retain]]). Raises `ValueError`.
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
     flags = 0x02 if clean else 0
     parts = [text(client_id)]
     if will:
-        topic, payload, qos, retain = will
+        topic, payload, qos, retain = will + (0, False)[len(will) - 2 :]
         flags |= 0x04 | qos << 3 | (0x20 if retain else 0)
-        parts += (topic, text(payload))
+        parts += (check_topic(topic, qos=qos), text(payload))
     if user is not None:
         flags |= 0x80
-        parts.append(text(user.encode()))
+        parts.append(text(user))
         if password is not None:
             flags |= 0x40
-            parts.append(text(password.encode()))
+            parts.append(text(password))
     return packet(0x10, b"\0\x04MQTT\x04", bytes((flags,)), number(keepalive), *parts)
 
 

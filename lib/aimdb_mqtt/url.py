@@ -1,7 +1,5 @@
 from collections import namedtuple
 
-from .packets import text
-
 Address = namedtuple("Address", ("name", "tls", "host", "port", "user", "password", "topic"))
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -49,25 +47,3 @@ def _unquoted(text):
         raw.append(int(part[:2], 16))
         raw.extend(part[2:].encode())
     return bytes(raw).decode()
-
-
-def check_topic(topic: str, wildcards: bool = False, qos: int = 1) -> bytes:
-    """`topic` as packets have it; `wildcards`: + and # may stand for levels. Raises `ValueError`, also for the `qos`.
-
-    Source: MQTT 3.1.1, 4.7. Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if qos not in (0, 1):
-        raise ValueError("qos is 0 or 1, not %r" % (qos,))
-    encoded = topic.encode()
-    if not 0 < len(encoded) < 65536 or "\0" in topic:
-        raise ValueError("a topic has 1 to 65535 bytes, none of them zero")
-    if "+" in topic or "#" in topic:
-        levels = topic.split("/")
-        if not wildcards:
-            raise ValueError("wildcards are only for what is subscribed to: %r" % topic)
-        for level in levels:
-            if len(level) > 1 and ("+" in level or "#" in level):
-                raise ValueError("a wildcard stands for a whole level: %r" % topic)
-        if "#" in levels[:-1]:
-            raise ValueError("# stands for the last levels only: %r" % topic)
-    return text(encoded)
