@@ -586,6 +586,29 @@ async def test_subscribing_is_done_when_the_broker_has_acknowledged():
             await until(lambda: server.acknowledged == [9])
 
 
+async def test_a_reader_that_commits_acknowledges_when_told_and_only_on_the_connection_that_a_message_came_by():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        topic = MqttTopic(server.url + "/n", commits=True, broker=broker)
+        async with broker:
+            reader = await topic.subscribe_async()
+            for value in range(1, 5):
+                await server.send(publish("n", b"%d" % value, value & 1, value))
+            for value in range(1, 5):
+                equal(await reader.recv(timeout_ms=5000), value)
+            await settle()
+            equal(server.acknowledged, [])
+            await reader.commit(2)
+            await until(lambda: server.acknowledged == [1])
+            server.kick()
+            await until(lambda: len(server.subscribed) == 2)
+            await reader.commit()  # The number 3 means nothing on the new connection.
+            await server.send(publish("n", b"5", 1, 9))
+            equal(await reader.recv(timeout_ms=5000), 5)
+            await reader.commit()
+            await until(lambda: server.acknowledged == [1, 9])
+
+
 async def test_a_refused_or_lost_subscription_is_told_to_the_caller():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", broker=impatient(server))

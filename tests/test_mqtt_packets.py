@@ -74,12 +74,13 @@ def test_packets_are_as_the_standard_has_them():
 
 
 def test_urls():
-    address = parse("mqtt://broker")
-    equal((address.name, address.tls, address.host, address.port), ("mqtt://broker:1883", False, "broker", 1883))
-    address = parse("mqtts://us%65r:p%40ss:word@10.0.0.1:99/a/b?c#d")
-    equal(address[1:], (True, "10.0.0.1", 99, "user", "p@ss:word", "a/b?c#d"))
-    equal(parse("mqtt://[::1]:99/a").host, "::1")
-    equal(parse("mqtt://[::1]").port, 1883)
+    equal(parse("mqtt://broker"), ("mqtt://broker:1883", False, "broker", 1883, None, None, ""))
+    equal(
+        parse("mqtts://us%65r:p%40ss:word@10.0.0.1:99/a/b?c#d")[1:],
+        (True, "10.0.0.1", 99, "user", "p@ss:word", "a/b?c#d"),
+    )
+    equal(parse("mqtt://[::1]:99/a")[2:4], ("::1", 99))
+    equal(parse("mqtt://[::1]")[2:4], ("::1", 1883))
     for wrong in (
         "",
         "broker",

@@ -9,7 +9,7 @@ from aimdb.timeout import timed
 from micropython import const
 
 from .connection import Connection, context_of, open_stream
-from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable, again
+from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable
 from .packets import check_topic, connect_packet, packet
 from .url import parse
 from .window import Window
@@ -29,9 +29,6 @@ _PUBACK = const(4)
 _SUBACK = const(9)
 _UNSUBACK = const(11)
 _PINGRESP = const(13)
-
-# Of CONNACK, MQTT 3.1.1, 3.2.2.3.
-_REFUSALS = ("protocol version", "client id", "broker not available", "bad user name or password", "not authorized")
 
 # By the name of their address; what links and topics of the same address share.
 _brokers: dict = {}
@@ -79,11 +76,11 @@ class Broker:
         tls=None,
         max_packet: int = 1024,
     ):
-        self.address = address = parse(url)
-        if address.topic:
-            raise ValueError("the URL of a broker ends before the topic: %s" % address.name)
-        if _brokers.get(address.name) in _made_by_url:
-            raise ValueError("make the Broker of %s before the links and topics that use it" % address.name)
+        self.address = name, is_tls, _, _, user, password, topic = parse(url)
+        if topic:
+            raise ValueError("the URL of a broker ends before the topic: %s" % name)
+        if _brokers.get(name) in _made_by_url:
+            raise ValueError("make the Broker of %s before the links and topics that use it" % name)
         if not 0 <= keepalive_s < 65536 or in_flight < 1 or timeout_ms < 1 or not 0 < retry_ms[0] <= retry_ms[1]:
             raise ValueError("keepalive_s, in_flight, timeout_ms or retry_ms is out of range")
         if max_packet < 16:
@@ -99,12 +96,13 @@ class Broker:
                 client_id = "%08x" % getrandbits(32)
                 clean_session = clean_session is not False
             client_id = "aimdb-" + client_id
+        self.name = name
         self.clean_session = bool(clean_session)
-        self._hello = connect_packet(client_id, self.clean_session, keepalive_s, will, address.user, address.password)
+        self._hello = connect_packet(client_id, self.clean_session, keepalive_s, will, user, password)
         self.keepalive_s = keepalive_s
         self.timeout_ms = timeout_ms
         self.retry_ms = retry_ms
-        self._tls = context_of(tls) if address.tls else None
+        self._tls = context_of(tls) if is_tls else None
         self.max_packet = max_packet
 
         self.state = SingleLatest()
@@ -122,7 +120,7 @@ class Broker:
         self._attempts = 0  # That failed since it was connected.
         self._pinged_at = None  # When a PINGREQ was sent, while its answer is due.
         self._tell(None)
-        _brokers[address.name] = self
+        _brokers[name] = self
 
     # Life
 
@@ -144,8 +142,7 @@ class Broker:
         """
         self._users -= 1
         if not self._users:
-            task, self._task = self._task, None
-            task.cancel()
+            self._task.cancel()
 
     async def __aenter__(self) -> "Broker":
         self.open()
@@ -171,12 +168,12 @@ class Broker:
                     began = ticks_ms()
                     await self._watch()
                 except asyncio.TimeoutError:
-                    error = Unreachable("%s did not answer for %d ms" % (self.address.name, self.timeout_ms))
+                    error = Unreachable("%s did not answer for %d ms" % (self.name, self.timeout_ms))
                 except MqttError as er:
                     error = er
                 except (OSError, DbError, ValueError, MemoryError) as er:  # mbedtls raises ValueErrors, too.
                     kind = ConnectionLost if self.connected else Unreachable
-                    error = kind("%s: %r" % (self.address.name, er))
+                    error = kind("%s: %r" % (self.name, er))
                 if self.connected:
                     self.lost_count += 1
                     if ticks_diff(ticks_ms(), began) > pause:
@@ -202,7 +199,9 @@ class Broker:
             pass
 
     async def _connect(self):
-        self.connection = connection = Connection(await open_stream(self.address, self._tls), self.max_packet, self)
+        self.connection = connection = Connection(
+            await open_stream(*self.address[2:4], self._tls), self.max_packet, self
+        )
         connection.send(self._hello)
         while not (self.connected or connection.error):
             await self._rest(self.timeout_ms)
@@ -220,7 +219,7 @@ class Broker:
             heard = ticks_diff(now, connection.heard_at)
             if self._pinged_at is not None:
                 if min(ticks_diff(now, self._pinged_at), heard) > timeout:
-                    raise ConnectionLost("%s has been silent for %d ms" % (self.address.name, timeout))
+                    raise ConnectionLost("%s has been silent for %d ms" % (self.name, timeout))
             elif quiet and max(ticks_diff(now, connection.sent_at), heard) >= quiet:
                 self._pinged_at = now
                 connection.send(packet(0xC0))
@@ -265,16 +264,16 @@ class Broker:
         failed = self._error
         while not (self.connected or (buffer and buffer.closed)):
             if self._fault:
-                raise MqttError("the connection to %s died: %r" % (self.address.name, self._fault))
+                raise MqttError("the connection to %s died: %r" % (self.name, self._fault))
             if not patient and self._error is not failed:
-                raise again(self._error)
+                raise type(self._error)(*self._error.args)  # For each task its own, with its own traceback.
             if self._users or patient:
                 await self.moved.wait()
                 continue
             try:
                 await timed(self.moved.wait(), self.timeout_ms)  # Perhaps the program is just starting.
             except asyncio.TimeoutError:
-                raise MqttError("nobody keeps a connection to %s; db.run() does" % self.address.name)
+                raise MqttError("nobody keeps a connection to %s; db.run() does" % self.name)
 
     def unparsed(self, who: str, error: Exception) -> None:
         """Count what a codec did not take, and name it on stderr: the 1st, 2nd, 4th, 8th …
@@ -307,8 +306,14 @@ class Broker:
             if kind != _CONNACK or size != 2:
                 raise ProtocolError("packet %#x instead of CONNACK" % first)
             if body[1]:
-                why = _REFUSALS[body[1] - 1] if body[1] <= len(_REFUSALS) else "reason %d" % body[1]
-                raise Refused("%s refused the connection: %s" % (self.address.name, why))
+                # Source: MQTT 3.1.1, 3.2.2.3.
+                reasons = (
+                    "protocol version,client id,broker not available,bad user name or password,not authorized".split(
+                        ","
+                    )
+                )
+                why = reasons[body[1] - 1] if body[1] <= len(reasons) else "reason %d" % body[1]
+                raise Refused("%s refused the connection: %s" % (self.name, why))
             # Done here and not by a task that is woken: the next packet may be in our hands already.
             self._pinged_at = None
             if self.subscriptions:
@@ -340,11 +345,11 @@ def broker_for(url: str, broker: "Broker | None", qos: int, wildcards: bool = Fa
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    address = parse(url)
-    broker = broker or _brokers.get(address.name)
+    address = name, _, _, _, user, _, topic = parse(url)
+    broker = broker or _brokers.get(name)
     if not broker:
-        broker = Broker(url[: len(url) - len(address.topic)])
+        broker = Broker(url[: len(url) - len(topic)])
         _made_by_url.append(broker)
-    elif address.user is not None and address[:6] != broker.address[:6]:
-        raise ValueError("%s has other credentials already" % broker.address.name)
-    return broker, address.topic, check_topic(address.topic, wildcards, qos)
+    elif user is not None and address[:6] != broker.address[:6]:
+        raise ValueError("%s has other credentials already" % broker.name)
+    return broker, topic, check_topic(topic, wildcards, qos)

@@ -21,9 +21,7 @@ class BytesCodec:
         """Cancel safety: it does not wait. IRQ safety: none."""
         return value
 
-    def decode(self, payload):
-        """Cancel safety: it does not wait. IRQ safety: none."""
-        return payload
+    decode = encode
 
 
 class StructCodec:

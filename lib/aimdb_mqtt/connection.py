@@ -32,9 +32,9 @@ class Connection:
     def __init__(self, stream, size: int, owner):
         self._stream = stream
         self._owner = owner
-        self._out: list = []  # Packets that the network has not taken yet, in order,
+        self.out: list = []  # Packets that the network has not taken yet, in order,
         self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
-        self._writer: "Any" = None  # The task that waits for the network, while `_out` is not empty.
+        self._writer: "Any" = None  # The task that waits for the network, while `out` is not empty.
         self._reader: "Any" = asyncio.create_task(self._receive(Receiver(size)))
         self.error: "Exception | None" = None  # What ended it.
         self.sent_at = self.heard_at = ticks_ms()  # The last time that a packet was handed over, or arrived.
@@ -46,21 +46,14 @@ class Connection:
         """
         if not self.error:
             self.sent_at = ticks_ms()
-            self._out.append(packet)
+            self.out.append(packet)
             if not self._writer:
                 self._flush()
-                if self._out:
+                if self.out:
                     self._writer = asyncio.create_task(self._transmit())
 
-    def is_busy(self) -> bool:
-        """Whether the network has not yet taken all that was sent, or never will.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        return bool(self._out or self.error)
-
     def _flush(self):
-        out = self._out
+        out = self.out
         try:
             while out:
                 packet = out[0]
@@ -76,7 +69,7 @@ class Connection:
             self.end(er)
 
     def _transmit(self):
-        while self._out:
+        while self.out:
             yield core._io_queue.queue_write(self._stream)
             self._flush()
         self._writer = None
@@ -99,7 +92,7 @@ class Connection:
                 # A broker that sends without a pause must not starve other tasks, nor one that takes nothing fill
                 # our memory with answers.
                 yield from core.sleep_ms(0)
-                while len(self._out) > _MOST_ANSWERS:
+                while len(self.out) > _MOST_ANSWERS:
                     yield from core.sleep_ms(5)
         except Exception as er:
             self.end(er)
@@ -118,7 +111,7 @@ class Connection:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self.end(ConnectionLost("it was closed"))
+        self.end(ConnectionLost())
         # Cancelled before the socket goes, so that the scheduler forgets it.
         for task in (self._reader, self._writer):
             if task:
@@ -126,19 +119,18 @@ class Connection:
         self._stream.close()
         # Messages that nobody has read yet remember the connection that they came by; it must not hold much.
         self._reader = None
-        self._out.clear()
+        self.out.clear()
 
 
-async def open_stream(address, tls):
-    """A socket that does not block, connected to `address`, and inside of TLS unless the context `tls` is None.
+def open_stream(host, port, tls):
+    """A socket that does not block, connected to `host`, and inside of TLS unless the context `tls` is None. Await it.
 
     Looking up a host name blocks, as everywhere on MicroPython. Raises `OSError`.
 
     Cancel safety: cancelled, the socket is closed. IRQ safety: none.
     """
-    info = socket.getaddrinfo(address.host, address.port, 0, socket.SOCK_STREAM)[0]
+    info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
     stream = socket.socket(info[0])
-    opened = False
     try:
         stream.setblocking(False)
         try:
@@ -146,25 +138,20 @@ async def open_stream(address, tls):
         except OSError as er:
             if er.errno != errno.EINPROGRESS:
                 raise
-        await _writable(stream)
+        yield core._io_queue.queue_write(stream)
         try:
             stream.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
         except (OSError, ValueError):
             pass  # Slower, that is all: small packets then wait for the peer's acknowledgement of those before.
         if tls:
             # The handshake is done by the first read and write.
-            stream = tls.wrap_socket(stream, server_hostname=address.host, do_handshake_on_connect=False)
+            stream = tls.wrap_socket(stream, server_hostname=host, do_handshake_on_connect=False)
             if hasattr(stream, "setblocking"):
                 stream.setblocking(False)
-        opened = True
         return stream
-    finally:
-        if not opened:
-            stream.close()
-
-
-def _writable(stream):
-    yield core._io_queue.queue_write(stream)
+    except BaseException:
+        stream.close()
+        raise
 
 
 def context_of(tls):

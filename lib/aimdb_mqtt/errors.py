@@ -29,11 +29,3 @@ class NotConnected(BufferFull):
     """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
 
     _text = "is not connected to its broker"
-
-
-def again(error: MqttError) -> MqttError:
-    """The same error anew: one that several tasks raise would collect all of their tracebacks.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    return type(error)(*error.args)

@@ -128,9 +128,7 @@ class Subscriptions:
         Cancel safety: it does not wait. IRQ safety: none.
         """
         if self._asked and ticks_diff(ticks_ms(), self._asked_at) > limit:
-            raise ConnectionLost(
-                "%s has not acknowledged a subscription for %d ms" % (self._broker.address.name, limit)
-            )
+            raise ConnectionLost("%s has not acknowledged a subscription for %d ms" % (self._broker.name, limit))
 
     def published(self, first: int, body, whole: bool) -> None:
         """A PUBLISH has come: hand it to the topics that it matches. Raises `ProtocolError`.

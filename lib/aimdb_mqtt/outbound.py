@@ -39,7 +39,7 @@ class LinkTo:
         broker: "Broker | None" = None,
     ):
         self.broker, topic, self.encoded = broker_for(url, broker, qos)
-        self.__name__ = self.broker.address.name + "/" + topic
+        self.__name__ = self.broker.name + "/" + topic
         self.qos = qos
         self.retain = retain
         self.codec = codec or JsonCodec()

@@ -41,7 +41,7 @@ def text(value: "str | bytes") -> bytes:
     if isinstance(value, str):
         value = value.encode()
     if len(value) > 65535:
-        raise ValueError("%d bytes are too many for a topic, an id, a name, a password or a will" % len(value))
+        raise ValueError("a text of %d bytes is too long for MQTT" % len(value))
     return number(len(value)) + value
 
 
@@ -59,10 +59,8 @@ def check_topic(topic: str, wildcards: bool = False, qos: int = 1) -> bytes:
         if not wildcards:
             raise ValueError("wildcards are only for what is subscribed to: %r" % topic)
         for level in levels:
-            if len(level) > 1 and ("+" in level or "#" in level):
-                raise ValueError("a wildcard stands for a whole level: %r" % topic)
-        if "#" in levels[:-1]:
-            raise ValueError("# stands for the last levels only: %r" % topic)
+            if len(level) > 1 and ("+" in level or "#" in level) or "#" in levels[:-1]:
+                raise ValueError("+ stands for a whole level, # for the last ones: %r" % topic)
     return text(topic)
 
 

@@ -55,7 +55,7 @@ class MqttTopic(Buffer):
         super().__init__()
         check_capacity(capacity)
         self.broker, self.topic, self.encoded = broker_for(url, broker, qos, True)
-        self.name = self.broker.address.name + "/" + self.topic
+        self.name = self.broker.name + "/" + self.topic
         self.qos = qos
         self.retain = retain
         self.codec = codec or JsonCodec()
@@ -214,8 +214,4 @@ class CommittingReader(Reader):
         """
         for _ in range(len(self.taken) if count is None else count):
             acknowledge(*self.taken.pop(0))
-        return _nothing()
-
-
-async def _nothing():
-    pass
+        return iter(())  # type: ignore[return-value]  # It ends at once.

@@ -1,12 +1,8 @@
-from collections import namedtuple
-
-Address = namedtuple("Address", ("name", "tls", "host", "port", "user", "password", "topic"))
-
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
-def parse(url: str) -> Address:
-    """The parts of `mqtt[s]://[user[:password]@]host[:port][/topic]`.
+def parse(url: str) -> "tuple[str, bool, str, int, str | None, str | None, str]":
+    """The parts of `mqtt[s]://[user[:password]@]host[:port][/topic]`: name, tls, host, port, user, password, topic.
 
     User and password may contain %XX; the topic is taken as it is. `name` is scheme, host and port, with no
     secrets in it. Raises `TypeError` or `ValueError` for what is no such URL.
@@ -17,7 +13,7 @@ def parse(url: str) -> Address:
         raise TypeError("a URL is a string, not %r" % (url,))
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in _PORTS:
-        raise ValueError("%s is not an mqtt:// or mqtts:// URL" % (scheme if separator else "that"))
+        raise ValueError("the URL does not begin with mqtt:// or mqtts://")
     authority, _, topic = rest.partition("/")
     user = password = None
     if "@" in authority:
@@ -35,7 +31,7 @@ def parse(url: str) -> Address:
     if port and not (port.isdigit() and 0 < int(port) < 65536):
         raise ValueError("%r is not a port" % port)
     number = int(port) if port else _PORTS[scheme]
-    return Address("%s://%s:%d" % (scheme, host, number), scheme == "mqtts", host, number, user, password, topic)
+    return "%s://%s:%d" % (scheme, host, number), scheme == "mqtts", host, number, user, password, topic
 
 
 def _unquoted(text):

@@ -5,7 +5,7 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-from .errors import ConnectionLost, Renewed, again
+from .errors import ConnectionLost, Renewed
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
@@ -82,7 +82,9 @@ class Window:
 
     def _fits(self, qos):
         broker = self._broker
-        return broker.connected and not broker.connection.is_busy() and not (qos and len(self._flights) >= self.limit)
+        if not broker.connected or (qos and len(self._flights) >= self.limit):
+            return False
+        return not (broker.connection.out or broker.connection.error)  # The network takes packets now.
 
     async def room(self, qos: int, patient: bool = False, buffer=None) -> None:
         """Wait for a place, first come, first served; it is the caller's until its next await.
@@ -159,7 +161,7 @@ class Window:
         for packet_id, flight in list(self._flights.items()):
             if not (flight.resend or isinstance(error, Renewed)):
                 del self._flights[packet_id]
-                flight.end(again(error))
+                flight.end(type(error)(*error.args))  # For each task its own, with its own traceback.
 
     def check(self, limit: int) -> None:
         """Raise `ConnectionLost` when the broker has owed a PUBACK for more than `limit` milliseconds.
@@ -168,5 +170,5 @@ class Window:
         """
         for flight in self._flights.values():
             if ticks_diff(ticks_ms(), flight.sent_at) > limit:
-                raise ConnectionLost("%s has not acknowledged a message for %d ms" % (self._broker.address.name, limit))
+                raise ConnectionLost("%s has not acknowledged a message for %d ms" % (self._broker.name, limit))
             break  # The first is the oldest.
