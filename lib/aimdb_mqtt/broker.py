@@ -18,8 +18,6 @@ TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board n
 if TYPE_CHECKING:
     from typing import Any
 
-    from .inbound import Subscriptions
-
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
 
 # Of packets, in the upper half of the first byte.
@@ -110,7 +108,9 @@ class Broker:
         self.connected = False
         self.connection: "Any" = None  # A `Connection`; also while it is being made.
         self.window = Window(self, in_flight)
-        self.subscriptions: "Any" = None  # Made by `inbound`.
+        self.topics: list = []  # Buffers of the kind `MqttTopic` that are subscribed,
+        self.asked = 0  # and the packet id of the last subscription.
+        self._published: "Any" = None  # What a PUBLISH is given to.
         self.moved = asyncio.Event()  # Never stays set: it wakes all who wait for a change of anything here.
         self.news = asyncio.Event()  # Wakes the task: CONNACK, the end of the connection, or `retry`.
         self._users = 0  # Who needs the connection now: links and topics that run.
@@ -213,8 +213,8 @@ class Broker:
         quiet = self.keepalive_s * 250
         while not connection.error:
             self.window.check(timeout)
-            if self.subscriptions:
-                self.subscriptions.check(timeout)
+            for topic in self.topics:
+                topic.check(timeout)
             now = ticks_ms()
             heard = ticks_diff(now, connection.heard_at)
             if self._pinged_at is not None:
@@ -284,17 +284,6 @@ class Broker:
         if not self.unparsed_count & (self.unparsed_count - 1):
             print("aimdb: %s did not parse: %r; %d in all" % (who, error, self.unparsed_count), file=sys.stderr)
 
-    def inbound(self) -> "Subscriptions":
-        """What this broker sends us. Its module is loaded now: many programs only send.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if not self.subscriptions:
-            from .inbound import Subscriptions
-
-            self.subscriptions = Subscriptions(self)
-        return self.subscriptions
-
     def take(self, first: int, body, whole: bool) -> None:
         """Called by the connection with each packet; what it raises ends the connection.
 
@@ -316,23 +305,28 @@ class Broker:
                 raise Refused("%s refused the connection: %s" % (self.name, why))
             # Done here and not by a task that is woken: the next packet may be in our hands already.
             self._pinged_at = None
-            if self.subscriptions:
-                self.subscriptions.connected(body[0] & 1)
+            for topic in self.topics:
+                topic.connected(body[0] & 1)
             self.window.connected(self.connection)
             self.connected = True
             self._attempts = 0
             self.news.set()
             self._tell(None)
         elif kind == _PUBLISH:
-            self.inbound().published(first, body, whole)
+            if not self._published:
+                from .inbound import published  # Now, for many programs only send.
+
+                self._published = published
+            self._published(self, first, body, whole)
         elif kind == _PINGRESP and not size:
             self._pinged_at = None
         elif kind in (_PUBACK, _SUBACK, _UNSUBACK) and size == (3 if kind == _SUBACK else 2):
             packet_id = body[0] << 8 | body[1]
             if kind == _PUBACK:
                 self.window.acknowledged(packet_id)
-            elif kind == _SUBACK and self.subscriptions:
-                self.subscriptions.answered(packet_id, body[2])
+            elif kind == _SUBACK:
+                for topic in self.topics:
+                    topic.answered(packet_id, body[2])
             self.wake_all()
         else:
             raise ProtocolError("packet %#x of %d bytes is not for a client" % (first, size))

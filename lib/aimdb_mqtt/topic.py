@@ -1,5 +1,7 @@
 import asyncio
+import sys
 from collections import deque
+from time import ticks_diff, ticks_ms
 
 from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.buffer import check_capacity
@@ -10,6 +12,7 @@ from .broker import broker_for
 from .codecs import JsonCodec, payload_of
 from .errors import ConnectionLost, NotConnected, Refused, Renewed
 from .inbound import acknowledge
+from .packets import number, packet
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
@@ -63,7 +66,9 @@ class MqttTopic(Buffer):
         self._commits = commits
         self._inbox: deque = deque((), capacity)  # Of (value, packet id or 0, the connection that it came by).
         self._end = asyncio.Event()  # Set by `close`.
-        self.granted: "bool | None" = None  # The broker's answer to the subscription, on this connection.
+        self._granted: "bool | None" = None  # The broker's answer to the subscription, on this connection,
+        self._packet_id: "Any" = None  # to the SUBSCRIBE of this number,
+        self._asked_at = 0  # which was sent at this time.
         self._owed = False  # There was no room for a message, so that the ones after it are not taken either.
 
     async def run(self) -> None:
@@ -110,7 +115,11 @@ class MqttTopic(Buffer):
     # Consuming
 
     def subscribe(self) -> "Reader":
-        self.broker.inbound().add(self)
+        broker = self.broker
+        if self not in broker.topics:
+            broker.topics.append(self)
+            if broker.connected:
+                self._ask()
         return CommittingReader(self) if self._commits else Reader(self)
 
     async def subscribe_async(self, patient: bool = False) -> "Reader":
@@ -122,25 +131,36 @@ class MqttTopic(Buffer):
         Cancel safety: cancelled, no reader is attached. IRQ safety: none.
         """
         broker = self.broker
-        broker.inbound().add(self)
+        reader = self.subscribe()
         while True:
             await broker.online(patient)
             connection = broker.connection
             while broker.connection is connection:
-                if self.granted:
-                    return self.subscribe()
-                if self.granted is False and not patient:
+                if self._granted:
+                    return reader
+                if self._granted is False and not patient:
                     raise Refused("%s: the subscription was refused" % self.name)
                 await broker.moved.wait()
             if not patient:
                 raise ConnectionLost("%s: the connection was lost before the subscription was acknowledged" % self.name)
 
+    def _ask(self):
+        self._granted = None
+        self._asked_at = ticks_ms()
+        self._packet_id = self._send(0x82, bytes((self.qos,)))
+
+    def _send(self, first, *options):
+        # About the subscription. The packet ids of messages are lower.
+        broker = self.broker
+        broker.asked = packet_id = broker.asked + 1 & 0xFFFF | 0x8000
+        broker.connection.send(packet(first, number(packet_id), self.encoded, *options))
+        return packet_id
+
     def connected(self, session_kept: bool) -> None:
-        """Called by the broker on each new connection, before it subscribes.
+        """Called by the broker on each new connection: subscribe again.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self.granted = None
         self._owed = False
         if session_kept:
             # What was not acknowledged is sent again.
@@ -148,14 +168,34 @@ class MqttTopic(Buffer):
                 entry = self._inbox.popleft()
                 if not entry[1]:
                     self._inbox.append(entry)
+        self._ask()
 
-    def arrived(self, payload: bytes, packet_id: int, connection) -> None:
+    def answered(self, packet_id: int, code: int) -> None:
+        """Called by the broker with each SUBACK, also of other topics.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if packet_id == self._packet_id:
+            self._granted = code < 0x80
+            if not self._granted:
+                print("aimdb: the broker refused the subscription to", self.name, file=sys.stderr)
+
+    def check(self, limit: int) -> None:
+        """Raise `ConnectionLost` when the broker has owed a SUBACK for more than `limit` milliseconds.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if self._granted is None and ticks_diff(ticks_ms(), self._asked_at) > limit:
+            raise ConnectionLost("%s: the subscription was not acknowledged for %d ms" % (self.name, limit))
+
+    def arrived(self, payload: bytes, packet_id: int) -> None:
         """Called by the broker with each message.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
+        broker = self.broker
         full = len(self._inbox) >= self.capacity
-        if packet_id and (full or self._owed) and not self.broker.clean_session:
+        if packet_id and (full or self._owed) and not broker.clean_session:
             self._owed = True
             return
         if full:
@@ -164,12 +204,12 @@ class MqttTopic(Buffer):
             try:
                 value = self.codec.decode(payload)
             except Exception as er:
-                self.broker.unparsed("a payload from " + self.name, er)
+                broker.unparsed("a payload from " + self.name, er)
             else:
-                self._inbox.append((value, packet_id, connection))
+                self._inbox.append((value, packet_id, broker.connection))
                 self.wake()
                 return
-        acknowledge(packet_id, connection)
+        acknowledge(packet_id, broker.connection)
 
     def has_value(self, reader) -> bool:
         return len(self._inbox) > 0
@@ -193,9 +233,13 @@ class MqttTopic(Buffer):
 
     def close(self) -> None:
         super().close()
-        self.broker.inbound().remove(self)
+        broker = self.broker
+        if self in broker.topics:
+            broker.topics.remove(self)
+            if broker.connected:
+                self._send(0xA2)
         self._end.set()
-        self.broker.wake_all()
+        broker.wake_all()
 
 
 class CommittingReader(Reader):
