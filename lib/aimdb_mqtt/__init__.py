@@ -6,6 +6,7 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
     db.configure("interval", SingleLatest()).link_from("mqtt://broker.local/node7/interval")
 """
 
+from aimdb import BufferFull, DbError
 from micropython import const
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
@@ -15,28 +16,49 @@ if TYPE_CHECKING:
     from .codecs import BytesCodec as BytesCodec
     from .codecs import JsonCodec as JsonCodec
     from .codecs import StructCodec as StructCodec
-    from .errors import ConnectionLost as ConnectionLost
-    from .errors import MqttError as MqttError
-    from .errors import NotConnected as NotConnected
-    from .errors import Refused as Refused
-    from .errors import Unreachable as Unreachable
     from .inbound import link_from as link_from
     from .outbound import link_to as link_to
     from .topic import MqttTopic as MqttTopic
 
-# The module of each public name; it is loaded when one of its names is first used.
+
+class MqttError(DbError):
+    """Base class of what goes wrong between us and the broker."""
+
+
+class Unreachable(MqttError):
+    """No connection to the broker could be made."""
+
+
+class Refused(MqttError):
+    """The broker said no: to the connection (user, password, client id) or to a subscription."""
+
+
+class ConnectionLost(MqttError):
+    """The connection ended, or the broker did not answer in time, before it had acknowledged."""
+
+
+class ProtocolError(ConnectionLost):
+    """The broker sent what is not MQTT 3.1.1; the connection was ended."""
+
+
+class Renewed(ConnectionLost):
+    """The connection was ended by us, to get again what there was no room for; the next one follows at once."""
+
+
+class NotConnected(BufferFull):
+    """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
+
+    _text = "is not connected to its broker"
+
+
+# The module of each other public name; it is loaded when one of its names is first used.
 _modules = {
     "Broker": "broker",
     "BytesCodec": "codecs",
-    "ConnectionLost": "errors",
     "JsonCodec": "codecs",
-    "MqttError": "errors",
     "MqttTopic": "topic",
-    "NotConnected": "errors",
-    "Refused": "errors",
     "State": "broker",
     "StructCodec": "codecs",
-    "Unreachable": "errors",
     "link_from": "inbound",
     "link_to": "outbound",
 }

@@ -8,10 +8,9 @@ from aimdb import DbError, SingleLatest
 from aimdb.timeout import timed
 from micropython import const
 
-from .connection import Connection, context_of, open_stream
-from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable
+from . import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable
+from .connection import Connection, context_of, open_stream, parse
 from .packets import check_topic, connect_packet, packet
-from .url import parse
 from .window import Window
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.

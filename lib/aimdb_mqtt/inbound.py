@@ -3,7 +3,7 @@
 from aimdb import BufferClosed
 from micropython import const
 
-from .errors import ProtocolError
+from . import ProtocolError
 from .packets import number, packet
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .errors import ProtocolError
+from . import ProtocolError
 
 _LONGEST = const(268435455)
 

@@ -8,9 +8,9 @@ from aimdb.buffer import check_capacity
 from aimdb.errors import error
 from micropython import const
 
+from . import ConnectionLost, NotConnected, Refused, Renewed
 from .broker import broker_for
 from .codecs import JsonCodec, payload_of
-from .errors import ConnectionLost, NotConnected, Refused, Renewed
 from .inbound import acknowledge
 from .packets import number, packet
 

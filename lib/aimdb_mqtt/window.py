@@ -5,7 +5,7 @@ from time import ticks_diff, ticks_ms
 
 from micropython import const
 
-from .errors import ConnectionLost, Renewed
+from . import ConnectionLost, Renewed
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
