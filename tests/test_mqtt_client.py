@@ -835,7 +835,7 @@ async def test_ten_thousand_messages_each_way_leave_the_heap_as_it_was():
                 for value in range(count // 10):
                     await queue.push_async(value)
                     await server.send(publish("in", b"1", value & 1, value % 100 + 1))
-                await until(lambda: got[0] == wanted and not broker.window._flights)
+                await until(lambda: got[0] == wanted and not broker.window.flights)
                 server.connects.clear()
                 server.subscribed.clear()
                 gc.collect()
@@ -885,7 +885,7 @@ async def a_producer_is_cancelled(at):
             for task in others:
                 equal(await outcome(task), None)
             await outcome(victim)
-            await until(lambda: not broker.window._flights)
+            await until(lambda: not broker.window.flights)
             equal(broker.lost_count, 0)
             sent = [int(payload) for _, payload, _, _ in server.published]
             equal(sorted(set(sent)), sorted(sent))

@@ -211,10 +211,10 @@ class Broker:
         timeout = self.timeout_ms
         quiet = self.keepalive_s * 250
         while not connection.error:
-            self.window.check(timeout)
-            for topic in self.topics:
-                topic.check(timeout)
             now = ticks_ms()
+            for sent in self.topics + list(self.window.flights.values()):
+                if not sent.done and ticks_diff(now, sent.sent_at) > timeout:
+                    raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (self.name, timeout))
             heard = ticks_diff(now, connection.heard_at)
             if self._pinged_at is not None:
                 if min(ticks_diff(now, self._pinged_at), heard) > timeout:

@@ -1,7 +1,7 @@
 import asyncio
 import sys
 from collections import deque
-from time import ticks_diff, ticks_ms
+from time import ticks_ms
 
 from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.buffer import check_capacity
@@ -66,9 +66,10 @@ class MqttTopic(Buffer):
         self._commits = commits
         self._inbox: deque = deque((), capacity)  # Of (value, packet id or 0, the connection that it came by).
         self._end = asyncio.Event()  # Set by `close`.
-        self._granted: "bool | None" = None  # The broker's answer to the subscription, on this connection,
-        self._packet_id: "Any" = None  # to the SUBSCRIBE of this number,
-        self._asked_at = 0  # which was sent at this time.
+        # Of the subscription on this connection:
+        self._packet_id = self.sent_at = 0
+        self.done = False  # Whether the broker has answered, and
+        self._granted = False  # how.
         self._owed = False  # There was no room for a message, so that the ones after it are not taken either.
 
     async def run(self) -> None:
@@ -93,7 +94,8 @@ class MqttTopic(Buffer):
     def try_push(self, value) -> None:
         if self.closed:
             raise error(BufferClosed, value, self)
-        if not self.broker.window.has_room(self.qos):
+        window = self.broker.window
+        if window.waiting or not window.has_room(self.qos):
             raise (BufferFull if self.broker.connected else NotConnected)(value, self)
         self._launch(payload_of(self.codec, value), True)
 
@@ -119,7 +121,7 @@ class MqttTopic(Buffer):
         if self not in broker.topics:
             broker.topics.append(self)
             if broker.connected:
-                self._ask()
+                self._ask(0x82, bytes((self.qos,)))
         return CommittingReader(self) if self._commits else Reader(self)
 
     async def subscribe_async(self, patient: bool = False) -> "Reader":
@@ -136,25 +138,21 @@ class MqttTopic(Buffer):
             await broker.online(patient)
             connection = broker.connection
             while broker.connection is connection:
-                if self._granted:
+                if self.done and self._granted:
                     return reader
-                if self._granted is False and not patient:
+                if self.done and not patient:
                     raise Refused("%s: the subscription was refused" % self.name)
                 await broker.moved.wait()
             if not patient:
                 raise ConnectionLost("%s: the connection was lost before the subscription was acknowledged" % self.name)
 
-    def _ask(self):
-        self._granted = None
-        self._asked_at = ticks_ms()
-        self._packet_id = self._send(0x82, bytes((self.qos,)))
-
-    def _send(self, first, *options):
-        # About the subscription. The packet ids of messages are lower.
+    def _ask(self, first, *options):
+        # SUBSCRIBE or UNSUBSCRIBE. The packet ids of messages are lower.
         broker = self.broker
-        broker.asked = packet_id = broker.asked + 1 & 0xFFFF | 0x8000
-        broker.connection.send(packet(first, number(packet_id), self.encoded, *options))
-        return packet_id
+        self.done = False
+        self.sent_at = ticks_ms()
+        broker.asked = self._packet_id = broker.asked + 1 & 0xFFFF | 0x8000
+        broker.connection.send(packet(first, number(self._packet_id), self.encoded, *options))
 
     def connected(self, session_kept: bool) -> None:
         """Called by the broker on each new connection: subscribe again.
@@ -168,7 +166,7 @@ class MqttTopic(Buffer):
                 entry = self._inbox.popleft()
                 if not entry[1]:
                     self._inbox.append(entry)
-        self._ask()
+        self._ask(0x82, bytes((self.qos,)))
 
     def answered(self, packet_id: int, code: int) -> None:
         """Called by the broker with each SUBACK, also of other topics.
@@ -176,17 +174,10 @@ class MqttTopic(Buffer):
         Cancel safety: it does not wait. IRQ safety: none.
         """
         if packet_id == self._packet_id:
+            self.done = True
             self._granted = code < 0x80
             if not self._granted:
                 print("aimdb: the broker refused the subscription to", self.name, file=sys.stderr)
-
-    def check(self, limit: int) -> None:
-        """Raise `ConnectionLost` when the broker has owed a SUBACK for more than `limit` milliseconds.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self._granted is None and ticks_diff(ticks_ms(), self._asked_at) > limit:
-            raise ConnectionLost("%s: the subscription was not acknowledged for %d ms" % (self.name, limit))
 
     def arrived(self, payload: bytes, packet_id: int) -> None:
         """Called by the broker with each message.
@@ -237,7 +228,7 @@ class MqttTopic(Buffer):
         if self in broker.topics:
             broker.topics.remove(self)
             if broker.connected:
-                self._send(0xA2)
+                self._ask(0xA2)
         self._end.set()
         broker.wake_all()
 

@@ -1,11 +1,11 @@
 import asyncio
 from asyncio import core  # type: ignore[attr-defined]
 from collections import OrderedDict
-from time import ticks_diff, ticks_ms
+from time import ticks_ms
 
 from micropython import const
 
-from . import ConnectionLost, Renewed
+from . import Renewed
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
@@ -68,21 +68,18 @@ class Window:
     def __init__(self, broker, limit: int):
         self._broker = broker
         self.limit = limit
-        self._flights: OrderedDict = OrderedDict()  # By packet id, in the order of sending.
+        self.flights: OrderedDict = OrderedDict()  # By packet id, in the order of sending.
         self._packet_id = 0  # The last one. Ours have 15 bits; the others are for subscriptions.
         self._first = asyncio.Lock()  # Held by the producer that is next to get a place.
-        self._waiting = 0  # Producers that wait, the first one included.
+        self.waiting = 0  # Producers that wait, the first one included.
 
     def has_room(self, qos: int) -> bool:
-        """Whether a message can be sent now, with nobody else waiting to.
+        """Whether a message can be sent now; those who are `waiting` come first.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        return not self._waiting and self._fits(qos)
-
-    def _fits(self, qos):
         broker = self._broker
-        if not broker.connected or (qos and len(self._flights) >= self.limit):
+        if not broker.connected or (qos and len(self.flights) >= self.limit):
             return False
         return not (broker.connection.out or broker.connection.error)  # The network takes packets now.
 
@@ -93,20 +90,20 @@ class Window:
 
         Cancel safety: nothing is taken. IRQ safety: none.
         """
-        if self.has_room(qos):
+        if not self.waiting and self.has_room(qos):
             return
         broker = self._broker
-        self._waiting += 1
+        self.waiting += 1
         try:
             while True:
                 await broker.online(patient, buffer)
                 async with self._first:
-                    while broker.connected and not (self._fits(qos) or (buffer and buffer.closed)):
+                    while broker.connected and not (self.has_room(qos) or (buffer and buffer.closed)):
                         await broker.moved.wait()
                     if broker.connected or (buffer and buffer.closed):
                         return
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
     def launch(self, source, payload, resend: bool = False, landed=None) -> "Flight | None":
         """Send a message, for which there is room: a `Flight` for QoS 1, else None.
@@ -122,11 +119,11 @@ class Window:
             packet_id = self._packet_id
             while True:
                 packet_id = packet_id % 0x7FFF + 1
-                if packet_id not in self._flights:
+                if packet_id not in self.flights:
                     break
             self._packet_id = packet_id
             message = packet(first | 0x02, source.encoded, number(packet_id), payload)
-            self._flights[packet_id] = flight = Flight(message, resend, landed)
+            self.flights[packet_id] = flight = Flight(message, resend, landed)
         else:
             message = packet(first, source.encoded, payload)
         self._broker.connection.send(message)
@@ -137,7 +134,7 @@ class Window:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        flight = self._flights.pop(packet_id, None)
+        flight = self.flights.pop(packet_id, None)
         if flight:
             flight.end()
 
@@ -146,7 +143,7 @@ class Window:
 
         Source: MQTT 3.1.1, 4.4. Cancel safety: it does not wait. IRQ safety: none.
         """
-        for flight in self._flights.values():
+        for flight in self.flights.values():
             flight.packet[0] |= _DUPLICATE
             flight.sent_at = ticks_ms()
             connection.send(flight.packet)
@@ -158,17 +155,7 @@ class Window:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        for packet_id, flight in list(self._flights.items()):
+        for packet_id, flight in list(self.flights.items()):
             if not (flight.resend or isinstance(error, Renewed)):
-                del self._flights[packet_id]
+                del self.flights[packet_id]
                 flight.end(type(error)(*error.args))  # For each task its own, with its own traceback.
-
-    def check(self, limit: int) -> None:
-        """Raise `ConnectionLost` when the broker has owed a PUBACK for more than `limit` milliseconds.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        for flight in self._flights.values():
-            if ticks_diff(ticks_ms(), flight.sent_at) > limit:
-                raise ConnectionLost("%s has not acknowledged a message for %d ms" % (self._broker.name, limit))
-            break  # The first is the oldest.
