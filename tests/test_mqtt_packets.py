@@ -4,10 +4,10 @@ import random
 
 from aimdb_conformance.support import raises
 from aimdb_mqtt import BytesCodec, JsonCodec, ProtocolError, StructCodec
-from aimdb_mqtt.codecs import payload_of
 from aimdb_mqtt.connection import parse
 from aimdb_mqtt.inbound import matches
 from aimdb_mqtt.packets import Receiver, check_topic, connect_packet, number, packet, text
+from aimdb_mqtt.payload import payload_of
 from harness import equal, target
 
 ROUNDS = 1000 if target == "unix" else 10

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from .broker import Broker as Broker
     from .broker import State as State
     from .codecs import BytesCodec as BytesCodec
-    from .codecs import JsonCodec as JsonCodec
     from .codecs import StructCodec as StructCodec
     from .inbound import link_from as link_from
     from .outbound import link_to as link_to
+    from .payload import JsonCodec as JsonCodec
     from .topic import MqttTopic as MqttTopic
 
 
@@ -55,7 +55,7 @@ class NotConnected(BufferFull):
 _modules = {
     "Broker": "broker",
     "BytesCodec": "codecs",
-    "JsonCodec": "codecs",
+    "JsonCodec": "payload",
     "MqttTopic": "topic",
     "State": "broker",
     "StructCodec": "codecs",

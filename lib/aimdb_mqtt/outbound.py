@@ -4,7 +4,7 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from .broker import broker_for
-from .codecs import JsonCodec, payload_of
+from .payload import JsonCodec, payload_of
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:

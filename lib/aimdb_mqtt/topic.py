@@ -10,9 +10,9 @@ from micropython import const
 
 from . import ConnectionLost, NotConnected, Refused, Renewed
 from .broker import broker_for
-from .codecs import JsonCodec, payload_of
 from .inbound import acknowledge
 from .packets import number, packet
+from .payload import JsonCodec, payload_of
 
 TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
 if TYPE_CHECKING:
