@@ -78,10 +78,9 @@ class Broker:
             raise ValueError("the URL of a broker ends before the topic: %s" % name)
         if _brokers.get(name) in _made_by_url:
             raise ValueError("make the Broker of %s before the links and topics that use it" % name)
-        if not 0 <= keepalive_s < 65536 or in_flight < 1 or timeout_ms < 1 or not 0 < retry_ms[0] <= retry_ms[1]:
-            raise ValueError("keepalive_s, in_flight, timeout_ms or retry_ms is out of range")
-        if max_packet < 16:
-            raise ValueError("max_packet is at least 16, not %d" % max_packet)
+        in_range = 0 <= keepalive_s < 65536 and 0 < retry_ms[0] <= retry_ms[1]
+        if not in_range or in_flight < 1 or timeout_ms < 1 or max_packet < 16:
+            raise ValueError("keepalive_s, in_flight, timeout_ms, retry_ms or max_packet (at least 16) is out of range")
         if client_id is None:
             try:
                 from binascii import hexlify
@@ -168,11 +167,10 @@ class Broker:
                     await self._watch()
                 except asyncio.TimeoutError:
                     error = Unreachable("%s did not answer for %d ms" % (self.name, self.timeout_ms))
-                except MqttError as er:
-                    error = er
                 except (OSError, DbError, ValueError, MemoryError) as er:  # mbedtls raises ValueErrors, too.
-                    kind = ConnectionLost if self.connected else Unreachable
-                    error = kind("%s: %r" % (self.name, er))
+                    error = er
+                    if not isinstance(er, MqttError):
+                        error = (ConnectionLost if self.connected else Unreachable)("%s: %r" % (self.name, er))
                 if self.connected:
                     self.lost_count += 1
                     if ticks_diff(ticks_ms(), began) > pause:
