@@ -12,10 +12,13 @@ def packet(first: int, *parts) -> bytearray:
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    length = sum(map(len, parts))
+    length = 0
+    for part in parts:
+        length += len(part)
     if length > _LONGEST:
         raise ValueError("a packet of %d bytes is too long for MQTT" % length)
-    made = bytearray((first,))
+    made = bytearray(1)
+    made[0] = first
     while length > 0x7F:
         made.append(length & 0x7F | 0x80)
         length >>= 7
