@@ -985,10 +985,13 @@ async def faults(seed, count):
 class Arrivals:
     """In the place of the list of messages, which would scatter small objects all over the heap."""
 
+    direct = bytearray(3000)  # Made before other tests have left the heap without so large a place.
+
     def __init__(self):
         self.kept = 0  # So many have arrived, in order and without a gap.
         self.missing = []
-        self.direct = bytearray(3000)
+        for i in range(3000):
+            self.direct[i] = 0
 
     def append(self, message):
         topic, payload = message[:2]
