@@ -12,12 +12,14 @@ class Steps:
         self.count = 0
         self.at = at
         self.action = action
-        self.error = None  # What the action raised, which the scheduler only prints.
+        self.error = None  # What the action raised, which the scheduler only prints: all tasks end with it.
 
     def task(self, coroutine):
         return asyncio.create_task(_Stepped(coroutine, self))
 
     def taken(self):
+        if self.error:
+            raise self.error
         self.count += 1
         if self.count == self.at:
             # An entry that is due before any other, so that the action has a step of its own.

@@ -135,6 +135,50 @@ async def test_no_deadlock_is_claimed_when_another_task_has_read():
     equal(reader.try_recv(), 2)
 
 
+async def test_no_deadlock_is_claimed_when_the_task_has_waited_for_a_value_in_vain():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    with raises(asyncio.TimeoutError):
+        await reader.recv(timeout_ms=1)
+
+    async def read():
+        return reader.try_recv()
+
+    queue.push(0)
+    task = asyncio.create_task(read())
+    await queue.push_async(1)
+    equal(await task, 0)
+
+
+async def test_no_deadlock_is_claimed_when_the_reader_is_another_one_than_the_task_has_read_with():
+    queue = BoundedQueue(1)
+    first = queue.subscribe()
+    queue.push(0)
+    first.try_recv()
+    first.close()
+
+    async def read(reader):
+        return await reader.recv()
+
+    task = asyncio.create_task(read(queue.subscribe()))
+    queue.push(1)
+    await queue.push_async(2)
+    equal(await task, 1)
+
+
+async def test_a_task_that_alone_reads_with_one_reader_after_another_is_told():
+    queue = BoundedQueue(1)
+    for value in range(2):
+        reader = queue.subscribe()
+        queue.push(value)
+        equal(await reader.recv(), value)
+        queue.push(value)
+        with raises(SelfDeadlock):
+            await queue.push_async(value)
+        reader.try_recv()
+        reader.close()
+
+
 async def test_a_deadlock_that_begins_while_waiting_is_told():
     queue = BoundedQueue(1)
     other = queue.subscribe()
@@ -204,6 +248,85 @@ async def test_a_newcomer_does_not_overtake_a_woken_reader():
     with raises(BufferEmpty):
         newcomer.try_recv()
     equal(await task, 1)
+
+
+async def test_a_reader_that_attaches_after_the_push_does_not_overtake_the_one_who_waited():
+    queue = BoundedQueue(2)
+    task = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    newcomer = queue.subscribe()
+    with raises(BufferEmpty):
+        newcomer.try_recv()
+    equal(await task, 1)
+    queue.push(2)
+    equal(newcomer.try_recv(), 2)
+
+
+async def test_what_a_cancelled_reader_was_woken_for_is_for_one_that_attaches_before_it_ends():
+    queue = BoundedQueue(2)
+    task = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    newcomer = queue.subscribe()
+    other = asyncio.create_task(newcomer.recv())
+    task.cancel()
+    equal(await asyncio.wait_for_ms(other, 100), 1)
+
+
+async def test_what_a_cancelled_reader_was_woken_for_is_there_at_once_for_one_that_attaches_later():
+    queue = BoundedQueue(2)
+    task = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    task.cancel()
+    equal(queue.subscribe().try_recv(), 1)
+
+
+async def test_of_two_tasks_that_wait_on_one_reader_the_second_gets_what_the_cancelled_first_was_woken_for():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+    first = asyncio.create_task(reader.recv())
+    await settle()
+    second = asyncio.create_task(reader.recv())
+    await settle()
+    queue.push(1)
+    first.cancel()
+    equal(await asyncio.wait_for_ms(second, 100), 1)
+
+
+async def test_a_reader_closed_while_it_waits_in_ready_leaves_another_waiting():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+
+    async def look():
+        await reader.ready()
+
+    looking = asyncio.create_task(look())
+    await settle()
+    reader.close()
+    other = asyncio.create_task(queue.subscribe().recv())
+    await looking
+    queue.push(1)
+    equal(await asyncio.wait_for_ms(other, 100), 1)
+
+
+async def test_a_reader_closed_in_ready_once_another_waits_ends_it():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+
+    async def look():
+        await settle()
+        reader.close()
+        await reader.ready()
+
+    looking = asyncio.create_task(look())
+    await asyncio.sleep_ms(0)
+    reader.close()
+    other = asyncio.create_task(queue.subscribe().recv())
+    await looking
+    queue.push(1)
+    equal(await asyncio.wait_for_ms(other, 100), 1)
 
 
 def test_a_read_value_is_not_kept_alive():

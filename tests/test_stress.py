@@ -154,6 +154,76 @@ async def test_a_mailbox_gives_a_value_to_at_most_one_reader_and_the_newest_to_o
         equal(account.read[-1], 19)
 
 
+async def look(reader, account, takes):
+    await reader.ready()
+    if takes:
+        account.read.append(reader.try_recv())
+
+
+async def receive(reader, account, timeout_ms):
+    account.read.append(await reader.recv(timeout_ms))
+
+
+async def readers_come_and_go(make, seed):
+    # At first one reader, alone. Now and then two tasks share one.
+    random.seed(seed)
+    queue = make()
+    account = Account()
+    readers = [queue.subscribe()]
+    tasks = []
+    for _ in range(16):
+        way = random.randrange(10)
+        if way < 3:
+            queue.push(account.new())
+        elif way < 5:
+            reader = random.choice(readers)
+            tasks.append(asyncio.create_task(look(reader, account, way == 3)))
+        elif way < 7:
+            reader = random.choice(readers)
+            tasks.append(asyncio.create_task(receive(reader, account, None if way == 5 else random.randrange(1, 3))))
+        elif way < 8 and tasks:
+            random.choice(tasks).cancel()
+        elif way < 9 and len(readers) < 3:
+            readers.append(queue.subscribe())
+            try:
+                account.read.append(readers[-1].try_recv())
+            except BufferEmpty:
+                pass
+        elif len(readers) > 1 or random.randrange(3) == 0:
+            readers.pop(random.randrange(len(readers))).close()
+            if not readers:
+                readers.append(queue.subscribe())
+        for _ in range(random.randrange(3)):
+            await asyncio.sleep_ms(0)
+    await asyncio.sleep_ms(5)
+    waiting = [task for task in tasks if not task.done()]
+    if queue.held():
+        equal(waiting, [])
+    for task in waiting:
+        queue.push(account.new())
+        await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(0)
+    for task in tasks:
+        assert task.done()
+        ended = await outcome(task)
+        assert ended is None or isinstance(
+            ended, (asyncio.CancelledError, asyncio.TimeoutError, BufferClosed, BufferEmpty)
+        ), ended
+    metrics = queue.metrics()
+    equal(metrics.consumed_count, len(account.read))
+    return metrics.produced_count - len(account.read) - queue.held()
+
+
+async def test_no_reader_of_a_queue_waits_beside_a_value():
+    for seed in range(20 * SEEDS):
+        equal(await readers_come_and_go(lambda: BoundedQueue(32), seed), 0)
+
+
+async def test_no_reader_of_a_mailbox_waits_beside_a_value():
+    for seed in range(20 * SEEDS):
+        await readers_come_and_go(Mailbox, seed)
+
+
 async def follow(ring, events):
     # Notes every value, and every lag as a negative number.
     reader = ring.subscribe()

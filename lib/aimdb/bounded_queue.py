@@ -1,10 +1,11 @@
+from array import array
 from asyncio import core  # type: ignore[attr-defined]
 
 import micropython
 from micropython import const
 
 from .buffer import DONE, Reader
-from .errors import BufferClosed, BufferFull, SelfDeadlock, error
+from .errors import BufferClosed, SelfDeadlock, error
 from .in_memory import InMemory, ptr32
 from .line import Line
 
@@ -14,16 +15,17 @@ if TYPE_CHECKING:
 
 _PRODUCED = const(0)
 _CONSUMED = const(1)
-_DROPPED = const(2)
 _CLOSED = const(3)
-_WAITED = const(4)
-_CAPACITY = const(5)
-_HELD = const(6)
-_KEPT = const(7)  # Of the values held: kept for readers who waited.
-_ROOM = const(8)  # A push is refused when so many are held: the slots not kept for a producer who waited; 0 if closed.
-_PRODUCER_WAITED = const(9)  # 1 from the first producer on that has waited.
-_ONE_READS = const(10)  # 1 until a second task reads.
-_REFUSED = const(11)  # 1 when the last push was.
+_CAPACITY = const(4)
+_HELD = const(5)
+_ROOM = const(6)
+_WAITED = const(7)
+_COMPETE = const(8)
+_KEPT = const(9)  # Of the values held: kept for readers who waited.
+_PROMISED = const(10)  # Of the values kept: the one for a reader that was woken when it was alone.
+_READ_BY = const(11)  # 1: look which task reads. 2: it was seen, of the next to read. 0: no more, several tasks do.
+_ASKED = const(12)  # 1: a producer may wait for a slot.
+_PLACES = const(13)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -37,81 +39,79 @@ class BoundedQueue(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    def __init__(self, capacity: int):
-        super().__init__(capacity, 0, 0, capacity, 0, 1, 0)
-        self._line = Line(self)  # Of the readers, for values.
-        self._waiting = self._line.tasks
-        self._slots: Any = None  # The line of the producers, from the first one on that waits.
+    # As long as there is one reader, a value need not be kept for it. The second one ends that for good: `_compete`.
+
+    _line: "Any" = None  # Of the readers who compete, for values.
+    _slots: "Any" = None  # Of the producers, for slots, from the first one on that waits.
+    _entry: "Any" = None  # The scheduler's handle on this queue, for `settle_later`.
+    _queue: "Any" = None  # The scheduler's queue that it is on.
+
+    def __init__(self, capacity: int, beyond: int = 0):
+        super().__init__(capacity, beyond, _PLACES)
+        self._counts[_READ_BY] = 1
         self._readers = 0  # Attached and not closed.
-        self._read_by = None  # The only task that has read so far; None: no task has, or several have.
-        self._entry: Any = None  # The scheduler's handle on this queue, for `settle_later`.
-        self._queue: Any = None  # The scheduler's queue that it is on.
+        self._read_by = None  # The only task that reads, as far as was seen; None: no task does, or several do.
 
-    @micropython.viper
-    def push(self, value):
-        counts = ptr32(self._counts)
-        held = counts[_HELD]
-        if held >= counts[_ROOM]:
-            counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
-            counts[_REFUSED] = 1
-            return
-        counts[_REFUSED] = 0
-        self._values.append(value)
-        if held < counts[_CAPACITY]:  # Else a mailbox, in which the new value is now in the place of the old one.
-            counts[_HELD] = held + 1
-        counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        if counts[_WAITED]:
-            waiting = self._waiting
-            if not waiting.peek():
-                counts[_WAITED] = 0
-            elif counts[_KEPT] < counts[_HELD]:
-                # As self._line.grant(), without the call.
-                counts[_KEPT] += 1
-                task = waiting.pop()
-                core._task_queue.push(task)
-                task.data = self._line
+    def subscribe(self) -> "QueueReader":
+        self._readers += 1
+        if self._readers > 1:
+            self._compete()
+        else:
+            self._read_by = None  # Who has read had another reader.
+        return QueueReader(self)
 
-    def try_push(self, value) -> None:
-        self.push(value)
-        if self._counts[_REFUSED]:
-            self._counts[_DROPPED] -= 1  # The caller is told instead.
-            raise error(BufferClosed if self.closed else BufferFull, value, self)
+    def peek(self):
+        return self._values[0] if self._values else None
 
-    def push_async(self, value):
-        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        self.push(value)
-        while self._counts[_REFUSED]:
-            self._wait_for_slot(value)
-            yield
-            self._have_slot(value)
+    # Readers
 
-    def _wait_for_slot(self, value):
-        # Of the running task, whose push was refused.
+    def _compete(self):
+        # From now on a value is kept for the reader who waits longest.
         counts = self._counts
-        counts[_DROPPED] -= 1
-        task = core.cur_task
-        if self.closed:
-            raise error(BufferClosed, value, self)
-        if self._readers < 2 and self._read_by is task:
-            raise error(SelfDeadlock, value, self)
-        if self._slots is None:
-            self._slots = Line(self)
-            self._producers = self._slots.tasks
-            counts[_PRODUCER_WAITED] = 1
-        self._producers.push(task)
-        task.data = self._producers  # Has the `remove` that Task.cancel calls.
+        if not counts[_COMPETE]:
+            self._entry = core.Task(self)
+            self._line = Line(self, self._waiting)
+            counts[_COMPETE] = 1
+            if counts[_READ_BY]:
+                counts[_READ_BY] = 1
+            woken = counts[_WAITED] == 2
+            counts[_WAITED] = 1
+            if woken and counts[_HELD] and self._read_by and self._read_by.data is None:
+                counts[_KEPT] = counts[_PROMISED] = 1
+                self.settle_later()
 
-    def _have_slot(self, value):
-        # The running task has waited for a slot. It was granted one, the queue was closed, or there is no hope.
-        task = core.cur_task
-        granted = task.data is self._slots
-        if granted:
-            task.data = None
-        if not self.closed:
-            if not granted:
-                raise error(SelfDeadlock, value, self)
-            self._counts[_ROOM] += 1
-        self.push(value)
+    def settle_later(self) -> None:
+        """Settle after the running task: it may leave a value where it is, which is for the next reader then.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        if self._line is not None and self._queue is not core._task_queue:
+            self._queue = core._task_queue
+            self._queue.push(self._entry)
+
+    def send(self, _) -> None:
+        """Called by the scheduler, as for a coroutine.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        self._queue = None
+        counts = self._counts
+        counts[_KEPT] -= counts[_PROMISED]
+        counts[_PROMISED] = 0
+        self._settle()
+
+    def _settle(self):
+        # What there is goes to those who wait longest: values to readers, slots to producers.
+        counts = self._counts
+        line = self._line
+        while line is not None and counts[_KEPT] < counts[_HELD]:
+            if not line.grant():
+                counts[_WAITED] = 0
+                break
+            counts[_KEPT] += 1
+        line = self._slots
+        while line is not None and counts[_HELD] < counts[_ROOM] and line.grant():
+            counts[_ROOM] -= 1
 
     def returned(self, line: Line) -> None:
         """Called by a line: what was kept for a task that was cancelled goes to the next one.
@@ -124,52 +124,61 @@ class BoundedQueue(InMemory):
             self._counts[_ROOM] += 1
         self._settle()
 
-    def _settle(self):
-        # What there is goes to those who wait longest: values to readers, slots to producers.
-        counts = self._counts
-        while counts[_KEPT] < counts[_HELD] and self._line.grant():
-            counts[_KEPT] += 1
-        slots = self._slots
-        while slots is not None and counts[_HELD] < counts[_ROOM] and slots.grant():
-            counts[_ROOM] -= 1
+    # Producers
 
-    def settle_later(self) -> None:
-        """Settle after the running task: it may leave a value where it is, which is for the next reader then.
+    push = InMemory.push  # The interpreter finds it sooner.
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self._queue is not core._task_queue:
-            if self._entry is None:
-                self._entry = core.Task(self)
-            self._queue = core._task_queue
-            self._queue.push(self._entry)
+    def push_async(self, value):
+        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
+        while self._park_with(value):
+            yield
 
-    def send(self, _) -> None:
-        """Called by the scheduler, as for a coroutine.
+    @micropython.viper
+    def _park_with(self, value) -> bool:
+        # Store the value, or put the running task where a free slot finds it, to be followed by a yield.
+        counts = ptr32(self._counts)
+        if counts[_ROOM] < counts[_CAPACITY]:
+            task = core.cur_task
+            if task.data is self._slots:  # A slot is kept for it.
+                task.data = None
+                if counts[_CLOSED] == 0:
+                    counts[_ROOM] += 1
+        held = counts[_HELD]
+        if held < counts[_ROOM]:
+            if held == counts[_CAPACITY] or (counts[_WAITED] & 1) == 1:
+                self.push(value)
+            else:  # As push, without the call.
+                self._append(value)
+                counts[_HELD] = held + 1
+                counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+            return False
+        task = core.cur_task
+        if counts[_READ_BY]:
+            if self._read_by is task:
+                self._may_not_wait(value)
+        if counts[_CLOSED]:
+            self._may_not_wait(value)
+        if counts[_ASKED] == 0:
+            self._first_asks()
+        slots = self._producers
+        slots.push(task)
+        task.data = slots  # Has the `remove` that Task.cancel calls.
+        return True
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self._queue = None
-        self._settle()
+    def _may_not_wait(self, value):
+        # Perhaps not: it is closed, or the running task is the only one that reads.
+        if self.closed:
+            raise error(BufferClosed, value, self)
+        if self._readers < 2 and self._counts[_CONSUMED]:
+            raise error(SelfDeadlock, value, self)
 
-    def _read_by_another(self):
-        if self._read_by is None:
-            self._read_by = core.cur_task
-        else:
-            self._read_by = None
-            self._counts[_ONE_READS] = 0
-
-    def subscribe(self) -> "QueueReader":
-        self._readers += 1
-        if self._readers > 1 and self._entry is None:
-            self._entry = core.Task(self)  # Now, so that settle_later needs no heap.
-        return QueueReader(self)
-
-    def peek(self):
-        return self._values[0] if self._values else None
+    def _first_asks(self):
+        if self._slots is None:
+            self._producers = core.TaskQueue()
+            self._slots = Line(self, self._producers)
+        self._counts[_ASKED] = 1
 
     def close(self) -> None:
-        self._counts[_ROOM] = 0
         super().close()
         slots = self._slots
         while slots is not None and slots.grant():
@@ -184,16 +193,16 @@ class Mailbox(BoundedQueue):
     """
 
     def __init__(self):
-        super().__init__(1)
-        self._counts[_ROOM] = 2  # For one more than it has slots.
+        super().__init__(1, 1)
 
 
 class QueueReader(Reader):
     def __init__(self, buffer: BoundedQueue):
         super().__init__(buffer)
         self._counts = buffer._counts
-        self._line = buffer._line
         self._waiting = buffer._waiting
+        self._popleft = buffer._values.popleft
+        self._task = None  # The last one that was seen to read with it.
 
     def has_value(self) -> bool:
         counts = self._counts
@@ -202,40 +211,65 @@ class QueueReader(Reader):
     @micropython.viper
     def _park(self) -> bool:
         counts = ptr32(self._counts)
-        if counts[_KEPT]:
-            task = core.cur_task
-            if task.data is self._line:  # A value is kept for it.
-                task.data = None
-                counts[_KEPT] -= 1
-                if self.closed:
-                    self.buffer._settle()
+        if counts[_COMPETE]:
+            if self._may_go_on():
                 return False
-        if counts[_KEPT] < counts[_HELD] or counts[_CLOSED]:
+        elif counts[_HELD] or counts[_CLOSED]:
+            counts[_WAITED] = 0
             return False
-        if self.closed:
-            return False
-        counts[_WAITED] = 1
         task = core.cur_task
+        if counts[_READ_BY]:
+            counts[_READ_BY] = 2
+            if self._task is not task:
+                self._read_by(task)
+        counts[_WAITED] = 3 if counts[_WAITED] & 1 else 1
         waiting = self._waiting
         waiting.push(task)
         task.data = waiting  # Has the `remove` that Task.cancel calls.
         return True
+
+    def _read_by(self, task):
+        self._task = task
+        buffer = self.buffer
+        if buffer._read_by is None:
+            buffer._read_by = task
+        elif buffer._read_by is not task:
+            buffer._read_by = None
+            self._counts[_READ_BY] = 0
+
+    def _may_go_on(self):
+        # Of a reader that competes, or is closed: whether it need not wait.
+        buffer = self.buffer
+        counts = buffer._counts
+        if counts[_KEPT]:
+            task = core.cur_task
+            kept = task.data is buffer._line
+            if kept:
+                task.data = None
+            elif counts[_PROMISED] and task is buffer._read_by:
+                counts[_PROMISED] = 0
+                kept = True
+            if kept:
+                counts[_KEPT] -= 1
+                if self.closed:
+                    buffer._settle()
+        return self.closed or buffer.closed or counts[_KEPT] < counts[_HELD]
 
     @micropython.viper
     def try_recv(self):
         counts = ptr32(self._counts)
         if counts[_KEPT] >= counts[_HELD]:
             self._nothing()
-        if self.closed:
-            self._nothing()
-        buffer = self.buffer
-        if counts[_ONE_READS]:
-            if buffer._read_by is not core.cur_task:
-                buffer._read_by_another()
-        value = buffer._values.popleft()
+        if counts[_READ_BY] == 1:
+            if self._task is not core.cur_task:
+                self._read_by(core.cur_task)
+        elif counts[_READ_BY]:
+            counts[_READ_BY] = 1
+        value = self._popleft()
         counts[_HELD] -= 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
-        if counts[_PRODUCER_WAITED]:
+        if counts[_ASKED]:
+            buffer = self.buffer
             waiting = buffer._producers
             if waiting.peek():
                 # As buffer._slots.grant(), without the call.
@@ -243,19 +277,23 @@ class QueueReader(Reader):
                 task = waiting.pop()
                 core._task_queue.push(task)
                 task.data = buffer._slots
+            else:
+                counts[_ASKED] = 0
         return value
 
     @micropython.native
     def _look(self, _):
         if self._park():
             return True
-        if self._waiting.peek():
+        if self._counts[_COMPETE] and self._waiting.peek():
             self.buffer.settle_later()
         DONE.__traceback__ = None
         raise DONE
 
     def close(self) -> None:
         if not self.closed:
+            self._counts = array("i", bytes(4 * _PLACES))  # Nothing is held, for this reader.
+            self._counts[_COMPETE] = 1
             super().close()
             buffer = self.buffer
             buffer._readers -= 1

@@ -2,7 +2,23 @@ from array import array
 from asyncio import core  # type: ignore[attr-defined]
 from collections import deque
 
+import micropython
+from micropython import const
+
 from .buffer import Buffer, Metrics, check_capacity
+from .errors import BufferClosed, BufferFull, error
+
+# The places in `_counts`, of which each file that uses them has its own.
+_PRODUCED = const(0)
+_CONSUMED = const(1)
+_DROPPED = const(2)
+_CLOSED = const(3)
+_CAPACITY = const(4)
+_HELD = const(5)
+_ROOM = const(6)  # A push is refused when so many are held: the slots that are for everybody; 0 when closed.
+_WAITED = const(7)  # 1: a task may be in `_waiting`; 3: several may. 2: they were woken, and perhaps have not looked yet.
+_COMPETE = const(8)  # 1: readers compete for what is held, and `_settle` says who gets it.
+_MASK = const(0x1FFFFFFF)
 
 
 def ptr32(counts):
@@ -14,27 +30,54 @@ def ptr32(counts):
 
 
 class InMemory(Buffer):
-    """What the buffers in memory have in common: `capacity` slots, and their counts.
+    """What the buffers in memory have in common: `capacity` slots, and counts.
 
     The counts are in an array, so that native code changes them in an instruction each and without heap. Only the
-    asyncio thread touches them. The names of the places, which each file that uses them has as constants:
-
-    _PRODUCED, _CONSUMED, _DROPPED  as in `metrics()`
-    _CLOSED                         1 when closed
-    _WAITED                         1 when a task may be in `_waiting`
-    _CAPACITY
+    asyncio thread touches them. A push is refused when `capacity + beyond` values are held.
 
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    def __init__(self, capacity: int, *more: int):
+    def __init__(self, capacity: int, beyond: int = 1, places: int = 9):
         check_capacity(capacity)
         # Not the base class's __init__: an attribute of the instance is found several times faster, but costs heap.
         self.capacity = capacity
         self.closed = False
         self._values: deque = deque((), capacity)
+        self._append = self._values.append
         self._waiting = core.TaskQueue()
-        self._counts = array("i", (0, 0, 0, 0, 0, capacity) + more)
+        self._counts = counts = array("i", bytes(4 * places))
+        counts[_CAPACITY] = capacity
+        counts[_ROOM] = capacity + beyond
+
+    @micropython.viper
+    def push(self, value):
+        counts = ptr32(self._counts)
+        held = counts[_HELD]
+        if held >= counts[_ROOM]:
+            counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
+            return
+        self._append(value)
+        if held < counts[_CAPACITY]:  # Else the new value has overwritten the oldest one.
+            counts[_HELD] = held + 1
+        counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+        waited = counts[_WAITED]
+        if waited & 1:
+            if counts[_COMPETE]:
+                self._settle()
+                return
+            counts[_WAITED] = 2
+            waiting = self._waiting
+            while waiting.peek():
+                core._task_queue.push(waiting.pop())
+                if waited == 1:
+                    return
+
+    def try_push(self, value) -> None:
+        counts = self._counts
+        if counts[_HELD] >= counts[_ROOM]:
+            raise error(BufferClosed if self.closed else BufferFull, value, self)
+        self.push(value)
 
     def held(self) -> int:
         return len(self._values)
@@ -43,8 +86,9 @@ class InMemory(Buffer):
         # What is counted outside of the array is counted by others.
         others = super().metrics()
         counts = self._counts
-        return Metrics(counts[0], counts[1], counts[2] + others.dropped_count, others.occupancy)
+        return Metrics(counts[_PRODUCED], counts[_CONSUMED], counts[_DROPPED] + others.dropped_count, others.occupancy)
 
     def close(self) -> None:
-        self._counts[3] = 1
+        self._counts[_CLOSED] = 1
+        self._counts[_ROOM] = 0
         super().close()

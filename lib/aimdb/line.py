@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Line(tuple):
-    """Where tasks wait for something of which each gets one: first come, first served.
+    """Where `tasks` wait for something of which each gets one: first come, first served.
 
     A task that is granted one has this line as its `data` until it runs. An empty tuple is false, so that the
     scheduler runs that task as if there were nothing; and `Task.cancel` finds `remove` there, so that what is kept
@@ -17,9 +17,9 @@ class Line(tuple):
     IRQ safety: none; only for the asyncio thread.
     """
 
-    def __init__(self, owner: "Any") -> None:
+    def __init__(self, owner: "Any", tasks: "Any") -> None:
         super().__init__()
-        self.tasks = core.TaskQueue()  # Those who wait.
+        self.tasks = tasks  # A TaskQueue.
         self._owner = owner
 
     def grant(self) -> bool:

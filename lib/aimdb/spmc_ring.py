@@ -12,8 +12,8 @@ _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
 _CLOSED = const(3)
-_WAITED = const(4)
-_CAPACITY = const(5)
+_CAPACITY = const(4)
+_WAITED = const(7)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -28,20 +28,6 @@ class SpmcRing(InMemory):
 
     def __init__(self, capacity: int):
         super().__init__(capacity)
-
-    @micropython.viper
-    def push(self, value):
-        counts = ptr32(self._counts)
-        if counts[_CLOSED]:
-            counts[_DROPPED] += 1
-            return
-        self._values.append(value)
-        counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        if counts[_WAITED]:
-            counts[_WAITED] = 0
-            waiting = self._waiting
-            while waiting.peek():
-                core._task_queue.push(waiting.pop())
 
     def subscribe(self) -> "RingReader":
         return RingReader(self, self._counts[_PRODUCED])
@@ -62,7 +48,7 @@ class RingReader(Reader):
         self._cursor = array("i", (cursor, 0))  # The number of the value that was read last; 1 when closed.
 
     def has_value(self) -> bool:
-        return self._cursor[0] != self.buffer._counts[_PRODUCED]
+        return self._cursor[0] != self._counts[_PRODUCED]
 
     @micropython.viper
     def _park(self) -> bool:
@@ -70,7 +56,7 @@ class RingReader(Reader):
         cursor = ptr32(self._cursor)
         if cursor[0] != counts[_PRODUCED] or counts[_CLOSED] or cursor[1]:
             return False
-        counts[_WAITED] = 1
+        counts[_WAITED] = 3 if counts[_WAITED] & 1 else 1
         task = core.cur_task
         waiting = self._waiting
         waiting.push(task)
@@ -109,7 +95,7 @@ class SingleLatest(SpmcRing):
         super().__init__(1)
 
     def subscribe(self) -> RingReader:
-        return RingReader(self, self._counts[0] - len(self._values))
+        return RingReader(self, self._counts[_PRODUCED] - len(self._values))
 
     def _missed(self, reader, count):
         pass  # What was overwritten is of no interest.
