@@ -27,6 +27,9 @@ _SUBACK = const(9)
 _UNSUBACK = const(11)
 _PINGRESP = const(13)
 
+# Of CONNACK, MQTT 3.1.1, 3.2.2.3.
+_REFUSALS = const("protocol version,client id,broker not available,bad user name or password,not authorized")
+
 # By the name of their address; what links and topics of the same address share.
 _brokers: dict = {}
 _made_by_url: list = []  # Those of them that no user has made.
@@ -292,12 +295,7 @@ class Broker:
             if kind != _CONNACK or size != 2:
                 raise ProtocolError("packet %#x instead of CONNACK" % first)
             if body[1]:
-                # Source: MQTT 3.1.1, 3.2.2.3.
-                reasons = (
-                    "protocol version,client id,broker not available,bad user name or password,not authorized".split(
-                        ","
-                    )
-                )
+                reasons = _REFUSALS.split(",")
                 why = reasons[body[1] - 1] if body[1] <= len(reasons) else "reason %d" % body[1]
                 raise Refused("%s refused the connection: %s" % (self.name, why))
             # Done here and not by a task that is woken: the next packet may be in our hands already.
