@@ -25,6 +25,99 @@ _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
 
 
+def parse(url: str) -> "tuple[str, bool, str, int, str | None, str | None, str]":
+    """The parts of `mqtt[s]://[user[:password]@]host[:port][/topic]`: name, tls, host, port, user, password, topic.
+
+    User and password may contain %XX; the topic is taken as it is. `name` is scheme, host and port, with no
+    secrets in it. Raises `TypeError` or `ValueError` for what is no such URL.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    if not isinstance(url, str):
+        raise TypeError("a URL is a string, not %r" % (url,))
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in _PORTS:
+        raise ValueError("the URL does not begin with mqtt:// or mqtts://")
+    authority, _, topic = rest.partition("/")
+    user = password = None
+    if "@" in authority:
+        user, authority = authority.rsplit("@", 1)
+        user, colon, password = user.partition(":")
+        user = _unquoted(user)
+        password = _unquoted(password) if colon else None
+    if authority.startswith("["):  # An IPv6 address.
+        host, _, port = authority[1:].partition("]")
+        port = port[1:]
+    else:
+        host, _, port = authority.partition(":")
+    if not host:
+        raise ValueError("the URL names no host")
+    if port and not (port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError("%r is not a port" % port)
+    number = int(port) if port else _PORTS[scheme]
+    return "%s://%s:%d" % (scheme, host, number), scheme == "mqtts", host, number, user, password, topic
+
+
+def _unquoted(text):
+    if "%" not in text:
+        return text
+    first, *parts = text.split("%")
+    raw = bytearray(first.encode())
+    for part in parts:
+        raw.append(int(part[:2], 16))
+        raw.extend(part[2:].encode())
+    return bytes(raw).decode()
+
+
+def open_stream(host, port, tls):
+    """A socket that does not block, connected to `host`, and inside of TLS unless the context `tls` is None. Await it.
+
+    Looking up a host name blocks, as everywhere on MicroPython. Raises `OSError`.
+
+    Cancel safety: cancelled, the socket is closed. IRQ safety: none.
+    """
+    info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+    stream = socket.socket(info[0])
+    try:
+        stream.setblocking(False)
+        try:
+            stream.connect(info[-1])
+        except OSError as er:
+            if er.errno != errno.EINPROGRESS:
+                raise
+        yield core._io_queue.queue_write(stream)
+        try:
+            stream.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+        except (OSError, ValueError):
+            pass  # Slower, that is all: small packets then wait for the peer's acknowledgement of those before.
+        if tls:
+            # The handshake is done by the first read and write.
+            stream = tls.wrap_socket(stream, server_hostname=host, do_handshake_on_connect=False)
+            if hasattr(stream, "setblocking"):
+                stream.setblocking(False)
+        return stream
+    except BaseException:
+        stream.close()
+        raise
+
+
+def context_of(tls):
+    """An ssl.SSLContext that trusts the broker's certificate. Raises `ValueError`.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    import ssl
+
+    if tls is None:
+        raise ValueError("mqtts needs tls=, the certificate that vouches for the broker, or an ssl.SSLContext")
+    if not isinstance(tls, (bytes, bytearray)):
+        return tls
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=tls)
+    return context
+
+
 class Connection:
     """One TCP connection, from its opening to its end. It moves packets and does not know what they mean.
 
@@ -124,96 +217,3 @@ class Connection:
         # Messages that nobody has read yet remember the connection that they came by; it must not hold much.
         self._reader = None
         self.out.clear()
-
-
-def parse(url: str) -> "tuple[str, bool, str, int, str | None, str | None, str]":
-    """The parts of `mqtt[s]://[user[:password]@]host[:port][/topic]`: name, tls, host, port, user, password, topic.
-
-    User and password may contain %XX; the topic is taken as it is. `name` is scheme, host and port, with no
-    secrets in it. Raises `TypeError` or `ValueError` for what is no such URL.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if not isinstance(url, str):
-        raise TypeError("a URL is a string, not %r" % (url,))
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in _PORTS:
-        raise ValueError("the URL does not begin with mqtt:// or mqtts://")
-    authority, _, topic = rest.partition("/")
-    user = password = None
-    if "@" in authority:
-        user, authority = authority.rsplit("@", 1)
-        user, colon, password = user.partition(":")
-        user = _unquoted(user)
-        password = _unquoted(password) if colon else None
-    if authority.startswith("["):  # An IPv6 address.
-        host, _, port = authority[1:].partition("]")
-        port = port[1:]
-    else:
-        host, _, port = authority.partition(":")
-    if not host:
-        raise ValueError("the URL names no host")
-    if port and not (port.isdigit() and 0 < int(port) < 65536):
-        raise ValueError("%r is not a port" % port)
-    number = int(port) if port else _PORTS[scheme]
-    return "%s://%s:%d" % (scheme, host, number), scheme == "mqtts", host, number, user, password, topic
-
-
-def _unquoted(text):
-    if "%" not in text:
-        return text
-    first, *parts = text.split("%")
-    raw = bytearray(first.encode())
-    for part in parts:
-        raw.append(int(part[:2], 16))
-        raw.extend(part[2:].encode())
-    return bytes(raw).decode()
-
-
-def open_stream(host, port, tls):
-    """A socket that does not block, connected to `host`, and inside of TLS unless the context `tls` is None. Await it.
-
-    Looking up a host name blocks, as everywhere on MicroPython. Raises `OSError`.
-
-    Cancel safety: cancelled, the socket is closed. IRQ safety: none.
-    """
-    info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-    stream = socket.socket(info[0])
-    try:
-        stream.setblocking(False)
-        try:
-            stream.connect(info[-1])
-        except OSError as er:
-            if er.errno != errno.EINPROGRESS:
-                raise
-        yield core._io_queue.queue_write(stream)
-        try:
-            stream.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-        except (OSError, ValueError):
-            pass  # Slower, that is all: small packets then wait for the peer's acknowledgement of those before.
-        if tls:
-            # The handshake is done by the first read and write.
-            stream = tls.wrap_socket(stream, server_hostname=host, do_handshake_on_connect=False)
-            if hasattr(stream, "setblocking"):
-                stream.setblocking(False)
-        return stream
-    except BaseException:
-        stream.close()
-        raise
-
-
-def context_of(tls):
-    """An ssl.SSLContext that trusts the broker's certificate. Raises `ValueError`.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    import ssl
-
-    if tls is None:
-        raise ValueError("mqtts needs tls=, the certificate that vouches for the broker, or an ssl.SSLContext")
-    if not isinstance(tls, (bytes, bytearray)):
-        return tls
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=tls)
-    return context
