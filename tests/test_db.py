@@ -192,6 +192,15 @@ async def test_handles_outside_the_wiring_read_and_write_the_same_record():
     equal(reader.try_recv(), 3)
 
 
+async def test_what_configure_returns_is_the_handle_of_its_record():
+    db = AimDb()
+    record = db.configure("a", SingleLatest())
+    reader = record.subscribe()
+    record.produce(1)
+    equal(await reader.recv(), 1)
+    assert db.producer("a") is record and db.consumer("a") is record
+
+
 async def test_produce_any_async_waits_for_space():
     db = AimDb()
     db.configure("a", BoundedQueue(1))
@@ -210,6 +219,18 @@ async def test_an_unknown_record_is_named():
             assert key in str(caught.error)
         with raises(RecordKeyNotFound):
             await db.produce_any_async(key, 1)
+
+
+async def test_a_stage_without_a_name_goes_by_that_of_its_type():
+    class Sensor:
+        async def __call__(self, producer):
+            raise OSError(5)
+
+    db = AimDb()
+    db.configure("a", Mailbox()).source(Sensor())
+    with raises(OSError):
+        await db.run()
+    equal(db.failed[2], "Sensor")
 
 
 async def test_what_a_buffer_runs_is_run_with_the_stages_and_named_when_it_dies():

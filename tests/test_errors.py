@@ -1,7 +1,7 @@
 """What an error says: the record's key, and the numbers."""
 
 import micropython
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, BufferLagged, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, BufferLagged, DbError, SelfDeadlock, SpmcRing
 from harness import equal, raises
 
 
@@ -37,16 +37,44 @@ def test_a_closed_buffer_says_its_record():
     assert "temperature" in str(caught.error)
 
 
+def test_an_error_names_its_kind_wherever_it_is_printed():
+    error = BufferFull(9, record(BoundedQueue(3)))
+    equal(str(error), "BufferFull: record 'temperature' (capacity 3)")
+    equal(repr(error), str(error))
+    error = BufferLagged(7, record(SpmcRing(3)))
+    equal(repr(error), "BufferLagged: record 'temperature' (capacity 3) has overwritten 7 unread values")
+
+
+def raised_with_the_heap_locked(call):
+    micropython.heap_lock()
+    try:
+        call()
+    except DbError as er:
+        return er
+    finally:
+        micropython.heap_unlock()
+
+
 def test_an_error_raised_with_the_heap_locked_says_the_same():
     queue = record(BoundedQueue(3))
     for value in range(3):
         queue.push(value)
-    error = None
-    micropython.heap_lock()
-    try:
-        queue.try_push(9)
-    except BufferFull as er:
-        error = er
-    finally:
-        micropython.heap_unlock()
-    equal((error.value, error.key, error.capacity), (9, "temperature", 3))
+    error = raised_with_the_heap_locked(lambda: queue.try_push(9))
+    equal((type(error), error.value, error.key, error.capacity), (BufferFull, 9, "temperature", 3))
+    queue.close()
+    error = raised_with_the_heap_locked(lambda: queue.try_push(9))
+    equal((type(error), error.value, error.key, error.capacity), (BufferClosed, 9, "temperature", 3))
+
+
+def test_a_lag_told_with_the_heap_locked_has_its_count():
+    ring = record(SpmcRing(3))
+    reader = ring.subscribe()
+    for value in range(10):
+        ring.push(value)
+    error = raised_with_the_heap_locked(reader.try_recv)
+    equal((type(error), error.count, error.key, error.capacity), (BufferLagged, 7, "temperature", 3))
+
+
+def test_a_deadlock_says_whose_it_is():
+    text = str(SelfDeadlock(9, record(BoundedQueue(3))))
+    equal(text, "SelfDeadlock: record 'temperature' (capacity 3) is full, and only the task that waits has read it")

@@ -9,6 +9,8 @@ IMPORT = "import: the whole core"
 # Parts of the library that are loaded only when they are used, and do not count as the core.
 LOADED_WHEN_USED = (
     "aimdb/doorbell.mpy",
+    "aimdb/linking.mpy",
+    "aimdb/mistakes.mpy",
     "aimdb/packed_producer.mpy",
     "aimdb/sync_producer.mpy",
     "aimdb/timeout.mpy",

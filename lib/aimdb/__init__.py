@@ -4,8 +4,8 @@ from micropython import const
 
 __version__ = "0.1.0"
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from .bounded_queue import BoundedQueue as BoundedQueue
     from .bounded_queue import Mailbox as Mailbox
     from .buffer import Buffer as Buffer
@@ -17,42 +17,31 @@ if TYPE_CHECKING:
     from .errors import BufferFull as BufferFull
     from .errors import BufferLagged as BufferLagged
     from .errors import DbError as DbError
-    from .errors import InvalidConfiguration as InvalidConfiguration
-    from .errors import RecordKeyNotFound as RecordKeyNotFound
     from .errors import SelfDeadlock as SelfDeadlock
-    from .errors import SendDeadlock as SendDeadlock
+    from .mistakes import InvalidConfiguration as InvalidConfiguration
+    from .mistakes import RecordKeyNotFound as RecordKeyNotFound
     from .packed_producer import PackedProducer as PackedProducer
     from .spmc_ring import SingleLatest as SingleLatest
     from .spmc_ring import SpmcRing as SpmcRing
+    from .sync_producer import SendDeadlock as SendDeadlock
     from .sync_producer import SyncProducer as SyncProducer
 
-# The module of each public name; it is loaded when one of its names is first used.
-_modules = {
-    "AimDb": "db",
-    "BoundedQueue": "bounded_queue",
-    "Buffer": "buffer",
-    "BufferClosed": "errors",
-    "BufferEmpty": "errors",
-    "BufferFull": "errors",
-    "BufferLagged": "errors",
-    "DbError": "errors",
-    "InvalidConfiguration": "errors",
-    "Mailbox": "bounded_queue",
-    "Metrics": "buffer",
-    "PackedProducer": "packed_producer",
-    "Reader": "buffer",
-    "RecordKeyNotFound": "errors",
-    "SelfDeadlock": "errors",
-    "SendDeadlock": "errors",
-    "SingleLatest": "spmc_ring",
-    "SpmcRing": "spmc_ring",
-    "SyncProducer": "sync_producer",
-}
+# A line for each module: it is loaded when one of its names is first used.
+_MODULES = const("""\
+db AimDb
+bounded_queue BoundedQueue Mailbox
+spmc_ring SingleLatest SpmcRing
+buffer Buffer Metrics Reader
+errors BufferClosed BufferEmpty BufferFull BufferLagged DbError SelfDeadlock
+mistakes InvalidConfiguration RecordKeyNotFound
+sync_producer SendDeadlock SyncProducer
+packed_producer PackedProducer""")
 
 
 def __getattr__(name):
-    if name not in _modules:
-        raise AttributeError(name)
-    value = getattr(__import__(_modules[name], globals(), None, (name,), 1), name)
-    globals()[name] = value
-    return value
+    for line in _MODULES.split("\n"):
+        module, *names = line.split()
+        if name in names:
+            value = globals()[name] = getattr(__import__(module, globals(), None, names, 1), name)
+            return value
+    raise AttributeError(name)

@@ -14,6 +14,7 @@ from micropython import const
 try:
     from _thread import allocate_lock, get_ident
 except ImportError:  # Without threads there is only one place from which to call.
+    allocate_lock = None  # type: ignore[assignment]
 
     def get_ident() -> int:  # type: ignore[misc]
         return 0
@@ -32,8 +33,8 @@ except ImportError:  # The unix port. An attempt to take a lock orders memory, t
             _lock.release()
 
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 _POLL = const(3)  # py/stream.h: MP_STREAM_POLL, and what it may return.

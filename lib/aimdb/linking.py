@@ -1,31 +1,29 @@
 from micropython import const
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .record import Record
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from .db import Record
 
 # The package that makes the links of a URL's scheme; it is loaded when it is first needed.
 _packages = {"mqtt": "aimdb_mqtt", "mqtts": "aimdb_mqtt"}
 
 
-def stage_of(record: "Record", direction: str, url: str, options: dict) -> "Callable | None":
-    """What a link runs: `async def stage(record)`, made by the function `direction` of the package for the scheme.
+def link(record: "Record", direction: str, url: str, options: dict) -> "Record":
+    """Add to the record's stages what the function `direction` of the package for the scheme makes of the URL.
 
-    Mistakes are the record's; the answer is then None.
+    That is an `async def stage(record)`. Mistakes are told by `AimDb.run`. Returns the record.
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
     scheme = url.partition("://")[0] if isinstance(url, str) and "://" in url else ""
     package = _packages.get(scheme)
-    if not package:
-        record.mistake("has a %s with no URL of a known scheme (%s)" % (direction, ", ".join(sorted(_packages))))
-        return None
     try:
-        return getattr(__import__(package), direction)(record, url, **options)
+        if package:
+            return record._add(direction, getattr(__import__(package), direction)(record, url, **options))
+        mistake = "with no URL of a known scheme (%s)" % ", ".join(sorted(_packages))
     except ImportError:
-        record.mistake("has a %s %s://, which needs the package %s" % (direction, scheme, package))
+        mistake = "%s://, which needs the package %s" % (scheme, package)
     except (TypeError, ValueError) as er:
-        record.mistake("has a %s %s:// that is wrong: %s" % (direction, scheme, er))
-    return None
+        mistake = "%s:// that is wrong: %s" % (scheme, er)
+    record.db.mistakes.append((record, direction, url, mistake))
+    return record

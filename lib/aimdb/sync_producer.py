@@ -14,15 +14,23 @@ import micropython
 from micropython import const
 
 from .buffer import Buffer, check_capacity
-from .doorbell import bell, disable_irq, enable_irq, get_ident
-from .errors import BufferFull, SendDeadlock, error
-from .timeout import timed
+from .doorbell import allocate_lock, bell, disable_irq, enable_irq, get_ident
+from .errors import BufferFull, SelfDeadlock, error, spares
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 _MASK = const(0x1FFFFFFF)
+
+
+class SendDeadlock(SelfDeadlock):
+    """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
+
+    _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+
+
+spares.append(SendDeadlock())
 
 
 class SyncProducer:
@@ -191,12 +199,22 @@ class SyncProducer:
             self._task = None
 
 
+def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProducer:
+    """What `AimDb.sync_producer` makes.
+
+    Cancel safety: it does not wait. IRQ safety: none.
+    """
+    if format is None:
+        return SyncProducer(buffer, depth)
+    from .packed_producer import PackedProducer
+
+    return PackedProducer(buffer, depth, format)
+
+
 class _Request:
     """What `send` puts into a slot: a value, and whom to tell what became of it."""
 
     def __init__(self, value, timeout_ms):
-        from _thread import allocate_lock
-
         self.value = value
         self._deadline = None if timeout_ms is None else ticks_add(ticks_ms(), timeout_ms)
         self._decided = allocate_lock()  # Taken once: by asyncio to store the value, or by the thread to give up.
@@ -230,6 +248,8 @@ class _Request:
             if self._deadline is None:
                 await buffer.push_async(self.value)
             else:
+                from .timeout import timed
+
                 await timed(buffer.push_async(self.value), max(0, ticks_diff(self._deadline, ticks_ms())))
         except Exception as er:
             self._error = er

@@ -4,8 +4,8 @@ from time import ticks_add, ticks_diff, ticks_ms
 import micropython
 from micropython import const
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
     from .buffer import Reader

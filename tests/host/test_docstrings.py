@@ -25,7 +25,7 @@ def calls_in(body, prefix, overrides):
     for node in body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield from calls_in(node.body, node.name + ".", bool(node.bases))
-        elif isinstance(node, ast.If):  # TYPE_CHECKING: its first branch is what users see.
+        elif isinstance(node, ast.If):  # _EDITOR: its first branch is what users see.
             yield from calls_in(node.body, prefix, overrides)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
             yield prefix + node.name, node, overrides

@@ -1,0 +1,24 @@
+"""What is not used is not loaded, so that it takes no RAM."""
+
+import sys
+
+from aimdb import AimDb, BoundedQueue, Mailbox, SingleLatest, SpmcRing
+from harness import equal
+
+
+async def test_a_program_that_uses_only_records_loads_only_the_core():
+    async def source(producer):
+        producer.produce(1)
+        await producer.produce_async(2)
+
+    async def tap(consumer):
+        await consumer.subscribe().recv()
+
+    db = AimDb()
+    for buffer in (SpmcRing, BoundedQueue):
+        db.configure(buffer.__name__, buffer(4)).source(source).tap(tap)
+    for buffer in (SingleLatest, Mailbox):
+        db.configure(buffer.__name__, buffer()).source(source).tap(tap)
+    await db.run()
+    used_later = ("linking", "mistakes", "timeout", "doorbell", "sync_producer", "packed_producer")
+    equal([name for name in used_later if "aimdb." + name in sys.modules], [])
