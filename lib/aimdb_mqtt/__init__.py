@@ -9,8 +9,8 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
 from aimdb import BufferFull, DbError
 from micropython import const
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from .broker import Broker as Broker
     from .broker import State as State
     from .codecs import BytesCodec as BytesCodec
@@ -48,25 +48,21 @@ class Renewed(ConnectionLost):
 class NotConnected(BufferFull):
     """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
 
-    _text = "is not connected to its broker"
 
-
-# The module of each other public name; it is loaded when one of its names is first used.
-_modules = {
-    "Broker": "broker",
-    "BytesCodec": "codecs",
-    "JsonCodec": "payload",
-    "MqttTopic": "topic",
-    "State": "broker",
-    "StructCodec": "codecs",
-    "link_from": "inbound",
-    "link_to": "outbound",
-}
+# A line for each module of the other public names: it is loaded when one of them is first used.
+_MODULES = const("""\
+broker Broker State
+outbound link_to
+inbound link_from
+topic MqttTopic
+payload JsonCodec
+codecs BytesCodec StructCodec""")
 
 
 def __getattr__(name):
-    if name not in _modules:
-        raise AttributeError(name)
-    value = getattr(__import__(_modules[name], globals(), None, (name,), 1), name)
-    globals()[name] = value
-    return value
+    for line in _MODULES.split("\n"):
+        module, *names = line.split()
+        if name in names:
+            value = globals()[name] = getattr(__import__(module, globals(), None, names, 1), name)
+            return value
+    raise AttributeError(name)

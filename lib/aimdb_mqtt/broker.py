@@ -13,8 +13,8 @@ from .connection import Connection, context_of, open_stream, parse
 from .packets import check_topic, connect_packet, packet
 from .window import Window
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))

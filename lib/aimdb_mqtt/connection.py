@@ -11,8 +11,8 @@ from micropython import const
 from . import ConnectionLost
 from .packets import Receiver
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 # So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.

@@ -6,8 +6,8 @@ from micropython import const
 from . import ProtocolError
 from .packets import number, packet
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
     from .broker import Broker

@@ -6,8 +6,8 @@ from micropython import const
 from .broker import broker_for
 from .payload import JsonCodec, payload_of
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
     from .broker import Broker

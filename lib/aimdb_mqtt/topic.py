@@ -14,8 +14,8 @@ from .inbound import acknowledge
 from .packets import number, packet
 from .payload import JsonCodec, payload_of
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from collections.abc import Awaitable
     from typing import Any
 
