@@ -9,8 +9,8 @@ from .errors import BufferClosed, SelfDeadlock, error
 from .in_memory import InMemory, ptr32
 from .line import Line
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 _PRODUCED = const(0)

@@ -6,8 +6,8 @@ from micropython import const
 
 from .errors import EMPTY, BufferClosed, BufferLagged, error
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from collections.abc import Awaitable
     from typing import Any
 
@@ -216,7 +216,7 @@ class Reader:
         DONE.__traceback__ = None
         raise DONE
 
-    if TYPE_CHECKING:
+    if _EDITOR:
 
         async def recv(self, timeout_ms: int | None = None) -> Any:
             """Wait for the next value and return it; raises as `try_recv` does, except `BufferEmpty`.

@@ -262,15 +262,15 @@ class AimDb:
                         except TypeError as er:
                             mistakes.append((record, kind, function, er))
             for record in self._records.values():
-                if record.buffer:
-                    for producer in record.buffer.sync_producers:
-                        producer.start()  # Now, so that it comes after the taps.
-                else:
+                if not record.buffer:
                     mistakes.append((record, "buffer", None, None))
             if mistakes:
                 from .mistakes import invalid
 
                 raise invalid(mistakes)
+            for record in self._records.values():
+                for producer in record.buffer.sync_producers:
+                    producer.start()  # Now, so that it comes after the taps.
             await asyncio.gather(*tasks)
         except Exception as er:
             cause = er

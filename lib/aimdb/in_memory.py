@@ -16,7 +16,7 @@ _CLOSED = const(3)
 _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)  # A push is refused when so many are held: the slots that are for everybody; 0 when closed.
-_WAITED = const(7)  # 1: a task may be in `_waiting`; 3: several may. 2: they were woken, and perhaps have not looked yet.
+_WAITED = const(7)  # 1: a task may be in `_waiting`; 3: several may. 2: they were woken, and may not have looked yet.
 _COMPETE = const(8)  # 1: readers compete for what is held, and `_settle` says who gets it.
 _MASK = const(0x1FFFFFFF)
 

@@ -2,8 +2,8 @@ from asyncio import core  # type: ignore[attr-defined]
 
 from micropython import const
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 
