@@ -5,7 +5,17 @@ import gc
 import random
 import time
 
-from aimdb import AimDb, BoundedQueue, Buffer, BufferClosed, BufferFull, InvalidConfiguration, SingleLatest, SpmcRing
+from aimdb import (
+    AimDb,
+    BoundedQueue,
+    Buffer,
+    BufferClosed,
+    BufferFull,
+    DbError,
+    InvalidConfiguration,
+    SingleLatest,
+    SpmcRing,
+)
 from aimdb_conformance.support import raises, raises_async, settle
 from harness import equal, skip, target
 
@@ -220,6 +230,28 @@ async def test_a_link_for_newest_only_gives_up_what_is_stale_and_counts_it():
             await until(lambda: len(server.published) == 2)
         equal([payload for _, payload, _, _ in server.published], [b"0", b"9"])
         equal(broker.stale_count, 1 + 8)
+
+
+async def test_a_link_for_newest_only_goes_on_after_a_value_that_its_record_cannot_decode():
+    class Undecodable(DbError):
+        value = b"?"
+
+    class Spoiled(Kept):
+        def take(self, reader):
+            value = super().take(reader)
+            if value is None:
+                raise Undecodable
+            return value
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        kept = Spoiled([0, None, 2, None, 4])
+        broker = impatient(server)
+        db.configure("n", kept).link_to(server.url + "/n", newest=True, broker=broker)
+        async with running(db):
+            await until(lambda: kept.committed == 5)
+        equal([payload for _, payload, _, _ in server.published], [b"4"])
+        equal((broker.stale_count, broker.unparsed_count), (2, 2))
 
 
 async def test_a_value_that_cannot_be_encoded_is_counted_and_the_link_goes_on():
@@ -554,6 +586,29 @@ async def test_subscribing_is_done_when_the_broker_has_acknowledged():
             await until(lambda: server.acknowledged == [9])
 
 
+async def test_a_reader_that_commits_acknowledges_when_told_and_only_on_the_connection_that_a_message_came_by():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        topic = MqttTopic(server.url + "/n", commits=True, broker=broker)
+        async with broker:
+            reader = await topic.subscribe_async()
+            for value in range(1, 5):
+                await server.send(publish("n", b"%d" % value, value & 1, value))
+            for value in range(1, 5):
+                equal(await reader.recv(timeout_ms=5000), value)
+            await settle()
+            equal(server.acknowledged, [])
+            await reader.commit(2)
+            await until(lambda: server.acknowledged == [1])
+            server.kick()
+            await until(lambda: len(server.subscribed) == 2)
+            await reader.commit()  # The number 3 means nothing on the new connection.
+            await server.send(publish("n", b"5", 1, 9))
+            equal(await reader.recv(timeout_ms=5000), 5)
+            await reader.commit()
+            await until(lambda: server.acknowledged == [1, 9])
+
+
 async def test_a_refused_or_lost_subscription_is_told_to_the_caller():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", broker=impatient(server))
@@ -780,7 +835,7 @@ async def test_ten_thousand_messages_each_way_leave_the_heap_as_it_was():
                 for value in range(count // 10):
                     await queue.push_async(value)
                     await server.send(publish("in", b"1", value & 1, value % 100 + 1))
-                await until(lambda: got[0] == wanted and not broker.window._flights)
+                await until(lambda: got[0] == wanted and not broker.window.flights)
                 server.connects.clear()
                 server.subscribed.clear()
                 gc.collect()
@@ -830,7 +885,7 @@ async def a_producer_is_cancelled(at):
             for task in others:
                 equal(await outcome(task), None)
             await outcome(victim)
-            await until(lambda: not broker.window._flights)
+            await until(lambda: not broker.window.flights)
             equal(broker.lost_count, 0)
             sent = [int(payload) for _, payload, _, _ in server.published]
             equal(sorted(set(sent)), sorted(sent))
@@ -930,10 +985,13 @@ async def faults(seed, count):
 class Arrivals:
     """In the place of the list of messages, which would scatter small objects all over the heap."""
 
+    direct = bytearray(3000)  # Made before other tests have left the heap without so large a place.
+
     def __init__(self):
         self.kept = 0  # So many have arrived, in order and without a gap.
         self.missing = []
-        self.direct = bytearray(3000)
+        for i in range(3000):
+            self.direct[i] = 0
 
     def append(self, message):
         topic, payload = message[:2]

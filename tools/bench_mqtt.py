@@ -34,12 +34,16 @@ from aimdb import AimDb, BoundedQueue
 AimDb, BoundedQueue
 gc.collect()
 core = gc.mem_alloc()
-from aimdb_mqtt import Broker, MqttTopic, link_from, link_to
+from aimdb_mqtt import Broker, link_to
+gc.collect()
+publishing = gc.mem_alloc()
+from aimdb_mqtt import MqttTopic, StructCodec, link_from
 gc.collect()
 package = gc.mem_alloc()
 broker = Broker("mqtt://10.0.0.1:1")
 gc.collect()
-print("RESULT heap of the package beyond the core: 0, %d" % (package - core))
+print("RESULT heap of what link_to loads, beyond the core: 0, %d" % (publishing - core))
+print("RESULT heap of the whole package, beyond the core: 0, %d" % (package - core))
 print("RESULT heap of a Broker: 0, %d" % (gc.mem_alloc() - package))
 """
 

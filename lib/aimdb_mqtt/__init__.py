@@ -6,45 +6,63 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
     db.configure("interval", SingleLatest()).link_from("mqtt://broker.local/node7/interval")
 """
 
+from aimdb import BufferFull, DbError
 from micropython import const
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from .broker import Broker as Broker
     from .broker import State as State
     from .codecs import BytesCodec as BytesCodec
-    from .codecs import JsonCodec as JsonCodec
     from .codecs import StructCodec as StructCodec
-    from .errors import ConnectionLost as ConnectionLost
-    from .errors import MqttError as MqttError
-    from .errors import NotConnected as NotConnected
-    from .errors import Refused as Refused
-    from .errors import Unreachable as Unreachable
     from .inbound import link_from as link_from
     from .outbound import link_to as link_to
+    from .payload import JsonCodec as JsonCodec
     from .topic import MqttTopic as MqttTopic
 
-# The module of each public name; it is loaded when one of its names is first used.
-_modules = {
-    "Broker": "broker",
-    "BytesCodec": "codecs",
-    "ConnectionLost": "errors",
-    "JsonCodec": "codecs",
-    "MqttError": "errors",
-    "MqttTopic": "topic",
-    "NotConnected": "errors",
-    "Refused": "errors",
-    "State": "broker",
-    "StructCodec": "codecs",
-    "Unreachable": "errors",
-    "link_from": "inbound",
-    "link_to": "outbound",
-}
+
+class MqttError(DbError):
+    """Base class of what goes wrong between us and the broker."""
+
+
+class Unreachable(MqttError):
+    """No connection to the broker could be made."""
+
+
+class Refused(MqttError):
+    """The broker said no: to the connection (user, password, client id) or to a subscription."""
+
+
+class ConnectionLost(MqttError):
+    """The connection ended, or the broker did not answer in time, before it had acknowledged."""
+
+
+class ProtocolError(ConnectionLost):
+    """The broker sent what is not MQTT 3.1.1; the connection was ended."""
+
+
+class Renewed(ConnectionLost):
+    """The connection was ended by us, to get again what there was no room for; the next one follows at once."""
+
+
+class NotConnected(BufferFull):
+    """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
+
+
+# A line for each module of the other public names: it is loaded when one of them is first used.
+_MODULES = const("""\
+broker Broker State
+outbound link_to
+inbound link_from
+topic MqttTopic
+payload JsonCodec
+codecs BytesCodec StructCodec""")
 
 
 def __getattr__(name):
-    if name not in _modules:
-        raise AttributeError(name)
-    value = getattr(__import__(_modules[name], globals(), None, (name,), 1), name)
-    globals()[name] = value
-    return value
+    for line in _MODULES.split("\n"):
+        module, *names = line.split()
+        if name in names:
+            value = globals()[name] = getattr(__import__(module, globals(), None, names, 1), name)
+            return value
+    raise AttributeError(name)

@@ -1,41 +1,34 @@
 import asyncio
-import random
 import sys
-import time
 from collections import namedtuple
-from time import ticks_diff, ticks_ms
+from random import getrandbits
+from time import ticks_diff, ticks_ms, time
 
 from aimdb import DbError, SingleLatest
 from aimdb.timeout import timed
 from micropython import const
 
-from .connection import Connection, open_stream
-from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable, again
-from .packets import (
-    CONNACK,
-    DISCONNECT,
-    PINGREQ,
-    PINGRESP,
-    PUBACK,
-    PUBLISH,
-    SUBACK,
-    UNSUBACK,
-    connect_packet,
-    puback_packet,
-)
-from .settings import client_id_of, context_of, will_of
-from .subscriptions import Subscriptions
-from .url import parse
+from . import ConnectionLost, MqttError, ProtocolError, Refused, Renewed, Unreachable
+from .connection import Connection, context_of, open_stream, parse
+from .packets import check_topic, connect_packet, packet
 from .window import Window
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
 
+# Of packets, in the upper half of the first byte.
+_CONNACK = const(2)
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_UNSUBACK = const(11)
+_PINGRESP = const(13)
+
 # Of CONNACK, MQTT 3.1.1, 3.2.2.3.
-_REFUSALS = ("protocol version", "client id", "broker not available", "bad user name or password", "not authorized")
+_REFUSALS = const("protocol version,client id,broker not available,bad user name or password,not authorized")
 
 # By the name of their address; what links and topics of the same address share.
 _brokers: dict = {}
@@ -83,21 +76,32 @@ class Broker:
         tls=None,
         max_packet: int = 1024,
     ):
-        self.address = address = parse(url)
-        if address.topic:
-            raise ValueError("the URL of a broker ends before the topic: %s" % address.name)
-        if _brokers.get(address.name) in _made_by_url:
-            raise ValueError("make the Broker of %s before the links and topics that use it" % address.name)
-        if not 0 <= keepalive_s < 65536 or in_flight < 1 or timeout_ms < 1 or not 0 < retry_ms[0] <= retry_ms[1]:
-            raise ValueError("keepalive_s, in_flight, timeout_ms or retry_ms is out of range")
-        if max_packet < 16:
-            raise ValueError("max_packet is at least 16, not %d" % max_packet)
-        self.client_id, self.clean_session = client_id_of(client_id, clean_session)
-        self._will = will and will_of(*will)
+        self.address = name, is_tls, _, _, user, password, topic = parse(url)
+        if topic:
+            raise ValueError("the URL of a broker ends before the topic: %s" % name)
+        if _brokers.get(name) in _made_by_url:
+            raise ValueError("make the Broker of %s before the links and topics that use it" % name)
+        in_range = 0 <= keepalive_s < 65536 and 0 < retry_ms[0] <= retry_ms[1]
+        if not in_range or in_flight < 1 or timeout_ms < 1 or max_packet < 16:
+            raise ValueError("keepalive_s, in_flight, timeout_ms, retry_ms or max_packet (at least 16) is out of range")
+        if client_id is None:
+            try:
+                from binascii import hexlify
+
+                from machine import unique_id
+
+                client_id = hexlify(unique_id()).decode()
+            except ImportError:  # This port has no such number.
+                client_id = "%08x" % getrandbits(32)
+                clean_session = clean_session is not False
+            client_id = "aimdb-" + client_id
+        self.name = name
+        self.clean_session = bool(clean_session)
+        self._hello = connect_packet(client_id, self.clean_session, keepalive_s, will, user, password)
         self.keepalive_s = keepalive_s
         self.timeout_ms = timeout_ms
         self.retry_ms = retry_ms
-        self._tls = context_of(tls) if address.tls else None
+        self._tls = context_of(tls) if is_tls else None
         self.max_packet = max_packet
 
         self.state = SingleLatest()
@@ -105,18 +109,19 @@ class Broker:
         self.connected = False
         self.connection: "Any" = None  # A `Connection`; also while it is being made.
         self.window = Window(self, in_flight)
-        self.subscriptions = Subscriptions(self)
+        self.topics: list = []  # Buffers of the kind `MqttTopic` that are subscribed,
+        self.asked = 0  # and the packet id of the last subscription.
+        self._published: "Any" = None  # What a PUBLISH is given to.
         self.moved = asyncio.Event()  # Never stays set: it wakes all who wait for a change of anything here.
+        self.news = asyncio.Event()  # Wakes the task: CONNACK, the end of the connection, or `retry`.
         self._users = 0  # Who needs the connection now: links and topics that run.
         self._task: "Any" = None  # That keeps up the connection while there are users.
         self._fault = None  # What ended that task, if it was none of the errors that a network has.
         self._error: "Any" = None  # Why the last attempt or connection failed.
         self._attempts = 0  # That failed since it was connected.
-        self._accepted = asyncio.Event()  # Set by CONNACK, and when the connection ends before.
-        self._hurry = asyncio.Event()  # Set by `retry`.
         self._pinged_at = None  # When a PINGREQ was sent, while its answer is due.
         self._tell(None)
-        _brokers[address.name] = self
+        _brokers[name] = self
 
     # Life
 
@@ -138,8 +143,7 @@ class Broker:
         """
         self._users -= 1
         if not self._users:
-            task, self._task = self._task, None
-            task.cancel()
+            self._task.cancel()
 
     async def __aenter__(self) -> "Broker":
         self.open()
@@ -153,7 +157,7 @@ class Broker:
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self._hurry.set()
+        self.news.set()
 
     async def _serve(self):
         pause = 0  # Before the next attempt, without its random part.
@@ -165,81 +169,62 @@ class Broker:
                     began = ticks_ms()
                     await self._watch()
                 except asyncio.TimeoutError:
-                    error = Unreachable("%s did not answer for %d ms" % (self.address.name, self.timeout_ms))
-                except MqttError as er:
-                    error = er
+                    error = Unreachable("%s did not answer for %d ms" % (self.name, self.timeout_ms))
                 except (OSError, DbError, ValueError, MemoryError) as er:  # mbedtls raises ValueErrors, too.
-                    kind = ConnectionLost if self.connected else Unreachable
-                    error = kind("%s: %r" % (self.address.name, er))
+                    error = er
+                    if not isinstance(er, MqttError):
+                        error = (ConnectionLost if self.connected else Unreachable)("%s: %r" % (self.name, er))
                 if self.connected:
                     self.lost_count += 1
                     if ticks_diff(ticks_ms(), began) > pause:
                         pause = 0  # It was a good connection. One that is lost again and again is not.
                 self._disconnect(error)
-                if isinstance(error, Renewed):
-                    continue
-                pause = min(max(2 * pause, self.retry_ms[0]), self.retry_ms[1])
-                self._hurry.clear()
-                try:
-                    await timed(self._hurry.wait(), max(1, pause - (pause * random.getrandbits(8) >> 9)))
-                except asyncio.TimeoutError:
-                    pass
+                if not isinstance(error, Renewed):
+                    pause = min(max(2 * pause, self.retry_ms[0]), self.retry_ms[1])
+                    await self._rest(max(1, pause - (pause * getrandbits(8) >> 9)))
         except Exception as er:
             self._fault = er
             raise
         finally:
             if self.connected:
-                self.connection.send(DISCONNECT)
+                self.connection.send(packet(0xE0))
             self._disconnect(ConnectionLost("the connection is no longer needed"))
 
-    async def _connect(self):
-        stream = await open_stream(self.address, self._tls)
-        self._accepted.clear()
-        self.connection = connection = Connection(stream, self.max_packet, self)
-        user, password = self.address.user, self.address.password
-        connection.send(
-            connect_packet(self.client_id, self.clean_session, self.keepalive_s, self._will, user, password)
-        )
-        await self._accepted.wait()
-        if connection.error:
-            raise connection.error
+    async def _rest(self, milliseconds):
+        # So long, unless there is news from now on.
+        self.news.clear()
+        try:
+            await timed(self.news.wait(), milliseconds)
+        except asyncio.TimeoutError:
+            pass
 
-    def _accept(self, session_kept):
-        # CONNACK has come. The next packet may be in our hands already, so that this must not wait for a task.
-        self._pinged_at = None
-        self.subscriptions.connected(self.connection, session_kept)
-        self.window.connected(self.connection)
-        self.connected = True
-        self._attempts = 0
-        self._accepted.set()
-        self._tell(None)
-        self.wake_all()
+    async def _connect(self):
+        self.connection = connection = Connection(
+            await open_stream(*self.address[2:4], self._tls), self.max_packet, self
+        )
+        connection.send(self._hello)
+        while not (self.connected or connection.error):
+            await self._rest(self.timeout_ms)
 
     async def _watch(self):
         # Until the connection ends, or the broker is found dead: then it raises why.
         connection = self.connection
-        pause = self.timeout_ms // 2
-        if self.keepalive_s:
-            pause = min(pause, self.keepalive_s * 250)
+        timeout = self.timeout_ms
+        quiet = self.keepalive_s * 250
         while not connection.error:
-            try:
-                await timed(connection.ended.wait(), pause)
-            except asyncio.TimeoutError:
-                self._check(connection)
-        raise connection.error
-
-    def _check(self, connection):
-        self.window.check(self.timeout_ms)
-        self.subscriptions.check(self.timeout_ms)
-        now = ticks_ms()
-        if self._pinged_at is not None:
-            if min(ticks_diff(now, self._pinged_at), ticks_diff(now, connection.heard_at)) > self.timeout_ms:
-                raise ConnectionLost("%s has been silent for %d ms" % (self.address.name, self.timeout_ms))
-        elif self.keepalive_s:
-            quiet = max(ticks_diff(now, connection.sent_at), ticks_diff(now, connection.heard_at))
-            if quiet >= self.keepalive_s * 250:
+            now = ticks_ms()
+            for sent in self.topics + list(self.window.flights.values()):
+                if not sent.done and ticks_diff(now, sent.sent_at) > timeout:
+                    raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (self.name, timeout))
+            heard = ticks_diff(now, connection.heard_at)
+            if self._pinged_at is not None:
+                if min(ticks_diff(now, self._pinged_at), heard) > timeout:
+                    raise ConnectionLost("%s has been silent for %d ms" % (self.name, timeout))
+            elif quiet and max(ticks_diff(now, connection.sent_at), heard) >= quiet:
                 self._pinged_at = now
-                connection.send(PINGREQ)
+                connection.send(packet(0xC0))
+            await self._rest(min(timeout // 2, quiet or timeout))
+        raise connection.error
 
     def _disconnect(self, error):
         # Also called when an attempt has failed.
@@ -252,12 +237,12 @@ class Broker:
             self._attempts += 1
         self.window.disconnected(error)
         self._tell(str(error), was_connected)
-        self.wake_all()
 
     def _tell(self, error, changed=True):
         last = self.state.peek()
-        since = last.since if last and not changed else time.time()
+        since = last.since if last and not changed else time()
         self.state.push(State(self.connected, since, self._attempts, error))
+        self.wake_all()
 
     def wake_all(self) -> None:
         """Have all who wait for `moved` look again.
@@ -279,16 +264,16 @@ class Broker:
         failed = self._error
         while not (self.connected or (buffer and buffer.closed)):
             if self._fault:
-                raise MqttError("the connection to %s died: %r" % (self.address.name, self._fault))
+                raise MqttError("the connection to %s died: %r" % (self.name, self._fault))
             if not patient and self._error is not failed:
-                raise again(self._error)
+                raise type(self._error)(*self._error.args)  # For each task its own, with its own traceback.
             if self._users or patient:
                 await self.moved.wait()
                 continue
             try:
                 await timed(self.moved.wait(), self.timeout_ms)  # Perhaps the program is just starting.
             except asyncio.TimeoutError:
-                raise MqttError("nobody keeps a connection to %s; db.run() does" % self.address.name)
+                raise MqttError("nobody keeps a connection to %s; db.run() does" % self.name)
 
     def unparsed(self, who: str, error: Exception) -> None:
         """Count what a codec did not take, and name it on stderr: the 1st, 2nd, 4th, 8th …
@@ -299,37 +284,6 @@ class Broker:
         if not self.unparsed_count & (self.unparsed_count - 1):
             print("aimdb: %s did not parse: %r; %d in all" % (who, error, self.unparsed_count), file=sys.stderr)
 
-    def drained(self) -> None:
-        """Called by the connection when the network has taken all that waited for it.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self.wake_all()
-
-    def ended(self) -> None:
-        """Called by the connection when it has ended.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self._accepted.set()
-
-    # Packets
-
-    def acknowledge(self, packet_id: int) -> None:
-        """Send the PUBACK of a message that arrived on this connection.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self.connection.send(puback_packet(packet_id))
-
-    def renew(self) -> None:
-        """End the connection and make a new one, so that the broker sends again what was not acknowledged.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self.connection:
-            self.connection.end(Renewed("to get again what there was no room for"))
-
     def take(self, first: int, body, whole: bool) -> None:
         """Called by the connection with each packet; what it raises ends the connection.
 
@@ -337,43 +291,54 @@ class Broker:
         """
         kind = first >> 4
         size = len(body)
-        if kind == PUBLISH and self.connected:
-            self.subscriptions.published(first, body, whole)
-            return
-        if not whole:
-            raise ProtocolError("packet %#x is too long" % first)
         if not self.connected:
-            if kind != CONNACK or size != 2:
+            if kind != _CONNACK or size != 2:
                 raise ProtocolError("packet %#x instead of CONNACK" % first)
             if body[1]:
-                why = _REFUSALS[body[1] - 1] if body[1] <= len(_REFUSALS) else "reason %d" % body[1]
-                raise Refused("%s refused the connection: %s" % (self.address.name, why))
-            self._accept(bool(body[0] & 1))
-        elif kind == PINGRESP:
+                reasons = _REFUSALS.split(",")
+                why = reasons[body[1] - 1] if body[1] <= len(reasons) else "reason %d" % body[1]
+                raise Refused("%s refused the connection: %s" % (self.name, why))
+            # Done here and not by a task that is woken: the next packet may be in our hands already.
             self._pinged_at = None
-        elif kind in (PUBACK, SUBACK, UNSUBACK):
-            if size != (3 if kind == SUBACK else 2):
-                raise ProtocolError("packet %#x has %d bytes" % (first, size))
+            for topic in self.topics:
+                topic.connected(body[0] & 1)
+            self.window.connected(self.connection)
+            self.connected = True
+            self._attempts = 0
+            self.news.set()
+            self._tell(None)
+        elif kind == _PUBLISH:
+            if not self._published:
+                from .inbound import published  # Now, for many programs only send.
+
+                self._published = published
+            self._published(self, first, body, whole)
+        elif kind == _PINGRESP and not size:
+            self._pinged_at = None
+        elif kind in (_PUBACK, _SUBACK, _UNSUBACK) and size == (3 if kind == _SUBACK else 2):
             packet_id = body[0] << 8 | body[1]
-            if kind == PUBACK:
+            if kind == _PUBACK:
                 self.window.acknowledged(packet_id)
-            elif kind == SUBACK:
-                self.subscriptions.answered(packet_id, body[2])
+            elif kind == _SUBACK:
+                for topic in self.topics:
+                    topic.answered(packet_id, body[2])
             self.wake_all()
         else:
-            raise ProtocolError("packet %#x is not for a client" % first)
+            raise ProtocolError("packet %#x of %d bytes is not for a client" % (first, size))
 
 
-def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
-    """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`.
+def broker_for(url: str, broker: "Broker | None", qos: int, wildcards: bool = False) -> "tuple[Broker, str, bytes]":
+    """The broker that `url` means, made if there is none yet, and the topic, also as packets have it.
+
+    `wildcards`: + and # may stand for its levels. Raises `TypeError` or `ValueError`, also for the `qos`.
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    address = parse(url)
-    broker = broker or _brokers.get(address.name)
+    address = name, _, _, _, user, _, topic = parse(url)
+    broker = broker or _brokers.get(name)
     if not broker:
-        broker = Broker(url[: len(url) - len(address.topic)])
+        broker = Broker(url[: len(url) - len(topic)])
         _made_by_url.append(broker)
-    elif address.user is not None and address[:6] != broker.address[:6]:
-        raise ValueError("%s has other credentials already" % broker.address.name)
-    return broker, address.topic
+    elif user is not None and address[:6] != broker.address[:6]:
+        raise ValueError("%s has other credentials already" % broker.name)
+    return broker, topic, check_topic(topic, wildcards, qos)

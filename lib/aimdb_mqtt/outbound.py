@@ -4,27 +4,16 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from .broker import broker_for
-from .codecs import JsonCodec, payload_of
-from .errors import MqttError
-from .topic import check_qos
-from .url import check_topic
+from .payload import JsonCodec, payload_of
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from typing import Any
 
     from .broker import Broker
 
 
-def link_to(
-    record,
-    url: str,
-    qos: int = 1,
-    retain: bool = False,
-    codec: "Any" = None,
-    newest: bool = False,
-    broker: "Broker | None" = None,
-) -> "LinkTo":
+class LinkTo:
     """What `Record.link_to` runs for an mqtt:// URL: publishes every value of the record.
 
     Several messages are on their way at once, in order. Nothing is read from the record while there is no
@@ -38,22 +27,25 @@ def link_to(
 
     Cancel safety: it does not wait. IRQ safety: none.
     """
-    return LinkTo(url, qos, retain, codec, newest, broker)
 
-
-class LinkTo:
-    """A stage of a record; `db.run()` calls it."""
-
-    def __init__(self, url, qos, retain, codec, newest, broker):
-        check_qos(qos)
-        self.broker, topic = broker_for(url, broker)
-        self.topic = check_topic(topic)
-        self.__name__ = self.broker.address.name + "/" + topic
+    def __init__(
+        self,
+        record,
+        url: str,
+        qos: int = 1,
+        retain: bool = False,
+        codec: "Any" = None,
+        newest: bool = False,
+        broker: "Broker | None" = None,
+    ):
+        self.broker, topic, self.encoded = broker_for(url, broker, qos)
+        self.__name__ = self.broker.name + "/" + topic
         self.qos = qos
         self.retain = retain
         self.codec = codec or JsonCodec()
         self.newest = newest
-        self._flights: deque = deque((), self.broker.window.limit)  # In the order of the values.
+        self._limit = 1 if newest else self.broker.window.limit
+        self._flights: deque = deque((), self._limit)  # In the order of the values.
         self._commit = _nothing  # The reader's, if it has one.
 
     async def __call__(self, record):
@@ -66,7 +58,8 @@ class LinkTo:
             while True:
                 await reader.ready()
                 if reader.has_value():
-                    await self._room()
+                    await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
+                    await broker.window.room(self.qos, True)
                 try:
                     value = reader.try_recv()
                 except (BufferEmpty, BufferLagged):
@@ -76,11 +69,23 @@ class LinkTo:
                 except DbError as er:
                     if getattr(er, "value", None) is None:
                         raise
-                    await self._skip("a value of record %r" % record.key, er)  # Bytes that its codec cannot decode.
+                    await self._skip(er)  # Bytes that the record's own codec cannot decode.
                     continue
-                await (self._send_newest if self.newest else self._send)(reader, value)
-            while self._flights:
-                await broker.moved.wait()
+                if self.newest and reader.has_value():
+                    broker.stale_count += 1
+                    self._commit(1)
+                    continue
+                try:
+                    payload = payload_of(self.codec, value)
+                except Exception as er:
+                    await self._skip(er)
+                    continue
+                flight = broker.window.launch(self, payload, not self.newest, self._landed)
+                if flight:
+                    self._flights.append(flight)
+                else:
+                    self._commit(1)
+            await self._fewer(1)
         finally:
             while self._flights:
                 self._flights.popleft().resend = False
@@ -88,37 +93,24 @@ class LinkTo:
                 reader.close()
             broker.close()
 
-    async def _room(self):
-        broker = self.broker
-        while len(self._flights) >= broker.window.limit:
-            await broker.moved.wait()  # The first is late; those after it were acknowledged.
-        await broker.window.room(self.qos, True)
-
-    async def _send(self, reader, value):
-        try:
-            payload = payload_of(self.codec, value)
-        except Exception as er:
-            await self._skip("a value for " + self.__name__, er)
-            return
-        flight = self.broker.window.launch(self.topic, payload, self.qos, self.retain, True, self._landed)
-        if flight:
-            self._flights.append(flight)
-        else:
-            self._commit(1)
-
-    async def _skip(self, what, error):
-        # It would fail for ever. What is committed is in order, so it waits for those before it.
-        self.broker.unparsed(what, error)
-        while self._flights:
+    async def _fewer(self, count):
+        # Until fewer messages than that are on their way.
+        while len(self._flights) >= count:
             await self.broker.moved.wait()
+
+    async def _skip(self, error):
+        # It would fail for ever. What is committed is in order, so it waits for those before it.
+        self.broker.unparsed("a value for " + self.__name__, error)
+        await self._fewer(1)
         self._commit(1)
 
-    def _landed(self, _):
+    def _landed(self):
         # Acknowledgements may come in any order; committing goes as far as all of them are there.
         flights = self._flights
         count = 0
         while flights and flights[0].done:
-            flights.popleft()
+            if flights.popleft().error:
+                self.broker.stale_count += 1  # Given up with its connection.
             count += 1
         if count:
             try:
@@ -126,29 +118,9 @@ class LinkTo:
             except BufferClosed:
                 pass  # It is too late: they will be sent again.
 
-    async def _send_newest(self, reader, value):
-        broker = self.broker
-        count = 1
-        while reader.has_value():
-            try:
-                value = reader.try_recv()
-                count += 1
-            except BufferLagged:
-                pass
-        broker.stale_count += count - 1
-        try:
-            payload = payload_of(self.codec, value)
-        except Exception as er:
-            broker.unparsed("a value for " + self.__name__, er)
-        else:
-            flight = broker.window.launch(self.topic, payload, self.qos, self.retain)
-            try:
-                if flight:
-                    await flight
-            except MqttError:
-                broker.stale_count += 1
-        self._commit(count)
-
 
 def _nothing(_):
     pass
+
+
+link_to = LinkTo

@@ -1,18 +1,21 @@
 import asyncio
 import sys
 from collections import deque
+from time import ticks_ms
 
 from aimdb import Buffer, BufferClosed, BufferFull, Reader
+from aimdb.buffer import check_capacity
 from aimdb.errors import error
 from micropython import const
 
+from . import ConnectionLost, NotConnected, Refused, Renewed
 from .broker import broker_for
-from .codecs import JsonCodec, payload_of
-from .errors import ConnectionLost, NotConnected, Refused
-from .url import check_topic
+from .inbound import acknowledge
+from .packets import number, packet
+from .payload import JsonCodec, payload_of
 
-TYPE_CHECKING = const(0)  # For editors only: what is below it costs the board nothing.
-if TYPE_CHECKING:
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
     from collections.abc import Awaitable
     from typing import Any
 
@@ -53,22 +56,20 @@ class MqttTopic(Buffer):
         broker: "Broker | None" = None,
     ):
         super().__init__()
-        check_qos(qos)
-        if capacity < 1:
-            raise ValueError("capacity is at least 1, not %d" % capacity)
-        self.broker, self.topic = broker_for(url, broker)
-        self.encoded = check_topic(self.topic, wildcards=True)
-        self.name = self.broker.address.name + "/" + self.topic
+        check_capacity(capacity)
+        self.broker, self.topic, self.encoded = broker_for(url, broker, qos, True)
+        self.name = self.broker.name + "/" + self.topic
         self.qos = qos
         self.retain = retain
         self.codec = codec or JsonCodec()
         self.capacity = capacity
         self._commits = commits
-        self._inbox: deque = deque((), capacity)  # Of (value, packet id or 0, number of the connection).
+        self._inbox: deque = deque((), capacity)  # Of (value, packet id or 0, the connection that it came by).
         self._end = asyncio.Event()  # Set by `close`.
-        self._connections = 0  # The packet ids of earlier ones mean nothing any more.
-        self._is_subscribed = False  # By SUBACK, on this connection.
-        self._was_refused = False
+        # Of the subscription on this connection:
+        self._packet_id = self.sent_at = 0
+        self.done = False  # Whether the broker has answered, and
+        self._granted = False  # how.
         self._owed = False  # There was no room for a message, so that the ones after it are not taken either.
 
     async def run(self) -> None:
@@ -76,12 +77,11 @@ class MqttTopic(Buffer):
 
         Cancel safety: the connection is given up. IRQ safety: none.
         """
-        broker = self.broker
-        broker.open()
+        self.broker.open()
         try:
             await self._end.wait()
         finally:
-            broker.close()
+            self.broker.close()
 
     # Producing
 
@@ -94,33 +94,37 @@ class MqttTopic(Buffer):
     def try_push(self, value) -> None:
         if self.closed:
             raise error(BufferClosed, value, self)
-        if not self.broker.window.has_room(self.qos):
+        window = self.broker.window
+        if window.waiting or not window.has_room(self.qos):
             raise (BufferFull if self.broker.connected else NotConnected)(value, self)
         self._launch(payload_of(self.codec, value), True)
 
     async def push_async(self, value) -> None:
-        if self.closed:
-            raise error(BufferClosed, value, self)
         payload = payload_of(self.codec, value)
-        await self.broker.window.room(self.qos, buffer=self)
+        if not self.closed:
+            await self.broker.window.room(self.qos, False, self)
         if self.closed:
             raise error(BufferClosed, value, self)
-        flight = self._launch(payload, False)
+        flight = self._launch(payload)
         if flight:
             await flight
 
-    def _launch(self, payload, resend):
-        flight = self.broker.window.launch(self.encoded, payload, self.qos, self.retain, resend)
+    def _launch(self, payload, resend=False):
+        flight = self.broker.window.launch(self, payload, resend)
         self.produced_count = (self.produced_count & _MASK) + 1
         return flight
 
     # Consuming
 
-    def subscribe(self) -> "TopicReader":
-        self.broker.subscriptions.add(self)
-        return CommittingReader(self) if self._commits else TopicReader(self)
+    def subscribe(self) -> "Reader":
+        broker = self.broker
+        if self not in broker.topics:
+            broker.topics.append(self)
+            if broker.connected:
+                self._ask(0x82, bytes((self.qos,)))
+        return CommittingReader(self) if self._commits else Reader(self)
 
-    async def subscribe_async(self, patient: bool = False) -> "TopicReader":
+    async def subscribe_async(self, patient: bool = False) -> "Reader":
         """A new reader, once the broker has acknowledged the subscription.
 
         Raises `Refused`, `Unreachable`, `ConnectionLost`. With `patient` it raises none of them and goes on trying
@@ -129,50 +133,60 @@ class MqttTopic(Buffer):
         Cancel safety: cancelled, no reader is attached. IRQ safety: none.
         """
         broker = self.broker
-        broker.subscriptions.add(self)
+        reader = self.subscribe()
         while True:
             await broker.online(patient)
-            connections = self._connections
-            while broker.connected and not self._is_subscribed and connections == self._connections:
-                if self._was_refused and not patient:
+            connection = broker.connection
+            while broker.connection is connection:
+                if self.done and self._granted:
+                    return reader
+                if self.done and not patient:
                     raise Refused("%s: the subscription was refused" % self.name)
                 await broker.moved.wait()
-            if self._is_subscribed and broker.connected:
-                return self.subscribe()
             if not patient:
                 raise ConnectionLost("%s: the connection was lost before the subscription was acknowledged" % self.name)
 
+    def _ask(self, first, *options):
+        # SUBSCRIBE or UNSUBSCRIBE. The packet ids of messages are lower.
+        broker = self.broker
+        self.done = False
+        self.sent_at = ticks_ms()
+        broker.asked = self._packet_id = broker.asked + 1 & 0xFFFF | 0x8000
+        broker.connection.send(packet(first, number(self._packet_id), self.encoded, *options))
+
     def connected(self, session_kept: bool) -> None:
-        """Called by the broker on each new connection, before it subscribes.
+        """Called by the broker on each new connection: subscribe again.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self._connections += 1
-        self._is_subscribed = self._was_refused = self._owed = False
+        self._owed = False
         if session_kept:
             # What was not acknowledged is sent again.
             for _ in range(len(self._inbox)):
                 entry = self._inbox.popleft()
                 if not entry[1]:
                     self._inbox.append(entry)
+        self._ask(0x82, bytes((self.qos,)))
 
-    def subscribed(self, accepted: bool) -> None:
-        """Called by the broker with its answer to the subscription.
+    def answered(self, packet_id: int, code: int) -> None:
+        """Called by the broker with each SUBACK, also of other topics.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self._is_subscribed = accepted
-        self._was_refused = not accepted
-        if not accepted:
-            print("aimdb: the broker refused the subscription to", self.name, file=sys.stderr)
+        if packet_id == self._packet_id:
+            self.done = True
+            self._granted = code < 0x80
+            if not self._granted:
+                print("aimdb: the broker refused the subscription to", self.name, file=sys.stderr)
 
     def arrived(self, payload: bytes, packet_id: int) -> None:
         """Called by the broker with each message.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
+        broker = self.broker
         full = len(self._inbox) >= self.capacity
-        if packet_id and (full or self._owed) and not self.broker.clean_session:
+        if packet_id and (full or self._owed) and not broker.clean_session:
             self._owed = True
             return
         if full:
@@ -181,31 +195,26 @@ class MqttTopic(Buffer):
             try:
                 value = self.codec.decode(payload)
             except Exception as er:
-                self.broker.unparsed("a payload from " + self.name, er)
+                broker.unparsed("a payload from " + self.name, er)
             else:
-                self._inbox.append((value, packet_id, self._connections))
+                self._inbox.append((value, packet_id, broker.connection))
                 self.wake()
                 return
-        if packet_id:
-            self.broker.acknowledge(packet_id)
+        acknowledge(packet_id, broker.connection)
 
-    def acknowledge(self, packet_id: int, connection: int) -> None:
-        """Send the PUBACK of a message, if the connection is still the one that it came by.
+    def has_value(self, reader) -> bool:
+        return len(self._inbox) > 0
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if packet_id and connection == self._connections and self.broker.connected:
-            self.broker.acknowledge(packet_id)
-
-    def take_entry(self):
-        """Remove and return the next (value, packet id, number of the connection).
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        entry = self._inbox.popleft()
-        if self._owed and len(self._inbox) <= self.capacity // 4:
-            self.broker.renew()
-        return entry
+    def take(self, reader):
+        value, packet_id, connection = self._inbox.popleft()
+        if self._commits:
+            reader.taken.append((packet_id, connection))
+        else:
+            acknowledge(packet_id, connection)
+        connection = self.broker.connection
+        if self._owed and connection and len(self._inbox) <= self.capacity // 4:
+            connection.end(Renewed("to get again what there was no room for"))
+        return value
 
     def peek(self):
         return self._inbox[0][0] if self._inbox else None
@@ -215,39 +224,21 @@ class MqttTopic(Buffer):
 
     def close(self) -> None:
         super().close()
-        self.broker.subscriptions.remove(self)
+        broker = self.broker
+        if self in broker.topics:
+            broker.topics.remove(self)
+            if broker.connected:
+                self._ask(0xA2)
         self._end.set()
-        self.broker.wake_all()
+        broker.wake_all()
 
 
-class TopicReader(Reader):
-    """Acknowledges a message when it is taken."""
-
-    def has_value(self) -> bool:
-        return len(self.buffer._inbox) > 0
-
-    def try_recv(self):
-        if self.closed or not self.buffer._inbox:
-            self._nothing()
-        buffer = self.buffer
-        value, packet_id, connection = buffer.take_entry()
-        buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-        self._taken(packet_id, connection)
-        return value
-
-    def _taken(self, packet_id, connection):
-        self.buffer.acknowledge(packet_id, connection)
-
-
-class CommittingReader(TopicReader):
+class CommittingReader(Reader):
     """Acknowledges messages when it is told to; what is not is sent again after the next connection."""
 
     def __init__(self, buffer: MqttTopic):
         super().__init__(buffer)
-        self._open: list = []  # (packet id, number of the connection) of what was taken, in order.
-
-    def _taken(self, packet_id, connection):
-        self._open.append((packet_id, connection))
+        self.taken: list = []  # What `acknowledge` needs for each of the values that were read, in order.
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":
         """Acknowledge the oldest `count` messages that this reader has taken, or all of them, at once.
@@ -256,19 +247,6 @@ class CommittingReader(TopicReader):
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        for _ in range(len(self._open) if count is None else count):
-            self.buffer.acknowledge(*self._open.pop(0))
-        return _nothing()
-
-
-async def _nothing():
-    pass
-
-
-def check_qos(qos: int) -> None:
-    """Raise `ValueError` unless `qos` is 0 or 1.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if qos not in (0, 1):
-        raise ValueError("qos is 0 or 1, not %r" % (qos,))
+        for _ in range(len(self.taken) if count is None else count):
+            acknowledge(*self.taken.pop(0))
+        return iter(())  # type: ignore[return-value]  # It ends at once.
