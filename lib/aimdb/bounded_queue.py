@@ -20,12 +20,12 @@ _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)
 _WAITED = const(7)
-_COMPETE = const(8)
-_KEPT = const(9)  # Of the values held: kept for readers who waited.
-_PROMISED = const(10)  # Of the values kept: the one for a reader that was woken when it was alone.
-_READ_BY = const(11)  # 1: look which task reads. 2: it was seen, of the next to read. 0: no more, several tasks do.
-_ASKED = const(12)  # 1: a producer may wait for a slot.
-_PLACES = const(13)
+_COMPETE = const(4)  # The states of _WAITED from which on readers compete.
+_KEPT = const(8)  # Of the values held: kept for readers who waited.
+_PROMISED = const(9)  # Of the values kept: the one for a reader that was woken when it was alone.
+_READ_BY = const(10)  # 1: look which task reads. 2: it was seen, of the next to read. 0: no more, several tasks do.
+_ASKED = const(11)  # 1: a producer may wait for a slot.
+_PLACES = const(12)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -68,14 +68,13 @@ class BoundedQueue(InMemory):
     def _compete(self):
         # From now on a value is kept for the reader who waits longest.
         counts = self._counts
-        if not counts[_COMPETE]:
+        if counts[_WAITED] < _COMPETE:
             self._entry = core.Task(self)
             self._line = Line(self, self._waiting)
-            counts[_COMPETE] = 1
             if counts[_READ_BY]:
                 counts[_READ_BY] = 1
             woken = counts[_WAITED] == 2
-            counts[_WAITED] = 1
+            counts[_WAITED] = 5
             if woken and counts[_HELD] and self._read_by and self._read_by.data is None:
                 counts[_KEPT] = counts[_PROMISED] = 1
                 self.settle_later()
@@ -106,7 +105,7 @@ class BoundedQueue(InMemory):
         line = self._line
         while line is not None and counts[_KEPT] < counts[_HELD]:
             if not line.grant():
-                counts[_WAITED] = 0
+                counts[_WAITED] = _COMPETE
                 break
             counts[_KEPT] += 1
         line = self._slots
@@ -148,7 +147,7 @@ class BoundedQueue(InMemory):
             if held == counts[_CAPACITY] or (counts[_WAITED] & 1) == 1:
                 self.push(value)
             else:  # As push, without the call.
-                self._append(value)
+                self._values.append(value)
                 counts[_HELD] = held + 1
                 counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
             return False
@@ -211,18 +210,21 @@ class QueueReader(Reader):
     @micropython.viper
     def _park(self) -> bool:
         counts = ptr32(self._counts)
-        if counts[_COMPETE]:
+        waited = counts[_WAITED]
+        if waited >= _COMPETE:
             if self._may_go_on():
                 return False
+            counts[_WAITED] = 5
         elif counts[_HELD] or counts[_CLOSED]:
             counts[_WAITED] = 0
             return False
+        else:
+            counts[_WAITED] = 3 if waited & 1 else 1
         task = core.cur_task
         if counts[_READ_BY]:
             counts[_READ_BY] = 2
             if self._task is not task:
                 self._read_by(task)
-        counts[_WAITED] = 3 if counts[_WAITED] & 1 else 1
         waiting = self._waiting
         waiting.push(task)
         task.data = waiting  # Has the `remove` that Task.cancel calls.
@@ -285,7 +287,7 @@ class QueueReader(Reader):
     def _look(self, _):
         if self._park():
             return True
-        if self._counts[_COMPETE] and self._waiting.peek():
+        if self._counts[_WAITED] >= _COMPETE and self._waiting.peek():
             self.buffer.settle_later()
         DONE.__traceback__ = None
         raise DONE
@@ -293,7 +295,7 @@ class QueueReader(Reader):
     def close(self) -> None:
         if not self.closed:
             self._counts = array("i", bytes(4 * _PLACES))  # Nothing is held, for this reader.
-            self._counts[_COMPETE] = 1
+            self._counts[_WAITED] = _COMPETE
             super().close()
             buffer = self.buffer
             buffer._readers -= 1

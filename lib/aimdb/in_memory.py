@@ -16,8 +16,10 @@ _CLOSED = const(3)
 _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)  # A push is refused when so many are held: the slots that are for everybody; 0 when closed.
-_WAITED = const(7)  # 1: a task may be in `_waiting`; 3: several may. 2: they were woken, and may not have looked yet.
-_COMPETE = const(8)  # 1: readers compete for what is held, and `_settle` says who gets it.
+# Who is in `_waiting`. 0: nobody. 1: perhaps a task. 3: perhaps several. 2: they were woken, and may not have looked yet.
+# From _COMPETE on readers compete, and `_settle` says who gets what is held. 4: nobody waits. 5: perhaps somebody.
+_WAITED = const(7)
+_COMPETE = const(4)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -38,13 +40,12 @@ class InMemory(Buffer):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    def __init__(self, capacity: int, beyond: int = 1, places: int = 9):
+    def __init__(self, capacity: int, beyond: int = 1, places: int = 8):
         check_capacity(capacity)
         # Not the base class's __init__: an attribute of the instance is found several times faster, but costs heap.
         self.capacity = capacity
         self.closed = False
         self._values: deque = deque((), capacity)
-        self._append = self._values.append
         self._waiting = core.TaskQueue()
         self._counts = counts = array("i", bytes(4 * places))
         counts[_CAPACITY] = capacity
@@ -57,13 +58,13 @@ class InMemory(Buffer):
         if held >= counts[_ROOM]:
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
             return
-        self._append(value)
+        self._values.append(value)
         if held < counts[_CAPACITY]:  # Else the new value has overwritten the oldest one.
             counts[_HELD] = held + 1
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
         waited = counts[_WAITED]
         if waited & 1:
-            if counts[_COMPETE]:
+            if waited > _COMPETE:
                 self._settle()
                 return
             counts[_WAITED] = 2
