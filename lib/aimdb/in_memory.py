@@ -16,7 +16,7 @@ _CLOSED = const(3)
 _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)  # A push is refused when so many are held: the slots that are for everybody; 0 when closed.
-# Who is in `_waiting`. 0: nobody. 1: perhaps a task. 3: perhaps several. 2: they were woken, and may not have looked yet.
+# Who is in `_waiting`. 0: nobody. 1: perhaps a task. 3: perhaps several. 2: they were woken, and may not have looked.
 # From _COMPETE on readers compete, and `_settle` says who gets what is held. 4: nobody waits. 5: perhaps somebody.
 _WAITED = const(7)
 _COMPETE = const(4)
