@@ -68,18 +68,16 @@ def run_budgeted() -> dict[str, float]:
 
 def record(allow_raise: bool) -> int:
     figures, budgets = run_budgeted(), bench_budgets.read()
-    if allow_raise:
-        budgets = {}
-    if exceeded := bench_budgets.above(figures, budgets):
+    exceeded = bench_budgets.above(figures, budgets)
+    if exceeded and not allow_raise:
         print(
-            "bench: above budget, so nothing is recorded (--allow-raise would):", *exceeded, sep="\n  ", file=sys.stderr
+            "bench: above budget, so nothing is recorded (--allow-raise would):", *exceeded.values(), sep="\n  ", file=sys.stderr
         )
         return 1
-    after = bench_budgets.lowered(figures, budgets)
+    after = {**bench_budgets.lowered(figures, budgets), **{name: figures[name] for name in exceeded}}
     bench_budgets.write(after)
-    print(
-        f"{len(after)} budgets, {sum(after[name] < budgets.get(name, 0) for name in after)} of them lower than before"
-    )
+    lower = sum(after[name] < budgets.get(name, 0) for name in after)
+    print(f"{len(after)} budgets, {lower} of them lower than before, {len(exceeded)} higher")
     return 0
 
 

@@ -52,13 +52,13 @@ def read() -> dict[str, float]:
     return json.loads(FILE.read_text()) if FILE.exists() else {}
 
 
-def above(figures: dict[str, float], budgets: dict[str, float]) -> list[str]:
-    """A line for each figure that is above its budget and the room."""
-    return [
-        f"{name}: {figures[name]}, but the budget is {budget} (+{figures[name] / max(budget, 1) - 1:.1%})"
+def above(figures: dict[str, float], budgets: dict[str, float]) -> dict[str, str]:
+    """A sentence for each figure that is above its budget and the room."""
+    return {
+        name: f"{name}: {figures[name]}, but the budget is {budget} (+{figures[name] / max(budget, 1) - 1:.1%})"
         for name, budget in budgets.items()
         if name in figures and figures[name] > budget * ROOM
-    ]
+    }
 
 
 def lowered(figures: dict[str, float], budgets: dict[str, float]) -> dict[str, float]:
