@@ -70,9 +70,8 @@ def record(allow_raise: bool) -> int:
     figures, budgets = run_budgeted(), bench_budgets.read()
     exceeded = bench_budgets.above(figures, budgets)
     if exceeded and not allow_raise:
-        print(
-            "bench: above budget, so nothing is recorded (--allow-raise would):", *exceeded.values(), sep="\n  ", file=sys.stderr
-        )
+        print("bench: above budget, so nothing is recorded (--allow-raise would):", file=sys.stderr)
+        print(*exceeded.values(), sep="\n", file=sys.stderr)
         return 1
     after = {**bench_budgets.lowered(figures, budgets), **{name: figures[name] for name in exceeded}}
     bench_budgets.write(after)

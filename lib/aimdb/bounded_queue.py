@@ -147,7 +147,7 @@ class BoundedQueue(InMemory):
             if held == counts[_CAPACITY] or (counts[_WAITED] & 1) == 1:
                 self.push(value)
             else:  # As push, without the call.
-                self._values.append(value)
+                self._append(value)
                 counts[_HELD] = held + 1
                 counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
             return False

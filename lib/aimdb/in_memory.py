@@ -46,6 +46,7 @@ class InMemory(Buffer):
         self.capacity = capacity
         self.closed = False
         self._values: deque = deque((), capacity)
+        self._append = self._values.append
         self._waiting = core.TaskQueue()
         self._counts = counts = array("i", bytes(4 * places))
         counts[_CAPACITY] = capacity
@@ -58,7 +59,7 @@ class InMemory(Buffer):
         if held >= counts[_ROOM]:
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
             return
-        self._values.append(value)
+        self._append(value)
         if held < counts[_CAPACITY]:  # Else the new value has overwritten the oldest one.
             counts[_HELD] = held + 1
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
