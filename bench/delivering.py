@@ -33,7 +33,8 @@ async def by_timed_recv(reader):
         await reader.recv(10000)
 
 
-def delivering(make, read, readers=1):
+def delivering(make, read, readers=1, each=True):
+    # `each` reader gets every value, or one of them does.
     async def rounds(n, start, stop):
         buffer = make()
         producer, consumer = record(buffer)
@@ -47,7 +48,7 @@ def delivering(make, read, readers=1):
             producer.produce(i)
             await sleep_ms(0)
         stop()
-        if buffer.metrics().consumed_count != readers * (n + 1):
+        if buffer.metrics().consumed_count != (readers if each else 1) * (n + 1):
             raise RuntimeError("not all values have arrived")
 
     return rounds
@@ -65,4 +66,5 @@ for way, read in (("recv", by_recv), ("ready + try_recv", by_ready), ("async for
         case("deliver: %s, %s" % (kind, way))(delivering(make, read))
 
 case("deliver: SpmcRing, recv, 4 readers")(delivering(lambda: SpmcRing(16), by_recv, 4))
+case("deliver: BoundedQueue, recv, 2 readers")(delivering(lambda: BoundedQueue(16), by_recv, 2, each=False))
 case("deliver: SpmcRing, recv with a timeout")(delivering(lambda: SpmcRing(16), by_timed_recv))

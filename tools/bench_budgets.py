@@ -30,6 +30,7 @@ OPERATIONS = (
     "deliver: BoundedQueue, recv",
     "deliver: SpmcRing, ready + try_recv",
     "deliver: BoundedQueue, ready + try_recv",
+    "deliver: BoundedQueue, recv, 2 readers",
     "deliver: SpmcRing, recv with a timeout",
     "queue of 1: BoundedQueue",
     "queue of 16: BoundedQueue",

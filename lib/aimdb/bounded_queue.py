@@ -20,7 +20,8 @@ _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)
 _WAITED = const(7)
-_COMPETE = const(4)  # The states of _WAITED from which on readers compete.
+_COMPETE = const(4)  # The state of _WAITED from which on readers compete.
+_DETACHED = const(6)  # In the counts that a closed reader sees.
 _KEPT = const(8)  # Of the values held: kept for readers who waited.
 _PROMISED = const(9)  # Of the values kept: the one for a reader that was woken when it was alone.
 _READ_BY = const(10)  # 1: look which task reads. 2: it was seen, of the next to read. 0: no more, several tasks do.
@@ -212,7 +213,16 @@ class QueueReader(Reader):
         counts = ptr32(self._counts)
         waited = counts[_WAITED]
         if waited >= _COMPETE:
-            if self._may_go_on():
+            if waited == _DETACHED or counts[_PROMISED]:
+                if self._need_not_wait():
+                    return False
+            if counts[_KEPT]:
+                task = core.cur_task
+                if task.data is self.buffer._line:  # A value is kept for it.
+                    task.data = None
+                    counts[_KEPT] -= 1
+                    return False
+            if counts[_KEPT] < counts[_HELD] or counts[_CLOSED]:
                 return False
             counts[_WAITED] = 5
         elif counts[_HELD] or counts[_CLOSED]:
@@ -224,13 +234,13 @@ class QueueReader(Reader):
         if counts[_READ_BY]:
             counts[_READ_BY] = 2
             if self._task is not task:
-                self._read_by(task)
+                self._notice(task)
         waiting = self._waiting
         waiting.push(task)
         task.data = waiting  # Has the `remove` that Task.cancel calls.
         return True
 
-    def _read_by(self, task):
+    def _notice(self, task):
         self._task = task
         buffer = self.buffer
         if buffer._read_by is None:
@@ -239,23 +249,21 @@ class QueueReader(Reader):
             buffer._read_by = None
             self._counts[_READ_BY] = 0
 
-    def _may_go_on(self):
-        # Of a reader that competes, or is closed: whether it need not wait.
+    def _need_not_wait(self):
+        # Of a reader that is closed, or while a value is promised.
         buffer = self.buffer
         counts = buffer._counts
-        if counts[_KEPT]:
-            task = core.cur_task
-            kept = task.data is buffer._line
-            if kept:
+        task = core.cur_task
+        if self.closed:
+            if counts[_KEPT] and task.data is buffer._line:
                 task.data = None
-            elif counts[_PROMISED] and task is buffer._read_by:
-                counts[_PROMISED] = 0
-                kept = True
-            if kept:
-                counts[_KEPT] -= 1
-                if self.closed:
-                    buffer._settle()
-        return self.closed or buffer.closed or counts[_KEPT] < counts[_HELD]
+                buffer.returned(buffer._line)
+            return True
+        if task is buffer._read_by:
+            counts[_KEPT] -= 1
+            counts[_PROMISED] = 0
+            return True
+        return False
 
     @micropython.viper
     def try_recv(self):
@@ -264,7 +272,7 @@ class QueueReader(Reader):
             self._nothing()
         if counts[_READ_BY] == 1:
             if self._task is not core.cur_task:
-                self._read_by(core.cur_task)
+                self._notice(core.cur_task)
         elif counts[_READ_BY]:
             counts[_READ_BY] = 1
         value = self._popleft()
@@ -295,7 +303,7 @@ class QueueReader(Reader):
     def close(self) -> None:
         if not self.closed:
             self._counts = array("i", bytes(4 * _PLACES))  # Nothing is held, for this reader.
-            self._counts[_WAITED] = _COMPETE
+            self._counts[_WAITED] = _DETACHED
             super().close()
             buffer = self.buffer
             buffer._readers -= 1

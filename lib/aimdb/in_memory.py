@@ -17,9 +17,10 @@ _CAPACITY = const(4)
 _HELD = const(5)
 _ROOM = const(6)  # A push is refused when so many are held: the slots that are for everybody; 0 when closed.
 # Who is in `_waiting`. 0: nobody. 1: perhaps a task. 3: perhaps several. 2: they were woken, and may not have looked.
-# From _COMPETE on readers compete, and `_settle` says who gets what is held. 4: nobody waits. 5: perhaps somebody.
+# From _COMPETE on readers compete. 4: nobody waits. 5: perhaps somebody.
 _WAITED = const(7)
 _COMPETE = const(4)
+_KEPT = const(8)  # Of the values held, when readers compete: kept for those who waited.
 _MASK = const(0x1FFFFFFF)
 
 
@@ -65,11 +66,18 @@ class InMemory(Buffer):
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
         waited = counts[_WAITED]
         if waited & 1:
+            waiting = self._waiting
             if waited > _COMPETE:
-                self._settle()
+                if not waiting.peek():
+                    counts[_WAITED] = _COMPETE
+                elif counts[_KEPT] < counts[_HELD]:
+                    # As self._line.grant(), without the call.
+                    counts[_KEPT] += 1
+                    task = waiting.pop()
+                    core._task_queue.push(task)
+                    task.data = self._line
                 return
             counts[_WAITED] = 2
-            waiting = self._waiting
             while waiting.peek():
                 core._task_queue.push(waiting.pop())
                 if waited == 1:
