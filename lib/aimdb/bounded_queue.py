@@ -96,22 +96,24 @@ class BoundedQueue(InMemory):
         """
         self._queue = None
         counts = self._counts
-        counts[_KEPT] -= counts[_PROMISED]
-        counts[_PROMISED] = 0
+        if counts[_PROMISED]:
+            counts[_PROMISED] = 0
+            counts[_KEPT] -= 1
         self._settle()
 
     def _settle(self):
         # What there is goes to those who wait longest: values to readers, slots to producers.
         counts = self._counts
-        line = self._line
-        while line is not None and counts[_KEPT] < counts[_HELD]:
-            if not line.grant():
+        while counts[_WAITED] > _COMPETE and counts[_KEPT] < counts[_HELD]:
+            if self._line.grant():
+                counts[_KEPT] += 1
+            else:
                 counts[_WAITED] = _COMPETE
-                break
-            counts[_KEPT] += 1
-        line = self._slots
-        while line is not None and counts[_HELD] < counts[_ROOM] and line.grant():
-            counts[_ROOM] -= 1
+        while counts[_ASKED] and counts[_HELD] < counts[_ROOM]:
+            if self._slots.grant():
+                counts[_ROOM] -= 1
+            else:
+                counts[_ASKED] = 0
 
     def returned(self, line: Line) -> None:
         """Called by a line: what was kept for a task that was cancelled goes to the next one.
@@ -295,7 +297,7 @@ class QueueReader(Reader):
     def _look(self, _):
         if self._park():
             return True
-        if self._counts[_WAITED] >= _COMPETE and self._waiting.peek():
+        if self._counts[_WAITED] > _COMPETE and self._waiting.peek():
             self.buffer.settle_later()
         DONE.__traceback__ = None
         raise DONE
