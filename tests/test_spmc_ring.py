@@ -56,6 +56,17 @@ def test_a_reader_that_lags_while_it_reads_goes_on_with_the_oldest():
     equal(reader.try_recv(), 3)
 
 
+def test_the_count_of_missed_values_goes_round():
+    ring = SpmcRing(3)
+    reader = ring.subscribe()
+    ring._counts[2] = 2**29
+    for value in range(10):
+        ring.push(value)
+    with raises(BufferLagged):
+        reader.try_recv()
+    equal(ring.metrics().dropped_count, 7)
+
+
 async def test_async_for_skips_a_lag_and_counts_it():
     ring = SpmcRing(2)
     reader = ring.subscribe()

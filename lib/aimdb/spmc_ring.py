@@ -35,7 +35,8 @@ class SpmcRing(InMemory):
     def _missed(self, reader, count):
         # So many values were overwritten before this reader read them.
         reader.lagged += count
-        self._counts[_DROPPED] += count
+        counts = self._counts
+        counts[_DROPPED] = (counts[_DROPPED] & _MASK) + count
         raise error(BufferLagged, count, self)
 
 
