@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import time
 
 import aimdb.timeout as timeout
@@ -203,3 +204,24 @@ async def test_a_reader_that_is_handed_to_another_task_needs_one_more_alarm_and_
     finally:
         timeout.Alarm = ordinary
     equal(made, 2)
+
+
+async def test_readers_that_are_forgotten_with_time_left_are_collected_within_a_second():
+    ring = SpmcRing(3)
+
+    async def read_in_time():
+        await ring.subscribe().recv(timeout_ms=1000000)
+
+    async def forget():
+        for value in range(30):
+            task = asyncio.create_task(read_in_time())
+            await asyncio.sleep_ms(0)
+            ring.push(value)
+            await task
+        await asyncio.sleep_ms(1100)
+        gc.collect()
+        return gc.mem_alloc()
+
+    # A task that was on the scheduler's queue keeps those that stood below it there, so the last ones are still held.
+    used = (await forget(), await forget(), await forget())
+    assert used[2] - used[1] < 2000, used

@@ -10,12 +10,15 @@ if _EDITOR:
 
     from .buffer import Reader
 
+# How many milliseconds the scheduler may keep the entry of a reader that was closed or forgotten.
+_LONGEST = const(1000)
+
 
 class Alarm:
     """Ends the wait of a parked task with `asyncio.TimeoutError`; used again and again, for one reader and one task.
 
-    An entry in the scheduler's own queue. What is no longer awaited when it comes up there is left alone, so that a
-    wait that ends in time has nothing to take back.
+    An entry in the scheduler's own queue. It is left there when a wait ends in time, so that there is nothing to take
+    back, and it goes when it comes up while nobody waits.
     """
 
     def __init__(self, reader: "Reader"):
@@ -25,7 +28,8 @@ class Alarm:
         self._task: Any = None  # Whose it is; that task waits when this alarm is its `data`.
         self._waiting: Any = None  # Where it parks.
         self._since: Any = 0  # When that wait began.
-        self._limit: Any = None  # The milliseconds of that wait, as long as the entry is on the queue.
+        self._length: Any = 0  # The milliseconds of that wait.
+        self._limit: Any = None  # The same, as long as the entry is on the queue.
 
     @micropython.viper
     def limit(self, milliseconds):
@@ -52,7 +56,7 @@ class Alarm:
             del self._reader._limit
             return self._reader._limit(milliseconds)
         try:
-            now = ticks_ms()
+            self._since = now = ticks_ms()
             deadline = ticks_add(now, milliseconds)
             self._task = task
             self._waiting = task.data
@@ -61,13 +65,11 @@ class Alarm:
                 self._queue = None
                 queue.remove(self._entry)
             if self._queue is not queue:
-                self._queue = queue
-                queue.push(self._entry, deadline)
+                self._come_up(milliseconds)
         except BaseException:
             task.data.remove(task)
             raise
-        self._since = now
-        self._limit = milliseconds
+        self._length = self._limit = milliseconds
         task.data = self
         return self
 
@@ -78,26 +80,29 @@ class Alarm:
         """
         task.data = self
         if self._queue is not core._task_queue:  # It came up in between.
-            self._queue = core._task_queue
-            self._queue.push(self._entry)
+            self._come_up(0)
         return self
+
+    def _come_up(self, milliseconds):
+        self._queue = core._task_queue
+        self._queue.push(self._entry, ticks_add(ticks_ms(), min(milliseconds, _LONGEST)))
 
     def send(self, _) -> None:
         """Called by the scheduler, as for a coroutine.
 
         Cancel safety: it does not wait. IRQ safety: none.
         """
-        self._queue = None
-        deadline = ticks_add(self._since, self._limit or 0)
-        if ticks_diff(deadline, ticks_ms()) > 0:
-            self._queue = core._task_queue
-            self._queue.push(self._entry, deadline)
-        else:
-            self._limit = None
-            if self._task.data is self:
-                self._waiting.remove(self._task)
-                core._task_queue.push(self._task)
-                self._task.data = core.TimeoutError()
+        self._queue = self._limit = None
+        task = self._task
+        if task.data is self:
+            left = ticks_diff(ticks_add(self._since, self._length), ticks_ms())
+            if left > 0:
+                self._limit = self._length
+                self._come_up(left)
+            else:
+                self._waiting.remove(task)
+                core._task_queue.push(task)
+                task.data = core.TimeoutError()
 
     def remove(self, task) -> None:
         """Called by `Task.cancel` on the task that waits.
