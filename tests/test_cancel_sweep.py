@@ -39,6 +39,10 @@ class RecordedDeadline(timeout._Deadline):
             core._task_queue.remove(self._entry)
             self.send(None)
 
+    def stop(self):
+        limits.remove(self)
+        super().stop()
+
 
 class RecordedAlarm(timeout.Alarm):
     def __init__(self, reader):
@@ -49,7 +53,7 @@ class RecordedAlarm(timeout.Alarm):
         # Also when that task was just woken: for nothing, perhaps.
         if self._task is task and self._queue is core._task_queue:
             core._task_queue.remove(self._entry)
-            self._since = ticks_add(ticks_ms(), -(self._limit or 0))
+            self._since = ticks_add(ticks_ms(), -self._length)
             self.send(None)
 
 
