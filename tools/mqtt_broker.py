@@ -8,8 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+
+from fault_proxy import FaultProxy
 
 HOST = "127.0.0.1"
 
@@ -113,14 +116,20 @@ class Listener:
         if credentials:
             self._client.username_pw_set(**credentials)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
-        self._subscribed = False
-        self._client.on_subscribe = lambda *_: setattr(self, "_subscribed", True)
+        self._subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.on_message = lambda _client, _data, message: self._arrived(message)
         self._client.reconnect_delay_set(0.1, 0.2)
         self._port = port
 
     def _arrived(self, message) -> None:
         self.messages.append((message.topic, message.payload))
+
+    def wait_until_subscribed(self) -> None:
+        """Wait until the broker will pass on what is published; raise RuntimeError when it will not."""
+        if not self._subscribed.wait(10):
+            raise RuntimeError("the broker has not acknowledged a subscription for 10 s")
 
     def payloads(self, topic: str) -> list[bytes]:
         """What has arrived on one topic, in order, repeats included."""
@@ -139,14 +148,35 @@ class Listener:
     def __enter__(self) -> Listener:
         self._client.connect(HOST, self._port)
         self._client.loop_start()
-        deadline = time.monotonic() + 10
-        while not self._subscribed and time.monotonic() < deadline:
-            time.sleep(0.01)
+        self.wait_until_subscribed()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+class Outage:
+    """Takes a broker from those who reach it by `proxy`, and gives it back, without making it lose a message.
+
+    amqtt would: it keeps nothing. Told to stop it forgets what it has acknowledged and not passed on, and started
+    again it has no subscriber before `listener` has come back.
+    """
+
+    def __init__(self, broker: LocalBroker, proxy: FaultProxy, listener: Listener) -> None:
+        self._broker = broker
+        self._proxy = proxy
+        self._listener = listener
+
+    def begin(self) -> None:
+        self._proxy.down()
+        time.sleep(0.2)  # In which it passes on what it has.
+        self._broker.stop()
+
+    def end(self) -> None:
+        self._broker.start()
+        self._listener.wait_until_subscribed()
+        self._proxy.up()
 
 
 if __name__ == "__main__":

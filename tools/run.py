@@ -109,7 +109,7 @@ def show_restart(model: str, flash: bytes, network: Network | None) -> bool:
     """
     print("\nThe power went out in the middle of that, and comes back.", flush=True)
     if network:
-        network.broker.start()
+        network.start_broker()
     with Board(filesystem=flash, model=model, paced=network is not None) as board:
         print(board.wait_for("before the restart", SILENCE_SECONDS) + board.wait_for("\n", SILENCE_SECONDS), flush=True)
         return network is None or network.has_everything(WIFI_SECONDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 
-from mqtt_broker import Listener, LocalBroker
+from fault_proxy import FaultProxy
+from mqtt_broker import Listener, LocalBroker, Outage
 
 # The one network that the emulated WiFi chip knows; its gateway stands for this machine.
 SSID = "RP2040PY-GUEST"
@@ -22,22 +23,24 @@ class Network:
     """A broker, and a client of it that collects the node's samples."""
 
     def __init__(self) -> None:
-        self.broker = LocalBroker()
-        self._listener = Listener(self.broker.port, SAMPLES)
+        self._broker = LocalBroker()
+        self._listener = Listener(self._broker.port, SAMPLES)
+        self._proxy = FaultProxy(self._broker.port)  # By which the board reaches the broker.
+        self._outage = Outage(self._broker, self._proxy, self._listener)
 
     def board_files(self) -> dict[str, bytes]:
         """What a board needs to join."""
-        settings = {"ssid": SSID, "password": "password", "broker": f"mqtt://{GATEWAY}:{self.broker.port}"}
+        settings = {"ssid": SSID, "password": "password", "broker": f"mqtt://{GATEWAY}:{self._proxy.port}"}
         return {"network.json": json.dumps(settings).encode()}
 
     # Each of these does something and says what it was.
 
     def stop_broker(self) -> str:
-        self.broker.stop()
+        self._outage.begin()
         return f"THE BROKER IS STOPPED; it has {self._count()} samples"
 
     def start_broker(self) -> str:
-        self.broker.start()
+        self._outage.end()
         return "THE BROKER IS BACK"
 
     def send_command(self) -> str:
@@ -75,10 +78,11 @@ class Network:
         return runs
 
     def __enter__(self) -> Network:
-        self.broker.start()
+        self._broker.start()
         self._listener.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._proxy.down()
         self._listener.__exit__()
-        self.broker.__exit__()
+        self._broker.__exit__()

@@ -36,14 +36,16 @@ class FaultProxy:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def down(self) -> None:
-        """Refuse connections, and reset those that there are."""
+        """Refuse connections, and end those that there are, as a broker that stops does."""
         if self._listener:
             # Shut first: a thread that waits in accept would else keep the port alive.
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
             self._listener = None
-        self.reset()
+        for pair in self._connections:
+            shut_down(*pair)
+        self._connections.clear()
 
     def reset(self) -> None:
         """Break all connections with an RST."""
@@ -77,12 +79,16 @@ class FaultProxy:
                     time.sleep(self.answer_delay)
                 if not self.swallow:
                     sink.sendall(data)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        shut_down(source, sink)
 
     def __enter__(self) -> FaultProxy:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.down()
+
+
+def shut_down(*ends: socket.socket) -> None:
+    for end in ends:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
