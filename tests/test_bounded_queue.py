@@ -2,7 +2,7 @@ import asyncio
 import gc
 
 from aimdb import BoundedQueue, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
-from harness import equal, raises
+from harness import equal, heap_locked, raises
 
 
 async def settle():
@@ -339,3 +339,21 @@ def test_a_read_value_is_not_kept_alive():
     gc.collect()
     # One may still be seen on the C stack, which the collector scans as it is.
     assert gc.mem_alloc() - before < 20000
+
+
+async def test_a_reader_that_there_was_no_heap_for_is_not_attached():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    queue.subscribe().close()
+    with heap_locked():
+        try:
+            queue.subscribe()
+            attached = True
+        except MemoryError:
+            attached = False
+    assert not attached
+    queue.push(1)
+    equal(await reader.recv(), 1)
+    queue.push(2)
+    with raises(SelfDeadlock):  # Not so if another reader were attached.
+        await queue.push_async(3)

@@ -9,6 +9,7 @@ IMPORT = "import: the whole core"
 # Parts of the library that are loaded only when they are used, and do not count as the core.
 LOADED_WHEN_USED = (
     "aimdb/codecs.mpy",
+    "aimdb/competition.mpy",
     "aimdb/doorbell.mpy",
     "aimdb/json_codec.mpy",
     "aimdb/linking.mpy",

@@ -26,7 +26,6 @@ _KEPT = const(8)  # Of the values held: kept for readers who waited.
 _PROMISED = const(9)  # Of the values kept: the one for a reader that was woken when it was alone.
 _READ_BY = const(10)  # 1: look which task reads. 2: it was seen, of the next to read. 0: no more, several tasks do.
 _ASKED = const(11)  # 1: a producer may wait for a slot.
-_PLACES = const(12)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -40,91 +39,32 @@ class BoundedQueue(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    # As long as there is one reader, a value need not be kept for it. The second one ends that for good: `_compete`.
+    # As long as there is one reader, a value need not be kept for it. The second one ends that for good.
 
-    _line: "Any" = None  # Of the readers who compete, for values.
-    _slots: "Any" = None  # Of the producers, for slots, from the first one on that waits.
-    _entry: "Any" = None  # The scheduler's handle on this queue, for `settle_later`.
-    _queue: "Any" = None  # The scheduler's queue that it is on.
+    _places = 12
+    _room = 0  # Nothing is overwritten.
+    _line: "Any" = None  # A `Competition` from the second reader on.
+    _slots: "Any" = None  # A `Line` of the producers, for slots, from the first one on that waits.
 
-    def __init__(self, capacity: int, beyond: int = 0):
-        super().__init__(capacity, beyond, _PLACES)
+    def __init__(self, capacity: int):
+        super().__init__(capacity)
         self._counts[_READ_BY] = 1
         self._readers = 0  # Attached and not closed.
         self._read_by = None  # The only task that reads, as far as was seen; None: no task does, or several do.
 
     def subscribe(self) -> "QueueReader":
-        self._readers += 1
-        if self._readers > 1:
-            self._compete()
-        else:
+        if not self._readers:
             self._read_by = None  # Who has read had another reader.
-        return QueueReader(self)
+        elif self._line is None:
+            from .competition import Competition  # Here, so that who has one reader has none of it in RAM.
+
+            self._line = Competition(self)
+        reader = QueueReader(self)
+        self._readers += 1
+        return reader
 
     def peek(self):
         return self._values[0] if self._values else None
-
-    # Readers
-
-    def _compete(self):
-        # From now on a value is kept for the reader who waits longest.
-        counts = self._counts
-        if counts[_WAITED] < _COMPETE:
-            self._entry = core.Task(self)
-            self._line = Line(self, self._waiting)
-            if counts[_READ_BY]:
-                counts[_READ_BY] = 1
-            woken = counts[_WAITED] == 2
-            counts[_WAITED] = 5
-            if woken and counts[_HELD] and self._read_by and self._read_by.data is None:
-                counts[_KEPT] = counts[_PROMISED] = 1
-                self.settle_later()
-
-    def settle_later(self) -> None:
-        """Settle after the running task: it may leave a value where it is, which is for the next reader then.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self._line is not None and self._queue is not core._task_queue:
-            self._queue = core._task_queue
-            self._queue.push(self._entry)
-
-    def send(self, _) -> None:
-        """Called by the scheduler, as for a coroutine.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self._queue = None
-        counts = self._counts
-        if counts[_PROMISED]:
-            counts[_PROMISED] = 0
-            counts[_KEPT] -= 1
-        self._settle()
-
-    def _settle(self):
-        # What there is goes to those who wait longest: values to readers, slots to producers.
-        counts = self._counts
-        while counts[_WAITED] > _COMPETE and counts[_KEPT] < counts[_HELD]:
-            if self._line.grant():
-                counts[_KEPT] += 1
-            else:
-                counts[_WAITED] = _COMPETE
-        while counts[_ASKED] and counts[_HELD] < counts[_ROOM]:
-            if self._slots.grant():
-                counts[_ROOM] -= 1
-            else:
-                counts[_ASKED] = 0
-
-    def returned(self, line: Line) -> None:
-        """Called by a line: what was kept for a task that was cancelled goes to the next one.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if line is self._line:
-            self._counts[_KEPT] -= 1
-        elif not self.closed:
-            self._counts[_ROOM] += 1
-        self._settle()
 
     # Producers
 
@@ -180,6 +120,17 @@ class BoundedQueue(InMemory):
             self._slots = Line(self, self._producers)
         self._counts[_ASKED] = 1
 
+    def returned(self, _) -> None:
+        """Called by `_slots`: the slot that was kept for a producer who was cancelled goes to the next one.
+
+        Cancel safety: it does not wait. IRQ safety: none.
+        """
+        counts = self._counts
+        if not self.closed:
+            counts[_ROOM] += 1
+            if counts[_HELD] < counts[_ROOM] and self._slots.grant():
+                counts[_ROOM] -= 1
+
     def close(self) -> None:
         super().close()
         slots = self._slots
@@ -194,8 +145,10 @@ class Mailbox(BoundedQueue):
     not count as dropped.
     """
 
+    _room = 1
+
     def __init__(self):
-        super().__init__(1, 1)
+        super().__init__(1)
 
 
 class QueueReader(Reader):
@@ -259,7 +212,7 @@ class QueueReader(Reader):
         if self.closed:
             if counts[_KEPT] and task.data is buffer._line:
                 task.data = None
-                buffer.returned(buffer._line)
+                buffer._line.returned(None)
             return True
         if task is buffer._read_by:
             counts[_KEPT] -= 1
@@ -298,13 +251,15 @@ class QueueReader(Reader):
         if self._park():
             return True
         if self._counts[_WAITED] > _COMPETE and self._waiting.peek():
-            self.buffer.settle_later()
+            line = self.buffer._line
+            if line is not None:
+                line.settle_later()
         DONE.__traceback__ = None
         raise DONE
 
     def close(self) -> None:
         if not self.closed:
-            self._counts = array("i", bytes(4 * _PLACES))  # Nothing is held, for this reader.
+            self._counts = array("i", bytes(4 * len(self._counts)))  # Nothing is held, for this reader.
             self._counts[_WAITED] = _DETACHED
             super().close()
             buffer = self.buffer

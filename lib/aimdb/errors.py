@@ -33,8 +33,7 @@ class RecordError(DbError):
         text = self._text and " " + self._text % self.__dict__
         return "%s: record %r (capacity %r)%s" % (type(self).__name__, self.key, self.capacity, text)
 
-    def __repr__(self) -> str:  # What MicroPython shows of an uncaught error.
-        return str(self)
+    __repr__ = __str__  # What MicroPython shows of an uncaught error.
 
 
 class BufferFull(RecordError):

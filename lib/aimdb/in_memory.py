@@ -36,12 +36,15 @@ class InMemory(Buffer):
     """What the buffers in memory have in common: `capacity` slots, and counts.
 
     The counts are in an array, so that native code changes them in an instruction each and without heap. Only the
-    asyncio thread touches them. A push is refused when `capacity + beyond` values are held.
+    asyncio thread touches them.
 
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    def __init__(self, capacity: int, beyond: int = 1, places: int = 8):
+    _places = 8  # Of the counts.
+    _room = 1  # Beyond the capacity: a new value overwrites the oldest one.
+
+    def __init__(self, capacity: int):
         check_capacity(capacity)
         # Not the base class's __init__: an attribute of the instance is found several times faster, but costs heap.
         self.capacity = capacity
@@ -49,9 +52,9 @@ class InMemory(Buffer):
         self._values: deque = deque((), capacity)
         self._append = self._values.append
         self._waiting = core.TaskQueue()
-        self._counts = counts = array("i", bytes(4 * places))
+        self._counts = counts = array("i", bytes(4 * self._places))
         counts[_CAPACITY] = capacity
-        counts[_ROOM] = capacity + beyond
+        counts[_ROOM] = capacity + self._room
 
     @micropython.viper
     def push(self, value):

@@ -26,9 +26,6 @@ class SpmcRing(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    def __init__(self, capacity: int):
-        super().__init__(capacity)
-
     def subscribe(self) -> "RingReader":
         return RingReader(self, self._counts[_PRODUCED])
 

@@ -174,8 +174,9 @@ class FlashQueue(Buffer):
     def subscribe(self) -> "FlashReader":
         if not self._readers and self._read_by:
             self._read_by = None  # Who has read had another reader.
+        reader = FlashReader(self)
         self._readers += 1
-        return FlashReader(self)
+        return reader
 
     def peek(self):
         try:
