@@ -2,12 +2,8 @@ import asyncio
 import gc
 
 from aimdb import BoundedQueue, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
+from aimdb_conformance.support import settle
 from harness import equal, heap_locked, raises
-
-
-async def settle():
-    for _ in range(5):
-        await asyncio.sleep_ms(0)
 
 
 def test_what_was_accepted_comes_out_in_order():

@@ -6,7 +6,8 @@ from binascii import crc32
 from struct import pack
 
 import aimdb_flash.storage
-from aimdb import BufferClosed, BufferEmpty
+from aimdb import BufferEmpty
+from aimdb_conformance.support import drain
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
 from flash_devices import PARTLY, Flash, PowerCut
 from flash_model import Files
@@ -18,14 +19,8 @@ def opened(flash, **options):
     return FlashQueue(BlockStorage(flash, **options), flush_ms=0)
 
 
-def drain(queue):
-    reader = queue.subscribe()
-    values = []
-    while True:
-        try:
-            values.append(reader.try_recv())
-        except (BufferEmpty, BufferClosed):
-            return values
+def held_by(queue):
+    return drain(queue.subscribe())
 
 
 def header(number, floor=1, version=1):
@@ -75,7 +70,7 @@ async def test_acknowledgements_out_of_order_are_ranges():
     await queue.flush()
     await second.commit()
     equal(bytes(flash.data).find(record(1, 2, 1, pack("<IIII", 2, 4, 5, 6))) > 0, True)
-    equal(drain(opened(flash)), [b"value 1", b"value 4"])
+    equal(held_by(opened(flash)), [b"value 1", b"value 4"])
 
 
 def test_what_the_document_says_is_read():
@@ -85,7 +80,7 @@ def test_what_the_document_says_is_read():
     )
     queue = opened(flash)
     equal(queue.held(), 3)
-    equal(drain(queue), [b"value 2", b"value 6", b"value 7"])
+    equal(held_by(queue), [b"value 2", b"value 6", b"value 7"])
     equal(queue.damaged_count, 0)
 
 
@@ -100,7 +95,7 @@ def test_a_torn_record_at_the_end_is_skipped_and_counted():
     whole = header(1) + value(1, 1) + value(1, 2)
     for cut in range(1, len(value(1, 2))):
         queue = opened(flash_of(whole[:-cut]))
-        equal((queue.held(), queue.damaged_count, drain(queue)), (1, 1, [b"value 1"]))
+        equal((queue.held(), queue.damaged_count, held_by(queue)), (1, 1, [b"value 1"]))
 
 
 def test_a_damaged_record_in_the_middle_costs_that_record_only():
@@ -110,14 +105,14 @@ def test_a_damaged_record_in_the_middle_costs_that_record_only():
         flash = flash_of(b"".join(parts))
         flash.data[at] ^= 0x10
         queue = opened(flash)
-        equal((queue.held(), queue.damaged_count, drain(queue)), (2, 1, [b"value 1", b"value 3"]))
+        equal((queue.held(), queue.damaged_count, held_by(queue)), (2, 1, [b"value 1", b"value 3"]))
 
 
 async def test_what_is_written_after_a_torn_record_goes_to_the_next_page_and_is_found():
     flash = flash_of(header(1) + value(1, 1) + value(1, 2)[:-1])
     await opened(flash).push_async(b"value 3")
     equal(bytes(flash.data).find(record(1, 1, 2, b"value 3")), 256)
-    equal(drain(opened(flash)), [b"value 1", b"value 3"])
+    equal(held_by(opened(flash)), [b"value 1", b"value 3"])
 
 
 def test_power_cuts_in_the_middle_of_flushes_cost_a_page_each_and_no_segment():
@@ -133,7 +128,7 @@ def test_power_cuts_in_the_middle_of_flushes_cost_a_page_each_and_no_segment():
         asyncio.new_event_loop()
         flash = flash.restarted()
     # Of a torn flush nothing or everything may be there.
-    found = [item for item in drain(opened(flash)) if item != b"torn"]
+    found = [item for item in held_by(opened(flash)) if item != b"torn"]
     equal(found, [b"value %d" % i for i in range(24)])
 
 
@@ -146,22 +141,22 @@ async def test_a_file_whose_end_is_damaged_takes_more_and_all_is_found():
     files.lose_power()
     queue = FlashQueue(files.storage(), flush_ms=0)
     await queue.push_async(b"value 2")
-    equal((queue.damaged_count, drain(queue)), (1, [b"value 1", b"value 2"]))
+    equal((queue.damaged_count, held_by(queue)), (1, [b"value 1", b"value 2"]))
     files.lose_power()
     queue = FlashQueue(files.storage())
-    equal((queue.damaged_count, drain(queue)), (1, [b"value 1", b"value 2"]))
+    equal((queue.damaged_count, held_by(queue)), (1, [b"value 1", b"value 2"]))
 
 
 async def test_a_record_inside_a_value_is_not_taken_for_one():
     inner = value(7, 5)
     flash = flash_of(header(1) + record(1, 1, 1, inner))
     flash.data[16] = 0  # The outer record's mark.
-    equal(drain(opened(flash)), [])
+    equal(held_by(opened(flash)), [])
 
 
 async def test_records_that_a_torn_erasure_left_behind_are_not_taken_for_new_ones():
     flash = flash_of(header(2) + b"\xff" * 20 + value(1, 5))
-    equal(drain(opened(flash)), [])
+    equal(held_by(opened(flash)), [])
 
 
 def test_random_bytes_raise_nothing_and_give_nothing():
@@ -171,7 +166,7 @@ def test_random_bytes_raise_nothing_and_give_nothing():
         for i in range(len(flash.data)):
             flash.data[i] = random.choice((0xFF, 0xA5, 1, 0, random.getrandbits(8)))
         queue = opened(flash)
-        equal((queue.held(), drain(queue)), (0, []))
+        equal((queue.held(), held_by(queue)), (0, []))
 
 
 async def test_random_damage_raises_nothing_and_gives_no_wrong_value():
@@ -187,13 +182,13 @@ async def test_random_damage_raises_nothing_and_gives_no_wrong_value():
             flash.data[random.randrange(len(whole))] ^= 1 << random.randrange(8)
         queue = opened(flash)
         held = queue.held()
-        found = drain(queue)
+        found = held_by(queue)
         equal(len(found), held)
         numbers = [int(item.split()[1]) for item in found]
         equal(found, [b"value %d" % number for number in numbers])
         equal(numbers, sorted(set(numbers)))
         await queue.push_async(b"value 99")
-        equal(drain(opened(flash))[-1], b"value 99")
+        equal(held_by(opened(flash))[-1], b"value 99")
 
 
 async def test_values_that_are_damaged_after_opening_are_skipped():
@@ -221,4 +216,4 @@ async def test_where_nothing_may_be_written_twice_each_flush_begins_a_new_piece(
         await queue.push_async(b"value %d" % i)
     starts = [bytes(flash.data).find(b"value %d" % i) // 64 for i in range(3)]
     equal(starts, [0, 1, 2])
-    equal(drain(opened(flash, write_size=64, rewritable=False)), [b"value 0", b"value 1", b"value 2"])
+    equal(held_by(opened(flash, write_size=64, rewritable=False)), [b"value 0", b"value 1", b"value 2"])

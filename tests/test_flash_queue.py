@@ -4,7 +4,8 @@ import asyncio
 import os
 
 import aimdb_flash.storage
-from aimdb import AimDb, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
+from aimdb import AimDb, BufferClosed, BufferFull, SelfDeadlock
+from aimdb_conformance.support import drain, settle
 from aimdb_flash import (
     BlockStorage,
     CodecError,
@@ -21,20 +22,6 @@ from harness import equal, raises
 from stepping import Steps, outcome
 
 NEVER = 1000000
-
-
-async def settle():
-    for _ in range(5):
-        await asyncio.sleep_ms(0)
-
-
-def drain(reader):
-    values = []
-    while True:
-        try:
-            values.append(reader.try_recv())
-        except (BufferEmpty, BufferClosed):
-            return values
 
 
 def power_cut(flash):
