@@ -6,12 +6,15 @@ from binascii import crc32
 from struct import pack
 
 import aimdb_flash.storage
+import harness
 from aimdb import BufferEmpty
 from aimdb_conformance.support import drain
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
 from flash_devices import PARTLY, Flash, PowerCut
 from flash_model import Files
 from harness import equal, raises
+
+ROUNDS = 50 if harness.target == "unix" else 1  # Of random bytes; one takes the emulated chip many seconds.
 
 
 def opened(flash, **options):
@@ -161,7 +164,7 @@ async def test_records_that_a_torn_erasure_left_behind_are_not_taken_for_new_one
 
 def test_random_bytes_raise_nothing_and_give_nothing():
     random.seed(1)
-    for _ in range(30):
+    for _ in range(ROUNDS):
         flash = Flash(6, 1024)
         for i in range(len(flash.data)):
             flash.data[i] = random.choice((0xFF, 0xA5, 1, 0, random.getrandbits(8)))
@@ -176,7 +179,7 @@ async def test_random_damage_raises_nothing_and_gives_no_wrong_value():
     for i in range(80):
         await queue.push_async(b"value %d" % i)
     whole = bytes(flash.data)
-    for _ in range(100):
+    for _ in range(2 * ROUNDS):
         flash = Flash(6, 1024, bytearray(whole))
         for _ in range(random.randrange(1, 20)):
             flash.data[random.randrange(len(whole))] ^= 1 << random.randrange(8)
