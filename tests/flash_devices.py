@@ -19,7 +19,10 @@ class Flash:
     def __init__(self, blocks=6, block_size=1024, data=None, how=AFTER):
         self.blocks = blocks
         self.block_size = block_size
-        self.data = data or bytearray(b"\xff" * (blocks * block_size))
+        self.data = data or bytearray(blocks * block_size)
+        if not data:
+            for block in range(blocks):
+                self._erase(block * block_size, block_size)
         self.operations = 0
         self.erased = 0
         self.programmed = 0
@@ -27,6 +30,9 @@ class Flash:
         self.fails = None
         self.how = how
         self.dead = False
+
+    def _erase(self, start, size):
+        self.data[start : start + size] = b"\xff" * size
 
     def restarted(self):
         """The same flash after the power has come back."""
@@ -70,9 +76,5 @@ class Flash:
         if operation == 5:
             return self.block_size
         if operation == 6:
-
-            def erase(start, size):
-                self.data[start : start + size] = b"\xff" * size
-
             self.erased += 1
-            return self._operation(argument * self.block_size, self.block_size, erase)
+            return self._operation(argument * self.block_size, self.block_size, self._erase)

@@ -40,15 +40,19 @@ class Files(Blocks):
     def __init__(self, blocks=24, block_size=512, program_size=32):
         aimdb_flash.storage._claimed.clear()
         self.program_size = program_size
+        self._unmount()  # What was there before takes memory.
         self.flash = Flash(blocks, block_size)
         vfs.VfsLfs2.mkfs(self.flash, progsize=program_size, readsize=program_size, lookahead=32)
         self._mount()
 
-    def _mount(self):
+    def _unmount(self):
         try:
             vfs.umount("/flash")
         except OSError:
             pass
+
+    def _mount(self):
+        self._unmount()
         filesystem = vfs.VfsLfs2(self.flash, progsize=self.program_size, readsize=self.program_size, lookahead=32)
         vfs.mount(filesystem, "/flash")
 

@@ -9,7 +9,8 @@ from flash_model import Blocks, Files, Scenario
 
 SOAK = int(getattr(os, "getenv", lambda name: None)("SOAK") or 1)
 SEEDS = (40 if harness.target == "unix" else 1) * SOAK  # Of the runs at random.
-SCENARIOS = (3 if harness.target == "unix" else 1) * min(SOAK, 10)  # In which every operation has its turn.
+SCENARIOS = (3 if harness.target == "unix" else 1) * min(SOAK, 10)  # In which operations have their turn.
+STEP = 1 if harness.target == "unix" else 16  # From one operation to the next one that fails.
 TIME_LIMIT = 300 + 5 * SEEDS
 
 
@@ -26,34 +27,40 @@ def play_and_check(scenario, may_end, *where):
     return ended
 
 
+def cut(medium, seed, at, how):
+    """Cut the power at an operation. True: the scenario has come to its end before."""
+    scenario = Scenario(medium(), seed)
+    flash = scenario.medium.flash
+    flash.cut_at = flash.operations + at
+    flash.how = how
+    return play_and_check(scenario, True, seed, at, how)
+
+
+def fail(medium, seed, at, how):
+    """Let an operation fail with EIO. True: the scenario has come to its end before."""
+    scenario = Scenario(medium(), seed)
+    flash = scenario.medium.flash
+    failing = flash.operations + at
+    flash.how = how
+    flash.fails = lambda number: number == failing
+    play_and_check(scenario, False, seed, at, how)
+    return flash.operations < failing
+
+
+def everywhere(happens, medium, scenarios):
+    """One operation after the other, until the scenario comes to its end; several scenarios."""
+    for seed in range(scenarios):
+        at = 1
+        while not [how for how in (BEFORE, PARTLY, AFTER) if happens(medium, seed, at, how)]:
+            at += STEP
+
+
 def cut_everywhere(medium):
-    """Cut the power at each operation in turn, until the scenario comes to its end; several scenarios."""
-    for seed in range(SCENARIOS):
-        for at in range(1, 10000):
-            ended = False
-            for how in (BEFORE, PARTLY, AFTER):
-                scenario = Scenario(medium(), seed)
-                flash = scenario.medium.flash
-                flash.cut_at = flash.operations + at
-                flash.how = how
-                ended = play_and_check(scenario, True, seed, at, how) or ended
-            if ended:
-                break
+    everywhere(cut, medium, SCENARIOS)
 
 
 def fail_everywhere(medium):
-    """Let each operation in turn fail with EIO."""
-    for seed in range(max(1, SCENARIOS // 3)):
-        for at in range(1, 10000):
-            for how in (BEFORE, PARTLY, AFTER):
-                scenario = Scenario(medium(), seed)
-                flash = scenario.medium.flash
-                failing = flash.operations + at
-                flash.how = how
-                flash.fails = lambda number: number == failing
-                play_and_check(scenario, False, seed, at, how)
-            if flash.operations < failing:
-                break
+    everywhere(fail, medium, max(1, SCENARIOS // 3))
 
 
 def like_a_pico():

@@ -136,6 +136,8 @@ def run_test(tests, name):
         unlock_heap()
         report("passed")
     asyncio.new_event_loop()
+    # asyncio keeps the last task that failed, and with it what its test has made.
+    asyncio.core._exc_context.update(exception=None, future=None)
 
 
 def unlock_heap():
