@@ -17,11 +17,14 @@ class FaultProxy:
     Attributes to set at any time:
         swallow: bytes of both directions vanish, while the connection looks healthy.
         answer_delay: seconds by which what the broker says comes late.
+
+    `made` counts the connections that were made.
     """
 
     def __init__(self, broker_port: int) -> None:
         self.swallow = False
         self.answer_delay = 0.0
+        self.made = 0
         self._broker_port = broker_port
         self._connections: list[tuple[socket.socket, socket.socket]] = []
         self._listener: socket.socket | None = None
@@ -68,6 +71,7 @@ class FaultProxy:
                     continue
                 for end in (client, broker):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.made += 1
                 self._connections.append((client, broker))
                 threading.Thread(target=self._pump, args=(client, broker, False), daemon=True).start()
                 threading.Thread(target=self._pump, args=(broker, client, True), daemon=True).start()
