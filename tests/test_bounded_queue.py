@@ -341,13 +341,8 @@ async def test_a_reader_that_there_was_no_heap_for_is_not_attached():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
     queue.subscribe().close()
-    with heap_locked():
-        try:
-            queue.subscribe()
-            attached = True
-        except MemoryError:
-            attached = False
-    assert not attached
+    with raises(MemoryError), heap_locked():
+        queue.subscribe()
     queue.push(1)
     equal(await reader.recv(), 1)
     queue.push(2)

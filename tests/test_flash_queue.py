@@ -5,6 +5,7 @@ import os
 
 import aimdb_flash.storage
 from aimdb import AimDb, BufferClosed, BufferFull, SelfDeadlock
+from aimdb.timeout import timed
 from aimdb_conformance.support import drain, settle
 from aimdb_flash import (
     BlockStorage,
@@ -18,7 +19,7 @@ from aimdb_flash import (
 )
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
 from flash_model import Files
-from harness import equal, raises
+from harness import equal, heap_locked, raises
 from stepping import Steps, outcome
 
 NEVER = 1000000
@@ -453,6 +454,18 @@ async def test_a_task_that_waits_for_its_own_commits_is_told_so():
     reader.commit()
     found = drain(reader)
     equal(found, list(range(1, caught.error.value)))
+
+
+async def test_a_reader_that_there_was_no_heap_for_is_not_attached():
+    queue = opened(Flash(4, 512))
+    reader = queue.subscribe()
+    with raises(MemoryError), heap_locked():
+        queue.subscribe()
+    queue.push(0)
+    reader.try_recv()
+    with raises(SelfDeadlock):  # Not so if another reader were attached.
+        for i in range(1, 200):
+            await timed(queue.push_async(i), 5000)
 
 
 async def test_no_deadlock_is_claimed_when_the_reader_is_another_one_than_the_task_has_read_with():
