@@ -12,9 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-from fault_proxy import FaultProxy
-
-HOST = "127.0.0.1"
+from fault_proxy import HOST, FaultProxy
 
 # Debian keeps it where only root looks.
 MOSQUITTO_PATH = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"

@@ -252,7 +252,7 @@ class QueueReader(Reader):
             return True
         if self._counts[_WAITED] > _COMPETE and self._waiting.peek():
             line = self.buffer._line
-            if line is not None:
+            if line is not None:  # None: this reader was the only one, and is closed.
                 line.settle_later()
         DONE.__traceback__ = None
         raise DONE
