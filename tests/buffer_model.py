@@ -5,9 +5,9 @@ An outcome is a tuple: ("value", v), ("done",), ("empty",), ("full", v), ("close
 """
 
 
-class ModelReader:
+class Reader:
     def __init__(self, position):
-        self.position = position  # So many values were produced before the next one for it. Competing readers need none.
+        self.position = position  # So many values were produced before its next one. Competing readers need none.
         self.lagged = 0
         self.closed = False
 
@@ -25,7 +25,7 @@ class Wait:
         self.told = None  # The outcome with which it ends instead.
 
 
-class Model:
+class Queue:
     competing = True
     overwrites = False
 
@@ -39,76 +39,61 @@ class Model:
         self.waits = []  # In the order in which they began.
         self.kept = None  # The wait of the task that runs: `ready` told it of a value, which is its own in this step.
         self.read = set()  # (task, reader) of every value that was read; the task is None once its loop was left.
-        self.just_granted = []
+        self.just_granted = []  # Emptied by whoever looks at it.
 
-    # Lines: first come, first served
+    # Lines: first come, first served.
 
     def grant(self):
         for wait in self.waits:
-            if wait.granted or wait.told:
-                continue
-            if self.room() if wait.call == "put" else self.competing and self.free():
+            possible = self.room() if wait.call == "put" else self.competing and self.free() > 0
+            if possible and not wait.granted and not wait.told:
                 wait.granted = True
                 self.just_granted.append(wait)
 
     def granted(self, putting):
         return sum(1 for wait in self.waits if wait.granted and (wait.call == "put") == putting)
 
-    def free(self):
-        """How many of the values held are nobody's yet."""
+    def free(self):  # So many of the values held are nobody's yet.
         return len(self.values) - self.granted(False) - bool(self.kept)
 
     def room(self):
         return self.overwrites or len(self.values) + self.granted(True) < self.capacity
 
-    def leave_line(self, wait):
-        self.waits.remove(wait)
-        self.grant()
-
-    # Writing
+    # Writing.
 
     def produce(self, value):
-        if self.closed or not self.room():
+        if self.try_produce(value) != ("done",):
             self.dropped += 1
-        else:
-            self.store(value)
         return ("done",)
 
     def try_produce(self, value):
         if self.closed or not self.room():
             return ("closed" if self.closed else "full", value)
-        self.store(value)
-        return ("done",)
-
-    def put(self, task, value, deadline):
-        """The outcome, or the Wait when there is no room."""
-        outcome = self.try_produce(value)
-        if outcome[0] != "full":
-            return outcome
-        return self.wait(Wait(task, "put", None, value, deadline))
-
-    def store(self, value):
         self.values.append(value)
-        self.produced += 1
         if len(self.values) > self.capacity:
             self.values.pop(0)
+        self.produced += 1
         self.grant()
+        return ("done",)
 
-    def deadlock(self, task):
-        """Whether `task`, waiting for a slot, must be told that nobody else reads: True, False, or None for perhaps."""
-        if len(self.readers) > 1 or not any(by is task for by, _ in self.read):
+    def put(self, task, value, deadline):  # The outcome; or a Wait, when there is no room.
+        outcome = self.try_produce(value)
+        return self.wait(Wait(task, "put", None, value, deadline)) if outcome[0] == "full" else outcome
+
+    def deadlock(self, task):  # Must it be told that only itself could make room? None: it may.
+        others = [reader for by, reader in self.read if by is not task]
+        if len(self.readers) > 1 or len(others) == len(self.read):
             return False
         if any(by not in (None, task) and reader in self.readers for by, reader in self.read):
             return False
-        alone = len(self.readers) == 1 and (task, self.readers[0]) in self.read and not self.forgotten
-        return True if alone and all(by is task for by, _ in self.read) and not self.granted(False) else None
+        alone = len(self.readers) == 1 and (task, self.readers[0]) in self.read and not others
+        return True if alone and not self.forgotten and not self.granted(False) else None
 
-    # Reading
+    # Reading.
 
     def subscribe(self):
-        reader = ModelReader(self.produced)
-        self.readers.append(reader)
-        return reader
+        self.readers.append(Reader(self.produced))
+        return self.readers[-1]
 
     def has_value(self, reader):
         return not reader.closed and self.free() > 0
@@ -127,54 +112,50 @@ class Model:
     def next_value(self, reader):
         return self.values.pop(0)
 
-    def begin(self, task, call, reader, deadline=None):
-        """`recv`, `next` or `ready`: the outcome, or the Wait when there is nothing to say yet."""
+    def begin(self, task, call, reader, deadline=None):  # The outcome; or a Wait, when there is nothing to say yet.
         mine = self.kept and self.kept.task is task
-        if not (mine or self.has_value(reader) or reader.closed or self.closed):
-            return self.wait(Wait(task, call, reader, None, deadline))
-        return ("done",) if call == "ready" else self.read_on(task, call, reader)
+        if mine or self.has_value(reader) or reader.closed or self.closed:
+            return self.read_on(task, call, reader)
+        return self.wait(Wait(task, call, reader, None, deadline))
 
     def read_on(self, task, call, reader):
+        if call == "ready":
+            return ("done",)
         outcome = self.take(task, reader)
-        while call == "next" and outcome[0] == "lagged":
-            outcome = self.take(task, reader)
-        return outcome
+        return self.take(task, reader) if call == "next" and outcome[0] == "lagged" else outcome
+
+    # What becomes of a wait.
 
     def wait(self, wait):
         self.waits.append(wait)
         return wait
 
-    # What becomes of a wait
-
     def may_go_on(self, wait):
-        """Whether the task need not wait any more."""
-        if wait.granted or wait.told:
-            return True
-        return self.closed or wait.call == "put" and self.deadlock(wait.task) is True
+        return wait.granted or wait.told or self.closed or wait.call == "put" and self.deadlock(wait.task) is True
 
-    def end(self, wait, outcome, now):
-        """The outcome that `wait` should have had, when it had this one, `now`."""
-        if outcome == ("timeout",) and wait.deadline is not None and now >= wait.deadline and wait.told != ("cancelled",):
-            self.leave_line(wait)
-            return outcome
-        if wait.told:
-            self.leave_line(wait)
-            return wait.told
-        if outcome == ("deadlock", wait.value) and wait.call == "put" and self.deadlock(wait.task) is not False:
-            self.leave_line(wait)
-            return outcome
-        if not self.may_go_on(wait):
-            return ("still waits",)
+    def end(self, wait, outcome, now):  # The outcome that it should have had, when it had this one.
+        timeout = wait.deadline is not None and now >= wait.deadline and wait.told != ("cancelled",)
+        deadlock = wait.call == "put" and not wait.told and self.deadlock(wait.task) is not False
+        if not (timeout and outcome == ("timeout",)) and not (deadlock and outcome == ("deadlock", wait.value)):
+            outcome = wait.told
+        if not outcome and not self.may_go_on(wait):
+            return ("it should wait",)
         self.waits.remove(wait)
-        if wait.call == "put":
+        if not outcome and wait.call == "put":
             return self.try_produce(wait.value)
-        if wait.granted:
-            self.kept = wait  # Until the task takes it, or its step is over.
-        return ("done",) if wait.call == "ready" else self.read_on(wait.task, wait.call, wait.reader)
+        if not outcome:
+            self.kept = wait if wait.granted else None  # Until the task takes it, or its step is over.
+            return self.read_on(wait.task, wait.call, wait.reader)
+        self.grant()
+        return outcome
 
-    def step_over(self):
-        """The step of the running task is over: what `ready` told it of, and it left, is for the next in line."""
+    def step_over(self):  # The running task's: what `ready` told it of, and it left, is for the next in line.
         self.kept = None
+        self.grant()
+
+    def tell(self, wait, outcome):
+        wait.told = outcome
+        wait.granted = False
         self.grant()
 
     def cancel(self, task):
@@ -182,20 +163,11 @@ class Model:
             if wait.task is task:
                 self.tell(wait, ("cancelled",))
 
-    def tell(self, wait, outcome):
-        wait.told = outcome
-        wait.granted = False
-        self.grant()
+    # Closing and leaving.
 
-    # Closing and leaving
-
-    def detach(self, reader, forgotten=False):
-        """Close the reader, or forget it; `forgotten` only when nobody waits on it."""
+    def detach(self, reader):
         if reader in self.readers:
             self.readers.remove(reader)
-        if forgotten:
-            self.forgotten = True
-            return
         reader.closed = True
         if self.kept and self.kept.reader is reader:
             self.kept = None
@@ -204,34 +176,30 @@ class Model:
                 self.tell(wait, ("done",) if wait.call == "ready" else ("closed", None))
         self.grant()
 
+    def forget(self, reader):  # On which nobody waits.
+        self.forgotten = True
+        self.readers.remove(reader)
+
     def close(self):
         self.closed = True
         for wait in self.waits:
             if wait.call == "put" and not wait.told:
                 self.tell(wait, ("closed", wait.value))
 
-    def leave_loop(self):
-        """Its tasks never run again. What they held or waited for is free."""
+    def leave_loop(self):  # Its tasks never run again; what they held or waited for is free.
         self.waits.clear()
         self.kept = None
         self.read = {(None, reader) for _, reader in self.read}
 
-    # Looking
-
     def peek(self):
         return self.values[0] if self.values else None
 
-    def occupancy(self):
-        return (len(self.values), self.capacity)
 
-
-class MailboxModel(Model):
+class Mail(Queue):
     overwrites = True
 
 
-class RingModel(Model):
-    """Every reader sees every value; `values` are the last ones that were produced."""
-
+class Ring(Queue):  # Every reader sees every value. `values` are the last ones that were produced.
     competing = False
     overwrites = True
 
@@ -262,7 +230,7 @@ class RingModel(Model):
         return None
 
 
-class LatestModel(RingModel):
+class Latest(Ring):
     def subscribe(self):
         reader = super().subscribe()
         reader.position -= len(self.values)
@@ -272,4 +240,4 @@ class LatestModel(RingModel):
         return False  # What was overwritten is of no interest.
 
     def peek(self):
-        return Model.peek(self)
+        return Queue.peek(self)

@@ -29,15 +29,15 @@ from aimdb import (
     SingleLatest,
     SpmcRing,
 )
-from buffer_model import LatestModel, MailboxModel, Model, RingModel, Wait
+from buffer_model import Latest, Mail, Queue, Ring, Wait
 
 UNIT = 2 if harness.target == "unix" else 30  # Milliseconds: longer than a few steps take.
 LONG = 100000
 KINDS = {
-    "ring": (SpmcRing, RingModel),
-    "latest": (lambda capacity: SingleLatest(), LatestModel),
-    "mailbox": (lambda capacity: Mailbox(), MailboxModel),
-    "queue": (BoundedQueue, Model),
+    "ring": (SpmcRing, Ring),
+    "latest": (lambda capacity: SingleLatest(), Latest),
+    "mailbox": (lambda capacity: Mailbox(), Mail),
+    "queue": (BoundedQueue, Queue),
 }
 
 
@@ -61,6 +61,8 @@ class Actor:
         self.run = run
         self.task = None
         self.expects = None  # While it awaits: the Wait, or the outcome that it should have had at once.
+        self.length = None  # The milliseconds for which that wait may last.
+        self.latest = None  # When they are over at the latest; the wait's deadline is the earliest moment.
 
 
 class World:
@@ -102,8 +104,18 @@ class World:
             except (Wrong, Doubt):
                 pass
             self.interrupted = False
+            self.go_on_outside()
         asyncio.new_event_loop()
         return None if isinstance(self.error, Doubt) else self.error
+
+    def go_on_outside(self):
+        """The operations between two runs: none of them waits."""
+        while self.next_line < len(self.lines) and self.lines[self.next_line].startswith("outside") and not self.error:
+            self.next_line += 1
+            try:
+                self.operation(None, self.lines[self.next_line - 1].replace("outside ", "")).send(None)
+            except (StopIteration, Wrong, Doubt):
+                pass
 
     async def main(self, actor):
         while not self.error and actor.run == self.run:
@@ -185,7 +197,7 @@ class World:
             expected = self.model.try_produce(value)
             self.same(verb, outcome_of(self.producer.try_produce, value), expected)
         else:
-            length, deadline = self.limit(*limit)
+            length, deadline = self.limit(actor, *limit)
             actor.expects = self.model.put(actor, value, deadline)
             if length is None:
                 awaitable = self.producer.produce_async(value)
@@ -204,11 +216,12 @@ class World:
         elif verb == "forget":
             if not any(wait.reader is model_reader for wait in self.model.waits):
                 del self.readers[name]
-                self.model.detach(model_reader, forgotten=not model_reader.closed)
+                if not model_reader.closed:
+                    self.model.forget(model_reader)
                 reader = None
                 gc.collect()
         else:
-            length, deadline = self.limit(*limit)
+            length, deadline = self.limit(actor, *limit)
             actor.expects = self.model.begin(actor, verb, model_reader, deadline)
             if verb == "ready":
                 awaitable = reader.ready()
@@ -218,12 +231,11 @@ class World:
                 awaitable = reader.recv() if length is None else reader.recv(timeout_ms=length)
             self.ended(actor, verb + " " + name, await outcome(awaitable))
 
-    def limit(self, units=None):
-        """A time limit in milliseconds, and its end."""
-        if units is None:
-            return None, None
-        length = LONG if units == "long" else int(units) * UNIT
-        return length, self.now() + length
+    def limit(self, actor, units=None):
+        """A time limit in milliseconds, and the earliest end of it."""
+        length = LONG if units == "long" else units and int(units) * UNIT
+        actor.length, actor.latest = length, None
+        return length, None if length is None else self.now() + length
 
     def ended(self, actor, what, outcome):
         expected, actor.expects = actor.expects, None
@@ -249,6 +261,8 @@ class World:
         if isinstance(expects, Wait):
             if self.model.may_go_on(expects) and not self.error:
                 self.wrong("%s has had its turn, and waits in %s although it need not" % (actor.name, expects.call))
+            if actor.length is not None and actor.latest is None:
+                actor.latest = self.now() + actor.length
         elif expects:
             self.wrong("%s waits, and should have had %r at once" % (actor.name, expects))
         self.model.step_over()
@@ -266,7 +280,8 @@ class World:
             if turns > 200:
                 self.wrong("the tasks never come to rest")
         for wait in self.model.waits:
-            if self.model.may_go_on(wait) or wait.deadline is not None and wait.deadline <= began:
+            latest = wait.task.latest
+            if self.model.may_go_on(wait) or latest is not None and latest <= began:
                 self.wrong("%s still waits in %s" % (wait.task.name, wait.call))
 
     # Comparing
@@ -278,7 +293,7 @@ class World:
         model = self.model
         metrics = self.buffer.metrics()
         counts = (metrics.produced_count, metrics.consumed_count, metrics.dropped_count, metrics.occupancy)
-        self.same("metrics after " + when, counts, (model.produced, model.consumed, model.dropped, model.occupancy()))
+        self.same("metrics after " + when, counts, (model.produced, model.consumed, model.dropped, (len(model.values), model.capacity)))
         self.same("held after " + when, self.buffer.held(), len(model.values))
         self.same("peek after " + when, self.buffer.peek(), model.peek())
         for name, (reader, model_reader) in self.readers.items():

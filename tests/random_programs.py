@@ -32,6 +32,7 @@ IN_TASKS = (
     + ("produce|try|turn|sleep 1", "turn|close R|cancel T|open R|shut")
 )
 RESTARTS = ("leave", "stop", "interrupt leave", "interrupt stop")
+OUTSIDE = ("produce", "try", "take R", "take R", "open R", "close R", "cancel T")
 
 
 def filled(operation):
@@ -46,6 +47,8 @@ def random_program(restarts=False):
         operation = pick(MAIN)
         if restarts and random.randrange(9) == 0:
             lines.append(random.choice(RESTARTS))
+            while random.randrange(2):
+                lines.append(filled("outside " + random.choice(OUTSIDE)))
             continue
         if operation == "task":
             script = "; ".join([pick(IN_TASKS) for _ in range(random.randrange(1, 4))])
