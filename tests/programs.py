@@ -292,8 +292,9 @@ class World:
             return
         model = self.model
         metrics = self.buffer.metrics()
-        counts = (metrics.produced_count, metrics.consumed_count, metrics.dropped_count, metrics.occupancy)
-        self.same("metrics after " + when, counts, (model.produced, model.consumed, model.dropped, (len(model.values), model.capacity)))
+        counts = (metrics.produced_count, metrics.consumed_count, metrics.dropped_count)
+        self.same("counts after " + when, counts, (model.produced, model.consumed, model.dropped))
+        self.same("occupancy after " + when, metrics.occupancy, (len(model.values), model.capacity))
         self.same("held after " + when, self.buffer.held(), len(model.values))
         self.same("peek after " + when, self.buffer.peek(), model.peek())
         for name, (reader, model_reader) in self.readers.items():
