@@ -11,9 +11,7 @@ from types import ModuleType
 from .bounded_queue import BoundedQueue as BoundedQueue
 from .bounded_queue import Mailbox as Mailbox
 from .buffer import Buffer as Buffer
-from .buffer import Metrics as Metrics
 from .buffer import Reader as Reader
-from .checks import check_int as check_int
 from .codecs import BytesCodec as BytesCodec
 from .codecs import StructCodec as StructCodec
 from .db import AimDb as AimDb
@@ -23,12 +21,14 @@ from .errors import BufferEmpty as BufferEmpty
 from .errors import BufferFull as BufferFull
 from .errors import BufferLagged as BufferLagged
 from .errors import DbError as DbError
-from .errors import SelfDeadlock as SelfDeadlock
+from .errors import check_int as check_int
 from .json_codec import JsonCodec as JsonCodec
 from .loading import load as load
 from .mistakes import AlreadyRunning as AlreadyRunning
 from .mistakes import InvalidConfiguration as InvalidConfiguration
+from .metrics import Metrics as Metrics
 from .mistakes import RecordKeyNotFound as RecordKeyNotFound
+from .mistakes import SelfDeadlock as SelfDeadlock
 from .packed_producer import PackedProducer as PackedProducer
 from .spmc_ring import SingleLatest as SingleLatest
 from .spmc_ring import SpmcRing as SpmcRing

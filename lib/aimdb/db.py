@@ -88,7 +88,7 @@ class Record:
         def produce_async(self, value, timeout_ms=None):
             if timeout_ms is None:
                 return self.push_async(value)
-            from .timeout import timed
+            from .timing import timed
 
             return timed(self.push_async(value), timeout_ms)
 

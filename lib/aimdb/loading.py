@@ -7,14 +7,14 @@ _MODULES = const("""\
 aimdb.db AimDb Record Producer=Record Consumer=Record
 aimdb.bounded_queue BoundedQueue Mailbox
 aimdb.spmc_ring SingleLatest SpmcRing
-aimdb.buffer Buffer Metrics Reader
-aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError SelfDeadlock
+aimdb.buffer Buffer Reader
+aimdb.metrics Metrics
+aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError check_int
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec
-aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound
+aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadlock
 aimdb.sync_producer SendDeadlock SyncProducer
-aimdb.packed_producer PackedProducer
-aimdb.checks check_int""")
+aimdb.packed_producer PackedProducer""")
 
 
 def find(package: dict, name: str) -> object:

@@ -1,6 +1,12 @@
 """What is said to a program that is wrong. Loaded then, so that one that is right has none of it in RAM."""
 
-from .errors import DbError
+from .errors import DbError, RecordError
+
+
+class SelfDeadlock(RecordError):
+    """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
+
+    _text = " is full, and only the task that waits has read it"
 
 
 class RecordKeyNotFound(DbError):
