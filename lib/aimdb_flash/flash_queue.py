@@ -245,14 +245,18 @@ class FlashQueue(Buffer):
 
         For the end of a program, before a deep sleep or a reset. What there is no room for is lost, and counted as
         dropped. Readers then get `BufferClosed`. Raises `StorageError` when the flash fails; it is released even so.
+        With `MemoryError` it is not.
         """
         flusher = self._flusher
         if flusher is None or not flusher.log:
             return
-        self.close()
         failures = flusher.failures
+        flusher.begin()
         while flusher.step():
             pass
+        if failures != flusher.failures and isinstance(flusher.cause, MemoryError):
+            raise MemoryError
+        self.close()
         for entry in self._stage.entries:
             self.dropped_count += entry.waits is None
         flusher.log = None

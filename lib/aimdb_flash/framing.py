@@ -25,15 +25,13 @@ _PIECE = const(256)  # Bytes looked at together.
 
 
 def header(number: int, floor: int) -> bytes:
-    """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on.
-    """
+    """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on."""
     start = pack("<3sBII", _MAGIC, _VERSION, number, floor)
     return start + pack("<I", crc32(start))
 
 
 def parse_header(data: bytes) -> "tuple[int, int] | None":
-    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`.
-    """
+    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`."""
     if len(data) < _HEADER_SIZE or data[:3] != _MAGIC:
         return None
     _, version, number, floor, check = unpack_from("<3sBIII", data)
