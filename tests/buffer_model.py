@@ -172,8 +172,8 @@ class Queue:
         if self.kept and self.kept.reader is reader:
             self.kept = None
         for wait in self.waits:
-            if wait.reader is reader and not wait.told:
-                self.tell(wait, ("done",) if wait.call == "ready" else ("closed", None))
+            if wait.reader is reader and not wait.told:  # What it was granted goes to the next when it is told.
+                wait.told = ("done",) if wait.call == "ready" else ("closed", None)
         self.grant()
 
     def forget(self, reader):  # On which nobody waits.

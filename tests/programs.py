@@ -332,10 +332,12 @@ class Stepped:
 
     def _step(self, go_on, argument):
         world, actor = self.world, self.actor
+        waits = False
         try:
             world.step_begins(actor)
             try:
-                return go_on(argument)
+                go_on(argument)
+                waits = True
             finally:
                 world.step_over(actor)
                 if world.interrupted:
@@ -345,7 +347,8 @@ class Stepped:
         except Exception as error:
             if not world.error:
                 world.error = error
-            raise StopIteration  # The main task finds the error.
+            if not waits:
+                raise StopIteration  # The main task finds the error.
 
 
 def outcome_of(function, *arguments):
