@@ -44,7 +44,7 @@ class Queue:
     # Lines: first come, first served.
 
     def grant(self):
-        for wait in self.waits:
+        for wait in () if self.closed else self.waits:  # On closing all go on, and nobody waits any more.
             possible = self.room() if wait.call == "put" else self.competing and self.free() > 0
             if possible and not wait.granted and not wait.told:
                 wait.granted = True
