@@ -1,7 +1,7 @@
 import micropython
 from micropython import const
 
-from .errors import BufferClosed, BufferEmpty, BufferLagged, check_int, error
+from .errors import BufferClosed, BufferEmpty, BufferLagged, error
 from .waiting import semaphore
 
 _MASK = const(0x1FFFFFFF)  # Counters stay small ints, which need no heap.
