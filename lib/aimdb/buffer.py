@@ -4,6 +4,12 @@ from micropython import const
 from .errors import BufferClosed, BufferEmpty, BufferLagged, error
 from .waiting import semaphore
 
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
 _MASK = const(0x1FFFFFFF)  # Counters stay small ints, which need no heap.
 
 
@@ -169,12 +175,38 @@ class Reader:
         buffer = self.buffer
         raise error(BufferClosed if self.closed or buffer.closed else BufferEmpty, None, buffer)
 
-    def ready(self):
-        """Await it: until `try_recv` has something to say, a value, a lag, or that the buffer is closed. Needs no heap.
+    if TYPE_CHECKING:
 
-        With competing readers the value is not reserved: read it before the next await.
-        """
-        return self._ready
+        async def ready(self) -> None:
+            """Wait until `try_recv` has something to say, a value, a lag, or that the buffer is closed. Needs no heap.
+
+            With competing readers the value is not reserved: read it before the next await.
+            """
+
+        async def recv(self, timeout_ms: int | None = None) -> Any:
+            """Wait for the next value and return it. Raises as `try_recv` does, except `BufferEmpty`.
+
+            After `timeout_ms` milliseconds raises `asyncio.TimeoutError`; 0 looks once.
+            """
+
+    else:
+
+        def ready(self):
+            return self._ready
+
+        def recv(self, timeout_ms=None):
+            # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
+            if timeout_ms is None:
+                while self.park(self):
+                    yield
+            else:
+                # In its place, as another name makes each call take more heap.
+                timeout_ms = _alarm_of(self, timeout_ms)
+                while self.park(timeout_ms):
+                    timeout_ms.start()
+                    yield
+                timeout_ms.stop()
+            return self.try_recv()
 
     @micropython.native
     def look(self, _):
@@ -183,23 +215,6 @@ class Reader:
             return True
         done.__traceback__ = None
         raise done
-
-    def recv(self, timeout_ms=None):
-        """Await it: the next value. Raises as `try_recv` does, except `BufferEmpty`.
-
-        After `timeout_ms` milliseconds raises `asyncio.TimeoutError`; 0 looks once.
-        """
-        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        if timeout_ms is None:
-            while self.park(self):
-                yield
-        else:
-            timeout_ms = _alarm_of(self, timeout_ms)  # In its place, as another name makes each call take more heap.
-            while self.park(timeout_ms):
-                timeout_ms.start()
-                yield
-            timeout_ms.stop()
-        return self.try_recv()
 
     def park(self, owner) -> bool:
         """Have the running task wait, which must `yield` next; or False: there is something to read. See `Line.park`."""

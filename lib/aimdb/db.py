@@ -160,21 +160,22 @@ class AimDb:
         record: Any = self._records.get(key)
         if record is None:
             record = Record(key, self)
-        is_free = buffer is not None and record.buffer is None and buffer.key is None
-        if is_free:  # From here on the record's calls are the buffer's own.
-            record.producer = record.consumer = record
-            record.produce = buffer.push
-            record.try_produce = buffer.try_push
-            record.push_async = buffer.push_async
-            record.produce_async = record.produce_async  # The interpreter finds it ten times as fast.
-            record.subscribe = buffer.subscribe
-            record.subscribe_async = buffer.subscribe_async
+        if buffer is None or record.buffer is not None or buffer.key is not None:
+            self._records[key] = record
+            if buffer is not None:
+                self.mistakes.append((record, "buffer", buffer, None))
+            return record
+        # From here on the record's calls are the buffer's own. What makes it known comes last, when nothing can fail.
+        record.producer = record.consumer = record
+        record.produce = buffer.push
+        record.try_produce = buffer.try_push
+        record.push_async = buffer.push_async
+        record.produce_async = record.produce_async  # The interpreter finds it ten times as fast.
+        record.subscribe = buffer.subscribe
+        record.subscribe_async = buffer.subscribe_async
         self._records[key] = record
-        if is_free:
-            buffer.key = key
-            record.buffer = buffer
-        elif buffer is not None:
-            self.mistakes.append((record, "buffer", buffer, None))
+        buffer.key = key
+        record.buffer = buffer
         return record
 
     def producer(self, key: str) -> Record:
