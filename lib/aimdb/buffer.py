@@ -175,6 +175,7 @@ class Reader:
         return value
 
     def nothing(self):
+        """What `try_recv` raises when there is nothing to read."""
         buffer = self.buffer
         raise error(BufferClosed if self.closed or buffer.closed else BufferEmpty, None, buffer)
 
