@@ -9,14 +9,17 @@ IMPORT = "import: the whole core"
 # Parts of the library that are loaded only when they are used, and do not count as the core.
 LOADED_WHEN_USED = (
     "aimdb/codecs.mpy",
-    "aimdb/competition.mpy",
+    "aimdb/complaint.mpy",
     "aimdb/doorbell.mpy",
     "aimdb/json_codec.mpy",
     "aimdb/linking.mpy",
+    "aimdb/loading.mpy",
+    "aimdb/metrics.mpy",
     "aimdb/mistakes.mpy",
     "aimdb/packed_producer.mpy",
     "aimdb/sync_producer.mpy",
-    "aimdb/timeout.mpy",
+    "aimdb/timing.mpy",
+    "aimdb/wiring.mpy",
 )
 EMPTY_LOOP = "floor: empty loop"
 START_AND_STOP = "floor: start and stop"

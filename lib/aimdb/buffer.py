@@ -213,7 +213,7 @@ class Reader:
 
     @micropython.native
     def look(self, _):
-        # A step of awaiting `ready()`: wait for another, or end it.
+        """A step of awaiting `ready()`: wait for another, or end it."""
         if self.park(self):
             return True
         done.__traceback__ = None
