@@ -6,14 +6,6 @@ VENV := .venv
 STUBS := .cache/stubs
 RUN := PYTHONPATH=tools $(VENV)/bin/python
 
-# Type stubs of MicroPython, apart from the packages that run, which have modules of the same names.
-STUB_PACKAGES := micropython-rp2-rpi_pico_w-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
-
-# What MicroPython has on each kind of chip, by the stubs of the version that the images carry. The RP2040 is run.
-CHIP_STUBS := .cache/chip-stubs
-CHIP_STUBS_VERSION := 1.27.0.post1
-CHIPS := rp2350=rp2-rpi-pico2-w esp32=esp32-esp32-generic esp32s3=esp32-esp32-generic-s3 esp32c3=esp32-esp32-generic-c3
-
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -23,19 +15,11 @@ help: ## list the commands
 .PHONY: setup
 setup: $(VENV)/ready ## install what all other commands need into .venv and .cache (they call it themselves)
 
-$(VENV)/ready: tools/requirements.txt Makefile
+# Asked before every command: it returns at once when all is there.
+.PHONY: $(VENV)/ready
+$(VENV)/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(STUBS) $(STUB_PACKAGES)
-	@for chip in $(CHIPS); do \
-		$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps \
-			--target $(CHIP_STUBS)/$${chip%%=*} micropython-$${chip#*=}-stubs==$(CHIP_STUBS_VERSION) || exit 1; \
-	done
-	$(RUN) -m emulator.firmware
-	$(RUN) -m emulator.speedup
-	@$(RUN) -m mqtt_broker
-	touch $@
+	@$(PYTHON) tools/setup
 
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
@@ -65,10 +49,12 @@ soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and eve
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
 	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes half a minute to start ...")
 	$(if $(TARGET),,$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
+	@echo "An emulated WiFi chip takes half a minute to start ..."
 	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear

