@@ -87,8 +87,12 @@ format: $(VENV)/ready ## let ruff lay out all Python files
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+.PHONY: install
+install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
+	$(RUN) tools/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
+
 .PHONY: deploy
-deploy: $(VENV)/ready ## copy library and firmware to a board and restart it: PORT=/dev/ttyACM0 BOARD=pico_w
+deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w FORCE=1
 	$(RUN) tools/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
 
 .PHONY: wifi

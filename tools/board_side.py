@@ -34,7 +34,12 @@ def files_below(folder):
     return found
 
 
-def survey(paths, folders, rivals):
+def is_blank(path):
+    with open(path) as file:
+        return all(line.strip()[:1] in ("", "#") for line in file)
+
+
+def survey(paths, folders, rivals, list_path):
     machine = getattr(sys.implementation, "_machine", sys.platform)
     # Nobody feeds a watchdog while its program is stopped. The RP2040's can be held; the restart frees it.
     if "RP2040" in machine:
@@ -45,6 +50,10 @@ def survey(paths, folders, rivals):
     for folder in folders:
         files += files_below(folder)
     space = os.statvfs("/")
+    listed = ""
+    if is_there(list_path):
+        with open(list_path) as file:
+            listed = file.read()
     answer = {
         "name": sys.implementation[0],
         "version": sys.implementation[1][:3],
@@ -53,6 +62,8 @@ def survey(paths, folders, rivals):
         "machine": machine,
         "free": max(0, space[0] * space[3]),  # littlefs may count a block twice
         "files": {path: digest(path) for path in files},
+        "blank": [path for path in paths if path in files and path[-3:] == ".py" and is_blank(path)],
+        "list": listed,
         "rivals": [path for path in rivals if is_there(path)],
     }
     print("\nSURVEY", answer)

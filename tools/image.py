@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import ownership
 from board_declaration import ROOT, Board, DeployError, board_called
 from deploy import OLDEST_MICROPYTHON
 from device_files import files_for
@@ -44,7 +45,7 @@ def build(board: Board, output: Path, root: Path = ROOT, firmware_file: Path | N
     """
     maker = maker_for(board)
     source = firmware_file or firmware.find(board)
-    files = files_for(board.folder, root=root)
+    files = ownership.with_list(files_for(board.folder, root=root))
     try:
         content = maker.build(source, board, files)
     except LittleFSError as error:

