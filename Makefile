@@ -109,8 +109,12 @@ flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w
 	$(RUN) tools/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: package
-package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
+package: $(VENV)/ready ## write anew what `mip install` reads from this repository, and the version everywhere
 	$(RUN) tools/package.py
+
+.PHONY: dist
+dist: $(VENV)/ready ## write an index for `mip install --index` into build/mip: native code, bytecode and source
+	$(RUN) tools/dist.py
 
 .PHONY: clean
 clean: ## remove .venv, .cache and build

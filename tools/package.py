@@ -1,43 +1,89 @@
-"""Keeps the package.json files, which `mpremote mip install` reads, in step with the sources.
+"""Keeps what `mip install` reads from this repository in step with the sources, and the version the same everywhere.
 
-The package.json at the root is the core, lib/aimdb, so that `mpremote mip install github:OWNER/REPOSITORY` is
-all that a user types. A package that builds on it lives in its own folder lib/NAME with a package.json in it;
-its version and the packages that it needs ("deps") are written there by hand, and stay as they are.
+`mip install github:OWNER/REPOSITORY` takes the core by the package.json at the root, and
+`mip install github:OWNER/REPOSITORY/lib/NAME.json` a package and all that it needs. The places of the sources are
+relative, so that every git host, fork and local copy serves its own files, and those of the tag that is asked for.
+
+The version stands in lib/aimdb/__init__.py; all packages have the same, since they are tested together.
 """
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from board_declaration import ROOT
+from device_files import imported_names
+
 CORE = "aimdb"
+VERSION = re.compile(r'^(__version__ = |metadata\(.*\bversion=)"([^"]+)"', re.MULTILINE)
 
 
-def out_of_date(root: Path = ROOT) -> dict[Path, str]:
-    """What should be in each package.json that does not list exactly its package's files."""
-    wanted = {path: text_for(path, root) for path in package_files(root)}
-    return {path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text}
+def package_names(root: Path = ROOT) -> list[str]:
+    """All packages in lib/, the core first."""
+    return sorted(
+        (file.parent.name for file in (root / "lib").glob("*/__init__.py")), key=lambda name: (name != CORE, name)
+    )
 
 
-def package_files(root: Path) -> list[Path]:
-    """The package.json of every package, the core's first."""
-    return [root / "package.json", *sorted((root / "lib").glob("*/package.json"))]
+def version(root: Path = ROOT) -> str:
+    """The one of all packages."""
+    return VERSION.search((root / "lib" / CORE / "__init__.py").read_text())[2]
 
 
-def text_for(package_file: Path, root: Path) -> str:
-    """The content of one package.json: what a person wrote in it, and the list of files as it should be."""
-    folder = root / "lib" / CORE if package_file.parent == root else package_file.parent
-    # The sources' places are relative, so that every git host, fork and local copy serves its own files.
+def summary(name: str, root: Path = ROOT) -> str:
+    """The first line of its docstring."""
+    text = ast.get_docstring(ast.parse((root / "lib" / name / "__init__.py").read_bytes())) or name
+    return text.splitlines()[0]
+
+
+def sources_of(name: str, root: Path = ROOT) -> list[Path]:
+    return sorted((root / "lib" / name).rglob("*.py"))
+
+
+def needs(name: str, root: Path = ROOT) -> list[str]:
+    """The other packages that this one imports, itself or by way of others; in the order of `package_names`."""
+    found, waiting = set(), [name]
+    while waiting:
+        package = waiting.pop()
+        imported = {name for source in sources_of(package, root) for name in imported_names(source)}
+        new = imported & set(package_names(root)) - found
+        found |= new
+        waiting += new
+    return [package for package in package_names(root) if package in found - {name}]
+
+
+def wanted_files(root: Path = ROOT) -> dict[Path, str]:
+    """Every file that has a list or the version in it, with what should be in it."""
+    files = {root / "package.json": package_json([CORE], root, root)}
+    for name in package_names(root):
+        files[root / "lib" / f"{name}.json"] = package_json([name, *needs(name, root)], root / "lib", root)
+    versioned = [root / "manifest.py", *(root / "lib" / name / "__init__.py" for name in package_names(root))]
+    for path in versioned:
+        if path.exists():
+            files[path] = VERSION.sub(rf'\g<1>"{version(root)}"', path.read_text(), count=1)
+    return files
+
+
+def package_json(names: list[str], folder: Path, root: Path) -> str:
+    """What mip reads: the files of these packages, by their places on the board and below `folder`."""
     urls = [
-        [source.relative_to(root / "lib").as_posix(), source.relative_to(package_file.parent).as_posix()]
-        for source in sorted(folder.rglob("*.py"))
+        [source.relative_to(root / "lib").as_posix(), source.relative_to(folder).as_posix()]
+        for name in names
+        for source in sources_of(name, root)
     ]
-    written = json.loads(package_file.read_text()) if package_file.exists() else {"version": "0.1.0"}
     rows = ",\n".join("    " + json.dumps(url) for url in urls)
-    others = "".join(f',\n  "{key}": {json.dumps(value)}' for key, value in written.items() if key != "urls")
-    return f'{{\n  "urls": [\n{rows}\n  ]{others}\n}}\n'
+    return f'{{\n  "urls": [\n{rows}\n  ],\n  "version": "{version(root)}"\n}}\n'
+
+
+def out_of_date(root: Path = ROOT) -> dict[Path, str | None]:
+    """What should be in each file that is not as it should be; None for a list of a package that is gone."""
+    wanted = wanted_files(root)
+    changes = {path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text}
+    return {**changes, **{path: None for path in (root / "lib").glob("*.json") if path not in wanted}}
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +91,10 @@ def main(arguments: list[str]) -> int:
     changes = out_of_date()
     for path, text in changes.items():
         if "--check" in arguments:
-            print(f"{path.relative_to(ROOT)} does not list the files that are there: run `make package`.")
+            print(f"{path.relative_to(ROOT)} is not what the sources say: run `make package`.")
+        elif text is None:
+            path.unlink()
+            print(f"removed {path.relative_to(ROOT)}")
         else:
             path.write_text(text)
             print(f"wrote {path.relative_to(ROOT)}")
