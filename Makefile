@@ -27,9 +27,9 @@ run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PO
 
 .PHONY: test
 test: $(VENV)/ready ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
-	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS),tests))
+	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS)))
 
-# The files that run on a target; those in tests/host need none.
+# The files that run on a target; those in tests/host and in tools need none.
 MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
 # A file's tests stay together, as they share a board or a broker.
 BOTH_CORES := --numprocesses=2 --dist=loadfile
@@ -38,7 +38,7 @@ CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
-	$(RUN) -m pytest $(BOTH_CORES) tests
+	$(RUN) -m pytest $(BOTH_CORES)
 	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
 
 .PHONY: soak

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from board_declaration import architecture_of
 from device_files import ROOT, compiled
-from emulator import Board, BoardError
-from emulator.filesystem import build_image
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
 from mqtt_broker import LocalBroker
 
 # Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from board_link import BoardLink
 from device_files import ROOT, DeployError, compiled
-from mpy import ASK_ARCHITECTURE, architecture_named
 from pytest_micropython.files import find_tool
+from pytest_micropython.mpy import ASK_ARCHITECTURE, architecture_named
 
 # A busy emulated chip is up to 25 times slower than a real one.
 PATIENCE_SECONDS = 900
@@ -111,8 +111,8 @@ def tell(text: str) -> None:
 
 
 def run_emulated(target: Target, files: dict[str, bytes], code: str) -> str:
-    from emulator import Board, BoardError
-    from emulator.filesystem import build_image
+    from emulated_pico import Board, BoardError
+    from emulated_pico.filesystem import build_image
 
     image = build_image({f"lib/{place}": content for place, content in files.items()})
     try:

@@ -21,7 +21,7 @@ import ownership
 from board_declaration import CHIPS, chip_of
 from board_link import BoardFull, BoardLink, find_port
 from device_files import MPY_VERSION, ROOT, DeployError, files_for, library_files
-from mpy import ASK_ARCHITECTURE, architecture_named
+from pytest_micropython.mpy import ASK_ARCHITECTURE, architecture_named
 
 # Older ones read past the end of a deque that has wrapped round when it is indexed, as our buffers do.
 OLDEST_MICROPYTHON = (1, 25)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import mpy
 from board_declaration import ROOT, DeployError, architecture_of, board_file
+from pytest_micropython import mpy
 
 # MicroPython starts these two by name, and only as source.
 STARTED_BY_NAME = ("boot.py", "main.py")

@@ -18,10 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
-import mpy
 import package
 from board_declaration import CHIPS, ROOT, DeployError
 from device_files import MPY_VERSION, compiled
+from pytest_micropython import mpy
 
 OUTPUT = ROOT / "build" / "mip"
 

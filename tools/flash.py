@@ -22,6 +22,7 @@ from typing import Any
 from board_declaration import ROOT, Board, DeployError, board_called
 from board_link import BoardLink, find_port
 from deploy import holds, survey
+from emulated_pico.errors import FirmwareError
 from image import Image, build, default_output
 
 # What every UF2 bootloader has on its drive, with the line "Board-ID: ..." in it.
@@ -279,7 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
         board = board_called(options.board, options.root)
         image = build(board, default_output(board), options.root)
         flash(board, image, options.port, options.drive)
-    except DeployError as error:
+    except (DeployError, FirmwareError) as error:
         print(f"flash: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 from device_files import ROOT, compiled, library_sources
-from emulator import Board
-from emulator.filesystem import build_image
-from emulator.flash import TYPICAL_BUSY_NANOSECONDS
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
+from emulated_pico.flash import TYPICAL_BUSY_NANOSECONDS
 from pytest_micropython.files import find_tool
 
 FOLDER = ROOT / "bench" / "flash"

@@ -15,8 +15,8 @@ import ownership
 from board_declaration import ROOT, Board, DeployError, board_called
 from deploy import OLDEST_MICROPYTHON
 from device_files import files_for
+from emulated_pico.errors import FirmwareError
 from images import firmware, loadable
-from images.errors import FirmwareError
 from images.identity import Identity
 from littlefs import LittleFSError
 
@@ -133,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         board = board_called(options.board, options.root)
         image = build(board, options.output or default_output(board), options.root)
-    except DeployError as error:
+    except (DeployError, FirmwareError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
     print(describe(image, board))

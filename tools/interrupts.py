@@ -19,9 +19,9 @@ from typing import NamedTuple
 
 from bench_targets import MARK, PATIENCE_SECONDS, compiled_folder, library_files
 from device_files import ROOT
-from emulator import Board
-from emulator.filesystem import build_image
-from emulator.pins import Pulses
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
+from emulated_pico.pins import Pulses
 
 # As in bench/interrupting.py.
 PIN = 15

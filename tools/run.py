@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import deploy
 import serial
 from device_files import DeployError, files_for
-from emulator import Board, BoardError
-from emulator.filesystem import build_image
-from emulator.firmware import FirmwareError
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
+from emulated_pico.firmware import FirmwareError
 from run_network import Network
 
 # What is typed on the node's console, and after which part of the time.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from board_image import library_image
-from emulator import Board
+from emulated_pico import Board
 
 # The one network that the emulated WiFi chip knows.
 JOIN = """

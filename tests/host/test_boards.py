@@ -10,7 +10,7 @@ import pytest
 from board_declaration import CHIPS, ROOT, DeployError, board_called, board_folders
 from device_files import compiled, files_for
 from images import loadable
-from mpy import ARCHITECTURES, mpy_cross
+from pytest_micropython.mpy import ARCHITECTURES, mpy_cross
 
 DECLARATION = """
 from micropython import const

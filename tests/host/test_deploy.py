@@ -9,13 +9,13 @@ from pathlib import Path
 
 import board_link
 import deploy
-import mpy
 import pytest
 import serial
 from device_files import DeployError, files_for, library_files
-from emulator import Board
-from emulator.filesystem import build_image, read_image
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image, read_image
 from ownership import LIST, with_list
+from pytest_micropython import mpy
 
 MAIN = """
 import asyncio

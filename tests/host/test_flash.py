@@ -14,8 +14,8 @@ import pytest
 import serial
 from board_declaration import DeployError, board_called
 from device_files import files_for
-from emulator import Board
-from emulator.filesystem import build_image
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
 from firmware_files import small_firmware
 from images import firmware
 from ownership import with_list

@@ -9,12 +9,12 @@ import image
 import pytest
 from board_declaration import ROOT, DeployError, board_called, board_folders
 from device_files import files_for
-from emulator import Board
-from emulator.filesystem import PICO, SECTOR, Geometry, build_image, geometry_of, read_image, sectors_in_use
-from emulator.filesystem import PICO_W as PICO_W_GEOMETRY
+from emulated_pico import Board, uf2
+from emulated_pico.errors import FirmwareError
+from emulated_pico.filesystem import PICO, SECTOR, Geometry, build_image, geometry_of, read_image, sectors_in_use
+from emulated_pico.filesystem import PICO_W as PICO_W_GEOMETRY
 from firmware_files import absolute_block, small_firmware
-from images import firmware, rp2, uf2
-from images.errors import FirmwareError
+from images import firmware, rp2
 from littlefs import LittleFS
 from ownership import with_list
 

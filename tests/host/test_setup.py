@@ -86,9 +86,9 @@ def test_a_whole_environment_is_left_alone_in_silence():
 def test_whatever_keeps_the_faster_emulator_from_being_built_the_wheel_takes_its_place(tmp_path, python):
     program = f"""
 import sys
-sys.path.insert(0, {str(ROOT / "tools")!r})
+sys.path.insert(0, {str(ROOT / "tools" / "emulated-pico")!r})
 from pathlib import Path
-from emulator import speedup
+from emulated_pico import speedup
 speedup.CACHE = Path({str(tmp_path)!r}, "wheels")
 speedup.is_fast = lambda: False
 speedup.main()
@@ -107,9 +107,9 @@ def test_sources_are_unpacked_by_each_python(tmp_path, python):
     (tmp_path / "thing" / "setup.py").write_text("USE_LIMITED_API = (1)\n")
     program = f"""
 import sys, tarfile
-sys.path.insert(0, {str(ROOT / "tools")!r})
+sys.path.insert(0, {str(ROOT / "tools" / "emulated-pico")!r})
 from pathlib import Path
-from emulator import speedup
+from emulated_pico import speedup
 work = Path({str(tmp_path)!r})
 with tarfile.open(work / "thing.tar.gz", "w:gz") as archive:
     archive.add(work / "thing", "copy")

@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 
 from board_declaration import Board
-from emulator.filesystem import SECTOR, Geometry, build_image, read_image, sectors_in_use
+from emulated_pico.errors import FirmwareError
+from emulated_pico.filesystem import SECTOR, Geometry, build_image, read_image, sectors_in_use
 from esp_idf_defs.partitions import (
     InputError,
     PartitionDefinition,
@@ -21,7 +22,6 @@ from esptool.bin_image import LoadFirmwareImage
 from esptool.targets import CHIP_DEFS
 from esptool.util import FatalError
 
-from images.errors import FirmwareError
 from images.identity import Identity, identify
 
 TABLE_OFFSET = 0x8000

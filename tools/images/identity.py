@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from images.errors import FirmwareError
+from emulated_pico.errors import FirmwareError
 
 RELEASE = re.compile(rb"MicroPython v(\d+)\.(\d+)\.(\d+)(-preview[^ \0]*)? on \d{4}-\d\d-\d\d")
 MACHINE = re.compile(rb"; ([ -~]{1,100} with [ -~]{1,30})\0")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from board_declaration import Board
 from device_files import MPY_VERSION
-from mpy import ARCHITECTURES
+from emulated_pico.errors import FirmwareError
+from pytest_micropython.mpy import ARCHITECTURES
 
-from images.errors import FirmwareError
 from images.identity import Identity
 
 # Since MicroPython 1.23 native code has this minor version. It matters to nothing else.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from board_declaration import Board
-from emulator.filesystem import SECTOR, Geometry, build_image, read_image, sectors_in_use
+from emulated_pico import uf2
+from emulated_pico.errors import FirmwareError
+from emulated_pico.filesystem import SECTOR, Geometry, build_image, read_image, sectors_in_use
 
-from images import uf2
-from images.errors import FirmwareError
 from images.identity import Identity, identify
 
 # "Binary info", which the Pico SDK puts near the start of every program, and picotool shows: a list of pointers

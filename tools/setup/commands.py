@@ -8,6 +8,8 @@ from pathlib import Path
 
 from progress import Progress
 
+ROOT = Path(__file__).resolve().parents[2]
+
 # What pip and its parts say when they reach nobody.
 UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeoutError|ReadTimeoutError|ProxyError|Max retries exceeded"
@@ -34,7 +36,7 @@ def run(command: list[str], progress: Progress, log: Path) -> str:
     with log.open("a") as copy:
         copy.write(f"$ {' '.join(command)}\n")
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         try:
             for line in process.stdout:
