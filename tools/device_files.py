@@ -46,11 +46,12 @@ def library_files(
 
 def compiled_files(sources: dict[str, Path], architecture: str | None, keep_line_numbers: bool) -> dict[str, bytes]:
     """Sources by the device path that each would have, compiled, by the one that it gets."""
-    level = WITH_LINE_NUMBERS if keep_line_numbers else SMALLEST
-    files = {
-        path.removesuffix(".py") + ".mpy": compiled(source, path.removeprefix("/lib"), level, architecture)
-        for path, source in sources.items()
-    }
+    files = {}
+    for path, source in sources.items():
+        # The application keeps its line numbers, so that the traceback of a crash says where it was.
+        smallest = path.startswith("/lib/") and not keep_line_numbers
+        level = SMALLEST if smallest else WITH_LINE_NUMBERS
+        files[path.removesuffix(".py") + ".mpy"] = compiled(source, path.removeprefix("/lib"), level, architecture)
     for content in files.values():
         if content[1] != MPY_VERSION:
             raise DeployError(
