@@ -49,8 +49,8 @@ def compiled_files(sources: dict[str, Path], architecture: str | None, keep_line
     files = {}
     for path, source in sources.items():
         # The application keeps its line numbers, so that the traceback of a crash says where it was.
-        smallest = path.startswith("/lib/") and not keep_line_numbers
-        level = SMALLEST if smallest else WITH_LINE_NUMBERS
+        keep = keep_line_numbers or source.parent.name == "firmware"
+        level = WITH_LINE_NUMBERS if keep else SMALLEST
         files[path.removesuffix(".py") + ".mpy"] = compiled(source, path.removeprefix("/lib"), level, architecture)
     for content in files.values():
         if content[1] != MPY_VERSION:

@@ -41,7 +41,8 @@ def build(board: Board, output: Path, root: Path = ROOT, firmware_file: Path | N
         firmware_file: the firmware, or None for the one that `images.firmware` finds.
 
     Raises:
-        DeployError: no firmware, or one that does not fit; sources that do not compile, or are too large.
+        FirmwareError: no firmware, or one that does not fit.
+        DeployError: sources that do not compile, or are too large.
     """
     maker = maker_for(board)
     source = firmware_file or firmware.find(board)

@@ -7,8 +7,9 @@ import sys
 
 import image
 import pytest
-from board_declaration import DeployError, board_called, board_folders
+from board_declaration import board_called, board_folders
 from device_files import MPY_VERSION, files_for
+from emulated_pico.errors import FirmwareError
 from esp_idf_defs.partitions import PartitionTable
 from images import esp32, firmware, loadable
 from ownership import with_list
@@ -180,6 +181,6 @@ def test_a_larger_flash_is_entered_in_the_bootloader(tmp_path):
 
 
 def refuse(board, source, tmp_path, sentence):
-    with pytest.raises(DeployError, match=sentence):
+    with pytest.raises(FirmwareError, match=sentence):
         image.build(board, tmp_path / "image.bin", firmware_file=source)
     assert not list(tmp_path.glob("image*"))

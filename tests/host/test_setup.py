@@ -118,3 +118,14 @@ speedup.ask_for_own_interface(work / "copy" / "setup.py")
 """
     subprocess.run([python, "-W", "error", "-c", program], check=True, capture_output=True, text=True)
     assert "False and (" in (tmp_path / "copy" / "setup.py").read_text()
+
+
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes some minutes for each Python: make soak")
+@pytest.mark.parametrize("python", pythons())
+def test_a_fresh_clone_is_set_up_and_tests_run(tmp_path, python):
+    subprocess.run(["git", "clone", "-q", ROOT, tmp_path / "clone"], check=True)
+    environment = {**os.environ, "EMULATED_PICO_CACHE": str(tmp_path / "cache"), "PIP_CACHE_DIR": str(tmp_path / "pip")}
+    for arguments in (["TESTS=tests/test_mailbox.py"], ["TARGET=rp2040", "TESTS=tests/test_mailbox.py"]):
+        command = ["make", "test", f"PYTHON={python}", *arguments]
+        result = subprocess.run(command, cwd=tmp_path / "clone", env=environment, capture_output=True, text=True)
+        assert result.returncode == 0 and " passed" in result.stdout, result.stdout + result.stderr
