@@ -75,6 +75,25 @@ def test_an_environment_that_was_left_half_made_is_made_anew(clone):
     subprocess.run([clone / ".venv" / "bin" / "pip", "--version"], check=True, capture_output=True)
 
 
+def test_two_commands_at_once_set_up_one_after_the_other(clone):
+    command = [sys.executable, str(clone / "tools" / "setup")]
+    both = [
+        subprocess.Popen(command, env=NO_NETWORK, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = "".join("".join(process.communicate()) for process in both)
+    assert said.count("Another command is setting up, and is waited for.") == 1
+    assert said.count(SENTENCE) == 2
+
+
+def test_an_environment_that_another_folder_lends_is_left_as_it_is(clone, tmp_path):
+    lent = tmp_path / "lent"
+    lent.mkdir()
+    (clone / ".venv").symlink_to(lent)
+    assert set_up(clone).stderr.startswith(SENTENCE)
+    assert not (clone / ".venv").is_symlink() and not list(lent.iterdir())
+
+
 def test_a_whole_environment_is_left_alone_in_silence():
     if not (ROOT / ".venv" / "ready").exists():
         pytest.skip("this run does not use .venv")

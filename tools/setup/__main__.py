@@ -6,6 +6,8 @@ all is there. The stamp .venv/ready is written last: an environment without it i
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 from commands import NO_NETWORK, SetupError, run
@@ -52,14 +55,17 @@ STUBS = {
 
 def main() -> int:
     """Return the exit status."""
-    progress = Progress()
     if stamp() == wanted_stamp():
         return 0
+    progress = Progress()
     began = time.monotonic()
     CACHE.mkdir(exist_ok=True)
-    LOG.unlink(missing_ok=True)
     try:
-        set_up(progress)
+        with alone(progress):
+            if stamp() == wanted_stamp():
+                return 0
+            LOG.unlink(missing_ok=True)
+            set_up(progress)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -70,9 +76,22 @@ def main() -> int:
     return 0
 
 
+@contextlib.contextmanager
+def alone(progress: Progress) -> Iterator[None]:
+    """In the block no other command of this folder is setting up."""
+    with (CACHE / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.say("Another command is setting up, and is waited for.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def set_up(progress: Progress) -> None:
     """All steps. Raises SetupError."""
-    if stamp() is None:
+    # Another folder's environment, to which .venv is a link, is left as it is.
+    if stamp() is None or VENV.is_symlink():
         progress.say(COST)
         make_environment(progress)
     else:
@@ -116,7 +135,7 @@ def make_environment(progress: Progress) -> None:
             f"{sys.executable} cannot make environments. On Debian and Ubuntu: sudo apt install python3-venv"
         )
     if VENV.is_symlink():
-        VENV.unlink()  # Another folder's environment is left as it is.
+        VENV.unlink()
     try:
         with progress.step("Python environment"):
             venv.create(VENV, clear=True, symlinks=True, with_pip=True)
