@@ -4,7 +4,8 @@ PYTHON ?= python3
 BOARD ?= pico_w
 VENV := .venv
 STUBS := .cache/stubs
-RUN := PYTHONPATH=tools $(VENV)/bin/python
+# The tools find each other in their folders.
+RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 
@@ -48,31 +49,31 @@ soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and eve
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
-	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+	$(RUN) tools/benchmarks/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
 	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes half a minute to start ...")
-	$(if $(TARGET),,$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
+	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
 	@echo "An emulated WiFi chip takes half a minute to start ..."
-	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
+	$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
-	$(RUN) tools/flash_bench.py
+	$(RUN) tools/benchmarks/flash_bench.py
 
 .PHONY: interrupts
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
-	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
+	$(RUN) tools/benchmarks/interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
-	$(RUN) tools/bench.py --record
+	$(RUN) tools/benchmarks/bench.py --record
 
 .PHONY: plot
 plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements-plot.txt
-	$(RUN) tools/bench_plot.py
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements-plot.txt
+	$(RUN) tools/benchmarks/bench_plot.py
 
 .PHONY: lint
 lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
@@ -80,7 +81,7 @@ lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.js
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
-	$(RUN) tools/package.py --check
+	$(RUN) tools/release/package.py --check
 
 .PHONY: format
 format: $(VENV)/ready ## let ruff lay out all Python files
@@ -89,11 +90,11 @@ format: $(VENV)/ready ## let ruff lay out all Python files
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
-	$(RUN) tools/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
+	$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
 
 .PHONY: deploy
 deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w FORCE=1
-	$(RUN) tools/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
+	$(RUN) tools/board/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
 
 .PHONY: wifi
 wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board: PORT=/dev/ttyACM0
@@ -102,19 +103,19 @@ wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, t
 
 .PHONY: image
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
-	$(RUN) tools/image.py --board $(BOARD)
+	$(RUN) tools/board/image.py --board $(BOARD)
 
 .PHONY: flash
 flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
-	$(RUN) tools/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
+	$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: package
 package: $(VENV)/ready ## write anew what `mip install` reads from this repository, and the version everywhere
-	$(RUN) tools/package.py
+	$(RUN) tools/release/package.py
 
 .PHONY: dist
 dist: $(VENV)/ready ## write an index for `mip install --index` into build/mip: native code, bytecode and source
-	$(RUN) tools/dist.py
+	$(RUN) tools/release/dist.py
 
 .PHONY: clean
 clean: ## remove .venv, .cache and build

@@ -110,7 +110,7 @@ def set_up(progress: Progress) -> None:
         for folder, packages in STUBS.items():
             run([*PIP, "install", "--upgrade", "--no-deps", f"--target={CACHE / folder}", *packages], progress, LOG)
     # Where two of these find their modules.
-    os.environ["PYTHONPATH"] = str(ROOT / "tools")
+    os.environ["PYTHONPATH"] = f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'tools' / 'board'}"
     command("MicroPython firmware", str(PYTHON), "-m", "images.firmware")
     say_last_line(progress, command("faster emulator", str(PYTHON), "-m", "emulated_pico.speedup"))
     say_last_line(progress, command("MQTT broker", str(PYTHON), "-m", "mqtt_broker"))
