@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from device_files import DeployError
 
-# A board gets 10 s to stop its program, and 10 s for its boot.py.
-PATIENCE_SECONDS = 30
+# A board gets 10 s to stop its program, and 10 s for its boot.py; an emulated one on a busy machine is slow at both.
+PATIENCE_SECONDS = 90
 
 
 class BoardFull(DeployError):
