@@ -22,12 +22,17 @@ $(VENV)/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
 	@$(PYTHON) tools/setup
 
+# The same with linters, type checkers and stubs.
+.PHONY: $(VENV)/ready-to-develop
+$(VENV)/ready-to-develop: $(VENV)/ready
+	@$(PYTHON) tools/setup develop
+
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
 	$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: test
-test: $(VENV)/ready ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
+test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
 	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS)))
 
 # The files that run on a target; those in tests/host and in tools need none.
@@ -78,7 +83,7 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 	$(RUN) tools/benchmarks/bench_plot.py
 
 .PHONY: lint
-lint: $(VENV)/ready ## ruff, codespell, the type checkers, and whether package.json is up to date
+lint: $(VENV)/ready-to-develop ## ruff, codespell, the type checkers, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
@@ -87,7 +92,7 @@ lint: $(VENV)/ready ## ruff, codespell, the type checkers, and whether package.j
 	$(RUN) tools/release/package.py --check
 
 .PHONY: format
-format: $(VENV)/ready ## let ruff lay out all Python files
+format: $(VENV)/ready-to-develop ## let ruff lay out all Python files
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 

@@ -37,7 +37,8 @@ def clone(tmp_path) -> Path:
     """As much of this repository as set-up needs."""
     (tmp_path / "tools").mkdir()
     shutil.copytree(ROOT / "tools" / "setup", tmp_path / "tools" / "setup")
-    shutil.copy(ROOT / "tools" / "requirements.txt", tmp_path / "tools")
+    for name in ("requirements.txt", "requirements-develop.txt"):
+        shutil.copy(ROOT / "tools" / name, tmp_path / "tools")
     return tmp_path
 
 

