@@ -1,12 +1,13 @@
 """The way from interrupts, threads and the other core into the asyncio loop: one for all SyncProducers of a program.
 
 A critical section here contains no jump (no `if`, `and`, `while`): at a jump the interpreter lets callbacks, Ctrl-C
-and, with a global lock, other threads in.
+and, where there is a global lock, other threads in.
 """
 
 import select
 from asyncio import core  # type: ignore[attr-defined]
 
+import micropython
 from micropython import const
 
 try:
@@ -18,6 +19,7 @@ except ImportError:  # Without threads there is only one place from which to cal
 
 
 try:
+    # Leaving a critical section also wakes an RP2040 core that sleeps (SEV).
     from machine import disable_irq, enable_irq
     from micropython import RingIO
 
@@ -35,75 +37,74 @@ if _EDITOR:
 # ---- To be moved into waiting.py
 
 
-def around_runs(begin, end):
-    """Call `begin()` before each run of the loop, when its main task is made, and `end()` after it, however it ends."""
-    run = core.run_until_complete
-
-    def run_until_complete(main_task=None):
-        begin()
-        try:
-            return run(main_task)
-        finally:
-            core.cur_task = None  # After Ctrl-C it would be a task that no longer runs, and cannot be cancelled.
-            end()
-
-    core.run_until_complete = run_until_complete
+def runs() -> bool:
+    """Whether the loop runs."""
+    return core.cur_task is not None
 
 
 class Signal(list):
-    """Calls `answer()` on the asyncio thread, between two tasks, once it can read from `stream`; without heap.
+    """Calls `answer` on the asyncio thread, between two tasks, once `stream` can be read; without heap.
+
+    `begin` is called before each run of the loop, when its main task is made, and `end` after it, however it ends.
+    A subclass defines all three. There is one for the whole program.
 
     It lies in the loop's poll map in the place of [task that waits to read, task that waits to write, stream]. When the
     stream can be read, the loop puts the task on its queue and then forgets it by `signal[0] = None`. In that moment
     this list takes the task off the queue again, and answers.
     """
 
-    def __init__(self, stream, answer):
+    def __init__(self, stream: "Any"):
         super().__init__([core.Task(self), None, stream])
-        self._stream = stream
-        self._answer = answer
         self._byte = bytearray(1)
         self._queue: Any = None  # What the task is on, while it waits for all others to have had a step.
+        run = core.run_until_complete
+
+        def run_until_complete(main_task=None):
+            self.begin()
+            try:
+                return run(main_task)
+            finally:
+                core.cur_task = None  # After Ctrl-C it would be a task that no longer runs, and cannot be cancelled.
+                self.end()
+
+        core.run_until_complete = run_until_complete
 
     def hold(self) -> None:
-        """Answer only after all tasks that could run now have had a step; needed once in a new loop."""
-        task, queue, polled = self[0], core._task_queue, core._io_queue
+        """Answer only after all tasks that could run now have had a step. Each loop needs it once, to begin with."""
+        polled = core._io_queue
+        queue = core._task_queue
         if self._queue is queue:
-            queue.remove(task)
-        elif id(self._stream) in polled.map:
-            polled._dequeue(self._stream)
+            queue.remove(self[0])
+        elif id(self[2]) in polled.map:
+            polled._dequeue(self[2])
         self._queue = queue
-        queue.push(task)
-
-    def holds(self) -> bool:
-        return self._queue is core._task_queue
-
-    def listens(self) -> bool:
-        return id(self._stream) in core._io_queue.map
+        queue.push(self[0])
 
     def send(self, _) -> None:
         # Called by the loop, as for a coroutine.
         self._queue = None
         polled = core._io_queue
         try:
-            polled.map[id(self._stream)] = self
-            polled.poller.register(self._stream, select.POLLIN)
+            polled.poller.register(self[2], select.POLLIN)
+            polled.map[id(self[2])] = self
         except MemoryError:
-            polled.map.pop(id(self._stream), None)
-            self.hold()
-            return
-        self._answer()
+            return self.hold()
+        self.answer()
 
     def __setitem__(self, index, nobody):
-        core._task_queue.remove(self[0])
-        self._stream.readinto(self._byte)
-        self._answer()
+        task = core.cur_task = self[0]  # The last one that ran may have to be cancelled.
+        queue = core._task_queue
+        queue.remove(task)
+        self[2].readinto(self._byte)
+        self.answer()
+        if not queue.peek():
+            queue.push(task)  # The loop takes for granted that there is one.
 
 
 # ----
 
 
-class Doorbell:
+class Doorbell(Signal):
     """The SyncProducers that have something, in the order in which they got it, and the signal that wakes the loop.
 
     Idle ones are in no list, so they cost nothing, and what a program no longer refers to is collected.
@@ -114,61 +115,67 @@ class Doorbell:
         # empty: `last` is this object.
         self.next: Any = None
         self.last: Any = self
-        # Only for the asyncio thread: what was taken from the chain, and who was taken from that. An error or Ctrl-C
-        # leaves both as they are, and the next time goes on there.
+        # Only for the asyncio thread: what was taken from the chain, and the producers that have a task.
         self._taken: Any = None
-        self._current: Any = None
-        self.waiting: list[Any] = []  # Producers that have a task.
+        self.waiting: list[Any] = []
         self.thread = get_ident()  # The one that runs asyncio.
-        self.runs = False
-        poke = stream()
-        self.wake = poke.write
-        self._signal = Signal(poke, self.take_in)
-        self.hold = self._signal.hold
-        around_runs(self._begin, self._end)
+        poked = stream()
+        self._poke = poked.write
+        super().__init__(poked)
 
-    def listen(self) -> None:
-        """See to it that the current loop takes in what is sent."""
-        if not self._signal.listens() and not self._signal.holds():
-            self.hold()
+    @micropython.native
+    def ring(self, producer: "Any") -> None:
+        """Have `producer` hand over soon; from any context. It does nothing if that is to come already."""
+        state = disable_irq()
+        # Add it to the chain, unless it is there: an index stands in for `if`.
+        rings = 1 - producer.rung
+        producer.rung = 1
+        either = producer.either  # [None, producer]
+        last = self.last
+        last.next = either[rings]
+        either[0] = last
+        self.last = either[rings]
+        either[0] = None
+        enable_irq(state)
+        if rings and last is self:
+            self._poke(b"\0")
 
-    def _begin(self):
-        self._end()
+    def answer(self) -> None:
+        """Let all in the chain hand over."""
+        try:
+            if self._taken is None:  # Otherwise an error or Ctrl-C has ended the last time early.
+                state = disable_irq()
+                self._taken = self.next
+                self.next = None
+                self.last = self
+                enable_irq(state)
+            while self._taken is not None:
+                producer = self._taken
+                state = disable_irq()
+                self._taken = producer.next
+                producer.next = None
+                producer.rung = 0  # What is sent from now on rings again.
+                # No more than this: who sends without a pause must not keep the readers from running.
+                producer.due = len(producer.values)
+                enable_irq(state)
+                try:
+                    producer.hand_over()
+                except BaseException:
+                    self.ring(producer)
+                    raise
+        except MemoryError:
+            pass  # There may be memory at the next look.
+        if self.last is not self:
+            self._poke(b"\0")
+
+    def begin(self) -> None:
+        self.end()
         self.thread = get_ident()
-        self.runs = True
         self.hold()
 
-    def _end(self):
-        self.runs = False
+    def end(self) -> None:
         while self.waiting:
             self.waiting[0].stop()
-
-    def take_in(self) -> None:
-        """Have all in the chain hand over what they have got."""
-        try:
-            self._hand_over()
-            state = disable_irq()
-            self._taken = self.next
-            self.next = None
-            self.last = self
-            enable_irq(state)
-            self._hand_over()
-        except MemoryError:
-            self.wake(b"\0")  # Nothing is lost; there may be memory at the next look.
-
-    def _hand_over(self):
-        while True:
-            producer = self._current
-            if producer is None:
-                producer = self._taken
-                if producer is None:
-                    return
-                state = disable_irq()
-                self._current = producer
-                self._taken = producer.unlink()
-                enable_irq(state)
-            producer.hand_over()
-            self._current = None
 
 
 bell = Doorbell()

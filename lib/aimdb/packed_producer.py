@@ -40,6 +40,7 @@ class PackedProducer(SyncProducer):
         block = memoryview(bytearray(size * (depth + 1)))
         self._samples = [block[start : start + size] for start in range(0, len(block), size)]
         self.slot = self._samples[0]
+        self._number = 0
         self._format = format
         super().__init__(buffer, depth)
         self._try_push = self._try_push_fields
@@ -50,9 +51,11 @@ class PackedProducer(SyncProducer):
 
         Heap: none. It never raises.
         """
-        sent = super().try_send(self.slot)
-        self.slot = self._samples[self._head]
-        return sent
+        if not super().try_send(self.slot):
+            return False
+        self._number = (self._number + 1) % len(self._samples)
+        self.slot = self._samples[self._number]
+        return True
 
     def try_send(self, value: "Any") -> bool:
         """Raises `TypeError`: a value that is not in `slot` would have no memory of its own."""

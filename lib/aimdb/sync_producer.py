@@ -8,14 +8,15 @@ What both sides touch is read and written in critical sections.
 
 import sys
 from asyncio import TimeoutError, create_task, current_task
-from time import sleep_us, ticks_add, ticks_diff, ticks_ms
+from collections import deque
+from time import sleep_us, ticks_diff, ticks_ms
 
 import micropython
 from micropython import const
 
 from .buffer import Buffer
 from .checks import check_int
-from .doorbell import bell, disable_irq, enable_irq, get_ident
+from .doorbell import bell, disable_irq, enable_irq, get_ident, runs
 from .errors import BufferClosed, BufferFull, SelfDeadlock, error, spares
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
@@ -24,9 +25,6 @@ if _EDITOR:
 
 _MASK = const(0x1FFFFFFF)
 _PATIENCE_US = const(5_000_000)
-_COMPLAINT = const(
-    "aimdb: send to record %r waits for %d s: no loop runs, it is busy, or what was sent before finds no space"
-)
 
 
 class SendDeadlock(SelfDeadlock):
@@ -57,21 +55,20 @@ class SyncProducer:
         self._buffer: Any = buffer
         self._try_push = buffer.try_push
         self._push_async = buffer.push_async
-        self._size = depth + 1
-        self._slots: list = [None] * self._size  # The one at _head is always free.
-        self._head = 0  # Moved by who sends.
-        self._tail = 0  # Moved by the asyncio thread.
-        # The chain of the doorbell: whether this producer is in it, what comes next there.
-        self._rung = 0
+        self._depth = depth
+        self.values: Any = deque((), depth, 1)  # 1: append raises IndexError when it is full.
+        # For the doorbell: whether this producer is in its chain, and what comes next there.
+        self.rung = 0
         self.next: Any = None
-        self._links: list = [None, self]
-        # Only for the asyncio thread: how far it may hand over, and what waits for the buffer to store the value at
-        # _tail.
-        self._end = 0
+        self.either: list = [None, self]
+        # Only for the asyncio thread: how many values it may hand over, and what waits until the buffer has stored
+        # the first of them.
+        self.due = 0
         self._task: Any = None
         buffer.sync_producers += (self,)
-        bell.listen()
+        bell.hold()
 
+    @micropython.native
     def try_send(self, value: "Any") -> bool:
         """Hand over `value`, or return False: there was no room, or the buffer is closed. Refusals are counted.
 
@@ -81,35 +78,30 @@ class SyncProducer:
 
         Heap: none. It never raises.
         """
-        if not self.closed and not self._buffer.closed and self._put(value, 1):
-            return True
-        state = disable_irq()
-        self.refused_count = (self.refused_count & _MASK) + 1
-        enable_irq(state)
+        if not self.closed and not self._buffer.closed and len(self.values) < self._depth:
+            state = disable_irq()
+            try:
+                self.values.append(value)
+                enable_irq(state)
+                if not self.rung:
+                    bell.ring(self)
+                return True
+            except IndexError:  # Another context has taken the last place.
+                enable_irq(state)
+        self._refused(1)
         return False
 
-    @micropython.native
-    def _put(self, value, count):
-        # Take `count` (1, or 0 to ring alone) values, and ring. Returns whether there was room.
+    def _refused(self, count):
         state = disable_irq()
-        head = self._head
-        after = (head + 1) % self._size
-        fits = after != self._tail
-        self._slots[head] = value
-        self._head = (head + fits * count) % self._size
-        # Add it to the chain, unless it is there. An index stands in for `if`, see doorbell.py.
-        rings = 1 - self._rung
-        self._rung = 1
-        last = bell.last
-        links = self._links
-        last.next = links[rings]
-        links[0] = last
-        bell.last = links[rings]
-        links[0] = None
+        self.refused_count = (self.refused_count + count) & _MASK
         enable_irq(state)
-        if rings and last is bell:
-            bell.wake(b"\0")
-        return fits
+
+    def place(self, request) -> bool:
+        """What `try_send` does, but it is not counted as refused."""
+        if self.try_send(request):
+            return True
+        self._refused(-1)
+        return False
 
     def send(self, value: "Any", timeout_ms: "int | None" = None) -> None:
         """Block this thread until the buffer's `produce_async` has finished; raise what it raised.
@@ -117,14 +109,15 @@ class SyncProducer:
         What this context has sent before goes first. Raises `asyncio.TimeoutError` when it is not done after
         `timeout_ms` milliseconds, and `BufferClosed` when the buffer or this producer is closed, both even if no loop
         runs; then nothing was stored. Raises `SendDeadlock` on the thread that runs asyncio and in its interrupts,
-        where it would wait for itself. When it has waited for 5 s without a timeout, a line on `sys.stderr` says so,
-        and again after twice the time.
+        where it would wait for itself.
+
+        When no loop has taken it in after 5 s, a line on `sys.stderr` says so, and again after 2, 4, 8 ... times that.
         """
         if timeout_ms is not None:
             check_int("timeout_ms", timeout_ms)
         if get_ident() == bell.thread:
             raise error(SendDeadlock, value, self._buffer)
-        _Request(value, timeout_ms).carry_through(self, self._buffer)
+        _Request(value).carry_through(self, self._buffer, timeout_ms)
 
     def start(self) -> None:
         """Hand over only after the tasks that could run now have had a step; `AimDb.run` does it, after its taps."""
@@ -133,28 +126,24 @@ class SyncProducer:
     def close(self) -> None:
         """Take no more values: `try_send` refuses, `send` raises `BufferClosed`, also where it waits already.
 
-        What was sent before goes to the buffer. The record's metrics keep what was refused so far.
+        What was sent before goes to the buffer. The record's metrics keep what was refused until now.
         """
         if not self.closed:
             buffer = self._buffer
             buffer.sync_producers = tuple([each for each in buffer.sync_producers if each is not self])
             self.closed = True
             buffer.dropped_count = (buffer.dropped_count + self.refused_count) & _MASK
-            self.stop()
 
-    def unlink(self) -> "Any":
-        """What comes next in the doorbell's chain, which this producer leaves; called in a critical section."""
-        following = self.next
-        self.next = None
-        self._rung = 0  # What is sent from now on rings again.
-        # No further than this: who sends without a pause must not keep the readers from running.
-        self._end = self._head
-        return following
+    # Only for the doorbell and the asyncio thread.
 
     def hand_over(self) -> None:
-        """Give the buffer what was sent so far; called by the doorbell."""
-        while self._tail != self._end and self._task is None:
-            value = self._slots[self._tail]
+        """Give the buffer what was sent so far."""
+        while self.due:
+            value = self.values[0]
+            if self._task is not None:
+                if type(value) is _Request and value.given_up:
+                    self.stop()
+                return
             if type(value) is _Request:
                 return self._wait()
             try:
@@ -169,9 +158,8 @@ class SyncProducer:
 
     def _drop(self):
         state = disable_irq()
-        tail = self._tail
-        self._slots[tail] = None
-        self._tail = (tail + 1) % self._size
+        self.values.popleft()
+        self.due -= 1
         enable_irq(state)
 
     def _lost(self, er):
@@ -193,8 +181,8 @@ class SyncProducer:
     async def _store(self):
         # Cancelled at any point it leaves the value that it was at in its slot.
         try:
-            while self._tail != self._end:
-                value = self._slots[self._tail]
+            while self.due:
+                value = self.values[0]
                 if type(value) is _Request:
                     await value.store(self._buffer)
                     self._drop()
@@ -213,13 +201,13 @@ class SyncProducer:
     def _forget_task(self):
         self._task = None
         bell.waiting.remove(self)
-        self._put(None, 0)  # There may be more.
+        bell.ring(self)  # There may be more.
 
     def stop(self) -> None:
         """Have the value that waits for space wait in its slot; called by the doorbell when the loop ends."""
         if self._task is not None:
             self._task.cancel()
-            request = self._slots[self._tail]
+            request = self.values[0]
             if type(request) is _Request:
                 request.claimed = False
             self._forget_task()
@@ -237,10 +225,10 @@ def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProdu
 class _Request:
     """What `send` puts into a slot: a value, and what became of it."""
 
-    def __init__(self, value, timeout_ms):
+    def __init__(self, value):
         self.value = value
         self.claimed = False  # By asyncio, to store the value, or by the thread, to give up: whoever is first.
-        self._deadline = None if timeout_ms is None else ticks_add(ticks_ms(), timeout_ms)
+        self.given_up = False  # The thread would like asyncio to stop.
         self._done = False  # Set by asyncio, after _error.
         self._error = None
 
@@ -251,28 +239,32 @@ class _Request:
         enable_irq(state)
         return not claimed
 
-    def _left(self):
-        return ticks_diff(self._deadline, ticks_ms())
-
-    def carry_through(self, producer, buffer):
+    def carry_through(self, producer, buffer, timeout_ms):
         # In the thread that sends.
+        start = ticks_ms()
         placed = False
         pause_us = 32
         waited_us = 0
         complain_us = _PATIENCE_US
         try:
             while not self._done:
-                placed = placed or producer._put(self, 1)
-                if self._deadline is not None and self._left() <= 0 and self._claim():
-                    raise TimeoutError
-                if (producer.closed or buffer.closed) and (self._claim() or not bell.runs):
-                    raise error(BufferClosed, self.value, buffer)
+                placed = placed or producer.place(self)
+                reason = None
+                if producer.closed or buffer.closed:
+                    reason = error(BufferClosed, self.value, buffer)
+                elif timeout_ms is not None and ticks_diff(ticks_ms(), start) >= timeout_ms:
+                    reason = TimeoutError()
+                if reason is not None:
+                    if self._claim() or not runs():
+                        raise reason
+                    self.given_up = True
+                    bell.ring(producer)
                 sleep_us(pause_us)
                 waited_us += pause_us
                 pause_us = min(2 * pause_us, 8192)
                 if waited_us > complain_us and not self.claimed:
                     complain_us *= 2
-                    print(_COMPLAINT % (buffer.key, waited_us // 1_000_000), file=sys.stderr)
+                    print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
         finally:
             self._claim()  # Whatever ends the wait: it must not be stored later.
         if self._error:
@@ -280,14 +272,9 @@ class _Request:
 
     async def store(self, buffer):
         # On the asyncio thread; again, when the loop was left in the middle.
-        if self._claim():
+        if not self.given_up and self._claim():
             try:
-                if self._deadline is None:
-                    await buffer.push_async(self.value)
-                else:
-                    from .timeout import timed
-
-                    await timed(buffer.push_async(self.value), max(0, self._left()))
+                await buffer.push_async(self.value)
                 self._done = True
             except Exception as er:
                 self._error = er
