@@ -88,20 +88,14 @@ class SyncProducer:
                 return True
             except IndexError:  # Another context has taken the last place.
                 enable_irq(state)
-        self._refused(1)
+        self.refused(1)
         return False
 
-    def _refused(self, count):
+    def refused(self, count: int) -> None:
+        """Count refusals; -1 takes one back. Not for users."""
         state = disable_irq()
         self.refused_count = (self.refused_count + count) & _MASK
         enable_irq(state)
-
-    def place(self, request) -> bool:
-        """What `try_send` does, but it is not counted as refused."""
-        if self.try_send(request):
-            return True
-        self._refused(-1)
-        return False
 
     def send(self, value: "Any", timeout_ms: "int | None" = None) -> None:
         """Block this thread until the buffer's `produce_async` has finished; raise what it raised.
@@ -117,7 +111,7 @@ class SyncProducer:
             check_int("timeout_ms", timeout_ms)
         if get_ident() == bell.thread:
             raise error(SendDeadlock, value, self._buffer)
-        _Request(value).carry_through(self, self._buffer, timeout_ms)
+        Request(value).carry_through(self, self._buffer, timeout_ms)
 
     def start(self) -> None:
         """Hand over only after the tasks that could run now have had a step; `AimDb.run` does it, after its taps."""
@@ -137,24 +131,32 @@ class SyncProducer:
     # Only for the doorbell and the asyncio thread.
 
     def hand_over(self) -> None:
-        """Give the buffer what was sent so far."""
+        """Give the buffer what is due."""
         while self.due:
             value = self.values[0]
+            request = type(value) is Request
             if self._task is not None:
-                if type(value) is _Request and value.given_up:
+                if request and value.given_up:
                     self.stop()
                 return
-            if type(value) is _Request:
-                return self._wait()
             try:
-                self._try_push(value)
-                self._drop()  # No jump in between: Ctrl-C comes before both or after both.
+                if not request:
+                    self._try_push(value)
+                    self._drop()  # No jump in between: Ctrl-C comes before both or after both.
+                    continue
             except BufferFull:
-                return self._wait()
+                pass
             except MemoryError:
                 raise
             except Exception as er:
                 self._lost(er)
+                continue
+            bell.waiting.append(self)
+            try:
+                self._task = create_task(self._store())
+            except BaseException:
+                bell.waiting.remove(self)
+                raise
 
     def _drop(self):
         state = disable_irq()
@@ -170,30 +172,22 @@ class SyncProducer:
         if not buffer.closed:
             print("aimdb: record %r did not store a value that was sent: %r" % (buffer.key, er), file=sys.stderr)
 
-    def _wait(self):
-        bell.waiting.append(self)
-        try:
-            self._task = create_task(self._store())
-        except BaseException:
-            bell.waiting.remove(self)
-            raise
-
     async def _store(self):
-        # Cancelled at any point it leaves the value that it was at in its slot.
+        # Cancelled at any point it leaves the value that it was at where it is.
         try:
             while self.due:
                 value = self.values[0]
-                if type(value) is _Request:
+                if type(value) is Request:
                     await value.store(self._buffer)
                     self._drop()
-                else:
-                    try:
-                        await self._push_async(value)
-                        self._drop()
-                    except MemoryError:
-                        break
-                    except Exception as er:
-                        self._lost(er)
+                    continue
+                try:
+                    await self._push_async(value)
+                    self._drop()
+                except MemoryError:
+                    break
+                except Exception as er:
+                    self._lost(er)
         finally:
             if self._task is current_task():
                 self._forget_task()
@@ -208,7 +202,7 @@ class SyncProducer:
         if self._task is not None:
             self._task.cancel()
             request = self.values[0]
-            if type(request) is _Request:
+            if type(request) is Request:
                 request.claimed = False
             self._forget_task()
 
@@ -222,7 +216,7 @@ def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProdu
     return PackedProducer(buffer, depth, format)
 
 
-class _Request:
+class Request:
     """What `send` puts into a slot: a value, and what became of it."""
 
     def __init__(self, value):
@@ -248,7 +242,7 @@ class _Request:
         complain_us = _PATIENCE_US
         try:
             while not self._done:
-                placed = placed or producer.place(self)
+                placed = placed or producer.try_send(self) or producer.refused(-1)
                 reason = None
                 if producer.closed or buffer.closed:
                     reason = error(BufferClosed, self.value, buffer)
