@@ -1,4 +1,4 @@
-"""What the unix port has instead of interrupts that can be switched off, and of a board's sleep; no board loads it."""
+"""What the unix port has instead of a board's interrupts and its sleep. Loaded there alone."""
 
 import socket
 from _thread import allocate_lock
@@ -10,16 +10,12 @@ _lock = allocate_lock()
 disable_irq = _lock.acquire
 
 
-def enable_irq(state):
+def enable_irq(state) -> None:
     _lock.release()
 
 
-def stream():
-    """A stream with a file descriptor, which alone ends a sleep in the kernel's poll: it reads what is written to it.
-
-    A UDP socket that is connected to itself hears nobody else. Without a loopback network it is a RingIO, at which
-    MicroPython's poll looks every millisecond.
-    """
+def _socket():
+    # Connected to itself, so that it hears nobody else.
     for _ in range(9):
         port = 49152 + int.from_bytes(urandom(2), "little") % 16384
         address = socket.getaddrinfo("127.0.0.1", port)[0][-1]
@@ -31,4 +27,8 @@ def stream():
             return stream
         except OSError:  # Perhaps the port is another program's.
             stream.close()
-    return RingIO(1)
+
+
+# It has a file descriptor, which alone ends a sleep in the kernel's poll. Without a loopback network it is a RingIO, at
+# which MicroPython's poll looks every millisecond.
+stream = _socket() or RingIO(1)

@@ -2,16 +2,9 @@
 
 from struct import calcsize, unpack
 
-from micropython import const
-
 from .buffer import Buffer
-from .checks import check_int
+from .errors import check_int
 from .sync_producer import SyncProducer
-
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
-
 
 
 class PackedProducer(SyncProducer):
@@ -57,11 +50,11 @@ class PackedProducer(SyncProducer):
         self.slot = self._samples[self._number]
         return True
 
-    def try_send(self, value: "Any") -> bool:
+    def try_send(self, value) -> bool:
         """Raises `TypeError`: a value that is not in `slot` would have no memory of its own."""
         raise TypeError("a producer with a format sends samples: write to slot and call try_send_slot()")
 
-    def send(self, value: "Any", timeout_ms: "int | None" = None) -> None:
+    def send(self, value, timeout_ms=None) -> None:
         """Raises `TypeError`, as `try_send` does."""
         self.try_send(value)
 

@@ -1,9 +1,9 @@
 """Producing from where asyncio cannot be touched: interrupts, threads and the other core.
 
     interrupts, threads, the other core    |    the asyncio thread
-    try_send ──> slots, doorbell        ───┼──> hand_over ──> buffer ──> readers
+    try_send ──> values, doorbell       ───┼──> hand_over ──> buffer ──> readers
 
-What both sides touch is read and written in critical sections.
+What both sides change is changed in critical sections; see doorbell.py for what must not be in them.
 """
 
 import sys
@@ -15,25 +15,12 @@ import micropython
 from micropython import const
 
 from .buffer import Buffer
-from .checks import check_int
-from .doorbell import bell, disable_irq, enable_irq, get_ident, runs
-from .errors import BufferClosed, BufferFull, SelfDeadlock, error, spares
-
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
+from .doorbell import bell, disable_irq, enable_irq, get_ident
+from .errors import BufferClosed, BufferFull, check_int, error
+from .waiting import current
 
 _MASK = const(0x1FFFFFFF)
-_PATIENCE_US = const(5_000_000)
-
-
-class SendDeadlock(SelfDeadlock):
-    """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
-
-    _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
-
-
-spares.append(SendDeadlock())
+_PATIENCE_US = const(10_000_000)
 
 
 class SyncProducer:
@@ -52,31 +39,31 @@ class SyncProducer:
         check_int("depth", depth, 1)
         self.closed = False
         self.refused_count = 0  # By try_send; Buffer.metrics adds it to what the buffer itself has dropped.
-        self._buffer: Any = buffer
+        self._buffer = buffer
         self._try_push = buffer.try_push
         self._push_async = buffer.push_async
         self._depth = depth
-        self.values: Any = deque((), depth, 1)  # 1: append raises IndexError when it is full.
+        self.values = deque((), depth, 1)  # 1: append raises IndexError when it is full.
         # For the doorbell: whether this producer is in its chain, and what comes next there.
         self.rung = 0
-        self.next: Any = None
-        self.either: list = [None, self]
-        # Only for the asyncio thread: how many values it may hand over, and what waits until the buffer has stored
-        # the first of them.
+        self.next = None
+        self.either = [None, self]
+        # Only for the asyncio thread: how many values it may hand over, and what waits for the buffer to store the
+        # first of them.
         self.due = 0
-        self._task: Any = None
-        buffer.sync_producers += (self,)
+        self._task = None
         bell.hold()
+        buffer.sync_producers += (self,)
 
     @micropython.native
-    def try_send(self, value: "Any") -> bool:
+    def try_send(self, value) -> bool:
         """Hand over `value`, or return False: there was no room, or the buffer is closed. Refusals are counted.
 
         From a hard interrupt send small ints, None, True and False, or objects that something else keeps alive until
         they are read, such as constants: the interrupt may come in the middle of a garbage collection, which does
         not see a reference that is moved to where it has looked already. From the other core the same holds.
 
-        Heap: none. It never raises.
+        It needs no heap and never raises.
         """
         if not self.closed and not self._buffer.closed and len(self.values) < self._depth:
             state = disable_irq()
@@ -88,16 +75,15 @@ class SyncProducer:
                 return True
             except IndexError:  # Another context has taken the last place.
                 enable_irq(state)
-        self.refused(1)
+        self._count_refusals(1)
         return False
 
-    def refused(self, count: int) -> None:
-        """Count refusals; -1 takes one back. Not for users."""
+    def _count_refusals(self, count):
         state = disable_irq()
         self.refused_count = (self.refused_count + count) & _MASK
         enable_irq(state)
 
-    def send(self, value: "Any", timeout_ms: "int | None" = None) -> None:
+    def send(self, value, timeout_ms=None) -> None:
         """Block this thread until the buffer's `produce_async` has finished; raise what it raised.
 
         What this context has sent before goes first. Raises `asyncio.TimeoutError` when it is not done after
@@ -105,13 +91,47 @@ class SyncProducer:
         runs; then nothing was stored. Raises `SendDeadlock` on the thread that runs asyncio and in its interrupts,
         where it would wait for itself.
 
-        When no loop has taken it in after 5 s, a line on `sys.stderr` says so, and again after 2, 4, 8 ... times that.
+        When no loop has taken it in after 10 s, a line on `sys.stderr` says so, and again after 2, 4, 8 ... times that.
         """
         if timeout_ms is not None:
             check_int("timeout_ms", timeout_ms)
+        buffer = self._buffer
         if get_ident() == bell.thread:
-            raise error(SendDeadlock, value, self._buffer)
-        Request(value).carry_through(self, self._buffer, timeout_ms)
+            from .mistakes import SendDeadlock  # In a hard interrupt this is a MemoryError.
+
+            raise SendDeadlock(value, buffer)
+        request = Request(value)
+        start = ticks_ms()
+        placed = False
+        pause_us = 32
+        waited_us = 0
+        complain_us = _PATIENCE_US
+        try:
+            while request.outcome is None:
+                if not placed:
+                    placed = self.try_send(request)
+                    if not placed:
+                        self._count_refusals(-1)  # It is not refused yet.
+                reason = None
+                if self.closed or buffer.closed:
+                    reason = error(BufferClosed, value, buffer)
+                elif timeout_ms is not None and ticks_diff(ticks_ms(), start) >= timeout_ms:
+                    reason = TimeoutError("record %r has not stored it within %d ms" % (buffer.key, timeout_ms))
+                if reason:
+                    request.given_up = True
+                    if request.claim() or current() is None:
+                        raise reason
+                    bell.ring(self)
+                sleep_us(pause_us)
+                waited_us += pause_us
+                pause_us = min(2 * pause_us, 8192)
+                if waited_us > complain_us and not request.claimed:
+                    complain_us *= 2
+                    print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
+        finally:
+            request.claim()  # Whatever has ended the wait: it must not be stored later.
+        if request.outcome is not True:
+            raise request.outcome
 
     def start(self) -> None:
         """Hand over only after the tasks that could run now have had a step; `AimDb.run` does it, after its taps."""
@@ -128,19 +148,21 @@ class SyncProducer:
             self.closed = True
             buffer.dropped_count = (buffer.dropped_count + self.refused_count) & _MASK
 
-    # Only for the doorbell and the asyncio thread.
+    # The rest is only for the doorbell.
 
     def hand_over(self) -> None:
         """Give the buffer what is due."""
         while self.due:
             value = self.values[0]
-            request = type(value) is Request
+            is_request = type(value) is Request
+            if is_request and value.given_up:
+                self.stop()
+                self._drop()
+                continue
             if self._task is not None:
-                if request and value.given_up:
-                    self.stop()
                 return
             try:
-                if not request:
+                if not is_request:
                     self._try_push(value)
                     self._drop()  # No jump in between: Ctrl-C comes before both or after both.
                     continue
@@ -157,6 +179,32 @@ class SyncProducer:
             except BaseException:
                 bell.waiting.remove(self)
                 raise
+            return
+
+    async def _store(self):
+        # In a task of its own. Cancelled at any point it leaves the value that it was at where it is.
+        try:
+            while self.due:
+                value = self.values[0]
+                request = value if type(value) is Request else None
+                try:
+                    if request is None:
+                        await self._push_async(value)
+                    elif not request.given_up and request.claim():
+                        await self._push_async(request.value)
+                        request.outcome = True
+                    self._drop()
+                except Exception as er:
+                    if request is not None:
+                        request.outcome = er
+                        self._drop()
+                    elif isinstance(er, MemoryError):
+                        break  # There may be memory at the next look.
+                    else:
+                        self._lost(er)
+        finally:
+            if self._task is current_task():
+                self._forget_task()
 
     def _drop(self):
         state = disable_irq()
@@ -172,38 +220,18 @@ class SyncProducer:
         if not buffer.closed:
             print("aimdb: record %r did not store a value that was sent: %r" % (buffer.key, er), file=sys.stderr)
 
-    async def _store(self):
-        # Cancelled at any point it leaves the value that it was at where it is.
-        try:
-            while self.due:
-                value = self.values[0]
-                if type(value) is Request:
-                    await value.store(self._buffer)
-                    self._drop()
-                    continue
-                try:
-                    await self._push_async(value)
-                    self._drop()
-                except MemoryError:
-                    break
-                except Exception as er:
-                    self._lost(er)
-        finally:
-            if self._task is current_task():
-                self._forget_task()
-
     def _forget_task(self):
         self._task = None
         bell.waiting.remove(self)
         bell.ring(self)  # There may be more.
 
     def stop(self) -> None:
-        """Have the value that waits for space wait in its slot; called by the doorbell when the loop ends."""
+        """What waits for the buffer to store a value waits no more; the value stays in `values`."""
         if self._task is not None:
             self._task.cancel()
-            request = self.values[0]
-            if type(request) is Request:
-                request.claimed = False
+            value = self.values[0]
+            if type(value) is Request:
+                value.claimed = False
             self._forget_task()
 
 
@@ -217,59 +245,18 @@ def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProdu
 
 
 class Request:
-    """What `send` puts into a slot: a value, and what became of it."""
+    """What `send` hands over: a value, and what became of it."""
 
     def __init__(self, value):
         self.value = value
         self.claimed = False  # By asyncio, to store the value, or by the thread, to give up: whoever is first.
-        self.given_up = False  # The thread would like asyncio to stop.
-        self._done = False  # Set by asyncio, after _error.
-        self._error = None
+        self.given_up = False  # The thread wants no more: asyncio is to stop, and not to begin.
+        self.outcome = None  # Set by asyncio at last: True, or what push_async has raised.
 
-    def _claim(self):
+    def claim(self) -> bool:
+        """Claim it; False: somebody has."""
         state = disable_irq()
         claimed = self.claimed
         self.claimed = True
         enable_irq(state)
         return not claimed
-
-    def carry_through(self, producer, buffer, timeout_ms):
-        # In the thread that sends.
-        start = ticks_ms()
-        placed = False
-        pause_us = 32
-        waited_us = 0
-        complain_us = _PATIENCE_US
-        try:
-            while not self._done:
-                placed = placed or producer.try_send(self) or producer.refused(-1)
-                reason = None
-                if producer.closed or buffer.closed:
-                    reason = error(BufferClosed, self.value, buffer)
-                elif timeout_ms is not None and ticks_diff(ticks_ms(), start) >= timeout_ms:
-                    reason = TimeoutError()
-                if reason is not None:
-                    if self._claim() or not runs():
-                        raise reason
-                    self.given_up = True
-                    bell.ring(producer)
-                sleep_us(pause_us)
-                waited_us += pause_us
-                pause_us = min(2 * pause_us, 8192)
-                if waited_us > complain_us and not self.claimed:
-                    complain_us *= 2
-                    print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
-        finally:
-            self._claim()  # Whatever ends the wait: it must not be stored later.
-        if self._error:
-            raise self._error
-
-    async def store(self, buffer):
-        # On the asyncio thread; again, when the loop was left in the middle.
-        if not self.given_up and self._claim():
-            try:
-                await buffer.push_async(self.value)
-                self._done = True
-            except Exception as er:
-                self._error = er
-                self._done = True
