@@ -91,11 +91,12 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 	$(RUN) tools/bench_plot.py
 
 .PHONY: lint
-lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
+lint: $(VENV)/ready ## ruff, codespell, the type checkers, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
+	$(VENV)/bin/basedpyright
 	$(RUN) tools/package.py --check
 
 .PHONY: format
