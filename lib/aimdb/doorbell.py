@@ -6,7 +6,8 @@ and, where there is a global lock, other threads in.
 
 import micropython
 
-from .waiting import around_runs, current_loop, entry, poll, run_as, schedule, unschedule
+from .loop import around_runs, entry, poll, run_as, schedule, unschedule
+from .waiting import current_loop
 
 try:
     from _thread import get_ident
