@@ -1,6 +1,7 @@
 """A data layer for MicroPython: records with buffers between the tasks that produce and those that consume.
 
-The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards.
+The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards. Packages that build on
+this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load`.
 """
 
 import sys
@@ -12,8 +13,10 @@ __all__ = ["load"] * 32  # Asking for `load` fills in the others, so that their 
 def once(name):
     """Module `name` of this package, for a single use: it is loaded, and not kept."""
     full_name = "aimdb." + name
+    sys.modules.pop(full_name, None)  # What is left when there was too little memory to load it.
     module = __import__(full_name, None, None, __all__)
-    del sys.modules[full_name], globals()[name]
+    sys.modules.pop(full_name, None)
+    globals().pop(name, None)
     return module
 
 

@@ -24,15 +24,15 @@ from .errors import DbError as DbError
 from .errors import check_int as check_int
 from .json_codec import JsonCodec as JsonCodec
 from .loading import load as load
+from .metrics import Metrics as Metrics
 from .mistakes import AlreadyRunning as AlreadyRunning
 from .mistakes import InvalidConfiguration as InvalidConfiguration
-from .metrics import Metrics as Metrics
 from .mistakes import RecordKeyNotFound as RecordKeyNotFound
 from .mistakes import SelfDeadlock as SelfDeadlock
+from .mistakes import SendDeadlock as SendDeadlock
 from .packed_producer import PackedProducer as PackedProducer
 from .spmc_ring import SingleLatest as SingleLatest
 from .spmc_ring import SpmcRing as SpmcRing
-from .sync_producer import SendDeadlock as SendDeadlock
 from .sync_producer import SyncProducer as SyncProducer
 
 __version__: str

@@ -6,7 +6,8 @@ Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 from asyncio import CancelledError, TimeoutError
 
 from .errors import check_int
-from .waiting import current, current_loop, entry, raise_in, schedule, time_out, unschedule, waits_for
+from .loop import entry, raise_in, schedule, time_out, unschedule, waits_for
+from .waiting import current, current_loop
 
 
 class Timer:
@@ -26,7 +27,7 @@ class Timer:
         """Do not call any more."""
         loop, self._loop = self._loop, None
         if loop is not None:
-            unschedule(self._entry, loop)
+            self._entry = unschedule(self._entry, loop)
 
     def runs(self) -> bool:
         """Whether it will call."""
@@ -112,7 +113,7 @@ class Alarm:
         loop = self._loop
         if loop is not None:
             self._loop = None
-            unschedule(self._entry, loop)
+            self._entry = unschedule(self._entry, loop)
 
     def send(self, _):
         """Called by the loop."""
