@@ -103,14 +103,14 @@ class FlashQueue(Buffer):
         self.undecodable = undecodable
         self._opener = current()
         self._loop = current_loop()
-        self._flusher = None
+        self._flusher: "Any" = None
         try:
             claim(self.path, self)
             log = SegmentLog(storage, Ledger())
             recover(log)
             self._stage = Stage(stage, stage_bytes)
             self._values = Values(self, log, self._stage)
-            self._line = self._values.line
+            self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.
             self.largest = log.largest
             size = check_size(codec)
