@@ -259,6 +259,7 @@ class FlashQueue(Buffer):
         self.close()
         for entry in self._stage.entries:
             self.dropped_count += entry.waits is None
+        flusher.goes_on()
         flusher.log = None
         flusher.full = True  # For producers that wait still.
         unclaim(self.path, self)

@@ -7,6 +7,10 @@ from micropython import const
 
 from .errors import StorageError
 
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from typing import Any
+
 _RETRY_MS = const(100)  # After a failure, not at once again.
 _STAGED_MS = const(500)  # How long a value that nobody awaits may be staged, unless the user says.
 
@@ -34,7 +38,7 @@ class Flusher:
         self._timer = Timer(self._come)
         self._when = 0  # It calls then.
         self._due = None  # When the next flush begins.
-        self._complaint = None
+        self._standstill: "Any" = None  # From the first one on.
 
     def come(self) -> None:
         """Something is staged: have the flush come when the queue's policy says."""
@@ -109,8 +113,8 @@ class Flusher:
                     self.values.outlet.stored(first, stage.stored(count, first))
                     self.values.admit()
                 if count or not entries:
-                    self.full = False
                     self._wrote = True
+                    self.goes_on()
                     return True
         if log.free():
             return True
@@ -121,6 +125,8 @@ class Flusher:
             return True
         self.full = bool(entries)
         self._flushes = False
+        if entries:
+            self._complain()
         return False
 
     def _free(self):
@@ -146,6 +152,24 @@ class Flusher:
         except Exception:
             pass  # The next write tries again before it does anything else.
         self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
+        if not isinstance(error, MemoryError):  # Which loading a module would not mend.
+            self._complain()
+
+    def _complain(self):
+        try:
+            if self._standstill is None:
+                from .standstill import Standstill
+
+                self._standstill = Standstill(self)
+            self._standstill.begin()
+        except MemoryError:
+            pass
+
+    def goes_on(self) -> None:
+        """What was staged is on flash, or need not go there."""
+        self.full = False
+        if self._standstill:
+            self._standstill.end()
 
     def reached(self, ticket: int):
         """Await it: the values up to this ticket, and what is acknowledged, are on flash; it sees that a flush comes.
