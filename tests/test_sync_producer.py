@@ -1,4 +1,4 @@
-"""What a SyncProducer does, seen from one thread: in tasks, in soft interrupts, and with the heap locked as in hard ones."""
+"""What a SyncProducer does, seen from one thread: in tasks, soft interrupts, and with a locked heap as in hard ones."""
 
 import asyncio
 import gc
