@@ -4,6 +4,8 @@
     core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
     core.TaskQueue       a heap of tasks that pushes and pops without allocating; with equal keys, first in, first out
     core.Task            around any object with `send`: an entry for that queue that is no coroutine
+    core._io_queue       what the loop polls: [task that waits to read, task that waits to write, stream] by id(stream)
+    core.run_until_complete   what runs the loop, also for `asyncio.run`
     task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. A task on the loop's own queue
                          runs on when its data is false; else the data is thrown into it
 
@@ -295,3 +297,39 @@ def time_out(task, error) -> bool:
     task.cancel()
     task.data = error
     return True
+
+
+# For what comes from outside the loop.
+
+
+def poll(stream, places):
+    """Have the loop look whether `stream` can be read, unless it does; `places` is what it finds in its `map`."""
+    polled = core._io_queue
+    key = id(stream)
+    if key not in polled.map:
+        polled.map[key] = places
+        try:
+            polled.poller.register(stream, 1)
+        except BaseException:
+            del polled.map[key]
+            raise
+
+
+def run_as(entry):
+    """What runs now is this entry, and not the task that ran last."""
+    core.cur_task = entry
+
+
+def around_runs(thing):
+    """Call `thing.begin()` before each run of the loop, when its main task is made, and `thing.end()` after it."""
+    run = core.run_until_complete
+
+    def run_until_complete(main_task=None):
+        thing.begin()
+        try:
+            return run(main_task)
+        finally:
+            core.cur_task = None  # After Ctrl-C it is a task that is over, and no longer runs.
+            thing.end()
+
+    core.run_until_complete = run_until_complete
