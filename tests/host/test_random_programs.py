@@ -4,9 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import mpy
 import pytest
 from device_files import ROOT
+from pytest_micropython import mpy
 from pytest_micropython.files import ON_TARGET, find_tool
 
 PROGRAMS = 300 * int(os.environ.get("SOAK") or 1)
