@@ -29,8 +29,8 @@ def architecture_of_the_unix_port() -> str | None:
 def test_the_compiled_buffers_do_what_their_models_do(kind: str, tmp_path: Path):
     architecture = architecture_of_the_unix_port() if kind == "native" else None
     assert kind == "bytecode" or architecture
-    for source in ROOT.glob("lib/aimdb/*.py"):
-        place = tmp_path / "aimdb" / source.with_suffix(".mpy").name
+    for source in [*ROOT.glob("lib/aimdb/*.py"), *ROOT.glob("lib/aimdb_conformance/*.py")]:
+        place = tmp_path / source.relative_to(ROOT / "lib").with_suffix(".mpy")
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(mpy.compile_source(source.read_bytes(), source.name, architecture=architecture))
     result = subprocess.run(
