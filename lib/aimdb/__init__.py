@@ -9,7 +9,7 @@ if _EDITOR:
     from .bounded_queue import BoundedQueue as BoundedQueue
     from .bounded_queue import Mailbox as Mailbox
     from .buffer import Buffer as Buffer
-    from .buffer import Metrics as Metrics
+    from .metrics import Metrics as Metrics
     from .buffer import Reader as Reader
     from .codecs import BytesCodec as BytesCodec
     from .codecs import StructCodec as StructCodec
@@ -19,10 +19,10 @@ if _EDITOR:
     from .errors import BufferFull as BufferFull
     from .errors import BufferLagged as BufferLagged
     from .errors import DbError as DbError
-    from .errors import SelfDeadlock as SelfDeadlock
     from .json_codec import JsonCodec as JsonCodec
     from .mistakes import InvalidConfiguration as InvalidConfiguration
     from .mistakes import RecordKeyNotFound as RecordKeyNotFound
+    from .mistakes import SelfDeadlock as SelfDeadlock
     from .packed_producer import PackedProducer as PackedProducer
     from .spmc_ring import SingleLatest as SingleLatest
     from .spmc_ring import SpmcRing as SpmcRing
@@ -34,11 +34,12 @@ _MODULES = const("""\
 aimdb.db AimDb
 aimdb.bounded_queue BoundedQueue Mailbox
 aimdb.spmc_ring SingleLatest SpmcRing
-aimdb.buffer Buffer Metrics Reader
-aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError SelfDeadlock
+aimdb.buffer Buffer Reader
+aimdb.metrics Metrics
+aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec
-aimdb.mistakes InvalidConfiguration RecordKeyNotFound
+aimdb.mistakes InvalidConfiguration RecordKeyNotFound SelfDeadlock
 aimdb.sync_producer SendDeadlock SyncProducer
 aimdb.packed_producer PackedProducer""")
 

@@ -78,7 +78,7 @@ class Record:
         """
         if timeout_ms is None:
             return self.push_async(value)
-        from .timeout import timed
+        from .timing import timed
 
         return timed(self.push_async(value), timeout_ms)
 

@@ -2,11 +2,17 @@
 
 from micropython import const
 
-from .errors import DbError
+from .errors import DbError, RecordError
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
     from typing import Any
+
+
+class SelfDeadlock(RecordError):
+    """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
+
+    _text = " is full, and only the task that waits has read it"
 
 
 class RecordKeyNotFound(DbError):
