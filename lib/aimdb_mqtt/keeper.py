@@ -4,13 +4,12 @@ import asyncio
 from random import getrandbits
 from time import ticks_diff, ticks_ms
 
-from aimdb.waiting import timed
+from aimdb.timing import timed
 from micropython import const
 
 from . import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable, briefly
 from .connection import Connection
 from .opening import looked_up, open_stream
-from .packets import packet
 
 _CONNACK = const(0x20)
 
@@ -100,23 +99,18 @@ async def _watch(broker):
         if not connection.held:
             _check(broker, now)
         if quiet and broker.pinged_at is None and _silence(connection, now) >= quiet:
-            _ping(broker, now)
+            broker.ping()
         if broker.renewing and not broker.window.flights and broker.pinged_at is None:
             if broker.renewing == 2:
                 return
             broker.renewing = 2
-            _ping(broker, now)  # When it is answered, the broker has all our acknowledgements.
+            broker.ping()  # When it is answered, the broker has all our acknowledgements.
         await rest(broker, min(timeout // 2, quiet or timeout))
     raise connection.error
 
 
 def _silence(connection, now):
     return max(ticks_diff(now, connection.sent_at), ticks_diff(now, connection.heard_at))
-
-
-def _ping(broker, now):
-    broker.pinged_at = now
-    broker.connection.send(packet(0xC0))
 
 
 def _check(broker, now):

@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from aimdb.waiting import writable
+from aimdb.streams import writable
 from micropython import const
 
 from . import Unreachable

@@ -108,7 +108,7 @@ class LinkTo:
             except (BufferEmpty, BufferLagged, BufferClosed):
                 raise
             except DbError as er:
-                if getattr(er, "value", None) is None:
+                if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
                     raise
                 self._value = er  # With bytes that the record's own codec cannot decode.
             if self.newest and reader.has_value() and not isinstance(self._value, DbError):
