@@ -55,11 +55,13 @@ CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
 	$(RUN) -m pytest $(BOTH_CORES) tests
-	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
+	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py \
+		tests/test_random_programs.py tests/test_restarts.py
 
 .PHONY: soak
 soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and every power cut
-	SOAK=100 $(RUN) -m pytest tests/test_stress.py tests/test_threads.py tests/test_flash_power_cuts.py \
+	SOAK=100 $(RUN) -m pytest tests/test_random_programs.py tests/test_restarts.py tests/host/test_random_programs.py \
+		tests/test_stress.py tests/test_threads.py tests/test_flash_power_cuts.py \
 		tests/host/test_flash_on_board.py tests/test_mqtt_client.py tests/host/test_mqtt_board.py
 
 .PHONY: bench
@@ -89,11 +91,12 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 	$(RUN) tools/bench_plot.py
 
 .PHONY: lint
-lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
+lint: $(VENV)/ready ## ruff, codespell, the type checkers, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
+	$(VENV)/bin/basedpyright
 	$(RUN) tools/package.py --check
 
 .PHONY: format

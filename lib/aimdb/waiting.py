@@ -64,12 +64,13 @@ class Line(tuple):
     def _begin_anew(self):
         # In another loop, where nobody waits.
         self._tasks = core.TaskQueue()
-        self.loop = core._task_queue
         counts = self._counts
         place = self._place
         counts[place] += counts[place + _KEPT]
         counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
-        self.begin()
+        if self.loop is not None:
+            self.begin()
+        self.loop = core._task_queue
 
     @micropython.viper
     def park(self, owner) -> bool:
@@ -80,13 +81,13 @@ class Line(tuple):
         counts = ptr32(self._counts)
         place = int(self._place)
         task = core.cur_task
+        if counts[place + _LENT]:
+            self.settle()
         if counts[place + _KEPT]:
             if task.data is self:
                 task.data = None
                 counts[place + _KEPT] -= 1
                 counts[place] += 1
-        if counts[place + _LENT]:
-            self.settle()
         if counts[place] == 0:
             if counts[place + _CLOSED]:
                 return False
