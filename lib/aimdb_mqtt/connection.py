@@ -7,11 +7,13 @@ from aimdb.timing import timed
 from aimdb.waiting import current_loop
 from micropython import const
 
-from . import ConnectionLost
+from .errors import ConnectionLost
 from .packets import Receiver
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 # So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.

@@ -7,8 +7,9 @@ from time import ticks_diff, ticks_ms
 from aimdb.timing import timed
 from micropython import const
 
-from . import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable, briefly
+from . import once
 from .connection import Connection
+from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable
 from .opening import looked_up, open_stream
 
 _CONNACK = const(0x20)
@@ -50,7 +51,7 @@ async def _once(broker, pause):
         error = er
         if not isinstance(er, MqttError):
             kind = ConnectionLost if broker.connected else Unreachable
-            error = kind("%s: %s" % (broker.name, briefly("words").in_words(er, broker.tls is not None)))
+            error = kind("%s: %s" % (broker.name, once("words").in_words(er, broker.tls is not None)))
     if broker.connected:
         broker.lost_count += 1
         if ticks_diff(ticks_ms(), began) > pause:
@@ -156,6 +157,6 @@ def _greeted(broker, first, body):
     if first != _CONNACK or len(body) != 2:
         raise ProtocolError("packet %#x of %d bytes instead of CONNACK" % (first, len(body)))
     if body[1]:
-        raise Refused("%s refused the connection: %s" % (broker.name, briefly("words").refusal(body[1])))
+        raise Refused("%s refused the connection: %s" % (broker.name, once("words").refusal(body[1])))
     # Done here and not by a task that is woken: the next packet may be in our hands already.
     broker.accepted(body[0] & 1)

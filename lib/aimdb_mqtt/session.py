@@ -7,14 +7,17 @@ from aimdb.timing import timed
 from aimdb.waiting import current_loop
 from micropython import const
 
-from . import ConnectionLost, MqttError, briefly
+from . import once
+from .errors import ConnectionLost, MqttError
 from .keeper import answer, keep
 from .packets import number, packet
 from .waits import Waits, tell
 from .window import Window
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
@@ -26,7 +29,7 @@ class Session:
     The connection is kept while somebody uses it, and ends with the last one, or with their loop.
     """
 
-    if _EDITOR:
+    if TYPE_CHECKING:
         name: str
         client_id: str
         timeout_ms: int
@@ -73,7 +76,7 @@ class Session:
             return
         self.made_by_url = False
         for name in ("settings", "arguments", "address"):
-            briefly(name)  # A program that runs need not keep what checks its settings.
+            once(name)  # A program that runs need not keep what checks its settings.
         self.window.begin()
         self.expects = not self.clean_session
         self._loop = current_loop()

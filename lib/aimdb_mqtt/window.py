@@ -6,7 +6,7 @@ from time import ticks_diff, ticks_ms
 from aimdb.waiting import Line
 from micropython import const
 
-from . import ConnectionLost
+from .errors import ConnectionLost
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
