@@ -3,6 +3,7 @@ import asyncio
 from aimdb import BufferClosed, DbError
 from micropython import const
 
+from . import once
 from .inbox import Inbox
 from .waits import Waits, drop, tell
 
@@ -57,24 +58,29 @@ class LinkFrom:
         inbox = self._inbox
         inbox.buffer = record.buffer
         self._put_back()  # By a run that was left.
+        inbox.ended = True
         self.broker.open(self)
         try:
-            inbox.subscribe()
             while True:
                 try:
+                    if inbox.ended:
+                        once("handover").subscribe(inbox)
                     await self._step(record)
                 except MemoryError:
                     await asyncio.sleep_ms(self.broker.retry_ms[0])
         except BufferClosed:
-            inbox.detach(True)  # The record takes no more.
+            once("handover").detach(inbox, True)  # The record takes no more.
             self._put_back()
             while inbox.values:
                 inbox.finish(inbox.take()[1])
                 drop(record.buffer)
         finally:
             self._put_back()
-            inbox.detach()
-            self.broker.close(self)
+            inbox.ended = True
+            try:
+                once("handover").detach(inbox)
+            finally:
+                self.broker.close(self)
 
     async def _step(self, record):
         # Repeated after a MemoryError, it goes on where it was.
@@ -108,7 +114,7 @@ class LinkFrom:
                 attempts += 1
                 tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
             except Exception as er:
-                self.broker.refused("record %r, a value from %s" % (self.key, self.__name__), repr(value), er)
+                self.broker.refused(self.key, self.__name__, value, er)
                 return drop(record.buffer)
             shortest, longest = self.broker.retry_ms
             await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))

@@ -5,7 +5,8 @@ from collections import deque
 from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
-from .payload import payload_of
+from . import once
+from .packets import payload_of
 from .waits import drop, tell
 
 _BOARD = const(1)
@@ -60,7 +61,7 @@ class LinkTo:
         self.codec = check_codec(codec)
         self.newest = newest
         self._limit = 1 if newest else self.broker.window.limit
-        self._flights: deque = deque((), self._limit)  # In the order of the values.
+        self._flights: "Any" = None  # In the order of the values.
         self._buffer: "Any" = None  # Of the record.
         self._commit: "Any" = None  # The reader's, if it has one.
         self._acknowledged = 0  # Values that are to be committed.
@@ -69,6 +70,10 @@ class LinkTo:
 
     async def __call__(self, record):
         self._buffer = record.buffer
+        self._flights = deque((), self._limit)  # A run that was left has left its own.
+        self._acknowledged = 0
+        if self._commit:
+            self._value = _nothing
         self.broker.open(self)
         reader = None
         errors = 0
@@ -91,10 +96,12 @@ class LinkTo:
                     await asyncio.sleep_ms(self.broker.retry_ms[0])
             await self._fewer(1)
         finally:
-            self._leave()
-            if reader:
-                reader.close()
-            self.broker.close(self)
+            try:
+                self._leave()
+            finally:
+                if reader:
+                    reader.close()
+                self.broker.close(self)
 
     async def _step(self, reader):
         # A value on its way. Repeated after a MemoryError, it goes on where it was.
@@ -129,7 +136,7 @@ class LinkTo:
             raise
         except Exception as er:
             # It would fail for ever. What is committed is in order, so it waits for those before it.
-            self.broker.refused("record %r, a value for %s" % (self.key, self.__name__), repr(self._value), er)
+            self.broker.refused(self.key, self.__name__, self._value, er)
             await self._fewer(1)
             return self._pass_over()
         connection = self.broker.connection
@@ -185,9 +192,7 @@ class LinkTo:
                 drop(self._buffer)
                 print("aimdb: record %r: a value in hand is lost: %r" % (self.key, er), file=sys.stderr)
         self._value = _nothing
-        window.left(self)
-        while self._flights:
-            self._flights.popleft()
+        once("handover").leave(window, self)
 
 
 link_to = LinkTo

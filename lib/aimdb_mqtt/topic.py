@@ -2,9 +2,10 @@ from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.errors import error
 from micropython import const
 
+from . import once
 from .errors import ConnectionLost, NotConnected, Refused
 from .inbox import Inbox
-from .payload import payload_of
+from .packets import payload_of
 from .waits import Waits
 
 _BOARD = const(1)
@@ -73,12 +74,15 @@ class MqttTopic(Buffer):
         """Keep the connection until the buffer is closed; `db.run()` does it."""
         self.broker.open(self)
         try:
-            self._inbox.attach()
+            once("handover").attach(self._inbox)
             while not self.closed:
                 await self._end.wait()
         finally:
-            self._inbox.detach()
-            self.broker.close(self)
+            self._inbox.ended = True
+            try:
+                once("handover").detach(self._inbox)
+            finally:
+                self.broker.close(self)
 
     # Producing
 
@@ -131,7 +135,7 @@ class MqttTopic(Buffer):
     # Consuming
 
     def subscribe(self) -> "Reader":
-        self._inbox.subscribe()
+        once("handover").subscribe(self._inbox)
         return CommittingReader(self) if self._commits else Reader(self)
 
     async def subscribe_async(self) -> "Reader":
@@ -175,7 +179,7 @@ class MqttTopic(Buffer):
 
     def close(self) -> None:
         super().close()
-        self._inbox.detach(True)
+        once("handover").detach(self._inbox, True)
         self._end.wake_all()
         self.broker.moved.wake_all()
 
