@@ -13,6 +13,8 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from typing import Any
+
     from .broker import Broker
 
 _PEM = const(b"-----BEGIN CERTIFICATE-----")
@@ -56,7 +58,7 @@ def enter(broker, brokers: dict) -> None:
     brokers[broker.name] = broker
 
 
-def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
+def broker_for(url: str, broker: "Any" = None) -> "tuple[Broker, str]":
     """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
     from .broker import Broker, brokers
 

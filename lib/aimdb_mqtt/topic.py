@@ -189,6 +189,7 @@ class CommittingReader(Reader):
 
     def __init__(self, buffer: MqttTopic):
         super().__init__(buffer)
+        self.buffer: "Any"
         self.taken: list = []  # Of (value, arrival), in the order of reading.
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":

@@ -3,9 +3,16 @@ from collections import OrderedDict
 from time import ticks_ms
 
 from aimdb.waiting import Line
+from micropython import const
 
 from . import once
 from .packets import number, packet
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Flight:
@@ -16,7 +23,7 @@ class Flight:
         self.source = source
         self.resend = resend  # Sent again by the next connection; otherwise it fails with this one.
         self.outlives = outlives  # And it is that also when its source has ended.
-        self.sent_at = None  # On the connection that there is now.
+        self.sent_at: "Any" = None  # On the connection that there is now.
         self.strikes = 0  # Connections that the broker ended while it was on its way.
         self.done = False
         self.error = None
