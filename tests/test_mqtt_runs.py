@@ -8,13 +8,13 @@ from aimdb import AimDb, BoundedQueue, SingleLatest
 from aimdb_conformance.support import drain, raises_async, settle
 from harness import equal, skip, target
 
-TIME_LIMIT = 1800  # With SOAK=100.
-
 if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import Broker, MqttTopic
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
+
+TIME_LIMIT = 1800  # With SOAK=100.
 
 
 async def cancelled(task):
