@@ -102,13 +102,14 @@ class MqttTopic(Buffer):
     async def push_async(self, value) -> None:
         payload = payload_of(self.codec, value)
         broker = self.broker
-        if not self.closed:
-            await broker.window.room(self.qos, False, self)
+        window = broker.window
+        if not self.closed and (window.waiting or not window.has_room(self.qos)):
+            await window.room(self.qos, False, self)
         self._check_open(value)
         connection = broker.connection
         flight = self._launch(payload, False)
         if not flight:
-            if not await broker.window.taken(connection):
+            if connection.out and not await window.taken(connection):
                 raise ConnectionLost("%s: the connection was lost before the network had taken the message" % self.name)
             return
         while not flight.done:
