@@ -10,7 +10,7 @@ if _EDITOR:
 _SHOWN = const(40)  # Characters of what was wrong that an answer repeats.
 
 
-class Refused(Exception):
+class Refused(ValueError):
     """What a command raises to refuse; its text is the answer."""
 
 
