@@ -95,6 +95,8 @@ def turned(pin):
 async def measure_wind(consumer):
     times = []
     async for now in consumer.subscribe():
+        if not isinstance(now, int):
+            raise TypeError("a turn is a time in ms, not %r" % now)  # ticks_diff would take anything.
         times.append(now)
         if len(times) > WIND_OF:
             seconds = time.ticks_diff(now, times[0]) / 1000
@@ -142,7 +144,7 @@ def restart():
 
 
 def break_():
-    temperature.push("warm")  # Which is no number, so that a stage dies: to see what the node does then.
+    wind.push("a storm")  # A stage dies of it: to see what the node does then.
 
 
 def status():

@@ -29,7 +29,9 @@ def files_for(
     files = {}
     for path, source in sources_for(board, root).items():
         name = path.removesuffix(".py") + ".mpy"
-        files[name] = compiled(source, path.removeprefix("/lib"), level, architecture)
+        # The application keeps its line numbers, so that the traceback of a crash says where it was.
+        kept = level if path.startswith("/lib/") else WITH_LINE_NUMBERS
+        files[name] = compiled(source, path.removeprefix("/lib"), kept, architecture)
     # Last, because main.py starts what stands above it.
     for name in STARTED_BY_NAME:
         source = root / "firmware" / name
