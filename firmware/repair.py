@@ -54,13 +54,16 @@ def path(text):
 
 def base64(text):
     try:
-        return a2b_base64(text)
+        data = a2b_base64(text)
     except ValueError:
-        raise Refused("that is no base64")
+        data = b""
+    if len(text) % 4 or not data:
+        raise Refused("that is no base64, in groups of four")
+    return data
 
 
 def files(path):
-    return ", ".join("%s %d" % entry[::3] for entry in os.ilistdir(path)) or "none"
+    return ", ".join("%s %d" % (name, os.stat(path.rstrip("/") + "/" + name)[6]) for name in os.listdir(path)) or "none"
 
 
 def remove(path):
