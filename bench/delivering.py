@@ -6,8 +6,6 @@ tasks that do nothing but `sleep_ms(0)`. Each case ends with a look at whether a
 
 from asyncio import create_task, sleep_ms
 
-import aimdb.competition  # noqa: F401  Loaded when first used; here, because that leaves gaps in the heap.
-import aimdb.timeout  # noqa: F401
 from aimdb import BoundedQueue, Mailbox, SingleLatest, SpmcRing
 from measure import case
 from wiring import record

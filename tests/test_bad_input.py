@@ -96,22 +96,101 @@ async def test_one_buffer_for_two_records_is_reported():
     buffer = Mailbox()
     db.configure("temperature", buffer)
     db.configure("humidity", buffer)
-    found = await mistakes_of(db)
-    assert any("temperature" in mistake and "humidity" in mistake for mistake in found)
+    (mistake,) = await mistakes_of(db)
+    assert "temperature" in mistake and "humidity" in mistake
 
 
-async def test_a_stage_that_is_not_async_or_takes_other_arguments_is_reported():
-    def plain(consumer):
+called = []
+
+
+def plain(consumer):
+    called.append("plain")
+
+
+async def without(): ...
+
+
+async def test_a_plain_function_is_told_without_being_called():
+    called.clear()
+    db = AimDb()
+    db.configure("temperature", Mailbox()).tap(plain)
+    (mistake,) = await mistakes_of(db)
+    assert "temperature" in mistake and "plain" in mistake and "async" in mistake, mistake
+    equal(called, [])
+
+
+async def test_a_stage_that_takes_other_arguments_is_told():
+    db = AimDb()
+    db.configure("temperature", Mailbox()).tap(without)
+    (mistake,) = await mistakes_of(db)
+    assert "temperature" in mistake and "without" in mistake and "argument" in mistake, mistake
+
+
+async def test_what_only_a_call_shows_is_told_when_there_is_no_other_mistake():
+    calls = []
+
+    def closure(consumer):
+        calls.append("closure")
         return 5
 
-    async def without(): ...
+    class Display:
+        def show(self, consumer):
+            calls.append("show")
+
+        def __call__(self, consumer):
+            calls.append("call")
 
     db = AimDb()
-    db.configure("temperature", Mailbox()).tap(plain).tap(without)
+    db.configure("a", Mailbox()).tap(closure).tap(Display().show).tap(Display()).tap(lambda consumer: plain(consumer))
     found = await mistakes_of(db)
-    equal(len(found), 2)
-    for mistake, name in zip(found, ("plain", "without")):
-        assert "temperature" in mistake and name in mistake
+    equal(len(found), 4)
+    for mistake, name in zip(found, ("closure", "show", "Display", "lambda")):
+        assert "record 'a'" in mistake and name in mistake, mistake
+    equal(calls, ["closure", "show", "call"])
+
+    db.configure("a").tap(plain)
+    (mistake,) = await mistakes_of(db)
+    assert "plain" in mistake, mistake
+    equal(len(calls), 3)
+
+
+async def test_every_kind_of_callable_that_gives_a_coroutine_is_a_stage():
+    ran = []
+
+    async def closure(consumer):
+        ran.append("closure")
+
+    class Display:
+        async def show(self, consumer):
+            ran.append("show")
+
+        async def __call__(self, consumer):
+            ran.append("call")
+
+    class Wrapper:
+        def __call__(self, consumer):
+            return note("wrapped")
+
+    async def note(name):
+        ran.append(name)
+
+    record = AimDb().configure("a", Mailbox())
+    record.tap(closure).tap(Display().show).tap(Display()).tap(lambda consumer: note("lambda")).tap(Wrapper())
+    await record.db.run()
+    equal(sorted(ran), ["call", "closure", "lambda", "show", "wrapped"])
+
+
+async def test_a_buffer_whose_run_is_not_async_is_told():
+    class Connected(SpmcRing):
+        def run(self):
+            called.append("run")
+
+    called.clear()
+    db = AimDb()
+    db.configure("temperature", Connected(2))
+    (mistake,) = await mistakes_of(db)
+    assert "temperature" in mistake and "Connected" in mistake, mistake
+    equal(called, [])
 
 
 async def test_all_mistakes_come_together_and_nothing_is_started():
@@ -130,6 +209,18 @@ async def test_all_mistakes_come_together_and_nothing_is_started():
         for key, mistake in zip("ab", found):
             assert repr(key) in mistake
     equal(started, [])
+
+
+async def test_mistakes_of_all_kinds_come_together():
+    db = AimDb()
+    buffer = Mailbox()
+    db.configure("a", buffer).source(stage).source(stage).tap(plain).tap(without).link_to("nowhere://host")
+    db.configure("b", buffer)
+    db.configure("c").tap(stage)
+    db.configure("d", Mailbox())
+    db.configure("d", Mailbox())
+    found = await mistakes_of(db)
+    equal(sorted(mistake[:10] for mistake in found), ["record 'a'"] * 4 + ["record 'b'", "record 'c'", "record 'd'"])
 
 
 def test_the_text_of_invalid_configuration_is_all_the_mistakes():

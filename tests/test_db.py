@@ -1,6 +1,16 @@
 import asyncio
 
-from aimdb import AimDb, BoundedQueue, BufferClosed, Mailbox, RecordKeyNotFound, SingleLatest, SpmcRing
+from aimdb import (
+    AimDb,
+    AlreadyRunning,
+    BoundedQueue,
+    BufferClosed,
+    InvalidConfiguration,
+    Mailbox,
+    RecordKeyNotFound,
+    SingleLatest,
+    SpmcRing,
+)
 from harness import equal, raises
 
 
@@ -77,6 +87,79 @@ async def test_run_can_be_repeated():
     await db.run()
     await db.run()
     equal(len(count), 2)
+
+
+async def test_a_second_run_is_refused_while_the_first_goes_on():
+    db = AimDb()
+    seen = []
+
+    async def tap(consumer):
+        reader = consumer.subscribe()
+        seen.append("subscribed")
+        async for value in reader:
+            seen.append(value)
+
+    ring = SpmcRing(4)
+    db.configure("a", ring).tap(tap)
+    first = asyncio.create_task(db.run())
+    while not seen:
+        await asyncio.sleep_ms(1)
+    with raises(AlreadyRunning):
+        await db.run()
+    ring.push(1)
+    ring.close()
+    await first
+    equal(seen, ["subscribed", 1])
+    await db.run()
+
+
+async def test_a_run_that_was_cancelled_can_be_repeated():
+    db = AimDb()
+    started = []
+
+    async def source(producer):
+        started.append(1)
+        await asyncio.sleep(100)
+
+    db.configure("a", Mailbox()).source(source)
+    for count in range(1, 4):
+        run = asyncio.create_task(db.run())
+        while len(started) < count:
+            await asyncio.sleep_ms(1)
+        run.cancel()
+        with raises(asyncio.CancelledError):
+            await run
+
+
+async def test_a_run_that_found_mistakes_can_be_repeated():
+    db = AimDb()
+    db.configure("a")
+    with raises(InvalidConfiguration):
+        await db.run()
+    db.configure("a", Mailbox())
+    await db.run()
+
+
+def test_a_run_whose_loop_was_left_can_be_repeated():
+    db = AimDb()
+    started = []
+
+    async def source(producer):
+        started.append(1)
+        await asyncio.sleep(100)
+
+    db.configure("a", Mailbox()).source(source)
+
+    async def leave(count):
+        asyncio.create_task(db.run())
+        while len(started) < count:
+            await asyncio.sleep_ms(1)
+        raise OSError(5)
+
+    for count in range(1, 4):
+        with raises(OSError):
+            asyncio.run(leave(count))
+        asyncio.new_event_loop()
 
 
 async def dying(producer):
@@ -201,6 +284,12 @@ async def test_what_configure_returns_is_the_handle_of_its_record():
     assert db.producer("a") is record and db.consumer("a") is record
 
 
+def test_a_record_says_its_key_and_its_buffer():
+    db = AimDb()
+    equal(repr(db.configure("temperature", SpmcRing(4))), "<Record 'temperature' SpmcRing>")
+    assert "'declared'" in repr(db.configure("declared"))
+
+
 async def test_produce_any_async_waits_for_space():
     db = AimDb()
     db.configure("a", BoundedQueue(1))
@@ -211,7 +300,7 @@ async def test_produce_any_async_waits_for_space():
 
 async def test_an_unknown_record_is_named():
     db = AimDb()
-    db.configure("declared without a buffer")
+    record = db.configure("declared without a buffer")
     for key in ("b", "declared without a buffer"):
         for call in (db.producer, db.consumer, lambda key: db.produce_any(key, 1)):
             with raises(RecordKeyNotFound) as caught:
@@ -219,6 +308,12 @@ async def test_an_unknown_record_is_named():
             assert key in str(caught.error)
         with raises(RecordKeyNotFound):
             await db.produce_any_async(key, 1)
+    for call in (lambda: record.produce(1), lambda: record.try_produce(1), record.subscribe):
+        with raises(RecordKeyNotFound):
+            call()
+    for call in (lambda: record.produce_async(1), lambda: record.produce_async(1, 5), record.subscribe_async):
+        with raises(RecordKeyNotFound):
+            await call()
 
 
 async def test_a_stage_without_a_name_goes_by_that_of_its_type():

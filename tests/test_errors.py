@@ -39,7 +39,7 @@ def test_a_closed_buffer_says_its_record():
 
 def test_an_error_names_its_kind_wherever_it_is_printed():
     error = BufferFull(9, record(BoundedQueue(3)))
-    equal(str(error), "BufferFull: record 'temperature' (capacity 3)")
+    equal(str(error), "BufferFull: record 'temperature' (capacity 3) has no space")
     equal(repr(error), str(error))
     error = BufferLagged(7, record(SpmcRing(3)))
     equal(repr(error), "BufferLagged: record 'temperature' (capacity 3) has overwritten 7 unread values")

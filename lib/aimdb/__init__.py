@@ -1,62 +1,21 @@
-"""A data layer for MicroPython: records with buffers between the tasks that produce and those that consume."""
+"""A data layer for MicroPython: records with buffers between the tasks that produce and those that consume.
 
-from micropython import const
+The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards.
+"""
+
+import sys
 
 __version__ = "0.1.0"
-
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from .bounded_queue import BoundedQueue as BoundedQueue
-    from .bounded_queue import Mailbox as Mailbox
-    from .buffer import Buffer as Buffer
-    from .buffer import Metrics as Metrics
-    from .buffer import Reader as Reader
-    from .codecs import BytesCodec as BytesCodec
-    from .codecs import StructCodec as StructCodec
-    from .db import AimDb as AimDb
-    from .errors import BufferClosed as BufferClosed
-    from .errors import BufferEmpty as BufferEmpty
-    from .errors import BufferFull as BufferFull
-    from .errors import BufferLagged as BufferLagged
-    from .errors import DbError as DbError
-    from .errors import SelfDeadlock as SelfDeadlock
-    from .json_codec import JsonCodec as JsonCodec
-    from .mistakes import InvalidConfiguration as InvalidConfiguration
-    from .mistakes import RecordKeyNotFound as RecordKeyNotFound
-    from .packed_producer import PackedProducer as PackedProducer
-    from .spmc_ring import SingleLatest as SingleLatest
-    from .spmc_ring import SpmcRing as SpmcRing
-    from .sync_producer import SendDeadlock as SendDeadlock
-    from .sync_producer import SyncProducer as SyncProducer
-
-# A line for each module: it is loaded when one of its names is first used.
-_MODULES = const("""\
-aimdb.db AimDb
-aimdb.bounded_queue BoundedQueue Mailbox
-aimdb.spmc_ring SingleLatest SpmcRing
-aimdb.buffer Buffer Metrics Reader
-aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError SelfDeadlock
-aimdb.json_codec JsonCodec
-aimdb.codecs BytesCodec StructCodec
-aimdb.mistakes InvalidConfiguration RecordKeyNotFound
-aimdb.sync_producer SendDeadlock SyncProducer
-aimdb.packed_producer PackedProducer""")
+__all__ = ["load"] * 32  # Asking for `load` fills in the others, so that their names take RAM only then.
 
 
-def load(package: dict, modules: str, name: str) -> object:
-    """What a package's `__getattr__` returns for `name`: from the module whose line in `modules` has it.
-
-    `package`: its globals, where the value is kept. Raises `AttributeError` for a name that no line has.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    for line in modules.split("\n"):
-        module, *names = line.split()
-        if name in names:
-            value = package[name] = getattr(__import__(module, None, None, names), name)
-            return value
-    raise AttributeError(name)
+def once(name):
+    """Module `name` of this package, for a single use: it is loaded, and not kept."""
+    full_name = "aimdb." + name
+    module = __import__(full_name, None, None, __all__)
+    del sys.modules[full_name], globals()[name]
+    return module
 
 
 def __getattr__(name):
-    return load(globals(), _MODULES, name)
+    return once("loading").find(globals(), name)

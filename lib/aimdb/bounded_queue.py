@@ -1,32 +1,28 @@
-from array import array
-from asyncio import core  # type: ignore[attr-defined]
-
 import micropython
 from micropython import const
 
-from .buffer import DONE, Reader
-from .errors import BufferClosed, SelfDeadlock, error
-from .in_memory import InMemory, ptr32
-from .line import Line
+from .buffer import Reader, done, none
+from .errors import BufferClosed, BufferFull, error
+from .in_memory import InMemory
+from .waiting import Line, current, ptr32
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
-
+# The places in `_counts`.
 _PRODUCED = const(0)
 _CONSUMED = const(1)
+_DROPPED = const(2)
 _CLOSED = const(3)
-_CAPACITY = const(4)
-_HELD = const(5)
-_ROOM = const(6)
-_WAITED = const(7)
-_COMPETE = const(4)  # The state of _WAITED from which on readers compete.
-_DETACHED = const(6)  # In the counts that a closed reader sees.
-_KEPT = const(8)  # Of the values held: kept for readers who waited.
-_PROMISED = const(9)  # Of the values kept: the one for a reader that was woken when it was alone.
-_READ_BY = const(10)  # 1: look which task reads. 2: it was seen, of the next to read. 0: no more, several tasks do.
-_ASKED = const(11)  # 1: a producer may wait for a slot.
-_MASK = const(0x1FFFFFFF)
+_OVERWRITES = const(4)  # 1: a value that comes when the slot is filled takes the place of the one in it.
+# The line of the readers:
+_FILLED = const(5)  # how many values are free for whoever comes,
+_ASKED = const(6)  # 1: readers wait,
+_KEPT = const(7)  # how many values are kept for readers that were woken,
+_LENT = const(8)  # not 0: a reader may take one until its step ends,
+_NOTE = const(9)  # 1: call `note` when one is taken. 2: it is the task that parked last, which is noted. 0: no more.
+# The line of the producers:
+_EMPTY = const(11)  # how many slots are free,
+_WANTED = const(12)  # 1: producers wait,
+_RESERVED = const(13)  # how many slots are kept for producers that were woken.
+_MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
 class BoundedQueue(InMemory):
@@ -34,31 +30,26 @@ class BoundedQueue(InMemory):
 
     When it is full `produce` drops the value and counts it, `try_produce` raises `BufferFull`, and `produce_async`
     waits for a slot, first come, first served. A task that would wait for ever, because nobody else has read the
-    queue so far and no other reader is attached, gets `SelfDeadlock` instead.
+    queue so far and no other reader is attached, gets `SelfDeadlock` instead. A reader that was forgotten and not
+    closed counts as attached.
 
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    # As long as there is one reader, a value need not be kept for it. The second one ends that for good.
+    # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
-    _places = 12
-    _room = 0  # Nothing is overwritten.
-    _line: "Any" = None  # A `Competition` from the second reader on.
-    _slots: "Any" = None  # A `Line` of the producers, for slots, from the first one on that waits.
+    watched = None  # The loop in which it is said on stderr when producers wait too long.
 
     def __init__(self, capacity: int):
         super().__init__(capacity)
-        self._counts[_READ_BY] = 1
+        self._grant = self._line.grant
+        self._room = Line(self._counts, _EMPTY)
+        self._counts[_EMPTY] = capacity
         self._readers = 0  # Attached and not closed.
-        self._read_by = None  # The only task that reads, as far as was seen; None: no task does, or several do.
 
     def subscribe(self) -> "QueueReader":
         if not self._readers:
-            self._read_by = None  # Who has read had another reader.
-        elif self._line is None:
-            from .competition import Competition  # Here, so that who has one reader has none of it in RAM.
-
-            self._line = Competition(self)
+            self._line.begin()  # Who has read had another reader.
         reader = QueueReader(self)
         self._readers += 1
         return reader
@@ -66,76 +57,77 @@ class BoundedQueue(InMemory):
     def peek(self):
         return self._values[0] if self._values else None
 
-    # Producers
+    @micropython.viper
+    def push(self, value):
+        counts = ptr32(self._counts)
+        if counts[_CLOSED] == 0:
+            if counts[_EMPTY] == 0:
+                if counts[_OVERWRITES]:
+                    self._append(value)
+                    counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+                    return
+                if counts[_RESERVED]:
+                    self._room.settle()
+            if counts[_EMPTY]:
+                counts[_EMPTY] -= 1
+                self._append(value)
+                counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+                if counts[_ASKED]:
+                    self._grant()
+                else:
+                    counts[_FILLED] += 1
+                return
+        counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
 
-    push = InMemory.push  # The interpreter finds it sooner.
+    def try_push(self, value) -> None:
+        counts = self._counts
+        if counts[_CLOSED]:
+            raise error(BufferClosed, value, self)
+        if not counts[_EMPTY] and not counts[_OVERWRITES]:
+            self._room.settle()
+            if not counts[_EMPTY]:
+                raise error(BufferFull, value, self)
+        self.push(value)
 
     def push_async(self, value):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        while self._park_with(value):
-            yield
-
-    @micropython.viper
-    def _park_with(self, value) -> bool:
-        # Store the value, or put the running task where a free slot finds it, to be followed by a yield.
-        counts = ptr32(self._counts)
-        if counts[_ROOM] < counts[_CAPACITY]:
-            task = core.cur_task
-            if task.data is self._slots:  # A slot is kept for it.
-                task.data = None
-                if counts[_CLOSED] == 0:
-                    counts[_ROOM] += 1
-        held = counts[_HELD]
-        if held < counts[_ROOM]:
-            if held == counts[_CAPACITY] or (counts[_WAITED] & 1) == 1:
-                self.push(value)
-            else:  # As push, without the call.
-                self._append(value)
-                counts[_HELD] = held + 1
-                counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-            return False
-        task = core.cur_task
-        if counts[_READ_BY]:
-            if self._read_by is task:
-                self._may_not_wait(value)
-        if counts[_CLOSED]:
-            self._may_not_wait(value)
-        if counts[_ASKED] == 0:
-            self._first_asks()
-        slots = self._producers
-        slots.push(task)
-        task.data = slots  # Has the `remove` that Task.cancel calls.
-        return True
-
-    def _may_not_wait(self, value):
-        # Perhaps not: it is closed, or the running task is the only one that reads.
-        if self.closed:
-            raise error(BufferClosed, value, self)
-        if self._readers < 2 and self._counts[_CONSUMED]:
-            raise error(SelfDeadlock, value, self)
-
-    def _first_asks(self):
-        if self._slots is None:
-            self._producers = core.TaskQueue()
-            self._slots = Line(self, self._producers)
-        self._counts[_ASKED] = 1
-
-    def returned(self, _) -> None:
-        """Called by `_slots`: the slot that was kept for a producer who was cancelled goes to the next one.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
         counts = self._counts
-        if not self.closed:
-            counts[_ROOM] += 1
-            if counts[_HELD] < counts[_ROOM] and self._slots.grant():
-                counts[_ROOM] -= 1
+        while not counts[_EMPTY] and not counts[_OVERWRITES] and self._room.park(self):
+            if self._line.taken_by is current() and self._is_hopeless():
+                self._room.forget(current())
+                from .mistakes import SelfDeadlock
+
+                raise SelfDeadlock(value, self)
+            if self.watched is not self._room.loop:
+                self._watch()
+            yield
+        if counts[_CLOSED]:
+            raise error(BufferClosed, value, self)
+        self.push(value)
+
+    def remove(self, task):
+        """Called by `Task.cancel` on a producer that waits."""
+        self._room.forget(task)
+
+    def _is_hopeless(self):
+        # Whether only the task that has read can read.
+        return self._readers < 2 and not self._counts[_KEPT]
+
+    def _watch(self):
+        try:
+            from .complaint import watch_room
+
+            self.watched = watch_room(self)
+        except MemoryError:
+            pass
+
+    def has_waiting_producers(self) -> bool:
+        """Whether a producer waits for space."""
+        return self._counts[_WANTED] > 0
 
     def close(self) -> None:
         super().close()
-        slots = self._slots
-        while slots is not None and slots.grant():
-            pass  # Each producer runs, is refused, and raises BufferClosed.
+        self._room.close()
 
 
 class Mailbox(BoundedQueue):
@@ -145,127 +137,69 @@ class Mailbox(BoundedQueue):
     not count as dropped.
     """
 
-    _room = 1
-
     def __init__(self):
         super().__init__(1)
+        self._counts[_OVERWRITES] = 1
 
 
 class QueueReader(Reader):
     def __init__(self, buffer: BoundedQueue):
         super().__init__(buffer)
         self._counts = buffer._counts
-        self._waiting = buffer._waiting
+        self.park = buffer._line.park
+        self._note = buffer._line.note
         self._popleft = buffer._values.popleft
-        self._task = None  # The last one that was seen to read with it.
 
     def has_value(self) -> bool:
-        counts = self._counts
-        return counts[_KEPT] < counts[_HELD]
-
-    @micropython.viper
-    def _park(self) -> bool:
-        counts = ptr32(self._counts)
-        waited = counts[_WAITED]
-        if waited >= _COMPETE:
-            if waited == _DETACHED or counts[_PROMISED]:
-                if self._need_not_wait():
-                    return False
-            if counts[_KEPT]:
-                task = core.cur_task
-                if task.data is self.buffer._line:  # A value is kept for it.
-                    task.data = None
-                    counts[_KEPT] -= 1
-                    return False
-            if counts[_KEPT] < counts[_HELD] or counts[_CLOSED]:
-                return False
-            counts[_WAITED] = 5
-        elif counts[_HELD] or counts[_CLOSED]:
-            counts[_WAITED] = 0
-            return False
-        else:
-            counts[_WAITED] = 3 if waited & 1 else 1
-        task = core.cur_task
-        if counts[_READ_BY]:
-            counts[_READ_BY] = 2
-            if self._task is not task:
-                self._notice(task)
-        waiting = self._waiting
-        waiting.push(task)
-        task.data = waiting  # Has the `remove` that Task.cancel calls.
-        return True
-
-    def _notice(self, task):
-        self._task = task
-        buffer = self.buffer
-        if buffer._read_by is None:
-            buffer._read_by = task
-        elif buffer._read_by is not task:
-            buffer._read_by = None
-            self._counts[_READ_BY] = 0
-
-    def _need_not_wait(self):
-        # Of a reader that is closed, or while a value is promised.
-        buffer = self.buffer
-        counts = buffer._counts
-        task = core.cur_task
-        if self.closed:
-            if counts[_KEPT] and task.data is buffer._line:
-                task.data = None
-                buffer._line.returned(None)
-            return True
-        if task is buffer._read_by:
-            counts[_KEPT] -= 1
-            counts[_PROMISED] = 0
-            return True
-        return False
+        self.buffer._line.settle()
+        return self._counts[_FILLED] > 0
 
     @micropython.viper
     def try_recv(self):
         counts = ptr32(self._counts)
-        if counts[_KEPT] >= counts[_HELD]:
-            self._nothing()
-        if counts[_READ_BY] == 1:
-            if self._task is not core.cur_task:
-                self._notice(core.cur_task)
-        elif counts[_READ_BY]:
-            counts[_READ_BY] = 1
-        value = self._popleft()
-        counts[_HELD] -= 1
-        counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
-        if counts[_ASKED]:
-            buffer = self.buffer
-            waiting = buffer._producers
-            if waiting.peek():
-                # As buffer._slots.grant(), without the call.
-                counts[_ROOM] -= 1
-                task = waiting.pop()
-                core._task_queue.push(task)
-                task.data = buffer._slots
+        if counts[_LENT]:
+            self.buffer._line.settle()
+        if counts[_FILLED] == 0:
+            if counts[_KEPT]:
+                self.buffer._line.settle()
+            if counts[_FILLED] == 0:
+                self.nothing()
+        counts[_FILLED] -= 1
+        if counts[_NOTE]:
+            if counts[_NOTE] == 1:
+                self._note()
             else:
-                counts[_ASKED] = 0
+                counts[_NOTE] = 1
+        value = self._popleft()
+        counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
+        if counts[_WANTED]:
+            self.buffer._room.grant()
+        else:
+            counts[_EMPTY] += 1
         return value
 
-    @micropython.native
-    def _look(self, _):
-        if self._park():
+    @micropython.viper
+    def look(self, _) -> bool:
+        if self.park(self):
             return True
-        if self._counts[_WAITED] > _COMPETE and self._waiting.peek():
-            line = self.buffer._line
-            if line is not None:  # None: this reader was the only one, and is closed.
-                line.settle_later()
-        DONE.__traceback__ = None
-        raise DONE
+        counts = ptr32(self._counts)
+        if counts[_NOTE]:
+            counts[_NOTE] = 1  # It may be another task that takes it.
+        if counts[_ASKED]:
+            self.buffer._line.lend()
+        done.__traceback__ = none
+        raise done
 
     def close(self) -> None:
         if not self.closed:
-            self._counts = array("i", bytes(4 * len(self._counts)))  # Nothing is held, for this reader.
-            self._counts[_WAITED] = _DETACHED
             super().close()
+            self.park = self._leave
             buffer = self.buffer
             buffer._readers -= 1
-            # The only task that has read may wait for space, which now nobody can make.
-            task, slots = buffer._read_by, buffer._slots
-            if buffer._readers < 2 and task and slots is not None and task.data is slots.tasks:
-                slots.tasks.remove(task)
-                core._task_queue.push(task)
+            if buffer._is_hopeless():
+                buffer._room.wake_task(buffer._line.taken_by, buffer)
+
+    def _leave(self, _):
+        # In place of `park`, once it is closed.
+        self.buffer._line.give_up()
+        return False

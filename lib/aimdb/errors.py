@@ -1,75 +1,91 @@
-from micropython import const
-
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
-
-    from .buffer import Buffer
+"""What this library raises on its own account."""
 
 
 class DbError(Exception):
     """Base class of every error that aimdb raises on its own account."""
 
 
-class BufferEmpty(DbError):
-    """`try_recv` found nothing to read now; there may be something later."""
-
-
 class RecordError(DbError):
     """Base class of the errors that concern one record: its `key`, and the `capacity` of its buffer.
 
-    For a producer `value` is the value that was not stored; for a reader that lagged `count` is what it missed.
+    For a producer `value` is what was not stored; for a reader that lagged `count` is how many values it missed.
     """
 
-    _text = ""  # What the name of the class leaves open; `%(name)s` stands for an attribute.
+    # Made of (value, buffer), which costs the least; nothing else is worked out before it is asked for.
 
-    def __init__(self, value: "Any" = None, buffer: "Buffer | None" = None):
-        self.value = self.count = value
-        # Not by `buffer and`: whether an object is true is a costly question.
-        self.key = None if buffer is None else buffer.key
-        self.capacity = None if buffer is None else buffer.capacity
+    _text = ""  # How the sentence goes on; `%d` stands for the count.
+
+    def __getattr__(self, name):
+        if name == "count":
+            return self.value  # An exception has that: the first thing it was made of.
+        if name == "key" or name == "capacity":
+            buffer = self.args[1] if self.args else _refused_by[0]
+            return None if buffer is None else getattr(buffer, name)
+        raise AttributeError(name)
 
     def __str__(self) -> str:
-        text = self._text and " " + self._text % self.__dict__
-        return "%s: record %r (capacity %r)%s" % (type(self).__name__, self.key, self.capacity, text)
+        text = self._text
+        return "%s: record %r (capacity %r)%s" % (
+            type(self).__name__,
+            self.key,
+            self.capacity,
+            text % self.count if "%" in text else text,
+        )
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
+
+
+class BufferEmpty(RecordError):
+    """`try_recv` found nothing to read now; there may be something later."""
+
+    _text = " has nothing to read now"
 
 
 class BufferFull(RecordError):
     """`try_produce` was refused for want of space; nothing was stored."""
 
+    _text = " has no space"
+
 
 class BufferClosed(RecordError):
     """The buffer, or this reader of it, is closed; nothing was stored."""
 
-
-class SelfDeadlock(RecordError):
-    """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
-
-    _text = "is full, and only the task that waits has read it"
+    _text = " is closed, or this reader of it"
 
 
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
-    _text = "has overwritten %(count)d unread values"
+    _text = " has overwritten %d unread values"
 
 
-# Raised again and again, so that looking into an empty buffer needs no heap.
-EMPTY = BufferEmpty()
-
-# Used only while the heap is locked (in an interrupt, say), where no new error can be made.
-spares = [BufferFull(), BufferClosed(), BufferLagged()]
+# For where no new error can be made: with the heap locked, as in an interrupt. Only there an error is raised twice;
+# elsewhere each time would leave an entry of the traceback in it.
+_spares = BufferEmpty(), BufferFull(), BufferClosed(), BufferLagged()
+for _spare in _spares:
+    _spare.value = None
+_refused_by = [None]
 
 
 def error(kind, value, buffer):
-    """A new `kind(value, buffer)`, or the one kept in reserve when the heap is locked."""
+    """A new `kind(value, buffer)`, or the spare one where there is no heap."""
     try:
         return kind(value, buffer)
     except MemoryError:
-        for spare in spares:
+        for spare in _spares:
             if type(spare) is kind:
-                spare.__init__(value, buffer)
+                spare.value = value
+                _refused_by[0] = buffer
                 return spare
         raise
+
+
+def check_int(name: str, value: object, least: int = 0, most: int = 0x1FFFFFFF) -> None:
+    """Raise `TypeError` unless `value` is an int and no bool, and `ValueError` unless `least <= value <= most`.
+
+    The sentence has the name, the range and the value. The default for `most` is the largest difference that
+    `time.ticks_add` takes on all boards: 6.2 days in milliseconds. Counters have the same range.
+    """
+    if type(value) is not int or not least <= value <= most:
+        kind = ValueError if type(value) is int else TypeError
+        raise kind("%s is an int from %d to %d, not %r" % (name, least, most, value))

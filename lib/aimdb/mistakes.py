@@ -1,16 +1,20 @@
 """What is said to a program that is wrong. Loaded then, so that one that is right has none of it in RAM."""
 
-from micropython import const
+from .errors import DbError, RecordError
 
-from .errors import DbError
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
+class SelfDeadlock(RecordError):
+    """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
+
+    _text = " is full, and only the task that waits has read it"
 
 
 class RecordKeyNotFound(DbError):
     """No record of this key has a buffer."""
+
+
+class AlreadyRunning(DbError):
+    """`db.run()` was called while an earlier `run` of the same database is under way in this loop."""
 
 
 class InvalidConfiguration(DbError):
@@ -21,11 +25,10 @@ class InvalidConfiguration(DbError):
         self.errors = errors
 
 
-def error(kind: str, key: "Any", refused: "Any") -> Exception:
-    """What a call raises at once: what was given for the record's `kind`, or the record itself, is none.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+def error(kind: str, key: object, refused: object) -> Exception:
+    """What a call raises at once: what was given for the record's `kind`, or the record itself, is none."""
+    if kind == "run":
+        return AlreadyRunning("db.run() is under way in this loop; asyncio.new_event_loop() would leave it")
     if kind == "producer":
         return RecordKeyNotFound("no record %r has a buffer" % (key,))
     if not isinstance(key, str):
@@ -39,23 +42,20 @@ def error(kind: str, key: "Any", refused: "Any") -> Exception:
 
 
 def invalid(mistakes: list) -> InvalidConfiguration:
-    """What `AimDb.run` raises at `mistakes`, each a (record, kind of stage, what was refused, reason).
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """What `AimDb.run` raises at `mistakes`, each a (record, kind of stage, what was refused, reason)."""
     return InvalidConfiguration(["record %r %s" % (mistake[0].key, _sentence(*mistake)) for mistake in mistakes])
 
 
 def _sentence(record, kind, refused, reason):
     if isinstance(reason, str):
         return "has a %s %s" % (kind, reason)
-    if kind != "buffer":
-        name = getattr(refused, "__name__", refused)
-        if reason:
-            return "has a %s, %s, that is not an async function of one argument (%r)" % (kind, name, reason)
-        return "has a second %s, %s; one task writes a record" % (kind, name)
-    if not refused:
+    name = getattr(refused, "__name__", type(refused).__name__)
+    if reason:
+        return "has a %s, %s, that is not an async function of one argument: %s" % (kind, name, reason)
+    if kind == "source":
+        return "has a second source, %s; one task writes a record" % name
+    if refused is None:
         return "has no buffer; configure(%r, buffer) gives it one" % record.key
-    if record.buffer:
+    if record.buffer is not None:
         return "has a buffer already; configure(%r) without one extends it" % record.key
     return "shares the buffer of record %r; each record needs its own" % refused.key

@@ -1,20 +1,20 @@
 from array import array
-from asyncio import core  # type: ignore[attr-defined]
 
 import micropython
 from micropython import const
 
 from .buffer import Reader
 from .errors import BufferLagged, error
-from .in_memory import InMemory, ptr32
+from .in_memory import InMemory
+from .waiting import ptr32
 
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
 _CLOSED = const(3)
 _CAPACITY = const(4)
-_WAITED = const(7)
-_MASK = const(0x1FFFFFFF)
+_ASKED = const(6)  # 1: readers wait.
+_MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
 class SpmcRing(InMemory):
@@ -26,60 +26,31 @@ class SpmcRing(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
+    def __init__(self, capacity: int):
+        super().__init__(capacity)
+        self._wake = self._line.wake_all
+        self._counts[_CAPACITY] = capacity
+
+    @micropython.viper
+    def push(self, value):
+        counts = ptr32(self._counts)
+        if counts[_CLOSED]:
+            counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
+            return
+        self._append(value)
+        counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
+        if counts[_ASKED]:
+            self._wake()
+
     def subscribe(self) -> "RingReader":
         return RingReader(self, self._counts[_PRODUCED])
 
-    def _missed(self, reader, count):
-        # So many values were overwritten before this reader read them.
+    def missed(self, reader, count):
+        """So many values were overwritten before this reader read them."""
         reader.lagged += count
         counts = self._counts
         counts[_DROPPED] = (counts[_DROPPED] & _MASK) + count
         raise error(BufferLagged, count, self)
-
-
-class RingReader(Reader):
-    def __init__(self, buffer: SpmcRing, cursor: int):
-        super().__init__(buffer)
-        self._counts = buffer._counts
-        self._values = buffer._values
-        self._waiting = buffer._waiting
-        self._cursor = array("i", (cursor, 0))  # The number of the value that was read last; 1 when closed.
-
-    def has_value(self) -> bool:
-        return self._cursor[0] != self._counts[_PRODUCED]
-
-    @micropython.viper
-    def _park(self) -> bool:
-        counts = ptr32(self._counts)
-        cursor = ptr32(self._cursor)
-        if cursor[0] != counts[_PRODUCED] or counts[_CLOSED] or cursor[1]:
-            return False
-        counts[_WAITED] = 3 if counts[_WAITED] & 1 else 1
-        task = core.cur_task
-        waiting = self._waiting
-        waiting.push(task)
-        task.data = waiting  # Has the `remove` that Task.cancel calls.
-        return True
-
-    @micropython.viper
-    def try_recv(self):
-        counts = ptr32(self._counts)
-        cursor = ptr32(self._cursor)
-        behind = (counts[_PRODUCED] - cursor[0]) & _MASK
-        if behind == 0 or cursor[1]:
-            self._nothing()
-        missed = behind - counts[_CAPACITY]
-        if missed > 0:  # Of which as many are held as there is room for.
-            cursor[0] += missed
-            behind -= missed
-            self.buffer._missed(self, missed)
-        cursor[0] = (cursor[0] & _MASK) + 1
-        counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
-        return self._values[0 - behind]
-
-    def close(self) -> None:
-        self._cursor[1] = 1
-        super().close()
 
 
 class SingleLatest(SpmcRing):
@@ -92,11 +63,45 @@ class SingleLatest(SpmcRing):
     def __init__(self):
         super().__init__(1)
 
-    def subscribe(self) -> RingReader:
+    def subscribe(self) -> "RingReader":
         return RingReader(self, self._counts[_PRODUCED] - len(self._values))
 
-    def _missed(self, reader, count):
+    def missed(self, reader, count):
         pass  # What was overwritten is of no interest.
 
     def peek(self):
         return self._values[0] if self._values else None
+
+
+class RingReader(Reader):
+    def __init__(self, buffer: SpmcRing, cursor: int):
+        super().__init__(buffer)
+        self._counts = buffer._counts
+        self._values = buffer._values
+        self._wait = buffer._line.park
+        self._cursor = array("i", (cursor,))  # The number of the value that was read last.
+
+    def has_value(self) -> bool:
+        return self._cursor[0] != self._counts[_PRODUCED]
+
+    @micropython.viper
+    def park(self, owner) -> bool:
+        if ptr32(self._cursor)[0] != ptr32(self._counts)[_PRODUCED]:
+            return False
+        return bool(self._wait(owner))
+
+    @micropython.viper
+    def try_recv(self):
+        counts = ptr32(self._counts)
+        cursor = ptr32(self._cursor)
+        behind = (counts[_PRODUCED] - cursor[0]) & _MASK
+        if behind == 0:
+            self.nothing()
+        missed = behind - counts[_CAPACITY]
+        if missed > 0:
+            cursor[0] += missed
+            behind -= missed
+            self.buffer.missed(self, missed)
+        cursor[0] = (cursor[0] & _MASK) + 1
+        counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
+        return self._values[0 - behind]

@@ -13,9 +13,10 @@ from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 import micropython
 from micropython import const
 
-from .buffer import Buffer, check_capacity
+from .buffer import Buffer
 from .doorbell import allocate_lock, bell, disable_irq, enable_irq, get_ident
-from .errors import BufferFull, SelfDeadlock, error, spares
+from .errors import BufferFull, check_int, error
+from .mistakes import SelfDeadlock
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
@@ -30,7 +31,7 @@ class SendDeadlock(SelfDeadlock):
     _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
 
 
-spares.append(SendDeadlock())
+
 
 
 class SyncProducer:
@@ -49,7 +50,7 @@ class SyncProducer:
     # asyncio thread. A slot is the sender's until `_head` has passed it, and then asyncio's until `_tail` has.
 
     def __init__(self, buffer: Buffer, depth: int = 16):
-        check_capacity(depth)
+        check_int("depth", depth, 1)
         self.refused_count = 0  # By try_send; Buffer.metrics adds it to what the buffer itself has dropped.
         self._buffer: Any = buffer
         self._try_push = buffer.try_push
@@ -248,7 +249,7 @@ class _Request:
             if self._deadline is None:
                 await buffer.push_async(self.value)
             else:
-                from .timeout import timed
+                from .timing import timed
 
                 await timed(buffer.push_async(self.value), max(0, ticks_diff(self._deadline, ticks_ms())))
         except Exception as er:

@@ -1,0 +1,72 @@
+"""Nobody waits in silence. Loaded when somebody waits."""
+
+import sys
+
+from .timing import Timer
+from .waiting import current_loop
+
+
+class Complaint:
+    """Calls `say(milliseconds)` when a wait has lasted so long: after `first_ms`, and then 2, 4, 8 … times as late.
+
+    `say` prints a line on stderr, or returns False when the wait has moved on meanwhile: then the time counts anew.
+    """
+
+    def __init__(self, say, first_ms: int = 10000):
+        self._say = say
+        self._first = self._waited = first_ms
+        self._timer = Timer(self._due)
+
+    def begin(self) -> None:
+        """A wait begins, unless one has begun already."""
+        if not self._timer.runs():
+            self._waited = self._first
+            self._timer.start(self._first)
+
+    def end(self) -> None:
+        """It has ended."""
+        self._timer.stop()
+
+    def _due(self):
+        waited = self._waited
+        if self._say(waited) is False:
+            self._waited = self._first
+            self._timer.start(self._first)
+        else:
+            self._waited = min(2 * waited, 0x1FFFFFFF)
+            self._timer.start(self._waited - waited)
+
+
+def complain(key, what: str, milliseconds: int) -> None:
+    """Print the line."""
+    print("aimdb: record %r %s, for %d s now" % (key, what, milliseconds // 1000), file=sys.stderr)
+
+
+class _RoomComplaint(Complaint):
+    # Of the producers that wait for space in a `BoundedQueue`.
+
+    def __init__(self, queue):
+        super().__init__(self._tell)
+        self._queue = queue
+        self._consumed = queue.counted()[1]
+        self.begin()
+
+    def _due(self):
+        if self._queue.has_waiting_producers():
+            super()._due()
+        else:
+            self._queue.watched = None
+
+    def _tell(self, milliseconds):
+        queue = self._queue
+        consumed = queue.counted()[1]
+        if consumed != self._consumed:
+            self._consumed = consumed
+            return False
+        complain(queue.key, "is full (%d values), and nobody reads it; a producer waits" % queue.held(), milliseconds)
+
+
+def watch_room(queue):
+    """Complain when producers wait and nobody reads. Returns the loop in which that is done."""
+    _RoomComplaint(queue)
+    return current_loop()

@@ -1,0 +1,63 @@
+"""Finds the public names of a package in its modules. Loaded when one is first asked for, and not kept."""
+
+from micropython import const
+
+# A line for each module, which is loaded when one of its names is first used. `A=B`: A is another name of its B.
+_MODULES = const("""\
+aimdb.db AimDb Record Producer=Record Consumer=Record
+aimdb.bounded_queue BoundedQueue Mailbox
+aimdb.spmc_ring SingleLatest SpmcRing
+aimdb.buffer Buffer Reader
+aimdb.metrics Metrics
+aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError check_int
+aimdb.json_codec JsonCodec
+aimdb.codecs BytesCodec StructCodec
+aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadlock
+aimdb.sync_producer SendDeadlock SyncProducer
+aimdb.packed_producer PackedProducer""")
+
+
+def find(package: dict, name: str) -> object:
+    """What `aimdb.__getattr__` returns for `name`. `package`: the globals of aimdb."""
+    if name != "load":
+        return load(package, _MODULES, name)
+    names = package["__all__"]  # In place: `from aimdb import *` is about to go through it.
+    for i, each in enumerate(names_in(_MODULES)):
+        names[i + 1] = each
+    return load
+
+
+def load(package: dict, modules: str, name: str) -> object:
+    """What a package's `__getattr__` returns for `name`: from the module whose line in `modules` has it.
+
+    `package`: its globals, where the value is kept. Raises `ImportError` for a name that no line has.
+    """
+    for line in modules.split("\n"):
+        if name in line:
+            module, *names = line.split()
+            for each in names:
+                public, _, own = each.partition("=")
+                if public == name:
+                    value = package[name] = getattr(__import__(module, None, None, names), own or name)
+                    return value
+    if not name[0].isalpha():
+        # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
+        def __getattr__(name):
+            if name in modules:
+                try:
+                    return load(package, modules, name)
+                except ImportError:
+                    pass
+            raise AttributeError(name)
+
+        package["__getattr__"] = __getattr__
+        raise AttributeError(name)
+    # An AttributeError would be usual, but then it would be what `from package import misspelt` raises.
+    names = names_in(modules)
+    near = [each for each in names if each[0].lower() == name[0].lower()]
+    raise ImportError("%s has no name %s; it has %s" % (package["__name__"], name, ", ".join(near or names)))
+
+
+def names_in(modules: str) -> list[str]:
+    """The public names in such lines."""
+    return [each.partition("=")[0] for line in modules.split("\n") for each in line.split()[1:]]

@@ -1,0 +1,13 @@
+"""What a buffer says of itself. Loaded when it is first asked."""
+
+from collections import namedtuple
+
+Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
+
+
+def metrics(buffer) -> Metrics:
+    """What `Buffer.metrics` returns; what its `SyncProducer`s have refused counts as dropped."""
+    produced, consumed, dropped = buffer.counted()
+    for producer in buffer.sync_producers:
+        dropped += producer.refused_count
+    return Metrics(produced, consumed, dropped, (buffer.held(), buffer.capacity))

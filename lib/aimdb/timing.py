@@ -1,0 +1,133 @@
+"""What ends a wait, or calls a function, when its time has come. Loaded when it is first used.
+
+Cancel safety: a timer that is stopped does not call. IRQ safety: none.
+"""
+
+from asyncio import CancelledError, TimeoutError
+
+from .errors import check_int
+from .waiting import current, current_loop, entry, raise_in, schedule, time_out, unschedule, waits_for
+
+
+class Timer:
+    """Calls `function` when its time has come, with no task. Once it is stopped the loop knows nothing of it."""
+
+    def __init__(self, function):
+        self._function = function
+        self._entry = entry(self)
+        self._loop = None  # Where the entry is.
+
+    def start(self, milliseconds: int) -> None:
+        """Call in so many milliseconds, whatever was said before; 0: after the step that runs now."""
+        self.stop()
+        self._loop = schedule(self._entry, milliseconds)
+
+    def stop(self) -> None:
+        """Do not call any more."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            unschedule(self._entry, loop)
+
+    def runs(self) -> bool:
+        """Whether it will call."""
+        return self._loop is not None and self._loop is current_loop()
+
+    def send(self, _):
+        """Called by the loop."""
+        self._loop = None
+        self._function()
+
+
+class TimedOut(CancelledError):
+    """What a task is cancelled with when its time is up."""
+
+
+class Deadline(Timer):
+    """Cancels the running task where it waits when the time is up: `TimedOut` is thrown in, and `passed` true."""
+
+    def __init__(self):
+        super().__init__(self._cancel)
+        self.passed = False
+        self._task = None
+
+    def start(self, milliseconds: int) -> None:
+        self.passed = False
+        self._task = current()
+        super().start(milliseconds)
+
+    def _cancel(self):
+        if time_out(self._task, TimedOut):
+            self.passed = True
+        else:
+            super().start(0)
+
+
+async def timed(awaitable, milliseconds: int, what: str = "it"):
+    """Await `awaitable`, and cancel it where it waits after `milliseconds`; then raise `asyncio.TimeoutError`.
+
+    Unlike `asyncio.wait_for` it can lose no result, as the awaitable runs in the calling task: it returns, or it is
+    told where it waits. `what` begins the sentence of the error.
+    """
+    deadline = Deadline()
+    deadline.start(milliseconds)
+    try:
+        return await awaitable
+    except TimedOut:
+        if not deadline.passed:
+            raise
+        raise TimeoutError("%s was not done within %d ms" % (what, milliseconds))
+    finally:
+        deadline.stop()
+
+
+class Alarm:
+    """Ends a wait of `Reader.recv` in time: the reader's task parks with the alarm for its owner."""
+
+    def __init__(self, reader):
+        self.reader = reader  # By which a reader that is closed finds its tasks.
+        self._entry = entry(self)
+        self._loop = None  # Where the entry is.
+        self._task = None
+        self.milliseconds = 0
+
+    def start(self):
+        """The running task has parked."""
+        if self._loop is None or self._task is not current():
+            self.stop()
+            self._task = current()
+            self._loop = schedule(self._entry, self.milliseconds)
+
+    def is_free(self) -> bool:
+        """Whether no other task waits with it."""
+        return self._loop is None or self._task is current() or self._task.done()
+
+    def stop(self):
+        """The task need not be woken any more."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            unschedule(self._entry, loop)
+
+    def send(self, _):
+        """Called by the loop."""
+        self._loop = None
+        if waits_for(self._task, self):
+            reader = self.reader
+            reader.remove(self._task)
+            error = "record %r had no value within %d ms" % (reader.buffer.key, self.milliseconds)
+            raise_in(self._task, TimeoutError(error))
+
+    def remove(self, task):
+        """Called by `Task.cancel` on the task that waits."""
+        self.stop()
+        self.reader.remove(task)
+
+
+def alarm_of(reader, timeout_ms: int) -> Alarm:
+    """An alarm for the running task, the reader's own if no other task waits for that."""
+    alarm = reader.alarm
+    if alarm is None or not alarm.is_free():
+        alarm = reader.alarm = Alarm(reader)
+    if alarm.milliseconds is not timeout_ms:
+        check_int("timeout_ms", timeout_ms)
+        alarm.milliseconds = timeout_ms
+    return alarm

@@ -1,0 +1,98 @@
+"""What `AimDb.run` does before the stages start, and after one has died. Loaded for that, and not kept."""
+
+import asyncio
+import sys
+
+
+def start(db) -> tuple:
+    """Start all stages: ([record, kind, function or buffer, task] of each, what to await until all have ended).
+
+    Raises `InvalidConfiguration` with all mistakes.
+    """
+    stages = checked(db)
+    tasks: list = []
+    try:
+        # They take their first step in this order, when all are made.
+        for stage in stages:
+            tasks.append(asyncio.create_task(stage[3]))
+            stage[3] = tasks[-1]
+        for record in db._records.values():
+            for producer in record.buffer.sync_producers:
+                producer.start()  # Now, so that it comes after the taps.
+        return stages, asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
+
+
+def checked(db) -> list[list]:
+    """[record, kind, function or buffer, coroutine] of each stage, in the order of their start."""
+    mistakes = list(db.mistakes)
+    stages = [
+        list(stage) + [None]
+        for kind in ("buffer", "link_to", "link_from", "tap", "source")
+        for stage in db._stages
+        if stage[1] == kind
+    ]
+    records = []
+    for record, kind, function, _ in stages:
+        if kind == "source":
+            if record in records:
+                mistakes.append((record, kind, function, None))
+            records.append(record)
+
+    def call(stage):
+        record, kind, function, _ = stage
+        try:
+            stage[3] = function.run() if kind == "buffer" else function(record)
+            if not hasattr(stage[3], "send"):
+                raise TypeError("it gives %r" % (stage[3],))
+        except TypeError as er:
+            mistakes.append((record, kind, function, er))
+
+    # A call of an async function runs none of its code.
+    unknown = []
+    for stage in stages:
+        record, kind, function, _ = stage
+        is_async = asynchronous(getattr(type(function), "run", None) if kind == "buffer" else function)
+        if is_async:
+            call(stage)
+        elif is_async is None:
+            unknown.append(stage)
+        else:
+            mistakes.append((record, kind, function, TypeError("it is a def without async")))
+    records = [mistake[0] for mistake in mistakes if mistake[1] == "buffer"]
+    for record in db._records.values():
+        if record.buffer is None and record not in records:  # Else it is told what is wrong with its buffer.
+            mistakes.append((record, "buffer", None, None))
+    if not mistakes:
+        for stage in unknown:
+            call(stage)
+    if mistakes:
+        from .mistakes import invalid
+
+        raise invalid(mistakes)
+    return stages
+
+
+def asynchronous(function) -> "bool | None":
+    """Whether a stage is an async function, or an object that is called like one. None: only a call tells.
+
+    MicroPython shows no more than the type: an async function is a generator, and what is in a closure or a bound
+    method cannot be seen.
+    """
+    kind = type(function).__name__
+    if kind == "generator" or type(getattr(type(function), "__call__", None)).__name__ == "generator":
+        return True
+    return False if kind == "function" and getattr(function, "__name__", "") != "<lambda>" else None
+
+
+def end(db, stages: list[list], cause: "Exception | None") -> None:
+    """Name the stages that died, which have an error in the place of the coroutine; `cause` ended the run."""
+    for record, kind, function, error in stages:
+        if isinstance(error, Exception):
+            name = getattr(function, "__name__", type(function).__name__)
+            print("aimdb: %s %s of record %r died: %r" % (kind, name, record.key, error), file=sys.stderr)
+            if error is cause:
+                db.failed = (record.key, kind, name, error)

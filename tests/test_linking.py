@@ -1,0 +1,96 @@
+"""Links: the scheme of a URL finds the package, by name."""
+
+import sys
+
+from aimdb import AimDb, InvalidConfiguration, Mailbox, SpmcRing
+from harness import equal, raises
+
+
+class Package:
+    """Stands where an imported package would."""
+
+    def __init__(self):
+        self.links = []
+        self.ran = []
+
+    def link_to(self, record, url, qos=0):
+        if "?" in url:
+            raise ValueError("no query, please")
+        self.links.append((record, url, qos))
+
+        async def stage(record):
+            self.ran.append(record)
+
+        return stage
+
+
+def installed(name):
+    sys.modules[name] = package = Package()
+    return package
+
+
+async def mistake_of(db):
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    (mistake,) = caught.error.errors
+    return mistake
+
+
+async def test_the_scheme_finds_the_package():
+    package = installed("aimdb_demo")
+    db = AimDb()
+    record = db.configure("a", SpmcRing(2)).link_to("demo://host/x", qos=1)
+    assert record is db.configure("a")
+    await db.run()
+    equal(package.links, [(record, "demo://host/x", 1)])
+    equal(package.ran, [record])
+
+
+async def test_a_scheme_with_tls_finds_the_package_of_the_one_without():
+    package = installed("aimdb_demo")
+    db = AimDb()
+    db.configure("a", SpmcRing(2)).link_to("DEMOS://host/x")
+    await db.run()
+    equal(len(package.ran), 1)
+
+
+async def test_a_scheme_that_ends_in_s_finds_its_own_package_first():
+    installed("aimdb_demo")
+    package = installed("aimdb_demos")
+    db = AimDb()
+    db.configure("a", SpmcRing(2)).link_to("demos://host/x")
+    await db.run()
+    del sys.modules["aimdb_demos"]
+    equal(len(package.ran), 1)
+
+
+async def test_a_package_that_is_not_there_is_named():
+    db = AimDb()
+    db.configure("temperature", Mailbox()).link_from("nowhere://host/x")
+    mistake = await mistake_of(db)
+    assert "temperature" in mistake and "nowhere://" in mistake and "aimdb_nowhere" in mistake, mistake
+
+
+async def test_a_package_without_links_in_that_direction_is_named():
+    installed("aimdb_demo")
+    db = AimDb()
+    db.configure("temperature", Mailbox()).link_from("demo://host/x")
+    mistake = await mistake_of(db)
+    assert "temperature" in mistake and "aimdb_demo" in mistake and "link_from" in mistake, mistake
+
+
+async def test_what_the_package_refuses_is_told_with_its_reason():
+    installed("aimdb_demo")
+    for url, options, reason in (("demo://host?x", {}, "no query, please"), ("demo://host", {"speed": 1}, "argument")):
+        db = AimDb()
+        db.configure("temperature", Mailbox()).link_to(url, **options)
+        mistake = await mistake_of(db)
+        assert "temperature" in mistake and "demo://" in mistake and reason in mistake, mistake
+
+
+async def test_what_is_no_url_is_told():
+    for url in (5, None, "", "host/x", "://x", "../x://y", "a.b://c"):
+        db = AimDb()
+        db.configure("temperature", Mailbox()).link_to(url)
+        mistake = await mistake_of(db)
+        assert "temperature" in mistake and "link_to" in mistake, mistake

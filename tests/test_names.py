@@ -1,0 +1,60 @@
+"""The names of the package: which there are, and what a misspelt one is answered with."""
+
+import sys
+
+import aimdb
+from harness import equal, raises
+
+
+def names_by_star():
+    found = {}
+    exec("from aimdb import *", found)
+    return [name for name in found if not name.startswith("__")]
+
+
+def test_a_misspelt_name_is_an_import_error_that_shows_those_like_it():
+    with raises(ImportError) as caught:
+        from aimdb import SpmcRng  # noqa: F401
+    assert "aimdb has no name SpmcRng" in str(caught.error) and "SpmcRing" in str(caught.error), caught.error
+    assert "Mailbox" not in str(caught.error), caught.error
+
+
+def test_a_name_like_no_other_is_answered_with_all_of_them():
+    with raises(ImportError) as caught:
+        from aimdb import nothing_of_ours  # noqa: F401
+    for name in ("AimDb", "SpmcRing", "Producer"):
+        assert name in str(caught.error), caught.error
+
+
+def test_star_imports_every_public_name():
+    names = names_by_star()
+    for name in ("AimDb", "SpmcRing", "BoundedQueue", "Reader", "Producer", "Consumer", "BufferFull", "JsonCodec"):
+        assert name in names, name
+    equal(sorted(names), sorted(set(aimdb.__all__)))
+    for name in names:
+        getattr(aimdb, name)
+
+
+def test_the_ends_of_a_record_have_the_names_that_annotations_use():
+    from aimdb import AimDb, Consumer, Mailbox, Producer, Record
+
+    record = AimDb().configure("a", Mailbox())
+    for name in (Producer, Consumer, Record):
+        assert isinstance(record, name)
+
+
+def test_what_finds_names_is_not_kept():
+    equal([name for name in sys.modules if name == "aimdb.loading"], [])
+    assert not hasattr(aimdb, "__loading__") and "loading" not in aimdb.__dict__
+
+
+def test_dir_and_what_asks_for_an_attribute_by_name_do_not_fail():
+    by_default = aimdb.__getattr__
+    try:
+        assert "AimDb" in dir(aimdb)
+        assert not hasattr(aimdb, "SpmcRng")
+        from aimdb import PackedProducer
+
+        equal(PackedProducer.__name__, "PackedProducer")
+    finally:
+        aimdb.__getattr__ = by_default
