@@ -11,6 +11,7 @@ are made of `assert`: compile them with mpy-cross -O0, which keeps it.
 
 from .allocating import NoHeap
 from .filling import Overwriting, Refusing
+from .growing import Growing
 from .joining import Late, NothingOld
 from .reading import Reading
 from .sharing import Competing, FanOut
@@ -32,6 +33,7 @@ def conformance(make, competing=False, refuses=False, keeps_for_late=False, read
         kinds.append(Competing if competing else FanOut)
         kinds.append(Late if keeps_for_late else NothingOld)
         kinds.append(Refusing if refuses else Overwriting)
+        kinds.append(Growing)
         if not allocates:
             kinds.append(NoHeap)
     tests = {}

@@ -1,0 +1,43 @@
+"""The random programs of tests/test_random_programs.py and tests/test_restarts.py on what a board loads: .mpy files."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import mpy
+import pytest
+from device_files import ROOT
+from pytest_micropython.files import ON_TARGET, find_tool
+
+PROGRAMS = 300 * int(os.environ.get("SOAK") or 1)
+
+SEARCH = """
+from random_programs import search
+for kind in ("ring", "latest", "mailbox", "queue"):
+    search(kind, %d, first=100000)
+    search(kind, %d, restarts=True, first=100000)
+    print("ok", kind)
+"""
+
+
+def architecture_of_the_unix_port() -> str | None:
+    asked = subprocess.run([find_tool("micropython"), "-c", mpy.ASK_ARCHITECTURE], capture_output=True, text=True)
+    return mpy.architecture_named(asked.stdout.strip())
+
+
+@pytest.mark.parametrize("kind", ["bytecode", "native"])
+def test_the_compiled_buffers_do_what_their_models_do(kind: str, tmp_path: Path):
+    architecture = architecture_of_the_unix_port() if kind == "native" else None
+    assert kind == "bytecode" or architecture
+    for source in ROOT.glob("lib/aimdb/*.py"):
+        place = tmp_path / "aimdb" / source.with_suffix(".mpy").name
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(mpy.compile_source(source.read_bytes(), source.name, architecture=architecture))
+    result = subprocess.run(
+        [find_tool("micropython"), "-c", SEARCH % (PROGRAMS, PROGRAMS // 3)],
+        env={**os.environ, "MICROPYPATH": f"{tmp_path}:{ROOT / 'tests'}:{ON_TARGET}:.frozen"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr or result.stdout
+    assert result.stdout.count("ok ") == 4

@@ -1,0 +1,51 @@
+"""Leaves a program so few blocks of the heap that one of its next allocations fails."""
+
+import gc
+import sys
+
+BLOCK = 4 * (8 if sys.maxsize > 2**31 else 4)  # Bytes.
+
+
+class Scarce:
+    """`with Scarce(blocks):` so many blocks are free in it, side by side, and no others."""
+
+    def __init__(self, blocks):
+        self._hole = (None,) * (4 * blocks - 2) if blocks else None  # With the two words of its head.
+        self._filling = None
+
+    def __enter__(self):
+        size = 1 << 18
+        while size >= BLOCK:
+            self._fill(size)
+            size >>= 2
+        # What filling has used itself was free again afterwards.
+        for _ in range(2):
+            self._fill_singly()
+        self._hole = None
+        gc.collect()
+
+    def __exit__(self, kind, error, traceback):
+        self._filling = None
+        _overwrite_the_stack(20)
+        gc.collect()
+
+    def _fill(self, size):
+        try:
+            while True:
+                self._filling = (self._filling, bytearray(size))
+        except MemoryError:
+            pass
+
+    def _fill_singly(self):
+        gc.collect()
+        try:
+            while True:
+                self._filling = (self._filling,)
+        except MemoryError:
+            pass
+
+
+def _overwrite_the_stack(depth):
+    # The collector takes what is left on it for references, of which one may hold all that was filled.
+    if depth:
+        _overwrite_the_stack(depth - 1)

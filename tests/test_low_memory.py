@@ -1,0 +1,409 @@
+"""All or nothing, also when the heap is full: every public call with ever more free blocks, until it has enough."""
+
+import asyncio
+import gc
+
+import harness
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing
+from aimdb_conformance.support import settle
+from harness import equal
+from scarce import Scarce
+
+TIME_LIMIT = 600
+ENOUGH = 3  # So many times in a row a call must have had memory enough.
+
+
+class Scene:
+    """A buffer, its readers, and tasks that wait; and one call that is made with little memory."""
+
+    def __init__(self, make):
+        self.buffer = make()
+        self.record = AimDb().configure("record", self.buffer)
+        self.readers = [self.buffer.subscribe()]
+        self.reader = self.readers[0]
+        self.tasks = []
+        self.ended = []  # What became of them: (number, value or class of the error).
+        self.outcome = None
+        self.result = None
+
+    async def begin(self, make_coroutine):
+        """A task that waits when the call is made."""
+        self.tasks.append(asyncio.create_task(self._follow(len(self.tasks), make_coroutine())))
+        await settle()
+
+    async def _follow(self, number, coroutine):
+        try:
+            ended = await coroutine
+        except (Exception, asyncio.CancelledError) as error:
+            ended = type(error)
+        self.ended.append((number, ended))
+
+    def attempt(self, call):
+        # Nothing here needs heap. True when there was enough.
+        try:
+            self.result = call(self)
+        except MemoryError:
+            return False
+        except Exception as error:
+            self.result = error
+        return True
+
+    async def attempt_async(self, call):
+        try:
+            self.result = await call(self)
+        except MemoryError:
+            return False
+        except (Exception, asyncio.CancelledError) as error:
+            self.result = error
+        return True
+
+    def seen(self):
+        """All that can be seen without changing anything."""
+        metrics = self.buffer.metrics()
+        result = self.result
+        if isinstance(result, BaseException):
+            result = (type(result), getattr(result, "value", None))
+        elif result is not None and not isinstance(result, (int, tuple)):
+            result = type(result)
+        lagged = [reader.lagged for reader in self.readers]
+        closed = [reader.closed for reader in self.readers]
+        return metrics, self.buffer.peek(), self.buffer.closed, lagged, closed, sorted(self.ended, key=repr), result
+
+    async def remains(self):
+        """What every reader gets from here on, and what becomes of the tasks."""
+        await settle()
+        seen = [self.seen()]
+        self.buffer.push(100)
+        await settle()
+        for reader in self.readers:
+            seen.append([])
+            for _ in range(8):
+                try:
+                    seen[-1].append(reader.try_recv())
+                except (BufferEmpty, BufferLagged, BufferClosed) as error:
+                    seen[-1].append((type(error), getattr(error, "count", None)))
+        await settle()
+        self.buffer.close()
+        await settle()
+        seen.append(self.seen())
+        return seen
+
+
+async def prepared(make, prepare):
+    scene = Scene(make)
+    if prepare:
+        result = prepare(scene)
+        if result:
+            await result
+    return scene
+
+
+async def sweep(make, prepare, call, waits):
+    """The call with 0, 1, 2 ... free blocks: it has done all or nothing, and a repetition does what is left to do."""
+    scene = await prepared(make, prepare)
+    before = scene.seen()
+    await scene.attempt_async(call) if waits else scene.attempt(call)
+    after = scene.seen()
+    remains = await scene.remains()
+    blocks = enough = 0
+    while enough < ENOUGH:
+        assert blocks < 200, "there is never memory enough"
+        scene = await prepared(make, prepare)
+        attempt = scene.attempt_async(call) if waits else None
+        with Scarce(blocks):
+            done = await attempt if waits else scene.attempt(call)
+        if done:
+            enough += 1
+        else:
+            enough = 0
+            try:
+                equal(scene.seen(), before)
+            except AssertionError as error:
+                raise AssertionError("with %d blocks free it has done a part: %s" % (blocks, error))
+            again = await scene.attempt_async(call) if waits else scene.attempt(call)
+            assert again
+        try:
+            equal(scene.seen(), after)
+            equal(await scene.remains(), remains)
+        except AssertionError as error:
+            what = "all" if done else "a repetition"
+            raise AssertionError("with %d blocks free %s has not done everything: %s" % (blocks, what, error))
+        blocks += 1
+
+
+def full(scene):
+    for value in range(scene.buffer.capacity):
+        scene.buffer.push(value)
+
+
+def overfull(scene):
+    full(scene)
+    full(scene)
+
+
+def closed(scene):
+    full(scene)
+    scene.buffer.close()
+
+
+async def reader_waits(scene):
+    await scene.begin(scene.reader.recv)
+
+
+async def two_readers_wait(scene):
+    await scene.begin(scene.reader.recv)
+    scene.readers.append(scene.buffer.subscribe())
+    await scene.begin(scene.readers[1].recv)
+
+
+async def reader_waits_in_time(scene):
+    await scene.begin(lambda: scene.reader.recv(timeout_ms=100000))
+
+
+async def producer_waits(scene):
+    full(scene)
+    await scene.begin(lambda: scene.record.produce_async(50))
+    await scene.begin(lambda: scene.record.produce_async(51, timeout_ms=100000))
+
+
+async def value_is_granted(scene):
+    await two_readers_wait(scene)
+    scene.buffer.push(7)
+
+
+async def pushes_soon(scene):
+    async def push():
+        for _ in range(3):
+            await asyncio.sleep_ms(0)
+        scene.buffer.push(8)
+
+    asyncio.create_task(push())
+
+
+async def reads_soon(scene):
+    full(scene)
+
+    async def read():
+        for _ in range(3):
+            await asyncio.sleep_ms(0)
+        scene.result = scene.reader.try_recv()
+
+    asyncio.create_task(read())
+
+
+def produce(scene):
+    return scene.record.produce(9)
+
+
+def try_produce(scene):
+    return scene.record.try_produce(9)
+
+
+def try_recv(scene):
+    return scene.reader.try_recv()
+
+
+def subscribe(scene):
+    scene.readers.append(scene.buffer.subscribe())
+
+
+def close_reader(scene):
+    scene.reader.close()
+
+
+def close(scene):
+    scene.buffer.close()
+
+
+def cancel(scene):
+    scene.tasks[0].cancel()
+
+
+def look(scene):
+    return (scene.buffer.peek(), scene.buffer.held(), scene.buffer.metrics().occupancy)
+
+
+def produce_async(scene):
+    return scene.record.produce_async(9)
+
+
+def produce_in_time(scene):
+    return scene.record.produce_async(9, timeout_ms=100000)
+
+
+def produce_in_no_time(scene):
+    return scene.record.produce_async(9, timeout_ms=0)
+
+
+def recv(scene):
+    return scene.reader.recv()
+
+
+def recv_in_time(scene):
+    return scene.reader.recv(timeout_ms=100000)
+
+
+def recv_in_no_time(scene):
+    return scene.reader.recv(timeout_ms=0)
+
+
+def ready(scene):
+    return scene.reader.ready()
+
+
+BUFFERS = {
+    "ring": lambda: SpmcRing(2),
+    "latest": SingleLatest,
+    "mailbox": Mailbox,
+    "queue": lambda: BoundedQueue(2),
+}
+
+
+async def sweep_all(cases, buffers=("queue", "ring"), waits=False):
+    if harness.target != "unix":
+        cases, buffers = cases[:2], ("queue",)
+    for name in buffers:
+        for prepare, call in cases:
+            gc.collect()
+            try:
+                await sweep(BUFFERS[name], prepare, call, waits)
+            except AssertionError as error:
+                case = "%s on a %s, %s" % (call.__name__, name, prepare.__name__ if prepare else "empty")
+                raise AssertionError("%s: %s" % (case, error))
+
+
+async def test_writing_does_all_or_nothing():
+    states = (reader_waits, full, None, closed, two_readers_wait, reader_waits_in_time, producer_waits)
+    await sweep_all([(state, call) for state in states for call in (try_produce, produce)], BUFFERS)
+
+
+async def test_reading_does_all_or_nothing():
+    states = (overfull, producer_waits, None, closed, two_readers_wait, value_is_granted)
+    await sweep_all([(state, try_recv) for state in states], BUFFERS)
+
+
+async def test_subscribing_does_all_or_nothing():
+    await sweep_all([(state, subscribe) for state in (full, reader_waits, None, closed, value_is_granted)])
+
+
+async def test_closing_a_reader_does_all_or_nothing():
+    states = (two_readers_wait, value_is_granted, None, reader_waits, full, reader_waits_in_time)
+    await sweep_all([(state, close_reader) for state in states])
+
+
+async def test_closing_a_buffer_does_all_or_nothing():
+    states = (two_readers_wait, producer_waits, None, value_is_granted, reader_waits_in_time)
+    await sweep_all([(state, close) for state in states])
+
+
+async def test_cancelling_who_waits_does_all_or_nothing():
+    await sweep_all([(state, cancel) for state in (value_is_granted, two_readers_wait, reader_waits_in_time)])
+
+
+async def test_looking_does_all_or_nothing():
+    await sweep_all([(state, look) for state in (full, None)])
+
+
+async def test_awaiting_a_value_does_all_or_nothing():
+    cases = [(state, call) for state in (pushes_soon, overfull, closed) for call in (recv_in_time, recv, ready)]
+    await sweep_all(cases + [(None, recv_in_no_time), (full, recv_in_no_time)], waits=True)
+
+
+async def test_awaiting_a_slot_does_all_or_nothing():
+    cases = [(state, call) for state in (reads_soon, closed, None) for call in (produce_in_time, produce_async)]
+    await sweep_all(cases + [(full, produce_in_no_time)], ("queue",), waits=True)
+
+
+async def sweep_database(prepare, call, check):
+    """The same for calls of a database: `check` says what is wrong once `call` was made, again if need be."""
+    blocks = enough = 0
+    while enough < ENOUGH:
+        assert blocks < 200, "there is never memory enough"
+        db = AimDb()
+        prepare(db)
+        with Scarce(blocks):
+            try:
+                call(db)
+                done = True
+            except MemoryError:
+                done = False
+        enough = enough + 1 if done else 0
+        if not done:
+            call(db)
+        try:
+            await check(db)
+        except Exception as error:
+            raise AssertionError("with %d blocks free, done %r: %r" % (blocks, done, error))
+        blocks += 1
+
+
+async def test_configuring_a_record_does_all_or_nothing():
+    buffer = None
+
+    def prepare(db):
+        nonlocal buffer
+        buffer = BoundedQueue(2)
+        db.configure("other", SpmcRing(2))
+
+    async def check(db):
+        await db.run()
+        db.producer("record").produce(1)
+        equal((buffer.key, buffer.peek()), ("record", 1))
+
+    await sweep_database(prepare, lambda db: db.configure("record", buffer), check)
+
+
+async def test_adding_stages_does_all_or_nothing():
+    runs = []
+
+    async def stage(record):
+        runs.append(record.key)
+
+    def prepare(db):
+        db.configure("record", BoundedQueue(2))
+        runs.clear()
+
+    async def check(db):
+        await db.run()
+        equal(runs, ["record"])
+
+    await sweep_database(prepare, lambda db: db.configure("record").tap(stage), check)
+    await sweep_database(prepare, lambda db: db.configure("record").source(stage), check)
+
+
+async def test_a_run_for_which_there_is_too_little_memory_can_be_repeated():
+    received = [None] * 6
+    count = 0
+    blocks = enough = 0
+
+    async def source(producer):
+        while not producer.buffer.closed:
+            value = producer.buffer.metrics().produced_count
+            if value == 6:
+                return producer.buffer.close()
+            await producer.produce_async(value)
+
+    async def tap(consumer):
+        nonlocal count
+        async for value in consumer.subscribe():
+            received[count] = value
+            count += 1
+
+    while enough < ENOUGH:
+        count = 0
+        db = AimDb()
+        db.configure("record", BoundedQueue(2)).source(source).tap(tap)
+        run = db.run()
+        with Scarce(blocks):
+            try:
+                await run
+                done = True
+            except MemoryError:
+                done = False
+        run = None
+        enough = enough + 1 if done else 0
+        if not done:
+            await settle()
+            await db.run()
+        equal((blocks, count, received), (blocks, 6, [0, 1, 2, 3, 4, 5]))
+        blocks += 1
