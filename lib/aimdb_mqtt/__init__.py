@@ -6,6 +6,8 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
     db.configure("interval", SingleLatest()).link_from("mqtt://broker.local/node7/interval")
 """
 
+import sys
+
 from aimdb import BufferFull, DbError, load
 from micropython import const
 
@@ -42,10 +44,6 @@ class ProtocolError(ConnectionLost):
     """The broker sent what is not MQTT 3.1.1; the connection was ended."""
 
 
-class Renewed(ConnectionLost):
-    """The connection was ended by us, to get again what there was no room for; the next one follows at once."""
-
-
 class NotConnected(BufferFull):
     """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
 
@@ -58,6 +56,15 @@ aimdb_mqtt.inbound link_from
 aimdb_mqtt.topic MqttTopic
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec""")
+
+
+def briefly(name: str):
+    """The module `name` of this package, for the moment: it does not stay loaded."""
+    module = __import__("aimdb_mqtt." + name, None, None, (name,))
+    for modules in (sys.modules, globals()):
+        modules.pop("aimdb_mqtt." + name, None)
+        modules.pop(name, None)
+    return module
 
 
 def __getattr__(name):

@@ -8,10 +8,7 @@ _LONGEST = const(268435455)
 
 
 def packet(first: int, *parts) -> bytearray:
-    """A packet: its first byte, its length, and `parts`, each of them bytes. Raises `ValueError` when it is too long.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """A packet: its first byte, its length, and `parts`, all of them bytes. Raises `ValueError` when it is too long."""
     length = 0
     for part in parts:
         length += len(part)
@@ -29,62 +26,17 @@ def packet(first: int, *parts) -> bytearray:
 
 
 def number(value: int) -> bytes:
-    """A number of two bytes, such as a packet id.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """A number of two bytes, such as a packet id."""
     return bytes((value >> 8, value & 0xFF))
 
 
 def text(value: "str | bytes") -> bytes:
-    """A string, or bytes, with the length before it. Raises `ValueError` when it is too long.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """A string, or bytes, with the length before it. Raises `ValueError` when it is too long."""
     if isinstance(value, str):
         value = value.encode()
     if len(value) > 65535:
         raise ValueError("a text of %d bytes is too long for MQTT" % len(value))
     return number(len(value)) + value
-
-
-def check_topic(topic: str, wildcards: bool = False, qos: int = 1) -> bytes:
-    """`topic` as packets have it; `wildcards`: + and # may stand for levels. Raises `ValueError`, also for the `qos`.
-
-    Source: MQTT 3.1.1, 4.7. Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if qos not in (0, 1):
-        raise ValueError("qos is 0 or 1, not %r" % (qos,))
-    if not topic or "\0" in topic:
-        raise ValueError("a topic has at least one byte, and none that is zero")
-    if "+" in topic or "#" in topic:
-        levels = topic.split("/")
-        if not wildcards:
-            raise ValueError("wildcards are only for what is subscribed to: %r" % topic)
-        for level in levels:
-            if len(level) > 1 and ("+" in level or "#" in level) or "#" in levels[:-1]:
-                raise ValueError("+ stands for a whole level, # for the last ones: %r" % topic)
-    return text(topic)
-
-
-def connect_packet(client_id, clean: bool, keepalive: int, will, user, password) -> bytearray:
-    """A CONNECT; `will` is None or (topic, payload[, qos[, retain]]). Raises `ValueError`.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    flags = 0x02 if clean else 0
-    parts = [text(client_id)]
-    if will:
-        topic, payload, qos, retain = will + (0, False)[len(will) - 2 :]
-        flags |= 0x04 | qos << 3 | (0x20 if retain else 0)
-        parts += (check_topic(topic, qos=qos), text(payload))
-    if user is not None:
-        flags |= 0x80
-        parts.append(text(user))
-        if password is not None:
-            flags |= 0x40
-            parts.append(text(password))
-    return packet(0x10, b"\0\x04MQTT\x04", bytes((flags,)), number(keepalive), *parts)
 
 
 class Receiver:
@@ -103,10 +55,7 @@ class Receiver:
         self.whole = True  # Whether that is all of it.
 
     def fill(self, stream) -> "int | None":
-        """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now."""
         view = self._view
         if self._skip:
             count = stream.readinto(view[: min(self._skip, self._size)])
@@ -123,7 +72,7 @@ class Receiver:
     def next(self) -> int:
         """First byte of the next packet, whose content is then in `body`; 0 when more must arrive first.
 
-        Raises `ProtocolError`. Cancel safety: it does not wait. IRQ safety: none.
+        Raises `ProtocolError`.
         """
         view = self._view
         at = self._start + 1

@@ -1,68 +1,50 @@
-import asyncio
-from asyncio import core  # type: ignore[attr-defined]
+import sys
 from collections import OrderedDict
-from time import ticks_ms
+from time import ticks_diff, ticks_ms
 
+from aimdb.waiting import Semaphore
 from micropython import const
 
-from . import Renewed
+from . import ConnectionLost
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
 
-_done = StopIteration()
+# After so many connections that broke while it was on its way, a message goes alone; after so many, not any more.
+_SUSPECT = const(2)
+_GIVEN_UP = const(5)
 
 
 class Flight:
-    """A PUBLISH of QoS 1 that the broker has not acknowledged yet. Await it: it returns, or raises why not.
+    """A PUBLISH of QoS 1 that the broker has not acknowledged yet: `done` tells when, and `error` why it never will."""
 
-    Only one task may await it. Cancel safety: cancelled, the message stays on its way, and its place in the window
-    is taken until the broker has acknowledged it or the connection has ended.
-    """
-
-    def __init__(self, packet, resend: bool, landed):
+    def __init__(self, packet, source, resend: bool, outlives: bool):
         self.packet = packet
+        self.source = source
         self.resend = resend  # Sent again by the next connection; otherwise it fails with this one.
-        self.sent_at = ticks_ms()
+        self.outlives = outlives  # And it is that also when its source has ended.
+        self.sent_at = None  # On the connection that there is now.
+        self.strikes = 0  # Connections that the broker ended while it was on its way.
         self.done = False
         self.error = None
-        self._landed = landed  # Called when it is done, or None.
-        self._task = None  # The one that awaits it.
 
     def end(self, error=None) -> None:
-        """Called by the broker when it was acknowledged, or has failed with `error`.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """It was acknowledged, or has failed with `error`."""
         self.done = True
         self.error = error
-        task, self._task = self._task, None
-        if task:
-            core._task_queue.push(task)
-        if self._landed:
-            self._landed()
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if not self.done:
-            self._task = core.cur_task
-            self._task.data = self  # Has the `remove` that Task.cancel calls.
-            return
-        if self.error:
-            raise self.error
-        _done.__traceback__ = None
-        raise _done
-
-    def remove(self, _):
-        self._task = None
+        source, self.source = self.source, None
+        if source:
+            source.landed(self)
 
 
 class Window:
     """The messages on their way to one broker: at most `limit` of QoS 1, in order; who has more to send waits.
 
-    It belongs to its broker, which tells it of acknowledgements and of the connection's beginning and end.
+    It belongs to its broker, which tells it of acknowledgements and of the connection's beginning and end. A message
+    at which the broker ends the connection, again and again, is found by sending those in question one by one, each
+    when the one before it is acknowledged. Then it is given up, and those behind it go on.
+
+    Cancel safety: who is cancelled while he waits has taken no place. IRQ safety: none.
     """
 
     def __init__(self, broker, limit: int):
@@ -70,16 +52,18 @@ class Window:
         self.limit = limit
         self.flights: OrderedDict = OrderedDict()  # By packet id, in the order of sending.
         self._packet_id = 0  # The last one. Ours have 15 bits; the others are for subscriptions.
-        self._first = asyncio.Lock()  # Held by the producer that is next to get a place.
+        self._one_by_one = False  # There is a suspect among the flights.
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the producers of a loop that was left."""
+        self._turn = Semaphore(1)  # Held by the producer that is next to get a place.
         self.waiting = 0  # Producers that wait, the first one included.
 
     def has_room(self, qos: int) -> bool:
-        """Whether a message can be sent now; those who are `waiting` come first.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """Whether a message can be sent now; those who are `waiting` come first."""
         broker = self._broker
-        if not broker.connected or (qos and len(self.flights) >= self.limit):
+        if not broker.connected or self._one_by_one or broker.renewing or (qos and len(self.flights) >= self.limit):
             return False
         return not (broker.connection.out or broker.connection.error)  # The network takes packets now.
 
@@ -87,75 +71,119 @@ class Window:
         """Wait for a place, first come, first served; it is the caller's until its next await.
 
         Raises what `Broker.online` does. With a `buffer`, waits no longer than until that is closed.
-
-        Cancel safety: nothing is taken. IRQ safety: none.
         """
         if not self.waiting and self.has_room(qos):
             return
         broker = self._broker
+        turn = self._turn
         self.waiting += 1
         try:
             while True:
                 await broker.online(patient, buffer)
-                async with self._first:
-                    while broker.connected and not (self.has_room(qos) or (buffer and buffer.closed)):
+                await self._take(turn)
+                try:
+                    while broker.connected and not (self.has_room(qos) or (buffer is not None and buffer.closed)):
                         await broker.moved.wait()
-                    if broker.connected or (buffer and buffer.closed):
+                    if broker.connected or (buffer is not None and buffer.closed):
                         return
+                finally:
+                    turn.release()
         finally:
             self.waiting -= 1
 
-    def launch(self, source, payload, resend: bool = False, landed=None) -> "Flight | None":
+    def _take(self, turn):
+        while turn.park(self):
+            yield
+        turn.claim()
+
+    def remove(self, task) -> None:
+        """Called by `Task.cancel` on a task that waits for its turn."""
+        self._turn.forget(task)
+
+    def launch(self, source, payload, resend: bool = False, outlives: bool = False) -> "Flight | None":
         """Send a message, for which there is room: a `Flight` for QoS 1, else None.
 
-        `source`: whose `encoded` (topic), `qos` and `retain` it has. `resend`: the next connection sends it again
-        when this one ends before the PUBACK. `landed()` is called when it is done.
-
-        Cancel safety: it does not wait. IRQ safety: none.
+        `source`: whose `encoded` (topic), `qos` and `retain` it has, and whose `landed(flight)` is called at its end.
+        `resend`: the next connection sends it again when this one ends before the PUBACK; `outlives`: also when its
+        source ends before. What raises, such as `MemoryError`, has sent nothing.
         """
         first = 0x31 if source.retain else 0x30
-        flight = None
-        if source.qos:
-            packet_id = self._packet_id
-            while True:
-                packet_id = packet_id % 0x7FFF + 1
-                if packet_id not in self.flights:
-                    break
-            self._packet_id = packet_id
-            message = packet(first | 0x02, source.encoded, number(packet_id), payload)
-            self.flights[packet_id] = flight = Flight(message, resend, landed)
-        else:
-            message = packet(first, source.encoded, payload)
-        self._broker.connection.send(message)
+        if not source.qos:
+            self._broker.connection.send(packet(first, source.encoded, payload))
+            return None
+        packet_id = self._packet_id
+        while True:
+            packet_id = packet_id % 0x7FFF + 1
+            if packet_id not in self.flights:
+                break
+        flight = Flight(packet(first | 0x02, source.encoded, number(packet_id), payload), source, resend, outlives)
+        self.flights[packet_id] = flight
+        self._packet_id = packet_id
+        if self._broker.connected:
+            self._send(flight)
         return flight
 
-    def acknowledged(self, packet_id: int) -> None:
-        """A PUBACK has come; one that was not due, such as the second of two, means nothing.
+    async def taken(self, connection) -> bool:
+        """Wait until the network has taken what was sent on `connection`. False: that has ended before."""
+        while connection.out and not connection.error:
+            await self._broker.moved.wait()
+        return not connection.out
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+    def _send(self, flight):
+        flight.sent_at = ticks_ms()
+        self._broker.connection.send(flight.packet)
+
+    def acknowledged(self, packet_id: int) -> None:
+        """A PUBACK has come; one that was not due, such as the second of two, means nothing."""
         flight = self.flights.pop(packet_id, None)
         if flight:
             flight.end()
+            if self._one_by_one:
+                self.connected()
 
-    def connected(self, connection) -> None:
-        """There is a new connection: send again what the last one left, before anything else is sent.
-
-        Source: MQTT 3.1.1, 4.4. Cancel safety: it does not wait. IRQ safety: none.
-        """
+    def connected(self) -> None:
+        """Send what has not gone out on this connection, before anything else is sent. Source: MQTT 3.1.1, 4.4."""
+        self._one_by_one = False
         for flight in self.flights.values():
-            flight.packet[0] |= _DUPLICATE
-            flight.sent_at = ticks_ms()
-            connection.send(flight.packet)
+            if flight.strikes >= _SUSPECT:
+                self._one_by_one = True
+        for flight in self.flights.values():
+            if flight.sent_at is None:
+                self._send(flight)
+            if self._one_by_one:
+                break
 
-    def disconnected(self, error) -> None:
-        """The connection has ended because of `error`: so do the flights that no other one is to carry.
-
-        When it was us who wanted a new one (`Renewed`), that one carries them all.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+    def disconnected(self, error, connection) -> None:
+        """The connection has ended because of `error`: so do the flights that no other one is to carry."""
         for packet_id, flight in list(self.flights.items()):
-            if not (flight.resend or isinstance(error, Renewed)):
-                del self.flights[packet_id]
-                flight.end(type(error)(*error.args))  # For each task its own, with its own traceback.
+            if flight.sent_at is not None:
+                flight.packet[0] |= _DUPLICATE
+                # The broker was there when it broke the connection, or kept the acknowledgement to itself.
+                if connection.broken or ticks_diff(connection.heard_at, flight.sent_at) > 0:
+                    flight.strikes += 1
+                flight.sent_at = None
+            if not flight.resend:
+                self._end(packet_id, error)
+            elif flight.strikes >= _GIVEN_UP:
+                self._broker.given_up_count += 1
+                text = "given up: a message of %d bytes at which %s has ended %d connections" % (
+                    len(flight.packet),
+                    self._broker.name,
+                    flight.strikes,
+                )
+                print("aimdb:", text, file=sys.stderr)
+                self._end(packet_id, ConnectionLost(text))
+
+    def _end(self, packet_id, error):
+        flight = self.flights.pop(packet_id)
+        flight.end(type(error)(*error.args))  # For each task its own, with its own traceback.
+
+    def left(self, source=None) -> None:
+        """`source`, or all of them, has ended: what outlives it stays to be sent, the rest is given up."""
+        for packet_id, flight in list(self.flights.items()):
+            if flight.source is source or source is None:
+                flight.source = None
+                if not flight.outlives:
+                    flight.resend = False
+                    if flight.sent_at is None:
+                        del self.flights[packet_id]
