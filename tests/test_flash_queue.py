@@ -283,6 +283,24 @@ async def test_readers_commit_independently_and_each_commit_lasts():
     equal(after_restart(flash), [0, 2, 4, 5])
 
 
+async def test_numbers_of_values_that_were_committed_before_their_flush_are_not_used_again():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+    for i in range(10):
+        queue.push(i)
+    first, second = queue.subscribe(), queue.subscribe()
+    for reader, count in ((first, 2), (second, 8)):
+        for _ in range(count):
+            reader.try_recv()
+    second.commit()
+    await queue.flush()
+    queue.release()
+    queue = opened(flash)
+    for i in range(10, 20):
+        await queue.push_async(i)
+    equal(drain(queue.subscribe()), [0, 1] + list(range(10, 20)))
+
+
 async def test_closing_a_reader_gives_back_what_it_did_not_commit_in_order():
     queue = opened(Flash())
     for i in range(6):

@@ -64,7 +64,8 @@ def _scan(log, segment, limit, values):
             if sequence >= limit:
                 break
             values.append(sequence)
-            segment.last = last = sequence
+            segment.last = sequence
+            last = max(last, sequence)
         elif kind == _ACKNOWLEDGEMENT:
             last = max(last, sequence - 1)
             if not known:
