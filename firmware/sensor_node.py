@@ -20,7 +20,7 @@ import time
 import board
 import journal
 import telemetry
-from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int
 from aimdb_node import Commands, CrashBook, Restart, Setting, console, one_of, reset_cause, whole
 from machine import Pin
 from report import Tally, say
@@ -157,16 +157,11 @@ def status():
     return "\n".join(lines)
 
 
-def in_range(milliseconds):
-    if not isinstance(milliseconds, int) or not 1 <= milliseconds <= LONGEST_MS:
-        raise ValueError("an interval is a whole number of ms from 1 to %d" % LONGEST_MS)
-
-
 sensor = Tally("sensor")
 temperature = SpmcRing(16)
 uplink = BoundedQueue(3)
 command = Mailbox()
-interval = Setting("/interval.json", 50, in_range)
+interval = Setting("/interval.json", 50, lambda ms: check_int("interval", ms, 1, LONGEST_MS))
 watchdog = Setting("/watchdog.json", 0)
 wind = SpmcRing(16)
 

@@ -6,7 +6,7 @@ import os
 from aimdb import AimDb
 from aimdb_node import Setting
 from flash_devices import AFTER, BEFORE, PARTLY, PowerCut
-from flash_model import Files
+from flash_folder import Folder
 from harness import equal, only, raises
 
 PATH = "/flash/interval"
@@ -43,22 +43,22 @@ async def settings_after(*values, **options):
 
 
 async def test_the_default_holds_until_something_is_set():
-    Files()
+    Folder()
     equal(setting().peek(), 50)
 
 
 async def test_what_was_set_is_there_after_a_restart():
-    Files()
+    Folder()
     equal(await settings_after(30, 20), 20)
 
 
 async def test_what_is_set_just_before_the_run_ends_is_written_too():
-    Files()
+    Folder()
     equal(await settings_after(30, quiet_ms=100000), 30)
 
 
 async def test_what_does_not_pass_the_check_is_refused_and_the_old_value_holds():
-    Files()
+    Folder()
     kept = setting()
     with raises(ValueError):
         kept.try_push(0)
@@ -70,7 +70,7 @@ async def test_what_does_not_pass_the_check_is_refused_and_the_old_value_holds()
 
 async def test_a_damaged_file_means_the_default():
     for content in (b"", b"{", b"0", b'"30"', b"\xff\xfe", b"null"):
-        files = Files()
+        files = Folder()
         with open(PATH, "wb") as file:
             file.write(content)
         equal((content, await settings_after()), (content, 50))
@@ -79,7 +79,7 @@ async def test_a_damaged_file_means_the_default():
 
 
 async def test_a_full_flash_is_said_and_the_setting_holds_until_the_restart():
-    Files(blocks=8)
+    Folder(blocks=8)
     with open("/flash/big", "wb") as file:
         with raises(OSError):
             while True:
@@ -102,7 +102,7 @@ async def test_a_power_cut_at_any_operation_leaves_the_old_or_the_new_setting():
         cut = True
         while cut:
             number += 1
-            files = Files()
+            files = Folder()
             kept = setting()
             kept.push(40)
             kept.save()
@@ -120,7 +120,7 @@ async def test_a_power_cut_at_any_operation_leaves_the_old_or_the_new_setting():
 
 @only("unix", reason="takes long")
 async def test_a_thousand_changes_in_a_row_cost_a_few_writes():
-    files = Files()
+    files = Folder()
     kept = setting(quiet_ms=20)
     db = AimDb()
 
@@ -140,7 +140,7 @@ async def test_a_thousand_changes_in_a_row_cost_a_few_writes():
 
 @only("unix", reason="takes long")
 async def test_a_value_that_is_set_again_costs_nothing():
-    files = Files()
+    files = Folder()
     await settings_after(30)
     before = files.flash.operations
     await settings_after(30, 30, 30)

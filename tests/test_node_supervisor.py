@@ -5,7 +5,7 @@ import asyncio
 import harness
 from aimdb import AimDb, Mailbox
 from aimdb_node import CrashBook, Restart, Supervisor, Watchdog
-from flash_model import Files
+from flash_folder import Folder
 from harness import equal, only, raises
 
 PATH = "/flash/crashes.txt"
@@ -101,19 +101,19 @@ def failing(count):
 
 
 def test_an_application_that_ends_is_not_run_again():
-    Files()
+    Folder()
     equal(Node().start(), False)
 
 
 def test_after_an_error_the_application_runs_again_after_a_pause_that_grows():
-    Files()
+    Folder()
     node = Node(*failing(4))
     equal(node.start(), False)
     equal(node.paused_ms, (1 + 2 + 4 + 8) * 1000)
 
 
 def test_the_error_and_its_traceback_are_said_and_said_again_at_the_next_start():
-    Files()
+    Folder()
     node = Node(ValueError("the first"))
     node.start()
     assert node.has_said("Traceback") and node.has_said("ValueError: the first"), node.said
@@ -123,14 +123,14 @@ def test_the_error_and_its_traceback_are_said_and_said_again_at_the_next_start()
 
 
 def test_the_fifth_failure_in_a_row_resets_the_board():
-    Files()
+    Folder()
     node = Node(*failing(9))
     equal(node.start(), True)
     equal(len(node.runs), 4)
 
 
 def test_a_good_run_begins_the_count_of_failures_anew():
-    Files()
+    Folder()
 
     async def good():
         await asyncio.sleep_ms(20)
@@ -141,7 +141,7 @@ def test_a_good_run_begins_the_count_of_failures_anew():
 
 
 def test_after_three_starts_without_a_good_run_the_board_stays_up_in_reduced_mode():
-    Files()
+    Folder()
     node = Node(*failing(100), repair_s=0.01)
     equal([node.start() for _ in range(3)], [True] * 3)
     equal(node.repaired, 0)
@@ -151,7 +151,7 @@ def test_after_three_starts_without_a_good_run_the_board_stays_up_in_reduced_mod
 
 
 def test_an_application_that_cannot_be_imported_ends_in_reduced_mode_too():
-    Files()
+    Folder()
 
     async def importing():
         import there_is_no_such_module  # noqa: F401
@@ -162,14 +162,14 @@ def test_an_application_that_cannot_be_imported_ends_in_reduced_mode_too():
 
 
 def test_without_a_reduced_mode_the_application_is_tried_for_ever():
-    Files()
+    Folder()
     node = Node(*failing(40), repair=None)
     equal([node.start() for _ in range(4)], [True] * 3 + [False])
     equal(node.runs, [])
 
 
 def test_a_repair_that_fails_is_run_again():
-    Files()
+    Folder()
 
     async def repair():
         node.repaired += 1
@@ -183,7 +183,7 @@ def test_a_repair_that_fails_is_run_again():
 
 
 def test_a_start_after_a_good_run_is_the_first_again():
-    Files()
+    Folder()
 
     async def good():
         await asyncio.sleep_ms(20)
@@ -199,14 +199,14 @@ def test_a_start_after_a_good_run_is_the_first_again():
 
 
 def test_a_restart_on_request_is_no_crash():
-    Files()
+    Folder()
     node = Node(Restart())
     equal(node.start(), True)
     equal(CrashBook(PATH).crashes, 0)
 
 
 def test_ctrl_c_gives_the_prompt_and_forgets_the_quick_starts():
-    Files()
+    Folder()
     machine = Machine()
     for _ in range(2):
         Node(*failing(5)).start()
@@ -220,7 +220,7 @@ def test_ctrl_c_gives_the_prompt_and_forgets_the_quick_starts():
 
 
 def test_an_error_of_a_stage_ends_the_run_and_the_next_run_is_served():
-    Files()
+    Folder()
     mailbox = Mailbox()
     db = AimDb()
     read = []
@@ -245,7 +245,7 @@ def test_an_error_of_a_stage_ends_the_run_and_the_next_run_is_served():
 
 
 def test_a_watchdog_is_fed_by_the_loop_and_in_the_pauses():
-    Files()
+    Folder()
     machine = Machine()
 
     async def work():
@@ -271,7 +271,7 @@ def test_a_loop_that_stops_does_not_feed_its_watchdog():
         sleep_ms(30)
         equal(machine.fed, before)
 
-    Files()
+    Folder()
     node = Node(hang, watchdog=Watchdog(20, machine))
     equal(node.start(), False)
     equal(node.has_said("AssertionError"), [])
@@ -306,7 +306,7 @@ def test_without_a_watchdog_nothing_is_done():
 
 
 def test_what_is_in_the_file_is_bounded():
-    Files()
+    Folder()
     CrashBook(PATH, 300).note(ValueError("x" * 5000), 7)
     with open(PATH) as file:
         text = file.read()
@@ -316,7 +316,7 @@ def test_what_is_in_the_file_is_bounded():
 
 def test_a_damaged_file_is_an_empty_book():
     for content in (b"", b"\xff\xfe", b"starts", b"starts x crashes y\n", b"starts 1\nValueError", b"1 2 3 4 5 6"):
-        Files()
+        Folder()
         with open(PATH, "wb") as file:
             file.write(content)
         book = CrashBook(PATH)
@@ -326,7 +326,7 @@ def test_a_damaged_file_is_an_empty_book():
 
 
 def test_a_full_flash_ends_nothing():
-    Files(blocks=8)
+    Folder(blocks=8)
     with open("/flash/big", "wb") as file:
         with raises(OSError):
             while True:
@@ -344,7 +344,7 @@ def test_a_thousand_crashes_cost_the_flash_little():
         ("the same", lambda number: ValueError("number %d" % number), 60),
         ("one and the other", lambda number: (ValueError if number % 2 else KeyError)(number), 60),
     ):
-        files = Files(blocks=10, block_size=4096, program_size=256)
+        files = Folder(blocks=10, block_size=4096, program_size=256)
         before = files.flash.operations
         book = CrashBook(PATH)
         for number in range(1000):
@@ -355,7 +355,7 @@ def test_a_thousand_crashes_cost_the_flash_little():
 
 @only("unix", reason="takes long")
 def test_a_thousand_starts_that_hang_cost_the_flash_little():
-    files = Files(blocks=10, block_size=4096, program_size=256)
+    files = Folder(blocks=10, block_size=4096, program_size=256)
     before = files.flash.operations
     for _ in range(1000):
         with raises(Reset):  # By a watchdog, say.
@@ -371,7 +371,7 @@ async def hang():
 
 @only("unix", reason="takes long")
 def test_a_thousand_crashes_of_a_supervised_node_cost_the_flash_little():
-    files = Files(blocks=10, block_size=4096, program_size=256)
+    files = Folder(blocks=10, block_size=4096, program_size=256)
     before = files.flash.operations
     node = Node(*failing(1000), repair_s=0)
     while node.start():

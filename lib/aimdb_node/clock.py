@@ -3,7 +3,9 @@ import socket
 import struct
 import sys
 import time
+from random import getrandbits
 
+from aimdb.timing import timed
 from micropython import const
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
@@ -63,7 +65,7 @@ class Clock:
         while True:
             self._news.clear()
             try:
-                seconds = await asyncio.wait_for_ms(ask(self.host, self.port), _ANSWER_MS)
+                seconds = await timed(ask(self.host, self.port), _ANSWER_MS)
                 self._set(seconds)
                 self.failures = 0
                 producer.produce(seconds)
@@ -74,7 +76,7 @@ class Clock:
                     print("aimdb: the clock is not set, %s: %r" % (self.host, er), file=sys.stderr)
                 pause = min(_FIRST_PAUSE_S << min(self.failures - 1, 8), _LONGEST_PAUSE_S)
             try:
-                await asyncio.wait_for_ms(self._news.wait(), pause * 1000)
+                await timed(self._news.wait(), pause * 1000)
             except asyncio.TimeoutError:
                 pass
 
@@ -91,7 +93,7 @@ async def ask(host: str, port: int = 123) -> int:
         server.setblocking(False)
         server.connect(info[-1])
         # Any number does as our time of sending; an answer to something else has another one.
-        ours = struct.pack("!II", int(time.time()) & 0x7FFFFFFF, time.ticks_us() & 0x3FFFFFFF)
+        ours = struct.pack("!II", getrandbits(30), getrandbits(30))
         server.send(b"\x23" + bytes(39) + ours)
         answer = await asyncio.StreamReader(server).read(48)
     finally:

@@ -2,6 +2,7 @@ import asyncio
 import gc
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+from aimdb.timing import timed
 from micropython import const
 
 from .crashes import CrashBook
@@ -112,7 +113,7 @@ class Supervisor:
         try:
             if repair:
                 self._tell("start", "REDUCED: only console and network, as the application has failed too often")
-                await asyncio.wait_for_ms(repair(), self._repair_ms)
+                await timed(repair(), self._repair_ms)
             else:
                 tasks.append(asyncio.create_task(self._become_good()))
                 await self._application()

@@ -4,6 +4,7 @@ import select
 import socket
 import sys
 
+from aimdb.timing import timed
 from micropython import const
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
@@ -76,7 +77,7 @@ class Wifi:
             except OSError as er:  # The chip is busy, or was switched off.
                 print("aimdb: the WiFi: %r" % er, file=sys.stderr)
             try:
-                await asyncio.wait_for_ms(self._news.wait(), _LOOK_MS)
+                await timed(self._news.wait(), _LOOK_MS)
             except asyncio.TimeoutError:
                 pass
 
