@@ -55,7 +55,8 @@ CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
 	$(RUN) -m pytest $(BOTH_CORES) tests
-	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py
+	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py \
+		tests/test_random_programs.py tests/test_restarts.py
 
 .PHONY: soak
 soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever more seeds: SOAK=60m SEASON_SEED=number
@@ -88,11 +89,12 @@ plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
 	$(RUN) tools/bench_plot.py
 
 .PHONY: lint
-lint: $(VENV)/ready ## ruff, codespell, the type checker, and whether package.json is up to date
+lint: $(VENV)/ready ## ruff, codespell, the type checkers, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
+	$(VENV)/bin/basedpyright
 	$(RUN) tools/package.py --check
 
 .PHONY: format

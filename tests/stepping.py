@@ -1,8 +1,8 @@
 """Runs tasks with a hand on the scheduler: something can be done after any one of its steps."""
 
 import asyncio
-from asyncio import core
-from time import ticks_add, ticks_ms
+
+from aimdb.waiting import entry, schedule
 
 
 class Steps:
@@ -22,8 +22,8 @@ class Steps:
             raise self.error
         self.count += 1
         if self.count == self.at:
-            # An entry that is due before any other, so that the action has a step of its own.
-            core._task_queue.push(core.Task(_Once(self)), ticks_add(ticks_ms(), -100000))
+            # Due before all others, so that the action has a step of its own.
+            schedule(entry(_Once(self)), -100000)
         if self.count > 5000:
             raise AssertionError("the tasks of this scenario never come to rest")
 

@@ -2,7 +2,7 @@
 
 from time import ticks_add, ticks_diff
 
-from aimdb.checks import check_int
+from aimdb import check_int
 from harness import equal, raises
 
 LONGEST_MS = 2**29 - 1

@@ -1,5 +1,7 @@
 """Several producers and readers with random timeouts, cancellations and closings, from a seed.
 
+For buffers of one's own as well, of which less is known than tests/test_random_programs.py asks for.
+
 `SOAK=n` in the environment runs n times as many seeds.
 """
 
@@ -8,8 +10,7 @@ import os
 import random
 
 import harness
-from aimdb import BoundedQueue, BufferClosed, BufferEmpty, BufferFull, BufferLagged, Mailbox, SpmcRing
-from aimdb.timeout import timed
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferFull
 from harness import equal
 from own_buffers import Slots
 from stepping import outcome
@@ -39,7 +40,8 @@ async def pause(choice):
         await asyncio.sleep_ms(choice.randrange(2))
 
 
-async def produce(buffer, account, count):
+async def produce(record, account, count):
+    buffer = record.buffer
     for _ in range(count):
         value = account.new()
         account.unknown.append(value)
@@ -53,7 +55,7 @@ async def produce(buffer, account, count):
                 buffer.try_push(value)
                 account.stored.append(value)
             else:
-                await (buffer.push_async(value) if way == 2 else timed(buffer.push_async(value), random.randrange(3)))
+                await record.produce_async(value, timeout_ms=None if way == 2 else random.randrange(3))
                 account.stored.append(value)
         except (BufferFull, BufferClosed) as er:
             equal(er.value, value)
@@ -90,8 +92,9 @@ async def consume(buffer, account):
 async def competing_run(make, seed, early_close):
     random.seed(seed)
     buffer = make()
+    record = AimDb().configure("record", buffer)
     account = Account()
-    producers = [asyncio.create_task(produce(buffer, account, 12)) for _ in range(3)]
+    producers = [asyncio.create_task(produce(record, account, 12)) for _ in range(3)]
     readers = [asyncio.create_task(consume(buffer, account)) for _ in range(3)]
     for _ in range(4):
         await asyncio.sleep_ms(random.randrange(4))
@@ -133,141 +136,3 @@ async def test_a_queue_accounts_for_every_value():
 
 async def test_a_queue_of_ones_own_accounts_for_every_value():
     await competing(lambda: Slots(random.randrange(1, 4)))
-
-
-async def test_a_mailbox_gives_a_value_to_at_most_one_reader_and_the_newest_to_one():
-    for seed in range(SEEDS):
-        random.seed(seed)
-        mailbox = Mailbox()
-        account = Account()
-        readers = [asyncio.create_task(consume(mailbox, account)) for _ in range(3)]
-        for value in range(20):
-            mailbox.push(value)
-            await pause(random)
-            if random.randrange(5) == 0:
-                random.choice(readers).cancel()
-                readers.append(asyncio.create_task(consume(mailbox, account)))
-        mailbox.close()
-        for task in readers:
-            await outcome(task)
-        equal(account.read, sorted(set(account.read)))
-        equal(account.read[-1], 19)
-
-
-async def look(reader, account, takes):
-    await reader.ready()
-    if takes:
-        account.read.append(reader.try_recv())
-
-
-async def receive(reader, account, timeout_ms):
-    account.read.append(await reader.recv(timeout_ms))
-
-
-async def readers_come_and_go(make, seed):
-    # At first one reader, alone. Now and then two tasks share one.
-    random.seed(seed)
-    queue = make()
-    account = Account()
-    readers = [queue.subscribe()]
-    tasks = []
-    for _ in range(16):
-        way = random.randrange(10)
-        if way < 3:
-            queue.push(account.new())
-        elif way < 5:
-            reader = random.choice(readers)
-            tasks.append(asyncio.create_task(look(reader, account, way == 3)))
-        elif way < 7:
-            reader = random.choice(readers)
-            tasks.append(asyncio.create_task(receive(reader, account, None if way == 5 else random.randrange(1, 3))))
-        elif way < 8 and tasks:
-            random.choice(tasks).cancel()
-        elif way < 9 and len(readers) < 3:
-            readers.append(queue.subscribe())
-            try:
-                account.read.append(readers[-1].try_recv())
-            except BufferEmpty:
-                pass
-        elif len(readers) > 1 or random.randrange(3) == 0:
-            readers.pop(random.randrange(len(readers))).close()
-            if not readers:
-                readers.append(queue.subscribe())
-        for _ in range(random.randrange(3)):
-            await asyncio.sleep_ms(0)
-    await asyncio.sleep_ms(5)
-    waiting = [task for task in tasks if not task.done()]
-    if queue.held():
-        equal(waiting, [])
-    for task in waiting:
-        queue.push(account.new())
-        await asyncio.sleep_ms(0)
-        await asyncio.sleep_ms(0)
-    for task in tasks:
-        assert task.done()
-        ended = await outcome(task)
-        assert ended is None or isinstance(
-            ended, (asyncio.CancelledError, asyncio.TimeoutError, BufferClosed, BufferEmpty)
-        ), ended
-    metrics = queue.metrics()
-    equal(metrics.consumed_count, len(account.read))
-    return metrics.produced_count - len(account.read) - queue.held()
-
-
-async def test_no_reader_of_a_queue_waits_beside_a_value():
-    for seed in range(20 * SEEDS):
-        equal(await readers_come_and_go(lambda: BoundedQueue(32), seed), 0)
-
-
-async def test_no_reader_of_a_mailbox_waits_beside_a_value():
-    for seed in range(20 * SEEDS):
-        await readers_come_and_go(Mailbox, seed)
-
-
-async def follow(ring, events):
-    # Notes every value, and every lag as a negative number.
-    reader = ring.subscribe()
-    while True:
-        way = random.randrange(3)
-        try:
-            await pause(random)
-            if way == 0:
-                await reader.ready()
-                events.append(reader.try_recv())
-            else:
-                events.append(await reader.recv(None if way == 1 else random.randrange(3)))
-        except (asyncio.TimeoutError, asyncio.CancelledError):
-            pass  # The reader goes on: nothing may be missing.
-        except BufferLagged as er:
-            events.append(-er.count)
-        except BufferClosed:
-            return reader.lagged
-
-
-async def test_a_ring_accounts_for_every_value_of_every_reader():
-    for seed in range(SEEDS):
-        random.seed(seed)
-        ring = SpmcRing(random.randrange(1, 6))
-        logs = [[], [], []]
-        tasks = [asyncio.create_task(follow(ring, events)) for events in logs]
-        await asyncio.sleep_ms(0)
-        await asyncio.sleep_ms(0)
-        await asyncio.sleep_ms(0)
-        for value in range(40):
-            ring.push(value)
-            await pause(random)
-            if random.randrange(4) == 0:
-                random.choice(tasks).cancel()
-        ring.close()
-        lagged = 0
-        for task, events in zip(tasks, logs):
-            lagged += await task
-            position = 0
-            for event in events:
-                if event < 0:
-                    position -= event
-                else:
-                    equal(event, position)
-                    position += 1
-            equal(position, 40)
-        equal(ring.metrics().dropped_count, lagged)

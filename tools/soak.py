@@ -22,15 +22,14 @@ LOGS = ROOT / "build" / "soak"
 
 SEASON = "tests/host/test_node_season.py"
 
-# They read SOAK from their environment: n times as many seeds. They come again and again, with more of them.
-SEEDED = ("tests/test_stress.py", "tests/test_flash_power_cuts.py", "tests/test_mqtt_client.py")
-
-# They know SOAK only as yes or no, and take many minutes then: each comes once, if there is so much time left.
-LONG = (
-    ("tests/test_threads.py", 4 * 60),
-    ("tests/host/test_mqtt_board.py", 8 * 60),
-    ("tests/host/test_flash_on_board.py", 30 * 60),
-)
+# Most files that read SOAK from their environment run so many times as many seeds: they come again and again, with more
+# of them. These know it only as yes or no, and take many minutes then: each comes once, if there is so much time left.
+LONG = {
+    "tests/test_threads.py": 4 * 60,
+    "tests/host/test_mqtt_board.py": 8 * 60,
+    "tests/host/test_setup.py": 15 * 60,
+    "tests/host/test_flash_on_board.py": 30 * 60,
+}
 
 GROWTH = 4  # From one round of the seeded tests to the next.
 
@@ -41,6 +40,17 @@ SHORTEST_SEASON = 240
 GRACE = 600
 
 UNITS = {"s": 1, "m": 60, "": 60, "h": 3600}
+
+
+def seeded() -> list[str]:
+    """The test files that run more seeds with a larger SOAK."""
+    files = sorted(ROOT.glob("tests/test_*.py")) + sorted(ROOT.glob("tests/host/test_*.py"))
+    return [
+        name
+        for file in files
+        if (name := str(file.relative_to(ROOT))) not in LONG
+        and re.search(r"""environ.*"SOAK"|getenv.*"SOAK\"""", file.read_text())
+    ]
 
 
 def seconds_of(text: str) -> float:
@@ -108,15 +118,16 @@ class Soak:
 
     def _tests(self) -> None:
         factor = 1
-        long = list(LONG)
+        files = seeded()
+        long = {file: seconds for file, seconds in LONG.items() if (ROOT / file).exists()}
         while self.left() > 0:
-            for file in SEEDED:
+            for file in files:
                 self._run(file, {"SOAK": str(factor)}, self.left())
             # The first that there is time for, and that leaves some to the others.
-            for entry in long:
-                if entry[1] < self.left():
-                    long.remove(entry)
-                    self._run(entry[0], {"SOAK": "1"}, self.left())
+            for file, seconds in long.items():
+                if seconds < self.left():
+                    del long[file]
+                    self._run(file, {"SOAK": "1"}, self.left())
                     break
             factor *= GROWTH
 

@@ -24,9 +24,9 @@ from .errors import DbError as DbError
 from .errors import check_int as check_int
 from .json_codec import JsonCodec as JsonCodec
 from .loading import load as load
+from .metrics import Metrics as Metrics
 from .mistakes import AlreadyRunning as AlreadyRunning
 from .mistakes import InvalidConfiguration as InvalidConfiguration
-from .metrics import Metrics as Metrics
 from .mistakes import RecordKeyNotFound as RecordKeyNotFound
 from .mistakes import SelfDeadlock as SelfDeadlock
 from .packed_producer import PackedProducer as PackedProducer

@@ -92,15 +92,16 @@ class BoundedQueue(InMemory):
     def push_async(self, value):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
         counts = self._counts
-        while not counts[_EMPTY] and not counts[_OVERWRITES] and self._room.park(self):
-            if self._line.taken_by is current() and self._is_hopeless():
-                self._room.forget(current())
-                from .mistakes import SelfDeadlock
+        if not counts[_EMPTY] and not counts[_OVERWRITES]:
+            while self._room.park(self):
+                if self._line.taken_by is current() and self._is_hopeless():
+                    self._room.forget(current())
+                    from .mistakes import SelfDeadlock
 
-                raise SelfDeadlock(value, self)
-            if self.watched is not self._room.loop:
-                self._watch()
-            yield
+                    raise SelfDeadlock(value, self)
+                if self.watched is not self._room.loop:
+                    self._watch()
+                yield
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
         self.push(value)
@@ -185,7 +186,7 @@ class QueueReader(Reader):
         counts = ptr32(self._counts)
         if counts[_NOTE]:
             counts[_NOTE] = 1  # It may be another task that takes it.
-        if counts[_ASKED]:
+        if counts[_ASKED] and counts[_FILLED]:
             self.buffer._line.lend()
         done.__traceback__ = none
         raise done

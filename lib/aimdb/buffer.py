@@ -1,8 +1,16 @@
 import micropython
 from micropython import const
 
-from .errors import BufferClosed, BufferEmpty, BufferLagged, check_int, error
+from .errors import BufferClosed, BufferEmpty, BufferLagged, error
 from .waiting import semaphore
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .metrics import Metrics
 
 _MASK = const(0x1FFFFFFF)  # Counters stay small ints, which need no heap.
 
@@ -27,23 +35,23 @@ class Buffer:
     produced_count = 0
     consumed_count = 0
     dropped_count = 0
-    sync_producers = ()  # The `SyncProducer`s that write this buffer.
-    _line = None  # Readers with nothing to read; a Line from the first reader on.
+    sync_producers: "tuple[Any, ...]" = ()  # The `SyncProducer`s that write this buffer.
+    _line: "Any" = None  # Where readers wait; a Line from the first reader on.
 
-    def push(self, value) -> None:
+    def push(self, value: "Any") -> None:
         """Store `value`; never wait, never raise. Called by `Record.produce`, with no layer in between.
 
         A closed buffer should drop the value and add 1 to `self.dropped_count`.
         """
         raise NotImplementedError("a buffer defines push(self, value)")
 
-    def try_push(self, value) -> None:
+    def try_push(self, value: "Any") -> None:
         """Store `value`, or raise `BufferFull` or `BufferClosed` with the value in it and store nothing."""
         if self.closed:
             raise error(BufferClosed, value, self)
         self.push(value)
 
-    async def push_async(self, value) -> None:
+    async def push_async(self, value: "Any") -> None:
         """Store `value` and return when that is done, or raise what went wrong.
 
         It may wait wherever it likes and need know nothing of timeouts: `produce_async(v, timeout_ms=…)` cancels
@@ -63,11 +71,11 @@ class Buffer:
         """Whether `take(reader)` would return a value or raise `BufferLagged`."""
         return False
 
-    def take(self, reader: "Reader"):
+    def take(self, reader: "Reader") -> "Any":
         """Remove and return the reader's next value. Called only when `has_value(reader)` is true."""
         raise NotImplementedError("a buffer that is read defines take(self, reader)")
 
-    def peek(self):
+    def peek(self) -> "Any":
         """The value that a reader would get next, left where it is, or None."""
 
     def held(self) -> int:
@@ -78,7 +86,7 @@ class Buffer:
         """How many values were produced, consumed, and dropped. A counter goes from 0 to 2**29, and on from 1."""
         return self.produced_count, self.consumed_count, self.dropped_count
 
-    def metrics(self):
+    def metrics(self) -> "Metrics":
         """`produced_count`, `consumed_count`, `dropped_count`, and `occupancy`, a pair (held, capacity)."""
         from .metrics import metrics
 
@@ -135,11 +143,11 @@ class Reader:
     """
 
     def __init__(self, buffer: Buffer):
-        self.buffer = buffer
+        self.buffer: Any = buffer
         self.closed = False
         self.lagged = 0  # Values missed by this reader, in all.
-        self._ready = _Ready(self.look, _forever)
-        self.alarm = None  # Of the last read with a limit, for the next one.
+        self._ready: Any = _Ready(self.look, _forever)
+        self.alarm: Any = None  # Of the last read with a limit, for the next one.
         if buffer._line is None:
             buffer._line = semaphore()
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
@@ -152,7 +160,7 @@ class Reader:
         """Whether `try_recv` would return a value or raise `BufferLagged`, if this reader is not closed."""
         return self.buffer.has_value(self)
 
-    def try_recv(self):
+    def try_recv(self) -> "Any":
         """The next value, at once. Needs no heap.
 
         Raises `BufferEmpty`; `BufferLagged(count)`, once, after which reading goes on with the oldest value held;
@@ -169,12 +177,37 @@ class Reader:
         buffer = self.buffer
         raise error(BufferClosed if self.closed or buffer.closed else BufferEmpty, None, buffer)
 
-    def ready(self):
-        """Await it: until `try_recv` has something to say, a value, a lag, or that the buffer is closed. Needs no heap.
+    if TYPE_CHECKING:
 
-        With competing readers the value is not reserved: read it before the next await.
-        """
-        return self._ready
+        async def ready(self) -> None:
+            """Return when `try_recv` has something to say: a value, a lag, or that the buffer is closed. Needs no heap.
+
+            With competing readers the value is not reserved: read it before the next await.
+            """
+
+        async def recv(self, timeout_ms: "int | None" = None) -> "Any":
+            """Wait for the next value and return it. Raises as `try_recv` does, except `BufferEmpty`.
+
+            After `timeout_ms` milliseconds (0 to 2**29 - 1) raises `asyncio.TimeoutError`; 0 looks once.
+            """
+
+    else:
+
+        def ready(self):
+            return self._ready
+
+        def recv(self, timeout_ms=None):
+            # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
+            if timeout_ms is None:
+                while self.park(self):
+                    yield
+            else:
+                timeout_ms = _alarm_of(self, timeout_ms)  # In its place: another name makes each call take more heap.
+                while self.park(timeout_ms):
+                    timeout_ms.start()
+                    yield
+                timeout_ms.stop()
+            return self.try_recv()
 
     @micropython.native
     def look(self, _):
@@ -184,25 +217,8 @@ class Reader:
         done.__traceback__ = None
         raise done
 
-    def recv(self, timeout_ms=None):
-        """Await it: the next value. Raises as `try_recv` does, except `BufferEmpty`.
-
-        After `timeout_ms` milliseconds raises `asyncio.TimeoutError`; 0 looks once.
-        """
-        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        if timeout_ms is None:
-            while self.park(self):
-                yield
-        else:
-            timeout_ms = _alarm_of(self, timeout_ms)  # In its place, as another name makes each call take more heap.
-            while self.park(timeout_ms):
-                timeout_ms.start()
-                yield
-            timeout_ms.stop()
-        return self.try_recv()
-
     def park(self, owner) -> bool:
-        """Have the running task wait, which must `yield` next; or False: there is something to read. See `Line.park`."""
+        """Have the running task wait, which must `yield` next; or False: it can read. See `Line.park`."""
         if self.has_value() or self.buffer.closed:
             return False
         return self.buffer._line.park(owner)

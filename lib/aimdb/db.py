@@ -1,10 +1,10 @@
 import asyncio
-from asyncio import core  # type: ignore[attr-defined]
 
 from micropython import const
 
 from . import once
 from .buffer import Buffer
+from .waiting import current_loop
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -237,7 +237,7 @@ class AimDb:
         `AlreadyRunning` when it runs in this loop. A stage that is no async function itself, but a lambda, closure,
         bound method or object, is called to see whether it gives a coroutine, if there is no other mistake.
         """
-        loop = core._task_queue
+        loop = current_loop()
         if self._loop is loop:
             from .mistakes import error
 

@@ -13,6 +13,10 @@ class RecordError(DbError):
 
     # Made of (value, buffer), which costs the least; nothing else is worked out before it is asked for.
 
+    value: object
+    count: int
+    key: "str | None"
+    capacity: int
     _text = ""  # How the sentence goes on; `%d` stands for the count.
 
     def __getattr__(self, name):
@@ -62,6 +66,7 @@ class BufferLagged(RecordError):
 # For where no new error can be made: with the heap locked, as in an interrupt. Only there an error is raised twice;
 # elsewhere each time would leave an entry of the traceback in it.
 _spares = BufferEmpty(), BufferFull(), BufferClosed(), BufferLagged()
+_spare: RecordError
 for _spare in _spares:
     _spare.value = None
 _refused_by = [None]

@@ -28,7 +28,7 @@ class InMemory(Buffer):
         check_int("capacity", capacity, 1)
         self.capacity = capacity
         self.closed = False
-        self._values = deque((), capacity)
+        self._values: deque = deque((), capacity)
         self._append = self._values.append
         self._counts = counts = array("i", bytes(4 * _PLACES))
         self._line = Line(counts, _LINE)

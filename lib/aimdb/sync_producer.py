@@ -31,9 +31,6 @@ class SendDeadlock(SelfDeadlock):
     _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
 
 
-
-
-
 class SyncProducer:
     """Writes one record from one interrupt handler, thread or other core; several may write one record.
 

@@ -62,12 +62,17 @@ class Deadline(Timer):
             super().start(0)
 
 
-async def timed(awaitable, milliseconds: int, what: str = "it"):
-    """Await `awaitable`, and cancel it where it waits after `milliseconds`; then raise `asyncio.TimeoutError`.
+def timed(awaitable, milliseconds: int, what: str = "it"):
+    """Await it: `awaitable`, cancelled where it waits after `milliseconds`; then `asyncio.TimeoutError`.
 
     Unlike `asyncio.wait_for` it can lose no result, as the awaitable runs in the calling task: it returns, or it is
-    told where it waits. `what` begins the sentence of the error.
+    told where it waits. `what` begins the sentence of the error. Raises `TypeError` or `ValueError` at once.
     """
+    check_int("timeout_ms", milliseconds)
+    return _timed(awaitable, milliseconds, what)
+
+
+async def _timed(awaitable, milliseconds, what):
     deadline = Deadline()
     deadline.start(milliseconds)
     try:
@@ -81,35 +86,38 @@ async def timed(awaitable, milliseconds: int, what: str = "it"):
 
 
 class Alarm:
-    """Ends a wait of `Reader.recv` in time: the reader's task parks with the alarm for its owner."""
+    """Ends a wait of `Reader.recv` in time. The task parks with the alarm for its owner."""
 
     def __init__(self, reader):
         self.reader = reader  # By which a reader that is closed finds its tasks.
+        self.milliseconds = 0
         self._entry = entry(self)
         self._loop = None  # Where the entry is.
         self._task = None
-        self.milliseconds = 0
-
-    def start(self):
-        """The running task has parked."""
-        if self._loop is None or self._task is not current():
-            self.stop()
-            self._task = current()
-            self._loop = schedule(self._entry, self.milliseconds)
+        self._is_late = False  # The time was up when the task had been woken for nothing.
 
     def is_free(self) -> bool:
         """Whether no other task waits with it."""
         return self._loop is None or self._task is current() or self._task.done()
 
+    def start(self):
+        """The running task has parked."""
+        if self._loop is None:
+            self._task = current()
+            self._loop = schedule(self._entry, 0 if self._is_late else self.milliseconds)
+
     def stop(self):
-        """The task need not be woken any more."""
-        loop, self._loop = self._loop, None
+        """It need not be woken any more."""
+        self._is_late = False
+        loop = self._loop
         if loop is not None:
+            self._loop = None
             unschedule(self._entry, loop)
 
     def send(self, _):
         """Called by the loop."""
         self._loop = None
+        self._is_late = True
         if waits_for(self._task, self):
             reader = self.reader
             reader.remove(self._task)
@@ -123,11 +131,12 @@ class Alarm:
 
 
 def alarm_of(reader, timeout_ms: int) -> Alarm:
-    """An alarm for the running task, the reader's own if no other task waits for that."""
+    """An alarm for the running task: the reader's own, if no other task waits with that."""
     alarm = reader.alarm
     if alarm is None or not alarm.is_free():
         alarm = reader.alarm = Alarm(reader)
     if alarm.milliseconds is not timeout_ms:
         check_int("timeout_ms", timeout_ms)
         alarm.milliseconds = timeout_ms
+    alarm.stop()
     return alarm

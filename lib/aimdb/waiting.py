@@ -4,8 +4,8 @@
     core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
     core.TaskQueue       a heap of tasks that pushes and pops without allocating; with equal keys, first in, first out
     core.Task            around any object with `send`: an entry for that queue that is no coroutine
-    task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. A task on the loop's own queue runs
-                         on when its data is false; else the data is thrown into it
+    task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. A task on the loop's own queue
+                         runs on when its data is false; else the data is thrown into it
 
 IRQ safety: none of it; only for the asyncio thread.
 """
@@ -16,6 +16,12 @@ from time import ticks_add, ticks_ms
 
 import micropython
 from micropython import const
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
 
 # Of a line's counts, from its place on.
 _FREE = const(0)  # What is there for whoever comes.
@@ -53,7 +59,8 @@ class Line(tuple):
         super().__init__()
         self._counts = counts
         self._place = place
-        self.loop = self._tasks = None  # The loop's queue, and those who wait in that loop.
+        self.loop: Any = None  # The loop's queue,
+        self._tasks: Any = None  # and those who wait in that loop.
         self.begin()
 
     def begin(self):
@@ -64,12 +71,13 @@ class Line(tuple):
     def _begin_anew(self):
         # In another loop, where nobody waits.
         self._tasks = core.TaskQueue()
-        self.loop = core._task_queue
         counts = self._counts
         place = self._place
         counts[place] += counts[place + _KEPT]
         counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
-        self.begin()
+        if self.loop is not None:
+            self.begin()
+        self.loop = core._task_queue
 
     @micropython.viper
     def park(self, owner) -> bool:
@@ -80,13 +88,13 @@ class Line(tuple):
         counts = ptr32(self._counts)
         place = int(self._place)
         task = core.cur_task
+        if counts[place + _LENT]:
+            self.settle()
         if counts[place + _KEPT]:
             if task.data is self:
                 task.data = None
                 counts[place + _KEPT] -= 1
                 counts[place] += 1
-        if counts[place + _LENT]:
-            self.settle()
         if counts[place] == 0:
             if counts[place + _CLOSED]:
                 return False
@@ -133,7 +141,7 @@ class Line(tuple):
                 self._counts[self._place + _NOTE] = 0
 
     def lend(self):
-        """What is free for the running task, though somebody waits, is for that one when its step ends without taking it."""
+        """One is free, though somebody waits. The running task may take it until its step ends; then it is theirs."""
         counts = self._counts
         place = self._place
         if self._entry is None:

@@ -8,7 +8,7 @@ import os
 import random
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -122,21 +122,24 @@ def network() -> Iterator[tuple[Listener, dict]]:
         yield listener, {"ssid": "a", "password": "b", "broker": url, "ntp": ["127.0.0.1", 9]}
 
 
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
 def answer_to(listener: Listener, line: bytes, retain: bool = False) -> str:
     before = len(listener.messages)
     listener.publish("node/command", line, retain=retain)
-    deadline = time.monotonic() + 20
-    while len(listener.messages) == before:
-        assert time.monotonic() < deadline, "no answer"
-        time.sleep(0.01)
+    until(lambda: len(listener.messages) > before)
     return json.loads(listener.messages[-1][1])
 
 
 def test_new_code_is_written_over_the_air(network, tmp_path) -> None:
     listener, settings = network
     node = Node(tmp_path, settings)
-    while not listener.messages:
-        time.sleep(0.01)
+    until(lambda: listener.messages)
     code = os.urandom(1000)
     text = base64.b64encode(code).decode()
     for start in range(0, len(text), 300):
@@ -150,8 +153,7 @@ def test_new_code_is_written_over_the_air(network, tmp_path) -> None:
 def test_three_hundred_messages_of_garbage_are_refused_over_the_air(network, tmp_path) -> None:
     listener, settings = network
     node = Node(tmp_path, settings)
-    while not listener.messages:
-        time.sleep(0.01)
+    until(lambda: listener.messages)
     garbage = random.Random(16)
     kinds = (b"5", b"null", b"\xc3", b"interval 9999999999", b'{"a":', b"[]", b'"', b"x" * 500, b" ")
     for number in range(300):
@@ -167,10 +169,7 @@ def test_a_retained_poison_message_is_refused_at_each_start(network, tmp_path) -
     listener.publish("node/command", b"\xff\xfe", retain=True)
     for _ in range(2):
         node = Node(tmp_path, settings)
-        deadline = time.monotonic() + 20
-        while not any("refused" in json.loads(payload) for _, payload in listener.messages):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: any("refused" in json.loads(payload) for _, payload in listener.messages))
         assert answer_to(listener, b"crash") == "none"
         listener.publish("node/command", b"restart")
         node.typed(b"")
