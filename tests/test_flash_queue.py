@@ -5,7 +5,7 @@ import os
 
 import aimdb_flash.storage
 from aimdb import AimDb, BufferClosed, BufferFull, SelfDeadlock
-from aimdb.timeout import timed
+from aimdb.timing import timed
 from aimdb_conformance.support import drain, settle
 from aimdb_flash import (
     BlockStorage,

@@ -1,6 +1,6 @@
 from errno import EIO
 
-from aimdb.checks import check_int
+from aimdb.errors import check_int
 from micropython import const
 
 from .framing import parse_header

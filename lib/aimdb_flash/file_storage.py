@@ -1,7 +1,7 @@
 import os
 from errno import ENOENT
 
-from aimdb.checks import check_int
+from aimdb.errors import check_int
 from micropython import const
 
 from .storage import Storage

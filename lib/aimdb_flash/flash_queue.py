@@ -1,7 +1,6 @@
 from aimdb import Buffer
-from aimdb.checks import check_int
-from aimdb.errors import BufferClosed, BufferEmpty, BufferFull, SelfDeadlock, error
-from asyncio import core
+from aimdb.errors import BufferClosed, BufferEmpty, BufferFull, check_int, error
+from aimdb.waiting import current, current_loop
 from micropython import const
 
 from .errors import StorageError
@@ -10,7 +9,7 @@ from .flusher import Flusher
 from .ledger import Ledger
 from .recovery import recover
 from .segment_log import SegmentLog
-from .stage import Stage, loop
+from .stage import Stage
 from .storage import claim, unclaim
 from .values import Values
 
@@ -102,8 +101,8 @@ class FlashQueue(Buffer):
         self.path = storage.identity
         self.undecodable_count = 0
         self.undecodable = undecodable
-        self._opener = core.cur_task
-        self._loop = loop()
+        self._opener = current()
+        self._loop = current_loop()
         self._flusher = None
         try:
             claim(self.path, self)
@@ -112,9 +111,7 @@ class FlashQueue(Buffer):
             self._stage = Stage(stage, stage_bytes)
             self._values = Values(self, log, self._stage)
             self._line = self._values.line
-            self._waiting = self._line.tasks  # For `wake`.
             self._readers = 0  # Attached and not closed.
-            self._read_by = None  # The only task that has read so far; None: no task has; False: several have.
             self.largest = log.largest
             size = check_size(codec)
             self.capacity = (storage.segment_count - 2) * (log.largest // (_OVERHEAD + size))
@@ -141,8 +138,8 @@ class FlashQueue(Buffer):
         self._values.accept(self._stage.add(data, None))
         self._flusher.come()
 
-    async def push_async(self, value) -> None:
-        """Return when `value` is on flash.
+    def push_async(self, value):
+        """Await it: it returns when `value` is on flash.
 
         Raises `BufferClosed`; `StorageError` when the flash failed; `SelfDeadlock` when the flash is full and only
         this same task has read the queue; and what the codec raises. In all cases nothing was accepted.
@@ -151,14 +148,14 @@ class FlashQueue(Buffer):
         if self.closed:
             raise BufferClosed(value, self)
         flusher = self._flusher
-        entry = self._stage.add(data, loop())
-        place = None
+        entry = self._stage.add(data, current_loop())
         try:
             flusher.come()
             while not entry.number:
-                if self._is_hopeless():
-                    raise (BufferClosed if self.closed else SelfDeadlock)(value, self)
-                place = await flusher.flushed.wait(place)
+                if flusher.full:
+                    self._check_hope(value)
+                flusher.flushed.park(flusher)
+                yield
             if entry.number < 0:
                 raise StorageError(value, self, flusher.cause)
         except BaseException:
@@ -175,9 +172,14 @@ class FlashQueue(Buffer):
             raise ValueError("record %r: a value has at most %d bytes, not %d" % (self.key, self.largest, len(data)))
         return data
 
-    def _is_hopeless(self):
-        # Whether it is no use for the current task to wait for room on flash.
-        return self._flusher.full and (self.closed or (self._readers < 2 and self._read_by is core.cur_task))
+    def _check_hope(self, value):
+        # Whether it is any use for the running task to wait for room on flash.
+        if self.closed:
+            raise BufferClosed(value, self)
+        if self._readers < 2 and self._line.taken_by is current():
+            from aimdb import SelfDeadlock
+
+            raise SelfDeadlock(value, self)
 
     def flush(self) -> "Any":
         """Await it: what is staged and acknowledged now goes to flash at once, and has arrived when it returns.
@@ -190,8 +192,8 @@ class FlashQueue(Buffer):
     # Reading
 
     def subscribe(self) -> "FlashReader":
-        if not self._readers and self._read_by:
-            self._read_by = None  # Who has read had another reader.
+        if not self._readers:
+            self._line.begin()  # Who has read had another reader.
         reader = FlashReader(self)
         self._readers += 1
         self.wake_up()
@@ -199,8 +201,8 @@ class FlashQueue(Buffer):
 
     def wake_up(self) -> None:
         """In a new event loop: what was staged in the one that was left still goes to flash."""
-        if self._loop is not loop():
-            self._loop = loop()
+        if self._loop is not current_loop():
+            self._loop = current_loop()
             self._values.admit()
             self._flusher.flush_within(0)
 
@@ -223,7 +225,7 @@ class FlashQueue(Buffer):
     def is_in_use(self) -> bool:
         """Whether the task that opened it still runs."""
         opener = self._opener
-        return opener is not None and self._flusher is not None and self._loop is loop() and not opener.done()
+        return opener is not None and self._flusher is not None and self._loop is current_loop() and not opener.done()
 
     def close(self) -> None:
         """Take no more values; what is staged goes to flash with the next flush, which comes at once.
@@ -231,10 +233,12 @@ class FlashQueue(Buffer):
         Readers get what is held, can commit it, and then get `BufferClosed`. Producers that wait for room on flash
         get `BufferClosed`. The storage stays in use: see `release`.
         """
-        super().close()
+        self.closed = True
+        if not self._stage.barred:
+            self._line.close()
         self.flush_ms = self.commit_ms = 0
         self._flusher.flush_within(0)
-        self._flusher.flushed.look_again()
+        self._flusher.flushed.wake_all()
 
     def release(self) -> None:
         """Close the queue, put everything on flash before returning, and let another queue open the storage.
@@ -253,10 +257,9 @@ class FlashQueue(Buffer):
             self.dropped_count += entry.waits is None
         flusher.log = None
         flusher.full = True  # For producers that wait still.
-        self._line.free = 0
         unclaim(self.path, self)
-        self.wake()
-        flusher.flushed.look_again()
+        self._line.close()
+        flusher.flushed.wake_all()
         if failures != flusher.failures:
             raise StorageError(None, self, flusher.cause)
 

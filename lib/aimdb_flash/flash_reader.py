@@ -1,6 +1,5 @@
-from asyncio import core  # type: ignore[attr-defined]
-
 from aimdb import Reader
+from aimdb.buffer import done
 from aimdb.errors import BufferClosed, BufferEmpty
 from micropython import const
 
@@ -12,6 +11,10 @@ if _EDITOR:
     from .flash_queue import FlashQueue
 
 _MASK = const(0x1FFFFFFF)
+
+# The counts of the readers' line.
+_ASKED = const(1)
+_NOTE = const(4)
 
 
 class FlashReader(Reader):
@@ -32,18 +35,14 @@ class FlashReader(Reader):
         self._numbered = 0  # So many of the taken have numbers.
 
     def has_value(self) -> bool:
-        return self._values.line.free > 0
+        return self._values.free() > 0
 
     def try_recv(self):
         buffer = self.buffer
-        if self.closed:
-            raise BufferClosed(None, buffer)
         taken, value = self._values.upcoming()
         self._tidy()
         self._taken.append(taken)
         self._values.take(taken)
-        if buffer._read_by is not core.cur_task:
-            buffer._read_by = core.cur_task if buffer._read_by is None else False
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
         return value
 
@@ -97,31 +96,27 @@ class FlashReader(Reader):
         self._numbered = max(self._numbered - count, 0)
         return reached
 
-    async def ready(self) -> None:
-        values = self._values
-        line = values.line
-        ticket = None
+    def park(self, owner) -> bool:
         self.buffer.wake_up()
-        while line.free <= 0 and not self.closed and (values.stage.barred or not self.buffer.closed):
-            ticket = await line.wait(ticket)
-        if line.free > 0:
-            line.look_again(1)  # This task may leave it; the next in line must not sleep on then.
+        return self._values.park(owner)
 
-    async def recv(self, timeout_ms: "int | None" = None) -> "Any":
-        if timeout_ms is not None and timeout_ms > 0:
-            from aimdb.timeout import timed
+    def look(self, _) -> bool:
+        if self.park(self):
+            return True
+        counts = self._values.counts
+        if counts[_NOTE]:
+            counts[_NOTE] = 1  # It may be another task that takes it.
+        if counts[_ASKED]:
+            self._values.line.lend()
+        done.__traceback__ = None
+        raise done
 
-            return await timed(self.recv(), timeout_ms)
+    def recv(self, timeout_ms=None):
         while True:
-            if timeout_ms is None:
-                await self.ready()
             try:
-                return self.try_recv()
+                return (yield from Reader.recv(self, timeout_ms))
             except BufferEmpty:
-                # What was counted on has turned out to be damaged, or was dropped.
-                if timeout_ms is not None:
-                    await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
-                    raise core.TimeoutError
+                pass  # What was counted on is damaged, or cannot be decoded, or was dropped.
 
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order."""
@@ -129,6 +124,11 @@ class FlashReader(Reader):
             self._values.give_back(self._taken)
             self._taken.clear()
             super().close()
-            buffer = self.buffer
-            buffer._readers -= 1
-            buffer._flusher.flushed.look_again()
+            self.park = self._leave
+            self.buffer._readers -= 1
+            self.buffer._flusher.flushed.wake_all()  # A producer may wait in vain now.
+
+    def _leave(self, _):
+        # In place of `park`, once it is closed.
+        self._values.line.give_up()
+        return False

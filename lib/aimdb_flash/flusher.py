@@ -1,12 +1,11 @@
-from asyncio import core  # type: ignore[attr-defined]
 from time import ticks_add, ticks_diff, ticks_ms
 
 from aimdb.errors import BufferClosed
-
+from aimdb.timing import Timer
+from aimdb.waiting import semaphore
 from micropython import const
 
 from .errors import StorageError
-from .places import Places
 
 _RETRY_MS = const(100)  # After a failure, not at once again.
 _STAGED_MS = const(500)  # How long a value that nobody awaits may be staged, unless the user says.
@@ -25,14 +24,15 @@ class Flusher:
         self.ledger = log.ledger
         self.values = values
         self.stage = values.stage
-        self.flushed = Places(0)  # Of the tasks that wait for the flash; nothing is ever free in it.
+        self.flushed = semaphore()  # The line of the tasks that wait for the flash; nothing is ever free in it.
         self.full = False  # There was no room on flash for what is staged.
         self.failures = 0
         self.cause = None  # Of the last failure.
         self._until = None  # The ticket of the last value that goes to flash in the steps of this flush.
         self._wrote = False  # And looked for nothing to remove since.
-        self._entry = core.Task(self)
-        self._line = None  # The scheduler's queue that the entry is on.
+        self._timer = Timer(self._come)
+        self._due = 0  # When it calls.
+        self._complaint = None
 
     def come(self) -> None:
         """Something is staged: have the flush come when the queue's policy says."""
@@ -50,19 +50,13 @@ class Flusher:
 
     def flush_within(self, milliseconds: int) -> None:
         """Have the next step after so many milliseconds at the latest."""
-        entry = self._entry
-        line = core._task_queue  # A new event loop begins with a new one.
-        when = ticks_add(ticks_ms(), milliseconds)
-        if self._line is line:
-            if ticks_diff(when, entry.ph_key) >= 0:
-                return
-            line.remove(entry)
-        self._line = line
-        line.push(entry, when)
+        due = ticks_add(ticks_ms(), milliseconds)
+        if not self._timer.runs() or ticks_diff(due, self._due) < 0:
+            self._due = due
+            self._timer.start(milliseconds)
 
-    def send(self, _) -> None:
-        """Called by the scheduler, as for a coroutine."""
-        self._line = None
+    def _come(self):
+        # Called by the timer.
         if self.log:
             entries = self.stage.entries
             if self._until is None:
@@ -81,7 +75,7 @@ class Flusher:
         except Exception as er:
             self._failed(er)
             more = False
-        self.flushed.look_again()
+        self.flushed.wake_all()
         return more
 
     def _step(self):
@@ -136,20 +130,26 @@ class Flusher:
             pass  # The next write tries again before it does anything else.
         self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
 
-    async def reached(self, ticket: int) -> None:
-        """Wait until the values up to this ticket, and what is acknowledged, are on flash; see that a flush comes.
+    def reached(self, ticket: int):
+        """Await it: the values up to this ticket, and what is acknowledged, are on flash; it sees that a flush comes.
 
         Raises `StorageError` when one fails, and `BufferClosed` after `release`.
         """
         failures = self.failures
         commits = self.ledger.commits
         entries = self.stage.entries
-        place = None
+        wait = 0 if ticket else self.queue.flush_ms or 0
         while self.ledger.stored < commits or (entries and entries[0].ticket <= ticket):
             if self.failures != failures:
                 raise StorageError(None, self.queue, self.cause)
             if not self.log:
                 raise BufferClosed(None, self.queue)
-            if place is None:
-                self.flush_within(0 if ticket else self.queue.flush_ms or 0)
-            place = await self.flushed.wait(place)
+            if wait is not None:
+                self.flush_within(wait)
+                wait = None
+            self.flushed.park(self)
+            yield
+
+    def remove(self, task):
+        """Called by `Task.cancel` on a task that waits for the flash."""
+        self.flushed.forget(task)

@@ -1,11 +1,3 @@
-from asyncio import core  # type: ignore[attr-defined]
-
-
-def loop():
-    """What tells one event loop from another."""
-    return core._task_queue
-
-
 class Entry:
     """A value on its way to the flash."""
 

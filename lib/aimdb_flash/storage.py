@@ -1,4 +1,4 @@
-from aimdb.checks import check_int
+from aimdb.errors import check_int
 from micropython import const
 
 from .errors import QueueInUse, StorageError

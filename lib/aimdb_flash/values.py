@@ -1,13 +1,18 @@
 import sys
+from array import array
 
-from aimdb.errors import EMPTY, BufferClosed, error
+from aimdb.errors import BufferClosed, BufferEmpty, error
+from aimdb.waiting import Line, current_loop
 from micropython import const
 
 from .errors import CodecError
 from .outlet import Outlet
-from .places import Places
-from .stage import loop
 
+# The counts of the readers' line.
+_FREE = const(0)  # Values that can be read.
+_KEPT = const(2)  # Values that are kept for readers that were woken.
+_LENT = const(3)
+_NOTE = const(4)
 _MASK = const(0x1FFFFFFF)
 
 
@@ -24,7 +29,9 @@ class Values:
         self.outlet = Outlet(log, stage)
         self.flusher = None
         self.held = log.ledger.held(log.next)  # Accepted and not acknowledged.
-        self.line = Places(self.held)  # Of the readers, with the values that can be read.
+        self.counts = array("i", (self.held, 0, 0, 0, 0, 0))
+        self.line = Line(self.counts, 0)  # Of the readers.
+        self._owed = 0  # Values were lost that were kept for readers: so many must wait again.
 
     # Accepting
 
@@ -59,20 +66,38 @@ class Values:
         while barred:
             entry = barred[0]
             if entry.waits is not None:
-                if entry.number <= 0 or entry.waits is loop():
+                if entry.number <= 0 or entry.waits is current_loop():
                     return
                 self._accept(entry)  # The task's loop was left: it will never know, and the value is there.
             barred.pop(0)
-            self.line.release()
+            self.line.give()
         if self.queue.closed:
-            self.queue.wake()
+            self.line.close()
 
     # Handing out
+
+    def free(self) -> int:
+        """How many values the running task may read now."""
+        counts = self.counts
+        if counts[_LENT] or (counts[_KEPT] and not counts[_FREE]):
+            self.line.settle()
+        if self._owed and counts[_FREE] > 0:
+            paid = min(self._owed, counts[_FREE])
+            self._owed -= paid
+            counts[_FREE] -= paid
+        return counts[_FREE]
+
+    def park(self, owner) -> bool:
+        """Have the running task wait, which must `yield` next; or False: there is something to read."""
+        while not self.line.park(owner):
+            if not self._owed or self.free() or self.queue.closed:
+                return False
+        return True
 
     def upcoming(self):
         """The value that comes next, and what the codec makes of it. Raises what `try_recv` does."""
         queue = self.queue
-        while self.line.free > 0 and self.flusher.log:
+        while self.free() and self.flusher.log:
             value, data, stop = self.outlet.look()
             if value is None:
                 self._lose(data, stop)
@@ -83,12 +108,17 @@ class Values:
                 raise
             except Exception as er:
                 self._pass_over(value, data, er)
-        raise error(BufferClosed, None, queue) if queue.closed and not self.stage.barred else EMPTY
+        raise error(BufferClosed if queue.closed and not self.stage.barred else BufferEmpty, None, queue)
 
     def take(self, value) -> None:
-        """A reader has read what came next. Needs no heap."""
+        """The running task has read what came next. Needs no heap."""
         self.outlet.take(value)
-        self.line.free -= 1
+        counts = self.counts
+        counts[_FREE] -= 1
+        if counts[_NOTE] == 1:
+            self.line.note()
+        elif counts[_NOTE]:
+            counts[_NOTE] = 1
 
     def give_back(self, values: list) -> None:
         """They were handed out and come again. When there is no memory, nothing has changed."""
@@ -96,7 +126,7 @@ class Values:
         values = [value for value in values if not isinstance(value, int) or not ledger.has(value)]
         self.outlet.give_back(values)
         for _ in values:
-            self.line.release()
+            self.line.give()
 
     def acknowledge(self, value) -> None:
         """Nobody needs this value any more, which was handed out. Needs no heap."""
@@ -124,7 +154,8 @@ class Values:
     def _pass_over(self, value, data, cause):
         # The codec cannot decode what comes next.
         queue = self.queue
-        self.take(value)
+        self.outlet.take(value)
+        self.counts[_FREE] -= 1
         self.acknowledge(value)
         queue.dropped_count += 1
         queue.undecodable_count = count = queue.undecodable_count + 1
@@ -159,5 +190,7 @@ class Values:
         ledger.commits += 1
 
     def _unread_are_gone(self, count):
-        self.line.free -= count
+        free = min(count, self.counts[_FREE])
+        self.counts[_FREE] -= free
+        self._owed += count - free
         self.queue.dropped_count += count
