@@ -802,7 +802,7 @@ async def a_producer_is_cancelled(at):
 
     async with ScriptedBroker() as server:
         server.acknowledge = late(1)
-        broker = impatient(server, in_flight=2, timeout_ms=2000)
+        broker = impatient(server, in_flight=2, timeout_ms=400)
         topic = MqttTopic(server.url + "/n", broker=broker)
         acknowledged = []
         async with broker:

@@ -1,7 +1,7 @@
 """What users give, checked where they give it."""
 
 from aimdb import JsonCodec
-from aimdb.checks import check_int
+from aimdb.errors import check_int
 
 from .packets import text
 

@@ -1,6 +1,6 @@
 """What the broker publishes to us. Loaded when the first message arrives."""
 
-from . import ProtocolError
+from .errors import ProtocolError
 from .packets import number, packet, text
 from .waits import tell
 

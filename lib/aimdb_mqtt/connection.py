@@ -1,21 +1,25 @@
 import asyncio
 import errno
-from asyncio import sleep_ms
-from time import ticks_diff, ticks_ms
+from time import sleep_ms, ticks_diff, ticks_ms
 
-from aimdb.waiting import loop, readable, timed, writable
+from aimdb.streams import readable, writable
+from aimdb.timing import timed
+from aimdb.waiting import current_loop
 from micropython import const
 
-from . import ConnectionLost
+from .errors import ConnectionLost
 from .packets import Receiver
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 # So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.
 _MOST_ANSWERS = const(32)
 _EPIPE = const(32)  # Not in the module errno.
+_LONGEST = const(300)  # For saying good-bye.
 _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 
 
@@ -32,7 +36,7 @@ class Connection:
         self._stream = stream
         self._raw = raw
         self._owner = owner
-        self._loop = loop()
+        self._loop = current_loop()
         self._receiver = Receiver(size)
         self.out: list = []  # Packets that the network has not taken yet, in order,
         self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
@@ -102,9 +106,9 @@ class Connection:
                     first = receiver.next()
                 # A broker that sends without a pause must not starve other tasks, nor one that takes nothing fill
                 # our memory with answers.
-                yield from sleep_ms(0)
+                yield from asyncio.sleep_ms(0)
                 while len(self.out) > _MOST_ANSWERS:
-                    yield from sleep_ms(5)
+                    yield from asyncio.sleep_ms(5)
         except Exception as er:
             self.end(er)
 
@@ -129,7 +133,7 @@ class Connection:
             except MemoryError:
                 if not owner.connected:
                     raise
-                yield from sleep_ms(_NO_HEAP_MS)
+                yield from asyncio.sleep_ms(_NO_HEAP_MS)
         if self.held:
             self.held = False
             self.heard_at = self.resumed_at = ticks_ms()
@@ -142,15 +146,38 @@ class Connection:
                 self.broken = True
             self._owner.news.wake_all()
 
-    def close(self, goodbye: bool = False) -> None:
-        """Close the socket and stop the tasks. `goodbye`: take what has arrived, and send a DISCONNECT before."""
-        if goodbye and not self.error:
-            try:
-                self._say_goodbye()
-            except Exception:
-                pass  # The broker then sees that we are gone.
+    def say_goodbye(self) -> None:
+        """Send a DISCONNECT, once the broker has all that was sent before, and we all that it has acknowledged.
+
+        A socket that is closed with something unread in it takes what was sent last along, so this blocks for the time
+        of a question and its answer, at most for 300 ms or a quarter of `timeout_ms`.
+        """
+        receiver = self._receiver
+        owner = self._owner
+        try:
+            owner.ping()
+            longest = min(_LONGEST, owner.patience_ms)
+            while not self.error and owner.pinged_at is not None and ticks_diff(ticks_ms(), owner.pinged_at) < longest:
+                self._flush()
+                count = receiver.fill(self._stream)
+                if count is None:
+                    sleep_ms(1)
+                    continue
+                if not count:
+                    return
+                first = receiver.next()
+                while first:
+                    owner.take(first, receiver.body, receiver.whole)
+                    first = receiver.next()
+            if not self.out:
+                self._stream.write(b"\xe0\0")
+        except Exception:
+            pass  # The broker sees that we are gone.
+
+    def close(self) -> None:
+        """Close the socket and stop the tasks."""
         self.end(ConnectionLost("the connection is closed"))
-        if self._loop is loop():
+        if self._loop is current_loop():
             # Cancelled before the socket goes, so that the scheduler forgets it.
             for task in (self._reader, self._writer):
                 if task:
@@ -164,15 +191,3 @@ class Connection:
         self._reader = self._writer = self._receiver = None
         if self.out:
             self.out = [None]  # What `taken` asks for.
-
-    def _say_goodbye(self):
-        # A socket that is closed with something unread in it takes what was sent last along. Acknowledgements count.
-        receiver = self._receiver
-        while receiver.fill(self._stream):
-            first = receiver.next()
-            while first:
-                self._owner.take(first, receiver.body, receiver.whole)
-                first = receiver.next()
-        self._flush()
-        if not self.out:
-            self._stream.write(b"\xe0\0")

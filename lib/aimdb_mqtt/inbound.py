@@ -7,8 +7,10 @@ from .broker import broker_for
 from .inbox import Inbox
 from .waits import Waits, tell
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
     from .broker import Broker

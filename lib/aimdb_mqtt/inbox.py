@@ -1,14 +1,15 @@
-import sys
 from collections import deque
 from time import ticks_ms
 
-from aimdb.checks import check_int
+from aimdb.errors import check_int
 from micropython import const
 
 from .waits import drop, tell
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 
@@ -42,6 +43,7 @@ class Inbox:
         self.asked = False  # Somebody has subscribed.
         self.skips = False  # Messages were left with the broker, and those after them are.
         self.ended = False  # With the run: all that comes is left with the broker.
+        self._complaint: "Any" = None
         self._refusals = 0  # Of the subscription, by the broker.
         # Of the subscription on this connection:
         self._packet_id = 0
@@ -60,7 +62,8 @@ class Inbox:
                 broker.inboxes.remove(other)
                 if other.skips:
                     broker.renew()  # What was left with the broker is for us.
-        self.ended = self.skips = False
+        self.ended = False
+        self._recover()
         broker.inboxes.append(self)
         broker.freed.wake_all()
         if self.asked:
@@ -80,6 +83,7 @@ class Inbox:
         if self not in broker.inboxes:
             return
         self.sent_at = self.granted = None
+        self._recover()
         if unsubscribe or broker.clean_session:
             broker.inboxes.remove(self)
             if unsubscribe and broker.connected and self.encoded not in [inbox.encoded for inbox in broker.inboxes]:
@@ -97,7 +101,7 @@ class Inbox:
 
     def connected(self, session_kept: bool) -> None:
         """There is a new connection: subscribe again."""
-        self.skips = False
+        self._recover()
         self.taken = 0
         if session_kept:
             # What was not acknowledged is sent again.
@@ -145,8 +149,9 @@ class Inbox:
             arrival.done()
         self._settle()
         if self.skips and not (self.ended or self.taken or self.values):
-            self.skips = not self.broker.clean_session
-            if self.skips:
+            if self.broker.clean_session:
+                self._recover()
+            else:
                 self.broker.renew()
 
     def give_back(self, entry) -> None:
@@ -164,9 +169,22 @@ class Inbox:
     def skip(self) -> None:
         """There has been no room for long: from now on the messages stay with the broker, unless it forgets them."""
         self.skips = True
+        if self._complaint is None:
+            from aimdb.complaint import Complaint
+
+            self._complaint = Complaint(self._complain, 2 * self.broker.patience_ms)
+        self._complain(self.broker.patience_ms)
+        self._complaint.begin()
+
+    def _complain(self, milliseconds):
+        from aimdb.complaint import complain
+
         text = "dropped" if self.broker.clean_session else "left with the broker"
-        print(
-            "aimdb: record %r takes no more of %s: %d messages wait, and the others are %s"
-            % (self.key(), self.name, self.capacity, text),
-            file=sys.stderr,
-        )
+        what = "has %d messages of %s that it does not take; others are %s" % (self.capacity, self.name, text)
+        complain(self.key(), what, milliseconds)
+
+    def _recover(self):
+        # It does not skip any more.
+        self.skips = False
+        if self._complaint is not None:
+            self._complaint.end()

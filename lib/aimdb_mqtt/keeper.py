@@ -4,13 +4,13 @@ import asyncio
 from random import getrandbits
 from time import ticks_diff, ticks_ms
 
-from aimdb.waiting import timed
+from aimdb.timing import timed
 from micropython import const
 
-from . import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable, briefly
+from . import once
 from .connection import Connection
+from .errors import ConnectionLost, MqttError, ProtocolError, Refused, Unreachable
 from .opening import looked_up, open_stream
-from .packets import packet
 
 _CONNACK = const(0x20)
 
@@ -51,7 +51,7 @@ async def _once(broker, pause):
         error = er
         if not isinstance(er, MqttError):
             kind = ConnectionLost if broker.connected else Unreachable
-            error = kind("%s: %s" % (broker.name, briefly("words").in_words(er, broker.tls is not None)))
+            error = kind("%s: %s" % (broker.name, once("words").in_words(er, broker.tls is not None)))
     if broker.connected:
         broker.lost_count += 1
         if ticks_diff(ticks_ms(), began) > pause:
@@ -100,23 +100,18 @@ async def _watch(broker):
         if not connection.held:
             _check(broker, now)
         if quiet and broker.pinged_at is None and _silence(connection, now) >= quiet:
-            _ping(broker, now)
+            broker.ping()
         if broker.renewing and not broker.window.flights and broker.pinged_at is None:
             if broker.renewing == 2:
                 return
             broker.renewing = 2
-            _ping(broker, now)  # When it is answered, the broker has all our acknowledgements.
+            broker.ping()  # When it is answered, the broker has all our acknowledgements.
         await rest(broker, min(timeout // 2, quiet or timeout))
     raise connection.error
 
 
 def _silence(connection, now):
     return max(ticks_diff(now, connection.sent_at), ticks_diff(now, connection.heard_at))
-
-
-def _ping(broker, now):
-    broker.pinged_at = now
-    broker.connection.send(packet(0xC0))
 
 
 def _check(broker, now):
@@ -162,6 +157,6 @@ def _greeted(broker, first, body):
     if first != _CONNACK or len(body) != 2:
         raise ProtocolError("packet %#x of %d bytes instead of CONNACK" % (first, len(body)))
     if body[1]:
-        raise Refused("%s refused the connection: %s" % (broker.name, briefly("words").refusal(body[1])))
+        raise Refused("%s refused the connection: %s" % (broker.name, once("words").refusal(body[1])))
     # Done here and not by a task that is woken: the next packet may be in our hands already.
     broker.accepted(body[0] & 1)

@@ -3,10 +3,10 @@
 import errno
 import socket
 
-from aimdb.waiting import writable
+from aimdb.streams import writable
 from micropython import const
 
-from . import Unreachable
+from .errors import Unreachable
 
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)

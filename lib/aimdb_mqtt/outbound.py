@@ -9,8 +9,10 @@ from .broker import broker_for
 from .payload import payload_of
 from .waits import drop, tell
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
     from .broker import Broker
@@ -108,7 +110,7 @@ class LinkTo:
             except (BufferEmpty, BufferLagged, BufferClosed):
                 raise
             except DbError as er:
-                if getattr(er, "value", None) is None:
+                if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
                     raise
                 self._value = er  # With bytes that the record's own codec cannot decode.
             if self.newest and reader.has_value() and not isinstance(self._value, DbError):

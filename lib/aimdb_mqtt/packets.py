@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from . import ProtocolError
+from .errors import ProtocolError
 
 _LONGEST = const(268435455)
 

@@ -1,19 +1,23 @@
 import asyncio
 from collections import namedtuple
-from time import time
+from time import ticks_ms, time
 
 from aimdb import SingleLatest
-from aimdb.waiting import loop, timed
+from aimdb.timing import timed
+from aimdb.waiting import current_loop
 from micropython import const
 
-from . import ConnectionLost, MqttError, briefly
+from . import once
+from .errors import ConnectionLost, MqttError
 from .keeper import answer, keep
 from .packets import number, packet
 from .waits import Waits, tell
 from .window import Window
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
@@ -25,7 +29,7 @@ class Session:
     The connection is kept while somebody uses it, and ends with the last one, or with their loop.
     """
 
-    if _EDITOR:
+    if TYPE_CHECKING:
         name: str
         client_id: str
         timeout_ms: int
@@ -60,7 +64,7 @@ class Session:
 
     def in_use(self) -> bool:
         """Whether links or topics of the loop that runs need the connection."""
-        if self._users and self._loop is not loop():
+        if self._users and self._loop is not current_loop():
             self._users.clear()  # They are of a loop that was left, and never run again.
             self._finish()
         return bool(self._users)
@@ -72,17 +76,17 @@ class Session:
             return
         self.made_by_url = False
         for name in ("settings", "arguments", "address"):
-            briefly(name)  # A program that runs need not keep what checks its settings.
+            once(name)  # A program that runs need not keep what checks its settings.
         self.window.begin()
         self.expects = not self.clean_session
-        self._loop = loop()
+        self._loop = current_loop()
         self._task = asyncio.create_task(keep(self))
         self._users.append(user)
         self.moved.wake_all()
 
     def close(self, user=None) -> None:
         """Undo one `open`; the last one says good-bye to the broker, which then publishes no will."""
-        if user in self._users and self._loop is loop():
+        if user in self._users and self._loop is current_loop():
             self._users.remove(user)
             if not self._users:
                 self._task.cancel()
@@ -129,6 +133,11 @@ class Session:
             self._published = published
         return self._published(self, first, body, whole)
 
+    def ping(self) -> None:
+        """Ask the broker whether it is there: the answer ends `pinged_at`."""
+        self.pinged_at = ticks_ms()
+        self.connection.send(packet(0xC0))
+
     def ask(self, first: int, *parts) -> int:
         """SUBSCRIBE or UNSUBSCRIBE: its packet id. Those of messages are lower."""
         self._asked = asked = self._asked + 1 & 0xFFFF | 0x8000
@@ -143,14 +152,15 @@ class Session:
 
     def disconnect(self, error, goodbye: bool = False) -> None:
         """End the connection, or the attempt to make one, because of `error`; None: it is renewed."""
+        if goodbye and self.connected:
+            self.renewing = 2  # What still arrives is left to the next connection.
+            self.connection.say_goodbye()
         connection, self.connection = self.connection, None
         was_connected, self.connected = self.connected, False
         self.pinged_at = self.blocked = self.peer = None
         self.renewing = 0
         if connection:
-            self.renewing = 2  # What still arrives is left to the next connection.
-            connection.close(goodbye and was_connected)
-            self.renewing = 0
+            connection.close()
         if error:
             self._error = error
             self.window.disconnected(error, connection)

@@ -2,7 +2,7 @@
 
 from random import getrandbits
 
-from aimdb.checks import check_int
+from aimdb.errors import check_int
 from micropython import const
 
 from .address import parse

@@ -2,14 +2,16 @@ from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.errors import error
 from micropython import const
 
-from . import ConnectionLost, NotConnected, Refused
 from .broker import broker_for
+from .errors import ConnectionLost, NotConnected, Refused
 from .inbox import Inbox
 from .payload import payload_of
 from .waits import Waits
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Any
 

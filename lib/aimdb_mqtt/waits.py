@@ -1,25 +1,26 @@
 import sys
 
-from aimdb.waiting import Line
+from aimdb.waiting import semaphore
 from micropython import const
 
 _MASK = const(0x1FFFFFFF)
 
 
-class Waits(Line):
-    """A line that can be awaited: until somebody wakes it. Look again then.
+class Waits:
+    """Where tasks wait until somebody wakes them all, to look again.
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
 
+    def __init__(self):
+        self._line = line = semaphore()
+        self.wake_all = line.wake_all
+        self.remove = line.forget  # Called by `Task.cancel` on a task that waits.
+
     def wait(self):
         """Await it."""
-        self.park(self)
+        self._line.park(self)
         yield
-
-    def remove(self, task) -> None:
-        """Called by `Task.cancel` on a task that waits."""
-        self.forget(task)
 
 
 def tell(text: str, count: int) -> None:

@@ -1,11 +1,12 @@
 import sys
+from array import array
 from collections import OrderedDict
 from time import ticks_diff, ticks_ms
 
-from aimdb.waiting import Semaphore
+from aimdb.waiting import Line
 from micropython import const
 
-from . import ConnectionLost
+from .errors import ConnectionLost
 from .packets import number, packet
 
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
@@ -57,7 +58,8 @@ class Window:
 
     def begin(self) -> None:
         """Forget the producers of a loop that was left."""
-        self._turn = Semaphore(1)  # Held by the producer that is next to get a place.
+        self._turns = turns = array("i", (1, 0, 0, 0, 0, 0))
+        self._turn = Line(turns, 0)  # There is one: of the producer that is next to get a place.
         self.waiting = 0  # Producers that wait, the first one included.
 
     def has_room(self, qos: int) -> bool:
@@ -75,26 +77,26 @@ class Window:
         if not self.waiting and self.has_room(qos):
             return
         broker = self._broker
-        turn = self._turn
+        turn, turns = self._turn, self._turns
         self.waiting += 1
         try:
             while True:
                 await broker.online(patient, buffer)
-                await self._take(turn)
+                await self._wait_for(turn)
+                turns[0] = 0
                 try:
                     while broker.connected and not (self.has_room(qos) or (buffer is not None and buffer.closed)):
                         await broker.moved.wait()
                     if broker.connected or (buffer is not None and buffer.closed):
                         return
                 finally:
-                    turn.release()
+                    turn.give()
         finally:
             self.waiting -= 1
 
-    def _take(self, turn):
+    def _wait_for(self, turn):
         while turn.park(self):
             yield
-        turn.claim()
 
     def remove(self, task) -> None:
         """Called by `Task.cancel` on a task that waits for its turn."""
