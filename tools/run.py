@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import deploy
 import serial
+from board_link import BoardLink
 from device_files import DeployError, files_for
 from emulator import Board, BoardError
 from emulator.filesystem import build_image
@@ -94,6 +95,7 @@ def show(port: str, model: str, script: Script) -> int:
 def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     """Deploy to an emulated board, watch it, cut its power in the middle of all that, and see what it still has."""
     print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
+    BoardLink.patience = SILENCE_SECONDS
     # The library is there from an earlier deploy: over the emulated serial line it would take a minute.
     files = {path[1:]: data for path, data in files_for(model).items() if path.startswith("/lib/")}
     image = build_image({**files, **(network.board_files() if network else {})})
