@@ -49,9 +49,26 @@ def connect(db, journal=None):
     if "ca" in found:
         with open(found["ca"], "rb") as file:
             tls = file.read()
-    broker = Broker(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
     wifi = Wifi(found["ssid"], found["password"])
     clock = Clock(*found.get("ntp", ("pool.ntp.org", 123)))
+    waiting = []  # Links that need the connection, while the clock is not set.
+
+    class AfterClock(Broker):
+        """With TLS it connects once the clock is set: before, no certificate is valid."""
+
+        def open(self, user=None):
+            if tls and not clock.now():
+                waiting.append(user)
+            else:
+                super().open(user)
+
+        def close(self, user=None):
+            if user in waiting:
+                waiting.remove(user)
+            else:
+                super().close(user)
+
+    broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
     answers = SpmcRing(8)
 
     def answer(who, text):
@@ -68,7 +85,8 @@ def connect(db, journal=None):
     async def timed(consumer):
         async for seconds in consumer.subscribe():
             say("clock", "set: %d" % seconds)
-            broker.retry()  # With TLS it was in vain before.
+            while waiting:
+                broker.open(waiting.pop(0))
 
     async def tell(consumer):
         async for state in consumer.subscribe():

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import random
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from mqtt_broker import Listener, LocalBroker
 from pytest_micropython.files import find_tool
+from time_server import TimeServer
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,6 +46,7 @@ class network:
 
 network.WLAN = WLAN
 sys.modules["network"] = network
+BEFORE
 import repair
 from aimdb_node import Restart
 try:
@@ -53,16 +56,31 @@ except Restart:
 """
 
 
+# As on a board, it is not set until it is set.
+CLOCK_OF_A_BOARD = """
+import aimdb_node.clock as clock
+known = {}
+clock.set_rtc = lambda seconds: known.update(now=seconds)
+clock.Clock.now = lambda clock: known.get("now", 0)
+"""
+
+
 class Node:
     """A node in reduced mode, in a folder that is its flash."""
 
-    def __init__(self, folder: Path, network: dict | str | None = None) -> None:
+    def __init__(self, folder: Path, network: dict | str | None = None, before: str = "") -> None:
         for source in (*(ROOT / "lib").glob("aimdb*"), *(ROOT / "firmware").glob("*.py")):
             if not (folder / source.name).exists():
                 subprocess.run(["cp", "-r", source, folder / source.name], check=True)
         if network:
             (folder / "network.json").write_text(network if isinstance(network, str) else json.dumps(network))
-        command = [find_tool("micropython"), "-X", "heapsize=1m", "-c", START.replace("FOLDER", str(folder))]
+        command = [
+            find_tool("micropython"),
+            "-X",
+            "heapsize=1m",
+            "-c",
+            START.replace("FOLDER", str(folder)).replace("BEFORE", before),
+        ]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder
         )
@@ -174,3 +192,25 @@ def test_a_retained_poison_message_is_refused_at_each_start(network, tmp_path) -
         listener.publish("node/command", b"restart")
         node.typed(b"")
         listener.messages.clear()
+
+
+def test_with_tls_nothing_connects_before_the_clock_is_set(tmp_path) -> None:
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 -outform DER"
+    command = [*make.split(), "-keyout", tmp_path / "key", "-out", tmp_path / "ca.der"]
+    subprocess.run(command, check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as broker, TimeServer() as server:
+        broker.settimeout(20)
+        url = f"mqtts://127.0.0.1:{broker.getsockname()[1]}"
+        ntp = ["127.0.0.1", server.port]
+        settings = {"ssid": "a", "password": "b", "broker": url, "ca": "/ca.der", "ntp": ntp}
+        node = Node(tmp_path, settings, CLOCK_OF_A_BOARD)
+        try:
+            connection, _ = broker.accept()
+            connection.close()
+            time.sleep(1)
+        finally:
+            node.process.kill()
+            printed = node.typed(b"")
+            print(printed)
+        assert server.asked
+    assert printed.index("clock     set") < printed.index("network   DISCONNECTED"), printed
