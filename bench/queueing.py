@@ -6,6 +6,7 @@ values are twice what a capacity of 16 holds.
 
 from asyncio import create_task
 
+import aimdb.complaint  # noqa: F401  Loaded when the first producer waits.
 from aimdb import BoundedQueue
 from measure import case
 from wiring import record

@@ -44,7 +44,7 @@ class Queue:
     # Lines: first come, first served.
 
     def grant(self):
-        for wait in self.waits:
+        for wait in () if self.closed else self.waits:  # On closing all go on, and nobody waits any more.
             possible = self.room() if wait.call == "put" else self.competing and self.free() > 0
             if possible and not wait.granted and not wait.told:
                 wait.granted = True
@@ -172,8 +172,8 @@ class Queue:
         if self.kept and self.kept.reader is reader:
             self.kept = None
         for wait in self.waits:
-            if wait.reader is reader and not wait.told:
-                self.tell(wait, ("done",) if wait.call == "ready" else ("closed", None))
+            if wait.reader is reader and not wait.told:  # What it was granted goes to the next when it is told.
+                wait.told = ("done",) if wait.call == "ready" else ("closed", None)
         self.grant()
 
     def forget(self, reader):  # On which nobody waits.

@@ -5,7 +5,7 @@ A line is an operation of the main task, or a task that it starts: `t1: ready x;
     open x, close x, forget x       subscribe a reader; close it; drop the last reference to it
     produce, try, put, put 1        produce the next number; `put` waits, here for at most 1 unit of time
     take x, recv x, recv x 1        read; `next x` is one turn of `async for`, `ready x` leaves the value
-    turn, rest, sleep 1             let the others take a step; until nothing moves; for 1 unit of time
+    turn, rest, sleep 1, busy 1     let the others take a step; until nothing moves; for 1 unit of time; let nobody
     cancel t1, shut                 cancel a task; close the buffer
     leave, stop                     the run fails, and a new one begins; after `leave` in a new event loop
     interrupt leave, interrupt stop the same by a KeyboardInterrupt after the next step of any task
@@ -29,6 +29,7 @@ from aimdb import (
     SingleLatest,
     SpmcRing,
 )
+from aimdb_conformance.support import busy
 from buffer_model import Latest, Mail, Queue, Ring, Wait
 
 UNIT = 2 if harness.target == "unix" else 30  # Milliseconds: longer than a few steps take.
@@ -170,6 +171,8 @@ class World:
             await self.pause(int(arguments[0]) * UNIT)
         elif verb == "rest":
             await self.rest(actor)
+        elif verb == "busy":
+            busy(int(arguments[0]) * UNIT)
         elif verb == "shut":
             self.buffer.close()
             self.model.close()
@@ -332,10 +335,12 @@ class Stepped:
 
     def _step(self, go_on, argument):
         world, actor = self.world, self.actor
+        waits = False
         try:
             world.step_begins(actor)
             try:
-                return go_on(argument)
+                go_on(argument)
+                waits = True
             finally:
                 world.step_over(actor)
                 if world.interrupted:
@@ -345,7 +350,8 @@ class Stepped:
         except Exception as error:
             if not world.error:
                 world.error = error
-            raise StopIteration  # The main task finds the error.
+            if not waits:
+                raise StopIteration  # The main task finds the error.
 
 
 def outcome_of(function, *arguments):

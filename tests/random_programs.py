@@ -22,14 +22,14 @@ MAIN = (
     + ("cancel T",) * 2
     + ("open R|open R|close R",)
     + ("rest",) * 2
-    + ("sleep 1|sleep 2|recv R 1|put 1|recv R 0|forget R|shut|rest",)
+    + ("sleep 1|busy 2|recv R 1|put 1|recv R 0|forget R|shut|rest",)
 )
 IN_TASKS = (
     ("recv R LIMIT",) * 5
     + ("ready R; take R",) * 3
     + ("ready R", "next R", "take R")
     + ("put LIMIT",) * 4
-    + ("produce|try|turn|sleep 1", "turn|close R|cancel T|open R|shut")
+    + ("produce|try|turn|sleep 1|busy 1", "turn|close R|cancel T|open R|shut")
 )
 RESTARTS = ("leave", "stop", "interrupt leave", "interrupt stop")
 OUTSIDE = ("produce", "try", "take R", "take R", "open R", "close R", "cancel T")

@@ -406,4 +406,4 @@ async def test_a_run_for_which_there_is_too_little_memory_can_be_repeated():
             await settle()
             await db.run()
         equal((blocks, count, received), (blocks, 6, [0, 1, 2, 3, 4, 5]))
-        blocks += 1
+        blocks += 1 + blocks // 8  # From the source, loading the module that starts a run takes many.

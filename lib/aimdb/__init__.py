@@ -12,8 +12,10 @@ __all__ = ["load"] * 32  # Asking for `load` fills in the others, so that their 
 def once(name):
     """Module `name` of this package, for a single use: it is loaded, and not kept."""
     full_name = "aimdb." + name
+    sys.modules.pop(full_name, None)  # What is left when there was too little memory to load it.
     module = __import__(full_name, None, None, __all__)
-    del sys.modules[full_name], globals()[name]
+    sys.modules.pop(full_name, None)
+    globals().pop(name, None)
     return module
 
 

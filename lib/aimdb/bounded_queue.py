@@ -193,8 +193,9 @@ class QueueReader(Reader):
 
     def close(self) -> None:
         if not self.closed:
+            leave = self._leave
             super().close()
-            self.park = self._leave
+            self.park = leave
             buffer = self.buffer
             buffer._readers -= 1
             if buffer._is_hopeless():

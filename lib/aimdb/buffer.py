@@ -142,12 +142,13 @@ class Reader:
     Cancel safety: a call that is cancelled or timed out has taken nothing. IRQ safety: none.
     """
 
+    alarm: "Any" = None  # Of the last read with a limit, for the next one.
+
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
         self.closed = False
         self.lagged = 0  # Values missed by this reader, in all.
         self._ready: Any = _Ready(self.look, _forever)
-        self.alarm: Any = None  # Of the last read with a limit, for the next one.
         if buffer._line is None:
             buffer._line = semaphore()
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
@@ -232,10 +233,11 @@ class Reader:
 
         What it had not read stays for the others.
         """
+        nothing = self.nothing
+        self.buffer._line.wake_of(self)  # Up to here it may fail for want of heap, and has done nothing.
         self.closed = True
         self.park = _never
-        self.try_recv = self.nothing
-        self.buffer._line.wake_of(self)
+        self.try_recv = nothing
 
     def __aiter__(self):
         return self

@@ -140,7 +140,7 @@ class AimDb:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._stages: list = []  # (record, kind, function or buffer), in the order of configuring.
+        self._stages: list = []  # (record, kind, function), in the order of configuring.
         self.mistakes: list = []  # (record, kind, what was refused, reason).
         # What ended the last `run`: (record key, "source" or "tap", function name, error).
         self.failed: tuple | None = None
@@ -159,15 +159,13 @@ class AimDb:
             raise error("buffer", key, buffer)
         record: Any = self._records.get(key)
         if record is None:
-            record = self._records[key] = Record(key, self)
-        if buffer is None:
+            record = Record(key, self)
+        if buffer is None or record.buffer is not None or buffer.key is not None:
+            self._records[key] = record
+            if buffer is not None:
+                self.mistakes.append((record, "buffer", buffer, None))
             return record
-        if record.buffer is not None or buffer.key is not None:
-            self.mistakes.append((record, "buffer", buffer, None))
-            return record
-        # From here on the record's calls are the buffer's own.
-        buffer.key = key
-        record.buffer = buffer
+        # From here on the record's calls are the buffer's own. What makes it known comes last, when nothing can fail.
         record.producer = record.consumer = record
         record.produce = buffer.push
         record.try_produce = buffer.try_push
@@ -175,8 +173,9 @@ class AimDb:
         record.produce_async = record.produce_async  # The interpreter finds it ten times as fast.
         record.subscribe = buffer.subscribe
         record.subscribe_async = buffer.subscribe_async
-        if hasattr(buffer, "run"):  # It keeps up something of its own, such as a connection.
-            self._stages.append((record, "buffer", buffer))
+        self._records[key] = record
+        buffer.key = key
+        record.buffer = buffer
         return record
 
     def producer(self, key: str) -> Record:

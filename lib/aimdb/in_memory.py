@@ -27,7 +27,6 @@ class InMemory(Buffer):
     def __init__(self, capacity: int):
         check_int("capacity", capacity, 1)
         self.capacity = capacity
-        self.closed = False
         self._values: deque = deque((), capacity)
         self._append = self._values.append
         self._counts = counts = array("i", bytes(4 * _PLACES))
@@ -41,6 +40,6 @@ class InMemory(Buffer):
         return counts[_PRODUCED], counts[_CONSUMED], counts[_DROPPED] + self.dropped_count
 
     def close(self) -> None:
+        self.closed = True  # First: it is all that needs heap.
         self._counts[_CLOSED] = 1
         self._line.close()
-        self.closed = True

@@ -26,7 +26,7 @@ class Timer:
         """Do not call any more."""
         loop, self._loop = self._loop, None
         if loop is not None:
-            unschedule(self._entry, loop)
+            self._entry = unschedule(self._entry, loop)
 
     def runs(self) -> bool:
         """Whether it will call."""
@@ -112,7 +112,7 @@ class Alarm:
         loop = self._loop
         if loop is not None:
             self._loop = None
-            unschedule(self._entry, loop)
+            self._entry = unschedule(self._entry, loop)
 
     def send(self, _):
         """Called by the loop."""

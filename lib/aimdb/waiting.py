@@ -76,6 +76,7 @@ class Line(tuple):
         counts[place] += counts[place + _KEPT]
         counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
         if self.loop is not None:
+            self._entry = None  # It may be in the loop that was left still, with what stands below it there.
             self.begin()
         self.loop = core._task_queue
 
@@ -267,9 +268,11 @@ def schedule(entry, milliseconds: int):
 
 
 def unschedule(entry, loop):
-    """Take back an entry that is in this loop; one that was left calls nothing anyway."""
+    """Take back an entry from the loop where it is. Returns the one to use next: in a loop that was left it stays."""
     if loop is core._task_queue:
         loop.remove(entry)
+        return entry
+    return core.Task(entry.coro)
 
 
 def raise_in(task, error):

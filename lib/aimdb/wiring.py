@@ -30,10 +30,14 @@ def checked(db) -> list[list]:
     """[record, kind, function or buffer, coroutine] of each stage, in the order of their start."""
     mistakes = list(db.mistakes)
     stages = [
-        list(stage) + [None]
-        for kind in ("buffer", "link_to", "link_from", "tap", "source")
-        for stage in db._stages
-        if stage[1] == kind
+        [record, "buffer", record.buffer, None]  # It keeps up something of its own, such as a connection.
+        for record in db._records.values()
+        if hasattr(record.buffer, "run")
+    ] + [
+        [record, kind, function, None]
+        for kind in ("link_to", "link_from", "tap", "source")
+        for record, each, function in db._stages
+        if each == kind
     ]
     records = []
     for record, kind, function, _ in stages:
