@@ -10,7 +10,7 @@ import time
 from aimdb import Buffer
 from aimdb_conformance.support import settle
 from aimdb_mqtt import Broker
-from aimdb_mqtt.broker import _brokers
+from aimdb_mqtt.broker import brokers
 
 PORTS = (20000, 30000)
 
@@ -55,7 +55,7 @@ class ScriptedBroker:
 
     async def __aexit__(self, *_):
         await self.stop()
-        _brokers.clear()  # Each test has its own.
+        brokers.clear()  # Each test has its own.
         gc.collect()
 
     @property

@@ -4,7 +4,7 @@ from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
 from aimdb_conformance.support import raises
 from aimdb_mqtt import Broker, MqttTopic
 from aimdb_mqtt.address import parse
-from aimdb_mqtt.broker import _brokers
+from aimdb_mqtt.broker import brokers
 from harness import equal
 
 PEM = b"""-----BEGIN CERTIFICATE-----
@@ -20,7 +20,7 @@ def refused(kind, what, *arguments, **options):
     except kind as er:
         return str(er)
     finally:
-        _brokers.clear()
+        brokers.clear()
     raise AssertionError("%r, %r were accepted" % (arguments, options))
 
 
@@ -158,7 +158,7 @@ def test_values_that_would_circle_are_refused():
     topic = MqttTopic("mqtt://h/t")
     record = AimDb().configure("t", topic).link_to("mqtt://h/t").link_from("mqtt://h/t")
     equal(len(record.db.mistakes), 2)
-    _brokers.clear()
+    brokers.clear()
 
 
 def test_a_second_broker_of_one_address_takes_the_place_of_one_that_is_not_in_use():
@@ -166,7 +166,7 @@ def test_a_second_broker_of_one_address_takes_the_place_of_one_that_is_not_in_us
     second = Broker("mqtt://HOST:1883", client_id="a")
     assert MqttTopic("mqtt://host/n").broker is second
     assert MqttTopic("mqtt://host/n", broker=first).broker is first
-    _brokers.clear()
+    brokers.clear()
 
 
 def test_other_credentials_for_a_broker_are_refused_without_showing_them():
@@ -174,4 +174,4 @@ def test_other_credentials_for_a_broker_are_refused_without_showing_them():
     MqttTopic("mqtt://user:one@host/n")
     error = raises(ValueError, MqttTopic, "mqtt://user:sesame@host/n")
     assert "sesame" not in str(error) and "one" not in str(error).split(), error
-    _brokers.clear()
+    brokers.clear()

@@ -3,7 +3,7 @@
 import random
 
 from aimdb_conformance.support import raises
-from aimdb_mqtt import BytesCodec, ProtocolError
+from aimdb_mqtt import BytesCodec, ConnectionLost
 from aimdb_mqtt.address import parse
 from aimdb_mqtt.arguments import check_topic
 from aimdb_mqtt.arriving import matches
@@ -60,7 +60,7 @@ def test_what_is_no_packet_is_told():
         stream = Pieces(rubbish)
         while stream.data:
             receiver.fill(stream)
-        raises(ProtocolError, receiver.next)
+        raises(ConnectionLost, receiver.next)
 
 
 def test_lengths_of_packets_take_one_to_four_bytes():

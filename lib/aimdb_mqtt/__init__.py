@@ -19,7 +19,7 @@ aimdb_mqtt.broker Broker State
 aimdb_mqtt.outbound link_to
 aimdb_mqtt.inbound link_from
 aimdb_mqtt.topic MqttTopic
-aimdb_mqtt.errors MqttError Unreachable Refused ConnectionLost ProtocolError NotConnected
+aimdb_mqtt.errors MqttError Unreachable Refused ConnectionLost NotConnected
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec""")
 

@@ -11,7 +11,6 @@ from .broker import State as State
 from .errors import ConnectionLost as ConnectionLost
 from .errors import MqttError as MqttError
 from .errors import NotConnected as NotConnected
-from .errors import ProtocolError as ProtocolError
 from .errors import Refused as Refused
 from .errors import Unreachable as Unreachable
 from .inbound import link_from as link_from

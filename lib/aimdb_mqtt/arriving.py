@@ -1,8 +1,8 @@
 """What the broker publishes to us. Loaded when the first message arrives."""
 
-from .errors import ProtocolError
+from .errors import ConnectionLost
 from .packets import number, packet, text
-from .waits import tell
+from .waits import drop, tell
 
 
 class Arrival:
@@ -23,7 +23,7 @@ class Arrival:
 def published(broker, first: int, body, whole: bool) -> bool:
     """A PUBLISH has come: give it to the inboxes that it is for. False: one has no room, nothing was done.
 
-    Raises `ProtocolError`, and `MemoryError`, after which it may be tried again.
+    Raises `ConnectionLost`, and `MemoryError`, after which it may be tried again.
     """
     qos = first >> 1 & 3
     size = len(body)
@@ -31,22 +31,19 @@ def published(broker, first: int, body, whole: bool) -> bool:
     start = length + (4 if qos else 2)
     packet_id = body[start - 2] << 8 | body[start - 1] if qos and start <= size else 0
     if qos > 1 or not length or (start > size and whole) or (start <= size and qos and not packet_id):
-        raise ProtocolError("malformed PUBLISH %#x" % first)
+        raise ConnectionLost("malformed PUBLISH %#x" % first)
     if packet_id and broker.renewing == 2:
         return True  # It comes again by the next connection.
     try:
         name = str(body[2 : 2 + length], "utf-8") if start <= size else "?"
     except UnicodeError:
-        raise ProtocolError("a topic that is not UTF-8")
+        raise ConnectionLost("a topic that is not UTF-8")
     inboxes = wanted_by(broker, name)
     if not whole:
         broker.oversize_count += 1
-        tell(
-            "aimdb: a message on %r has more than max_packet=%d bytes" % (name, broker.max_packet),
-            broker.oversize_count,
-        )
+        tell(broker.oversize_count, "a message on %r is longer than max_packet=%d", name, broker.max_packet)
         for inbox in inboxes:
-            inbox.drop()
+            drop(inbox.buffer)
     elif not inboxes:
         return _unclaimed(broker, name, packet_id)
     else:
@@ -76,7 +73,7 @@ def _delivered(broker, inboxes, payload, packet_id):
         if packet_id and (inbox.skips or inbox.ended) and not broker.clean_session:
             left = inbox.skips = True
         elif not inbox.has_room():
-            inbox.drop()
+            drop(inbox.buffer)
         else:
             try:
                 found.append((inbox, inbox.codec.decode(payload)))
@@ -84,7 +81,7 @@ def _delivered(broker, inboxes, payload, packet_id):
                 raise
             except Exception as er:
                 broker.refused("a payload from " + inbox.name, payload, er)
-                inbox.drop()
+                drop(inbox.buffer)
     arrival = Arrival(packet_id, broker.connection, len(found) + left) if packet_id else None
     found = [(inbox, (value, arrival)) for inbox, value in found]
     for inbox, entry in found:
@@ -99,7 +96,7 @@ def _unclaimed(broker, name, packet_id):
         broker.blocked = None
         return False
     broker.unclaimed_count += 1
-    tell("aimdb: nobody has subscribed to %r: a message is dropped" % name, broker.unclaimed_count)
+    tell(broker.unclaimed_count, "nobody has subscribed to %r: a message is dropped", name)
     if packet_id:
         _acknowledge(broker, packet_id)
         broker.ask(0xA2, text(name))

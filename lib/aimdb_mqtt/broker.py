@@ -1,8 +1,22 @@
+import asyncio
+
+from aimdb.waiting import current_loop
+from micropython import const
+
+from . import once
+from .errors import ConnectionLost, MqttError
+from .keeper import keep
 from .session import Session
 from .session import State as State
 
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
 # By the name of their address; what links and topics of the same address share.
-_brokers: dict = {}
+brokers: dict = {}
 
 
 class Broker(Session):
@@ -54,16 +68,81 @@ class Broker(Session):
         numbers = keepalive_s, in_flight, timeout_ms, max_packet
         settle(self, url, client_id, clean_session, will, numbers, retry_ms, tls)
         super().__init__(in_flight)
-        self.made_by_url = False  # And no run has used it yet.
-        other = _brokers.get(self.name)
+        self._users: list = []  # Who needs the connection now: links and topics that run,
+        self._loop: "Any" = None  # and their loop. The connection ends with the last of them, or with that.
+        self._task: "Any" = None  # Keeps up the connection while there are users.
+        self.fresh = False  # Made by a URL, and no run has used it yet.
+        other = brokers.get(self.name)
         if other:
-            if other.made_by_url:
+            if other.fresh:
                 raise ValueError("make the Broker of %s before the links and topics that use it" % self.name)
             if other.client_id == self.client_id:
                 if other.in_use():
                     raise ValueError("%s has a Broker of this client_id already: pass that as broker=" % self.name)
                 self.window.flights = other.window.flights
-        _brokers[self.name] = self
+        brokers[self.name] = self
+
+    def in_use(self) -> bool:
+        """Whether links or topics of the loop that runs need the connection."""
+        if self._users and self._loop is not current_loop():
+            self._users.clear()  # They are of a loop that was left, and never run again.
+            self._finish()
+        return bool(self._users)
+
+    def open(self, user=None) -> None:
+        """Keep a connection from now on; each call needs its `close`. `user`: the link or topic that needs it."""
+        used = self.in_use()
+        self._users.append(user)
+        if not used:
+            self.fresh = False
+            for name in ("settings", "arguments", "address"):
+                once(name)  # A program that runs need not keep what checks its settings.
+            self.window.begin()
+            self.expects = not self.clean_session
+            self._loop = current_loop()
+            self._task = asyncio.create_task(keep(self))
+            self.moved.wake_all()
+
+    def close(self, user=None) -> None:
+        """Undo one `open`. The last one says good-bye to the broker, which then publishes no will.
+
+        That blocks for as long as the broker takes to answer, at most for 300 ms or a quarter of `timeout_ms`.
+        """
+        if user in self._users and self._loop is current_loop():
+            self._users.remove(user)
+            if not self._users:
+                self._task.cancel()
+                self._finish()
+
+    def _finish(self):
+        self._task = None
+        self.window.left()
+        self.disconnect(ConnectionLost("the connection is no longer needed"), True)
+        self.inboxes.clear()
+
+    def keys(self) -> str:
+        """Of the records that need the connection."""
+        return ", ".join([repr(user.key) for user in self._users if user])
+
+    def retry(self) -> None:
+        """Try to connect now instead of after the pause; for whoever knows that the network is back."""
+        self.news.wake_all()
+
+    async def online(self, patient: bool = False, buffer=None) -> None:
+        """Wait until there is a connection. Unless `patient`, raises why the next attempt to make one failed.
+
+        With a `buffer`, waits no longer than until that is closed. Cancel safety: nothing to lose. IRQ safety: none.
+        """
+        failed = self.error
+        while not (self.connected or (buffer is not None and buffer.closed)):
+            if not patient and self.error is not failed:
+                raise type(self.error)(*self.error.args)  # For each task its own, with its own traceback.
+            if self.in_use() or patient:
+                await self.moved.wait()
+            else:
+                await self.moved.rest(self.timeout_ms)  # Perhaps the program is just starting.
+                if not self.in_use():
+                    raise MqttError("nobody keeps a connection to %s; db.run() does" % self.name)
 
     async def __aenter__(self) -> "Broker":
         self.open()
@@ -74,21 +153,4 @@ class Broker(Session):
 
     def others(self) -> list:
         """The brokers of other addresses."""
-        return [broker for broker in _brokers.values() if broker is not self]
-
-
-def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
-    """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
-    from .address import parse
-
-    name, _, _, _, user, password, topic = parse(url)
-    if broker is None:
-        broker = _brokers.get(name)
-        if not broker:
-            broker = Broker(url[: len(url) - len(topic)])
-            broker.made_by_url = True
-    elif not isinstance(broker, Broker):
-        raise TypeError("broker is a Broker, not %r" % (broker,))
-    if user is not None and (user, password) != broker.credentials:
-        raise ValueError("%s has other credentials already" % broker.name)
-    return broker, topic
+        return [broker for broker in brokers.values() if broker is not self]

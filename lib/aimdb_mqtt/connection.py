@@ -1,9 +1,8 @@
 import asyncio
 import errno
-from time import sleep_ms, ticks_diff, ticks_ms
+from time import ticks_diff, ticks_ms
 
 from aimdb.streams import readable, writable
-from aimdb.timing import timed
 from aimdb.waiting import current_loop
 from micropython import const
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 # So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.
 _MOST_ANSWERS = const(32)
 _EPIPE = const(32)  # Not in the module errno.
-_LONGEST = const(300)  # For saying good-bye.
 _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 
 
@@ -32,12 +30,12 @@ class Connection:
     socket, so that cancelling a caller can neither cut a packet in two nor make another task's wait be forgotten.
     """
 
-    def __init__(self, stream, raw, size: int, owner):
-        self._stream = stream
+    def __init__(self, stream, raw, owner):
+        self.stream = stream
         self._raw = raw
         self._owner = owner
         self._loop = current_loop()
-        self._receiver = Receiver(size)
+        self.receiver: "Any" = Receiver(owner.max_packet)
         self.out: list = []  # Packets that the network has not taken yet, in order,
         self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
         self._writer: "Any" = None  # The task that waits for the network, while `out` is not empty.
@@ -45,7 +43,7 @@ class Connection:
         self.broken = False  # By the broker, not by us or by a network that is away.
         self.sent_at = self.heard_at = self.resumed_at = ticks_ms()  # The last packet we sent; that came; see `held`.
         self.held = False  # Nothing is read now, for want of room; until `resumed_at`.
-        self._reader: "Any" = asyncio.create_task(self._receive(size))
+        self._reader: "Any" = asyncio.create_task(self._receive(owner.max_packet))
 
     def send(self, packet) -> None:
         """Send `packet` after those that were sent before; never waits, never raises."""
@@ -55,17 +53,18 @@ class Connection:
         try:
             self.out.append(packet)
             if not self._writer:
-                self._flush()
+                self.flush()
                 if self.out:
                     self._writer = asyncio.create_task(self._transmit())
         except Exception as er:  # Without heap it cannot go on.
             self.end(er)
 
-    def _flush(self):
+    def flush(self) -> None:
+        """Send what the network takes now."""
         out = self.out
         while out:
             packet = out[0]
-            count = self._stream.write(memoryview(packet)[self._sent :] if self._sent else packet)
+            count = self.stream.write(memoryview(packet)[self._sent :] if self._sent else packet)
             if count is None:
                 return
             self._sent += count
@@ -76,21 +75,21 @@ class Connection:
     def _transmit(self):
         try:
             while self.out:
-                yield writable(self._stream)
-                self._flush()
+                yield writable(self.stream)
+                self.flush()
             self._writer = None
             self._owner.moved.wake_all()
         except Exception as er:
             self.end(er)
 
     def _receive(self, size):
-        receiver = self._receiver
+        receiver = self.receiver
         beginning = 0  # Bytes of a packet that is not complete yet.
         try:
             while True:
-                count = receiver.fill(self._stream)
+                count = receiver.fill(self.stream)
                 if count is None:
-                    yield readable(self._stream)
+                    yield readable(self.stream)
                     continue
                 if not count:
                     self.broken = True
@@ -113,23 +112,19 @@ class Connection:
             self.end(er)
 
     def _hand_over(self, first):
-        receiver = self._receiver
+        receiver = self.receiver
         owner = self._owner
-        began = None
+        began = ticks_ms()
         while not self.error:
             try:
                 if owner.take(first, receiver.body, receiver.whole):
                     break
-                if began is None:
-                    began = ticks_ms()
                 self.held = True
                 left = owner.patience_ms - ticks_diff(ticks_ms(), began)
                 if left > 0:
-                    yield from timed(owner.freed.wait(), left)
+                    yield from owner.freed.rest(left)
                 else:
                     owner.overdue()
-            except asyncio.TimeoutError:
-                owner.overdue()
             except MemoryError:
                 if not owner.connected:
                     raise
@@ -146,34 +141,6 @@ class Connection:
                 self.broken = True
             self._owner.news.wake_all()
 
-    def say_goodbye(self) -> None:
-        """Send a DISCONNECT, once the broker has all that was sent before, and we all that it has acknowledged.
-
-        A socket that is closed with something unread in it takes what was sent last along, so this blocks for the time
-        of a question and its answer, at most for 300 ms or a quarter of `timeout_ms`.
-        """
-        receiver = self._receiver
-        owner = self._owner
-        try:
-            owner.ping()
-            longest = min(_LONGEST, owner.patience_ms)
-            while not self.error and owner.pinged_at is not None and ticks_diff(ticks_ms(), owner.pinged_at) < longest:
-                self._flush()
-                count = receiver.fill(self._stream)
-                if count is None:
-                    sleep_ms(1)
-                    continue
-                if not count:
-                    return
-                first = receiver.next()
-                while first:
-                    owner.take(first, receiver.body, receiver.whole)
-                    first = receiver.next()
-            if not self.out:
-                self._stream.write(b"\xe0\0")
-        except Exception:
-            pass  # The broker sees that we are gone.
-
     def close(self) -> None:
         """Close the socket and stop the tasks."""
         self.end(ConnectionLost("the connection is closed"))
@@ -182,12 +149,12 @@ class Connection:
             for task in (self._reader, self._writer):
                 if task:
                     task.cancel()
-        for each in (self._stream, self._raw):
+        for each in (self.stream, self._raw):
             try:
                 each.close()
             except OSError:
                 pass
         # Messages that nobody has read yet remember the connection that they came by; it must not hold much.
-        self._reader = self._writer = self._receiver = None
+        self._reader = self._writer = self.receiver = None
         if self.out:
-            self.out = [None]  # What `taken` asks for.
+            self.out = [None]  # What `Window.taken` asks for.

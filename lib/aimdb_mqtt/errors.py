@@ -19,9 +19,5 @@ class ConnectionLost(MqttError):
     """The connection ended, or the broker did not answer in time, before it had acknowledged."""
 
 
-class ProtocolError(ConnectionLost):
-    """The broker sent what is not MQTT 3.1.1; the connection was ended."""
-
-
 class NotConnected(BufferFull):
     """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""

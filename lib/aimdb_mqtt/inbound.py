@@ -3,9 +3,8 @@ import asyncio
 from aimdb import BufferClosed, DbError
 from micropython import const
 
-from .broker import broker_for
 from .inbox import Inbox
-from .waits import Waits, tell
+from .waits import Waits, drop, tell
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -43,6 +42,7 @@ class LinkFrom:
         broker: "Broker | None" = None,
     ):
         from .arguments import note_link
+        from .settings import broker_for
 
         self.broker, topic = broker_for(url, broker)
         self._line = Waits()
@@ -70,7 +70,7 @@ class LinkFrom:
             self._put_back()
             while inbox.values:
                 inbox.finish(inbox.take()[1])
-                inbox.drop()
+                drop(record.buffer)
         finally:
             self._put_back()
             inbox.detach()
@@ -106,10 +106,10 @@ class LinkFrom:
                 if isinstance(er, MemoryError):
                     raise
                 attempts += 1
-                tell("aimdb: record %r refuses for now what came from %s: %r" % (self.key, self.__name__, er), attempts)
+                tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
             except Exception as er:
                 self.broker.refused("record %r, a value from %s" % (self.key, self.__name__), repr(value), er)
-                return self._inbox.drop()
+                return drop(record.buffer)
             shortest, longest = self.broker.retry_ms
             await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
 

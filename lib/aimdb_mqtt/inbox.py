@@ -119,23 +119,13 @@ class Inbox:
             self.granted = code < 0x80
             if not self.granted:
                 self._refusals += 1
-                text = "aimdb: record %r: the broker refused the subscription to %s" % (self.key(), self.name)
-                tell(text, self._refusals)
-
-    def key(self) -> "str | None":
-        """Of the record."""
-        return None if self.buffer is None else self.buffer.key
+                tell(self._refusals, "record %r: the broker refused the subscription to %s", self.buffer.key, self.name)
 
     # Messages
 
     def has_room(self) -> bool:
         """Whether one more message can be held."""
         return len(self.values) + self.taken < self.capacity
-
-    def drop(self) -> None:
-        """Count a value that the record will not get."""
-        if self.buffer is not None:
-            drop(self.buffer)
 
     def take(self):
         """The next (value, arrival): `finish` or `give_back` is due for each."""
@@ -160,7 +150,7 @@ class Inbox:
         if len(self.values) < self.capacity:
             self.values.appendleft(entry)
         else:  # The connection has changed meanwhile.
-            self.drop()
+            drop(self.buffer)
 
     def _settle(self):
         self.taken = max(0, self.taken - 1)  # Of an earlier connection, perhaps.
@@ -181,7 +171,7 @@ class Inbox:
 
         text = "dropped" if self.broker.clean_session else "left with the broker"
         what = "has %d messages of %s that it does not take; others are %s" % (self.capacity, self.name, text)
-        complain(self.key(), what, milliseconds)
+        complain(self.buffer.key, what, milliseconds)
 
     def _recover(self):
         # It does not skip any more.

@@ -5,7 +5,6 @@ from collections import deque
 from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
-from .broker import broker_for
 from .payload import payload_of
 from .waits import drop, tell
 
@@ -50,6 +49,7 @@ class LinkTo:
         broker: "Broker | None" = None,
     ):
         from .arguments import check_codec, check_topic, note_link
+        from .settings import broker_for
 
         self.broker, topic = broker_for(url, broker)
         self.encoded = check_topic(topic, qos)
@@ -87,7 +87,7 @@ class LinkTo:
                     await asyncio.sleep_ms(self.broker.retry_ms[0])
                 except Exception as er:  # Of the record.
                     errors += 1
-                    tell("aimdb: record %r cannot be read now: %r" % (self.key, er), errors)
+                    tell(errors, "record %r cannot be read now: %r", self.key, er)
                     await asyncio.sleep_ms(self.broker.retry_ms[0])
             await self._fewer(1)
         finally:

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .errors import ProtocolError
+from .errors import ConnectionLost
 
 _LONGEST = const(268435455)
 
@@ -72,7 +72,7 @@ class Receiver:
     def next(self) -> int:
         """First byte of the next packet, whose content is then in `body`; 0 when more must arrive first.
 
-        Raises `ProtocolError`.
+        Raises `ConnectionLost`.
         """
         view = self._view
         at = self._start + 1
@@ -87,10 +87,10 @@ class Receiver:
                 break
             shift += 7
             if shift > 21:
-                raise ProtocolError("the length of a packet has more than four bytes")
+                raise ConnectionLost("the length of a packet has more than four bytes")
         first = view[self._start]
         if not first:
-            raise ProtocolError("there is no packet of type 0")
+            raise ConnectionLost("there is no packet of type 0")
         end = at + length
         if end <= self._end:
             self.whole = True

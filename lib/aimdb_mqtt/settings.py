@@ -9,6 +9,12 @@ from .address import parse
 from .arguments import check_topic
 from .packets import number, packet, text
 
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from .broker import Broker
+
 _PEM = const(b"-----BEGIN CERTIFICATE-----")
 
 
@@ -35,6 +41,23 @@ def settle(broker, url, client_id, clean_session, will, numbers, retry_ms, tls) 
     broker.credentials = user, password
     broker.retry_ms = retry_ms
     broker.tls = context_of(tls) if is_tls else None
+
+
+def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
+    """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
+    from .broker import Broker, brokers
+
+    name, _, _, _, user, password, topic = parse(url)
+    if broker is None:
+        broker = brokers.get(name)
+        if not broker:
+            broker = Broker(url[: len(url) - len(topic)])
+            broker.fresh = True
+    elif not isinstance(broker, Broker):
+        raise TypeError("broker is a Broker, not %r" % (broker,))
+    if user is not None and (user, password) != broker.credentials:
+        raise ValueError("%s has other credentials already" % broker.name)
+    return broker, topic
 
 
 def _chip():

@@ -2,7 +2,6 @@ from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.errors import error
 from micropython import const
 
-from .broker import broker_for
 from .errors import ConnectionLost, NotConnected, Refused
 from .inbox import Inbox
 from .payload import payload_of
@@ -54,6 +53,8 @@ class MqttTopic(Buffer):
         broker: "Broker | None" = None,
     ):
         super().__init__()
+        from .settings import broker_for
+
         self.broker, topic = broker_for(url, broker)
         self._inbox = inbox = Inbox(self.broker, topic, qos, codec, capacity, self.wake)
         inbox.buffer = self

@@ -1,5 +1,9 @@
-import sys
+"""Small things that several modules share."""
 
+import sys
+from asyncio import TimeoutError
+
+from aimdb.timing import timed
 from aimdb.waiting import semaphore
 from micropython import const
 
@@ -22,11 +26,18 @@ class Waits:
         self._line.park(self)
         yield
 
+    async def rest(self, milliseconds: int) -> None:
+        """Wait so long at most."""
+        try:
+            await timed(self.wait(), milliseconds)
+        except TimeoutError:
+            pass
 
-def tell(text: str, count: int) -> None:
+
+def tell(count: int, text: str, *values) -> None:
     """Say on stderr what has happened `count` times by now: the 1st time, and then the 2nd, 4th, 8th …"""
     if not count & (count - 1):
-        print("%s; %d in all" % (text, count), file=sys.stderr)
+        print("aimdb: %s; %d in all" % (text % values, count), file=sys.stderr)
 
 
 def drop(buffer) -> None:
