@@ -30,7 +30,7 @@ def files_for(
     for path, source in sources_for(board, root).items():
         name = path.removesuffix(".py") + ".mpy"
         # The application keeps its line numbers, so that the traceback of a crash says where it was.
-        kept = level if path.startswith("/lib/") else WITH_LINE_NUMBERS
+        kept = WITH_LINE_NUMBERS if source.parent.name == "firmware" else level
         files[name] = compiled(source, path.removeprefix("/lib"), kept, architecture)
     # Last, because main.py starts what stands above it.
     for name in STARTED_BY_NAME:
