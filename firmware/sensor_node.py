@@ -180,6 +180,12 @@ answer = telemetry.connect(db, "journal")
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
     say("journal", journal.described())
-    answer("start", "start %d, after: %s" % (journal.starts.peek(), reset_cause()))
+    book = CrashBook()
+    last = book.text.strip().rpartition("\n")[2] or "none"
+    answer(
+        "start",
+        "start %d, after: %s; %d crashes so far, the last: %s"
+        % (journal.starts.peek(), reset_cause(), book.crashes, last),
+    )
     Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, **board.INTERRUPT)
     await db.run()

@@ -87,9 +87,10 @@ sensor_node.db.configure("fault", Mailbox()).tap(suffer).link_from(URL + "/node/
 class Season:
     """A node in the field, from `with` to its end. `say` gets a line for each thing that happens."""
 
-    def __init__(self, seed: int, say: Callable[[str], object]) -> None:
+    def __init__(self, seed: int, say: Callable[[str], object], hurry: bool = False) -> None:
         self.seed = seed
         self._say = say
+        self._hurry = hurry  # All pauses are the shortest.
         self._random = random.Random(seed)
         self._secrets = tempfile.TemporaryDirectory(prefix="secrets-")
         self._passwords = Path(self._secrets.name, "passwords")
@@ -202,7 +203,8 @@ class Season:
 
     def pause(self, least: float = 2, most: float = 8) -> None:
         """By the board's clock."""
-        until = self.seconds() + self._random.uniform(least, most)
+        chosen = self._random.uniform(least, most)
+        until = self.seconds() + (least if self._hurry else chosen)
         while self.seconds() < until:
             time.sleep(0.05)
 
@@ -348,6 +350,8 @@ class Season:
             self.wait(all_there, "all have arrived", ARRIVAL_SECONDS)
         except AssertionError:
             raise AssertionError(f"of {len(acknowledged)} acknowledged values are missing: {sorted(missing)}") from None
+        times = [json.loads(payload)[3] for payload in self._listener.payloads("node/samples")]
+        assert times[-1] > 1_700_000_000, f"the last sample does not know the time: {times[-1]}"
         for topic in ("node/kept", "node/samples"):
             found = self.arrived(topic)
             assert found == sorted(found), f"{topic} is out of order: {found}"

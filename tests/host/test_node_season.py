@@ -27,7 +27,7 @@ def say(text: str) -> None:
 @pytest.mark.skipif(not find_mosquitto(), reason="mosquitto is not installed: apt install mosquitto")
 def test_a_node_in_the_field_comes_back_from_everything_and_loses_nothing() -> None:
     began = time.monotonic()
-    with Season(SEED, say) as season:
+    with Season(SEED, say, hurry=not SECONDS) as season:
         try:
             season.pause(3, 4)
             heap = season.heap()
