@@ -1044,6 +1044,8 @@ async def test_values_that_have_no_room_on_flash_are_told_of_until_they_have():
         reader.commit()
         await asyncio.sleep_ms(0)
     assert not complaint._timer.runs()
+    drain(reader)
+    await reader.commit()
     flash.fails = lambda number: True
     queue.push(1)
     await settle()
