@@ -187,7 +187,7 @@ class FlashQueue(Buffer):
         Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
         is no room on flash, it waits for commits.
         """
-        return self._flusher.reached(self._stage.tickets)
+        return self._flusher.reached(self._stage.tickets, 0)
 
     # Reading
 
