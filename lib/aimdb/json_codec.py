@@ -11,7 +11,7 @@ class JsonCodec:
     size = 32
 
     def encode(self, value) -> bytes:
-        """The bytes that stand for `value`. Raises `ValueError` or `TypeError` for a value that would not come back equal.
+        """The bytes that stand for `value`. Raises `ValueError` or `TypeError` if it would not come back equal.
 
         Those are NaN, infinity, objects, bytes, and dicts with other keys than strings. A float of a board may come
         back with another last bit, as its decimal text is that short.
