@@ -379,6 +379,45 @@ async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed
     equal(drain(opened(power_cut(flash), BytesCodec()).subscribe()), [b"1", b"2"])
 
 
+async def test_values_that_cannot_be_decoded_are_named_the_first_second_fourth_time():
+    import aimdb_flash.values as module
+
+    flash = Flash()
+    queue = opened(flash, BytesCodec())
+    for i in range(9):
+        await queue.push_async(b"{%d" % i)
+    said = []
+    module.print = lambda text, file: said.append(text)
+    try:
+        equal(drain(opened(power_cut(flash)).subscribe()), [])
+    finally:
+        del module.print
+    equal([text.split("b'")[1][:2] for text in said], ["{0", "{1", "{3", "{7"])
+
+
+async def test_a_reader_that_was_woken_for_a_value_that_is_damaged_waits_for_the_next_one():
+    flash = Flash()
+    queue = opened(flash, BytesCodec())
+    waiting = asyncio.create_task(queue.subscribe().recv())
+    other = queue.subscribe()
+    await settle()
+    found = []
+
+    async def produce(value, last):
+        await queue.push_async(value)
+        if last:
+            for i in range(len(flash.data)):
+                flash.data[i] &= 0x0F
+            queue._flusher.log.forget()
+            found.extend(drain(other))
+
+    await asyncio.gather(produce(b"first", False), produce(b"second", True))
+    await settle()
+    equal((found, waiting.done(), queue.held(), queue.dropped_count), ([], False, 0, 2))
+    queue.push(b"third")
+    equal(await timed(waiting, 1000), b"third")
+
+
 async def test_a_staged_value_that_cannot_be_decoded_is_passed_over_too():
     class Strange(BytesCodec):
         def decode(self, data):
@@ -1025,6 +1064,15 @@ async def test_bytes_are_counted_as_bytes():
         queue.try_push(memoryview(array("H", bytes(1600))))
     queue.try_push(memoryview(array("H", (1, 2))))
     equal(queue.subscribe().try_recv(), b"\1\0\2\0")
+
+
+async def test_the_longest_value_fits_into_a_segment_behind_the_bits_of_256_bytes():
+    queue = opened(Flash(6, 1024), BytesCodec())
+    equal(queue.largest, 1024 - 16 - 12 - 256 - 12)
+    for _ in range(3):
+        await queue.push_async(bytes(queue.largest))
+    with raises(ValueError):
+        queue.try_push(bytes(queue.largest + 1))
 
 
 def test_the_longest_value_has_a_length_of_16_bits():

@@ -135,7 +135,7 @@ class FlashQueue(Buffer):
         data = self._encoded(value)
         if not self._stage.has_room(len(data)):
             raise error(BufferFull, value, self)
-        self._values.accept(self._stage.add(data, None))
+        self._values.accept_staged(self._stage.add(data, None))
         self._flusher.come()
 
     def push_async(self, value):

@@ -41,7 +41,8 @@ class FlashReader(Reader):
     def try_recv(self):
         buffer = self.buffer
         taken, value = self._values.upcoming()
-        self._tidy()
+        if not len(self._taken) & 15:
+            self._tidy()
         self._taken.append(taken)
         self._values.take(taken)
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
@@ -83,12 +84,11 @@ class FlashReader(Reader):
             raise ValueError(
                 "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, most)
             )
-        reached = buffer._flusher.reached(0, buffer.flush_ms or 0)  # Below nothing needs heap, so all of it happens.
+        reached = buffer._flusher.reached(0, buffer.flush_ms or 0)
         gone = min(count, self._gone)
-        self._gone -= gone
         count -= gone
-        for i in range(count):
-            self._values.acknowledge(taken[i])
+        self._values.acknowledge(taken, count)
+        self._gone -= gone
         if count == len(taken):
             taken.clear()
         else:

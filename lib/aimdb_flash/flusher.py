@@ -52,6 +52,8 @@ class Flusher:
         elif wait is None:
             # Who awaits alone gains nothing by waiting for others.
             wait = 0 if stage.barred and not stage.barred[-1].number else _STAGED_MS
+        if wait and len(stage.entries) > 1 and self._due is not None and self._timer.runs():
+            return  # The one before has seen to that.
         self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:

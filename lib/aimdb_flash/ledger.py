@@ -10,6 +10,7 @@ class Ledger:
         self.commits = self.stored = 0  # Acknowledgements given, and how many of these are on flash.
         self._base = 0  # The number of the first bit: a multiple of 8, not above `acknowledged`.
         self._marks = bytearray()
+        self._top = 0  # The number after that of the highest bit.
         self._first = self._stop = 0  # Bits that are not on flash yet are from the first on, below the second.
 
     def cover(self, stop: int) -> None:
@@ -23,8 +24,10 @@ class Ledger:
 
     def has(self, number: int) -> bool:
         """Whether this value is acknowledged."""
+        if number >= self._top:
+            return number < self.acknowledged
         i = number - self._base
-        return number < self.acknowledged or (i >> 3 < len(self._marks) and self._marks[i >> 3] >> (i & 7) & 1 == 1)
+        return number < self.acknowledged or self._marks[i >> 3] >> (i & 7) & 1 == 1
 
     def acknowledge(self, number: int) -> None:
         """Acknowledge a value that is not; its bit is there. Needs no heap."""
@@ -37,6 +40,8 @@ class Ledger:
                 self._first = number
             if number >= self._stop:
                 self._stop = number + 1
+            if number >= self._top:
+                self._top = number + 1
 
     def acknowledge_below(self, stop: int) -> None:
         """Acknowledge all values below `stop`. Needs no heap."""
@@ -94,6 +99,7 @@ class Ledger:
         for i in range(len(marks)):
             if first + 8 * i >= self._base:
                 self._marks[(first + 8 * i - self._base) >> 3] |= marks[i]
+                self._top = max(self._top, first + 8 * i + 8)
         while self.has(self.acknowledged):
             self.acknowledged += 1
 

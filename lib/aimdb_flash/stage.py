@@ -27,14 +27,18 @@ class Stage:
         return not self.entries or (len(self.entries) < self._most and self.bytes + size <= self._most_bytes)
 
     def add(self, data: bytes, waits) -> Entry:
-        """A new entry, which is barred. When there is no memory, nothing has changed."""
+        """A new entry, barred if a task awaits it or one before it. When there is no memory, nothing has changed."""
         entry = Entry(self.tickets + 1, data, waits)
-        self.barred.append(entry)
-        try:
+        barred = self.barred
+        if waits is not None or barred:
+            barred.append(entry)
+            try:
+                self.entries.append(entry)
+            except MemoryError:
+                barred.pop()
+                raise
+        else:
             self.entries.append(entry)
-        except MemoryError:
-            self.barred.pop()
-            raise
         self.tickets += 1
         self.bytes += len(data)
         return entry

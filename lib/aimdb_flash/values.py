@@ -36,10 +36,16 @@ class Values:
     # Accepting
 
     def accept(self, entry) -> None:
-        """Readers may have it: its producer knows that it is stored, or does not wait for that."""
+        """Readers may have it: its producer knows that it is stored."""
         if entry in self.stage.barred:
             self._accept(entry)
             self.admit()
+
+    def accept_staged(self, entry) -> None:
+        """Readers may have a new entry that nobody awaits."""
+        self._accept(entry)
+        if not self.stage.barred:
+            self.line.give()
 
     def _accept(self, entry):
         queue = self.queue
@@ -129,15 +135,23 @@ class Values:
         for _ in values:
             self.line.give()
 
-    def acknowledge(self, value) -> None:
-        """Nobody needs this value any more, which was handed out. Needs no heap."""
-        number = value if isinstance(value, int) else value.number
-        if not number:
-            self._unstage(value)
+    def acknowledge(self, values: list, count: int) -> None:
+        """Nobody needs the first ones of these any more, which were handed out. Needs no heap but at the beginning."""
+        ledger = self.log.ledger
+        stored = False
+        for i in range(count):
+            number = values[i]
+            if not isinstance(number, int):
+                number = number.number
+            if not number:
+                self._unstage(values[i])
+            elif ledger.has(number):
+                continue
+            else:
+                ledger.acknowledge(number)
+                stored = True
             self.held -= 1
-        elif not self.log.ledger.has(number):
-            self.log.ledger.acknowledge(number)
-            self.held -= 1
+        if stored:
             self._tell_acknowledged()
 
     def _unstage(self, entry):
@@ -155,9 +169,10 @@ class Values:
     def _pass_over(self, value, data, cause):
         # The codec cannot decode what comes next.
         queue = self.queue
+        values = [value]
         self.outlet.take(value)
         self.counts[_FREE] -= 1
-        self.acknowledge(value)
+        self.acknowledge(values, 1)
         queue.dropped_count += 1
         queue.undecodable_count = count = queue.undecodable_count + 1
         try:
