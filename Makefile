@@ -49,10 +49,8 @@ check: lint ## everything that has to pass: lint, all tests on the host, those o
 		tests/test_random_programs.py tests/test_restarts.py
 
 .PHONY: soak
-soak: $(VENV)/ready ## the seeded stress tests, a hundred times as long, and every power cut
-	SOAK=100 $(RUN) -m pytest tests/test_random_programs.py tests/test_restarts.py tests/host/test_random_programs.py \
-		tests/test_stress.py tests/test_threads.py tests/test_flash_power_cuts.py \
-		tests/host/test_flash_on_board.py tests/test_mqtt_client.py tests/host/test_mqtt_board.py
+soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever more seeds: SOAK=60m SEASON_SEED=number
+	SOAK=$(SOAK) $(RUN) tools/soak.py
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file

@@ -5,8 +5,12 @@ never, refuse, send what is no MQTT. It keeps no sessions. Tests with a real bro
 import asyncio
 import gc
 import random
+import time
 
-from aimdb_mqtt.broker import _brokers, _made_by_url
+from aimdb import Buffer
+from aimdb_conformance.support import settle
+from aimdb_mqtt import Broker
+from aimdb_mqtt.broker import brokers
 
 PORTS = (20000, 30000)
 
@@ -17,16 +21,18 @@ class ScriptedBroker:
     Attributes that a test may set, each a function or a value:
 
         code        of CONNACK; None: no CONNACK at all
+        session     of CONNACK: 1 if it remembers the client
         granted     code of SUBACK; None: none at all
         acknowledge async function (client, packet id), for each PUBLISH of QoS 1
         greeting    bytes that follow CONNACK
 
     What it has seen: `published`, a list of (topic, payload, qos, duplicate); `connects`, the CONNECT packets; `open`,
-    the number of messages that were not acknowledged, and `most_open`; `pings`; `acknowledged`, packet ids of PUBACKs.
+    the number of messages that were not acknowledged, and `most_open`; `pings` and `goodbyes`; `subscribed` and
+    `unsubscribed`; `acknowledged`, packet ids of PUBACKs.
     """
 
     def __init__(self):
-        self.code = 0
+        self.code = self.session = 0
         self.granted = 1
         self.acknowledge = at_once
         self.greeting = b""
@@ -34,7 +40,8 @@ class ScriptedBroker:
         self.connects = []
         self.subscribed = []
         self.acknowledged = []
-        self.pings = 0
+        self.unsubscribed = []
+        self.pings = self.goodbyes = 0
         self.open = self.most_open = 0
         self.clients = []
         self.server = None
@@ -48,8 +55,7 @@ class ScriptedBroker:
 
     async def __aexit__(self, *_):
         await self.stop()
-        _brokers.clear()  # Each test has its own.
-        _made_by_url.clear()
+        brokers.clear()  # Each test has its own.
         gc.collect()
 
     @property
@@ -94,7 +100,7 @@ class ScriptedBroker:
                     self.connects.append(body)
                     if self.code is None:
                         continue
-                    await client.send(bytes((0x20, 2, 0, self.code)) + self.greeting)
+                    await client.send(bytes((0x20, 2, self.session, self.code)) + self.greeting)
                 elif kind == 3:
                     await self._published(client, first, body)
                 elif kind == 4:
@@ -105,11 +111,13 @@ class ScriptedBroker:
                     if self.granted is not None:
                         await client.send(b"\x90\x03" + body[:2] + bytes((self.granted,)))
                 elif kind == 10:
+                    self.unsubscribed.append(body[4:].decode())
                     await client.send(b"\xb0\x02" + body[:2])
                 elif kind == 12:
                     self.pings += 1
                     await client.send(b"\xd0\0")
                 elif kind == 14:
+                    self.goodbyes += 1
                     break
         except (OSError, EOFError):
             pass
@@ -156,6 +164,10 @@ class Client:
             shift += 7
             if byte < 0x80:
                 return first, await self._reader.readexactly(length)
+
+    async def write(self, data):
+        self._writer.write(data)
+        await self._writer.drain()
 
     async def send(self, packet, pieces=0):
         try:
@@ -212,3 +224,71 @@ def publish(topic, payload, qos=0, packet_id=1, first=0x30):
         length >>= 7
         if not length:
             return header + body
+
+
+# What tests with it share.
+
+
+async def until(condition, milliseconds=20000):
+    end = time.ticks_add(time.ticks_ms(), milliseconds)
+    while not condition():
+        if time.ticks_diff(end, time.ticks_ms()) < 0:
+            raise AssertionError("it did not come true")
+        await asyncio.sleep_ms(2)
+
+
+def impatient(server, **options):
+    """A Broker whose times are short, for the scripted one."""
+    settings = {"timeout_ms": 200, "retry_ms": (5, 40)}
+    settings.update(options)
+    return Broker(server.url, **settings)
+
+
+class running:
+    """`async with running(db):` runs the database meanwhile, and raises what ended it."""
+
+    def __init__(self, db):
+        self._db = db
+
+    async def __aenter__(self):
+        self._task = asyncio.create_task(self._db.run())
+        await settle()
+        return self._task
+
+    async def __aexit__(self, *_):
+        self._task.cancel()
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            pass
+
+
+class Kept(Buffer):
+    """Values that stay until a reader commits them, as on a flash."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = list(values)
+        self.committed = 0
+        self.commits = []
+
+    def push(self, value):
+        self.values.append(value)
+        self.wake()
+
+    def has_value(self, reader):
+        return reader.at < len(self.values)
+
+    def take(self, reader):
+        reader.at += 1
+        return self.values[reader.at - 1]
+
+    def subscribe(self):
+        reader = super().subscribe()
+        reader.at = self.committed
+        reader.commit = self._commit
+        return reader
+
+    def _commit(self, count=None):
+        self.committed += count
+        self.commits.append(count)

@@ -6,13 +6,14 @@ and, where there is a global lock, other threads in.
 
 import micropython
 
-from .waiting import around_runs, current_loop, entry, poll, run_as, schedule, unschedule
+from .loop import around_runs, entry, poll, run_as, schedule, unschedule
+from .waiting import current_loop
 
 try:
     from _thread import get_ident
 except ImportError:  # Without threads there is only one place from which to call.
 
-    def get_ident() -> int:
+    def get_ident() -> int:  # type: ignore[misc]
         return 0
 
 
@@ -45,7 +46,7 @@ class Doorbell(list):
         self.last = self
         self._either = [None, self]
         # Only for the asyncio thread: the producers that have a task; what hands over after a pause, and its loop.
-        self.waiting = []
+        self.waiting: list = []
         self._entry = entry(self)
         self._held_in = None
         self.thread = get_ident()  # The one that runs asyncio.

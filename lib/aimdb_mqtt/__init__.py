@@ -4,60 +4,33 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
 
     db.configure("temperature", SpmcRing(16)).source(read).link_to("mqtt://broker.local/node7/temperature")
     db.configure("interval", SingleLatest()).link_from("mqtt://broker.local/node7/interval")
+
+The public names are in `__init__.pyi`, for editors and people.
 """
 
-from aimdb import BufferFull, DbError, load
+import sys
+
+from aimdb import load
 from micropython import const
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from aimdb.codecs import BytesCodec as BytesCodec
-    from aimdb.codecs import StructCodec as StructCodec
-    from aimdb.json_codec import JsonCodec as JsonCodec
-
-    from .broker import Broker as Broker
-    from .broker import State as State
-    from .inbound import link_from as link_from
-    from .outbound import link_to as link_to
-    from .topic import MqttTopic as MqttTopic
-
-
-class MqttError(DbError):
-    """Base class of what goes wrong between us and the broker."""
-
-
-class Unreachable(MqttError):
-    """No connection to the broker could be made."""
-
-
-class Refused(MqttError):
-    """The broker said no: to the connection (user, password, client id) or to a subscription."""
-
-
-class ConnectionLost(MqttError):
-    """The connection ended, or the broker did not answer in time, before it had acknowledged."""
-
-
-class ProtocolError(ConnectionLost):
-    """The broker sent what is not MQTT 3.1.1; the connection was ended."""
-
-
-class Renewed(ConnectionLost):
-    """The connection was ended by us, to get again what there was no room for; the next one follows at once."""
-
-
-class NotConnected(BufferFull):
-    """`try_produce` was refused because there is no connection to the broker now; nothing was sent."""
-
-
-# A line for each module of the other public names: it is loaded when one of them is first used.
+# A line for each module, which is loaded when one of its names is first used.
 _MODULES = const("""\
 aimdb_mqtt.broker Broker State
 aimdb_mqtt.outbound link_to
 aimdb_mqtt.inbound link_from
 aimdb_mqtt.topic MqttTopic
+aimdb_mqtt.errors MqttError Unreachable Refused ConnectionLost NotConnected
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec""")
+
+
+def once(name: str):
+    """Module `name` of this package, for a single use: it does not stay loaded."""
+    full_name = "aimdb_mqtt." + name
+    module = __import__(full_name, None, None, (name,))
+    sys.modules.pop(full_name)
+    globals().pop(name, None)
+    return module
 
 
 def __getattr__(name):

@@ -1,28 +1,36 @@
-"""What the broker publishes to us, and the links that produce it. Loaded when something is subscribed to."""
+import asyncio
 
-from aimdb import BufferClosed
+from aimdb import BufferClosed, DbError
 from micropython import const
 
-from . import ProtocolError
-from .packets import number, packet
+from . import once
+from .inbox import Inbox
+from .waits import Waits, drop, tell
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
     from .broker import Broker
+
+# What a record raises that may take a value later. All else is wrong with the value.
+_FOR_NOW = (MemoryError, OSError, asyncio.TimeoutError, DbError)
 
 
 class LinkFrom:
     """What `Record.link_from` runs for an mqtt:// URL: produces in the record what arrives on the topic.
 
-    A message is acknowledged to the broker when the record's buffer is done with its value (`produce_async`). While
-    it is not, up to `capacity` messages wait; a broker that sends more gets them unacknowledged, and sends them again.
-    A payload that does not parse is counted and named, and the link goes on. The topic may contain + and #.
+    A message is acknowledged to the broker when the record's buffer is done with its value (`produce_async`). A payload
+    that does not parse, or that the record refuses (it raises, say, `TypeError` or `ValueError`), is counted and named,
+    and the link goes on. What the record refuses for now (`DbError`, `OSError`, `MemoryError`) is tried again. Up to
+    `capacity` messages wait for the record; see `Inbox` for what happens to others. The topic may contain + and #, and
+    begin with $share/group/.
 
     `qos`, `codec`, `broker`: as for `MqttTopic`. Raises `TypeError` or `ValueError`.
 
-    Cancel safety: it does not wait. IRQ safety: none.
+    Cancel safety: what is not acknowledged comes again. IRQ safety: none.
     """
 
     def __init__(
@@ -34,81 +42,78 @@ class LinkFrom:
         capacity: int = 20,
         broker: "Broker | None" = None,
     ):
-        from .topic import MqttTopic
+        from .arguments import note_link
+        from .settings import broker_for
 
-        self._topic = MqttTopic(url, qos, False, codec, capacity, True, broker)
-        self.__name__ = self._topic.name
+        self.broker, topic = broker_for(url, broker)
+        self._line = Waits()
+        self._inbox = Inbox(self.broker, topic, qos, codec, capacity, self._line.wake_all)
+        self.__name__ = self._inbox.name
+        self.key = record.key
+        self._entry: "Any" = None  # The message in hand.
+        note_link(record, self.broker.name, self._inbox.pattern, True)
 
     async def __call__(self, record):
-        topic = self._topic
-        topic.broker.open()
+        inbox = self._inbox
+        inbox.buffer = record.buffer
+        self._put_back()  # By a run that was left.
+        inbox.ended = True
+        self.broker.open(self)
         try:
-            reader = await topic.subscribe_async(True)
             while True:
-                await record.producer.produce_async(await reader.recv())
-                reader.commit()
+                try:
+                    if inbox.ended:
+                        once("handover").subscribe(inbox)
+                    await self._deliver(record)
+                except MemoryError:
+                    await asyncio.sleep_ms(self.broker.retry_ms[0])
         except BufferClosed:
-            topic.close()  # The record takes no more.
+            once("handover").detach(inbox, True)  # The record takes no more.
+            self._put_back()
+            while inbox.values:
+                inbox.finish(inbox.take()[1])
+                drop(record.buffer)
         finally:
-            topic.broker.close()
+            self._put_back()
+            inbox.ended = True
+            try:
+                once("handover").detach(inbox)
+            finally:
+                self.broker.close(self)
+
+    async def _deliver(self, record):
+        # Every message. Begun again after a MemoryError, it goes on where it was.
+        inbox = self._inbox
+        attempts = 0
+        while True:
+            if self._entry is None:
+                while not inbox.values:
+                    await self._line.wait()
+                self._entry = inbox.take()
+                attempts = 0
+            value, arrival = self._entry
+            try:
+                await record.producer.produce_async(value)
+            except _FOR_NOW as er:
+                if record.buffer.closed:
+                    raise BufferClosed(value, record.buffer)
+                if isinstance(er, MemoryError):
+                    raise
+                attempts += 1
+                tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
+                shortest, longest = self.broker.retry_ms
+                await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
+                continue
+            except Exception as er:
+                self.broker.refused(self.key, self.__name__, value, er)
+                drop(record.buffer)
+            inbox.finish(arrival)
+            self._entry = None
+
+    def _put_back(self):
+        if self._entry is not None:
+            self._inbox.give_back(self._entry)
+            self._entry = None
 
 
 link_from = LinkFrom
-
-
-def published(broker, first: int, body, whole: bool) -> None:
-    """A PUBLISH has come: hand it to the topics that it matches. Raises `ProtocolError`.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    qos = first >> 1 & 3
-    size = len(body)
-    length = (body[0] << 8 | body[1]) if size > 1 else 0
-    start = length + (4 if qos else 2)
-    packet_id = body[start - 2] << 8 | body[start - 1] if qos and start <= size else 0
-    if qos > 1 or not length or (start > size and whole) or (start <= size and qos and not packet_id):
-        raise ProtocolError("malformed PUBLISH %#x" % first)
-    if whole:
-        try:
-            name = str(body[2 : 2 + length], "utf-8")
-        except UnicodeError:
-            raise ProtocolError("a topic that is not UTF-8")
-        for topic in broker.topics:
-            if matches(topic.topic, name):
-                # A message that several match is acknowledged by the first.
-                topic.arrived(bytes(body[start:]), packet_id)
-                packet_id = 0
-    else:
-        broker.oversize_count += 1
-    acknowledge(packet_id, broker.connection)  # Else the broker would send for ever what nobody can take.
-
-
-def acknowledge(packet_id: int, connection) -> None:
-    """Send the PUBACK of a message of QoS 1 on the `connection` that it came by; `packet_id` is 0 for one of QoS 0.
-
-    A connection that has ended takes it and sends nothing: the packet id means nothing on the next one.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if packet_id:
-        connection.send(packet(0x40, number(packet_id)))
-
-
-def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a subscription to `topic_filter` includes `topic`.
-
-    Source: MQTT 3.1.1, 4.7. Cancel safety: it does not wait. IRQ safety: none.
-    """
-    if topic_filter == topic:
-        return True
-    if "+" not in topic_filter and "#" not in topic_filter:
-        return False
-    wanted, given = topic_filter.split("/"), topic.split("/")
-    if topic.startswith("$") and wanted[0] in ("+", "#"):
-        return False
-    for i, level in enumerate(wanted):
-        if level == "#":
-            return True
-        if i == len(given) or level not in ("+", given[i]):
-            return False
-    return len(wanted) == len(given)

@@ -1,31 +1,42 @@
+import asyncio
+import sys
 from collections import deque
 
-from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError, JsonCodec
+from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
-from .broker import broker_for
-from .payload import payload_of
+from . import once
+from .packets import payload_of
+from .waits import drop, tell
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
     from .broker import Broker
+
+_nothing = object()
 
 
 class LinkTo:
     """What `Record.link_to` runs for an mqtt:// URL: publishes every value of the record.
 
     Several messages are on their way at once, in order. Nothing is read from the record while there is no
-    connection, so its buffer decides what is kept during an outage. What was sent and not acknowledged is sent again.
-    A reader that can `commit` does so for what the broker has acknowledged, in order.
+    connection, so its buffer decides what is kept during an outage. What was sent and not acknowledged is sent again:
+    by the next connection, also if that is of a later run. A reader that can `commit` does so for what the broker has
+    acknowledged, in order; what it has not committed stays the record's.
+
+    A value that the codec does not take, and a message at which the broker ends five connections, are counted and
+    named, and the link goes on. So it does after errors of the record and a lack of memory, when they are over.
 
     `newest`: for values that are worthless when stale. One message is on its way at a time, only the newest value
     is sent, and what was not acknowledged when the connection ended is given up and counted.
 
     `qos`, `retain`, `codec`, `broker`: as for `MqttTopic`. Raises `TypeError` or `ValueError`.
 
-    Cancel safety: it does not wait. IRQ safety: none.
+    Cancel safety: nothing is lost. IRQ safety: none.
     """
 
     def __init__(
@@ -38,89 +49,156 @@ class LinkTo:
         newest: bool = False,
         broker: "Broker | None" = None,
     ):
-        self.broker, topic, self.encoded = broker_for(url, broker, qos)
+        from .arguments import check_codec, check_topic, note_link
+        from .settings import broker_for
+
+        self.broker, topic = broker_for(url, broker)
+        self.encoded = check_topic(topic, qos)
         self.__name__ = self.broker.name + "/" + topic
+        self.key = record.key
         self.qos = qos
         self.retain = retain
-        self.codec = codec or JsonCodec()
+        self.codec = check_codec(codec)
         self.newest = newest
         self._limit = 1 if newest else self.broker.window.limit
-        self._flights: deque = deque((), self._limit)  # In the order of the values.
-        self._commit = _nothing  # The reader's, if it has one.
+        self._flights: "Any" = None  # In the order of the values.
+        self._buffer: "Any" = None  # Of the record.
+        self._commit: "Any" = None  # The reader's, if it has one.
+        self._acknowledged = 0  # Values that are to be committed.
+        self._value: "Any" = _nothing  # In hand: it was read, and is not on its way.
+        note_link(record, self.broker.name, topic.split("/"), False)
 
     async def __call__(self, record):
-        broker = self.broker
-        broker.open()
+        self._buffer = record.buffer
+        self._flights = deque((), self._limit)  # A run that was left has left its own.
+        self._acknowledged = 0
+        if self._commit:
+            self._value = _nothing
+        self.broker.open(self)
         reader = None
+        errors = 0
         try:
-            reader = await record.consumer.subscribe_async()
-            self._commit = getattr(reader, "commit", _nothing)
             while True:
-                await reader.ready()
-                if reader.has_value():
-                    await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
-                    await broker.window.room(self.qos, True)
                 try:
-                    value = reader.try_recv()
+                    if reader is None:
+                        reader = await record.consumer.subscribe_async()
+                        self._commit = getattr(reader, "commit", None)
+                    await self._publish(reader)
                 except (BufferEmpty, BufferLagged):
                     continue  # Another reader was faster; or a lag, which the reader has counted.
                 except BufferClosed:
                     break
-                except DbError as er:
-                    if getattr(er, "value", None) is None:
-                        raise
-                    await self._skip(er)  # Bytes that the record's own codec cannot decode.
-                    continue
-                if self.newest and reader.has_value():
-                    broker.stale_count += 1
-                    self._commit(1)
-                    continue
-                try:
-                    payload = payload_of(self.codec, value)
-                except Exception as er:
-                    await self._skip(er)
-                    continue
-                flight = broker.window.launch(self, payload, not self.newest, self._landed)
-                if flight:
-                    self._flights.append(flight)
-                else:
-                    self._commit(1)
+                except MemoryError:
+                    pass
+                except Exception as er:  # Of the record.
+                    errors += 1
+                    tell(errors, "record %r cannot be read now: %r", self.key, er)
+                await asyncio.sleep_ms(self.broker.retry_ms[0])
             await self._fewer(1)
         finally:
-            while self._flights:
-                self._flights.popleft().resend = False
-            if reader:
-                reader.close()
-            broker.close()
+            try:
+                self._leave()
+            finally:
+                if reader:
+                    reader.close()
+                self.broker.close(self)
+
+    async def _publish(self, reader):
+        # Every value. Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
+        broker = self.broker
+        window = broker.window
+        flights = self._flights
+        while True:
+            if self._value is _nothing:
+                await reader.ready()
+                if not reader.has_value():
+                    reader.try_recv()  # Raises why.
+            if len(flights) >= self._limit:
+                await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
+            if window.waiting or not window.has_room(self.qos):
+                await window.room(self.qos, True)
+            if self._value is _nothing:
+                self._read(reader)
+            try:
+                if isinstance(self._value, DbError):
+                    raise self._value
+                payload = payload_of(self.codec, self._value)
+            except MemoryError:
+                raise
+            except Exception as er:
+                # It would fail for ever. What is committed is in order, so it waits for those before it.
+                broker.refused(self.key, self.__name__, self._value, er)
+                await self._fewer(1)
+                self._pass_over()
+                continue
+            if self.newest and reader.has_value():
+                broker.stale_count += 1
+                self._pass_over()
+                continue
+            connection = broker.connection
+            flight = window.launch(self, payload, not self.newest, not (self.newest or self._commit))
+            if flight:
+                self._value = _nothing
+                flights.append(flight)
+            elif not connection.out or await window.taken(connection):
+                self._pass_over()
+
+    def _read(self, reader):
+        try:
+            self._value = reader.try_recv()
+        except (BufferEmpty, BufferLagged, BufferClosed):
+            raise
+        except DbError as er:
+            if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
+                raise
+            self._value = er  # With bytes that the record's own codec cannot decode.
+
+    def _pass_over(self):
+        # Nothing is on its way of the value in hand.
+        self._value = _nothing
+        self._done(1)
 
     async def _fewer(self, count):
         # Until fewer messages than that are on their way.
         while len(self._flights) >= count:
             await self.broker.moved.wait()
 
-    async def _skip(self, error):
-        # It would fail for ever. What is committed is in order, so it waits for those before it.
-        self.broker.unparsed("a value for " + self.__name__, error)
-        await self._fewer(1)
-        self._commit(1)
-
-    def _landed(self):
-        # Acknowledgements may come in any order; committing goes as far as all of them are there.
+    def landed(self, flight) -> None:
+        """Called by the window when a message is acknowledged, in any order: committing goes as far as all are."""
         flights = self._flights
         count = 0
         while flights and flights[0].done:
             if flights.popleft().error:
-                self.broker.stale_count += 1  # Given up with its connection.
+                if self.newest:
+                    self.broker.stale_count += 1  # Given up with its connection.
+                else:
+                    drop(self._buffer)
             count += 1
         if count:
+            self._done(count)
+
+    def _done(self, count):
+        # So many more values need not be kept.
+        self._acknowledged += count
+        if self._commit:
             try:
-                self._commit(count)
-            except BufferClosed:
-                pass  # It is too late: they will be sent again.
+                self._commit(self._acknowledged)
+            except MemoryError:
+                return  # With the next one.
+            except Exception:
+                pass  # The record is closed; it will send them again.
+        self._acknowledged = 0
 
-
-def _nothing(_):
-    pass
+    def _leave(self):
+        window = self.broker.window
+        if self._value is not _nothing and self.qos and not (self.newest or self._commit):
+            try:
+                window.launch(self, payload_of(self.codec, self._value), True, True)
+            except Exception as er:
+                drop(self._buffer)
+                print("aimdb: record %r: a value in hand is lost: %r" % (self.key, er), file=sys.stderr)
+        self._value = _nothing
+        once("handover").leave(window, self)
 
 
 link_to = LinkTo

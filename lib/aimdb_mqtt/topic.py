@@ -1,21 +1,17 @@
-import asyncio
-import sys
-from collections import deque
-from time import ticks_ms
-
-from aimdb import Buffer, BufferClosed, BufferFull, JsonCodec, Reader
-from aimdb.buffer import check_capacity
+from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.errors import error
 from micropython import const
 
-from . import ConnectionLost, NotConnected, Refused, Renewed
-from .broker import broker_for
-from .inbound import acknowledge
-from .packets import number, packet
-from .payload import payload_of
+from . import once
+from .errors import ConnectionLost, NotConnected, Refused
+from .inbox import Inbox
+from .packets import payload_of
+from .waits import Waits
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Any
 
@@ -34,16 +30,17 @@ class MqttTopic(Buffer):
     even if the call was cancelled, has timed out or has raised `ConnectionLost`. `produce` sends what there is room
     for in the window and counts the rest as dropped, `try_produce` raises `BufferFull` or `NotConnected`.
 
-    Readers compete for what arrives on the topic; up to `capacity` messages wait for them. A message is acknowledged
-    to the broker when it is taken, or, with commits=True, by `reader.commit()`. One that finds no room stays
-    unacknowledged if its QoS is 1, and is sent again once the readers have caught up; if it is 0 it is dropped and
-    counted. Of what was produced here the broker sends a copy back, too.
+    Readers compete for what arrives on the topic; up to `capacity` messages wait for them, those that were read and not
+    committed included. A message is acknowledged to the broker when it is taken, or, with commits=True, by
+    `reader.commit()`. `Inbox` says what happens to one that finds no room. Of what was produced here the broker sends a
+    copy back, too.
 
     `qos` 0 is done when the network has taken it. `retain`: the broker keeps the last value for those who
     subscribe later. `codec`: see `JsonCodec`, which is the default; it may also encode to a string. What it raises is
     raised by `produce_async`; a link counts and names it. `broker`: which to use instead of that of the URL's address.
 
-    Raises `TypeError` or `ValueError` for arguments that are wrong.
+    Raises `TypeError` or `ValueError` for arguments that are wrong. Cancel safety: cancelled, a subscription has no
+    reader, and a message that has not gone out is not sent. IRQ safety: none.
     """
 
     def __init__(
@@ -57,32 +54,35 @@ class MqttTopic(Buffer):
         broker: "Broker | None" = None,
     ):
         super().__init__()
-        check_capacity(capacity)
-        self.broker, self.topic, self.encoded = broker_for(url, broker, qos, True)
-        self.name = self.broker.name + "/" + self.topic
+        from .settings import broker_for
+
+        self.broker, topic = broker_for(url, broker)
+        self._inbox = inbox = Inbox(self.broker, topic, qos, codec, capacity, self.wake)
+        inbox.buffer = self
+        self.encoded = inbox.encoded
+        self.name = self.__name__ = inbox.name
         self.qos = qos
         self.retain = retain
-        self.codec = codec or JsonCodec()
+        self.codec = inbox.codec
         self.capacity = capacity
+        self.mqtt_links = ((self.broker.name, inbox.pattern, True), (self.broker.name, inbox.pattern, False))
+        self._read_only = "+" in topic or "#" in topic or topic.startswith("$share/")
         self._commits = commits
-        self._inbox: deque = deque((), capacity)  # Of (value, packet id or 0, the connection that it came by).
-        self._end = asyncio.Event()  # Set by `close`.
-        # Of the subscription on this connection:
-        self._packet_id = self.sent_at = 0
-        self.done = False  # Whether the broker has answered, and
-        self._granted = False  # how.
-        self._owed = False  # There was no room for a message, so that the ones after it are not taken either.
+        self._end = Waits()  # Woken by `close`.
 
     async def run(self) -> None:
-        """Keep the connection until the buffer is closed; `db.run()` does it.
-
-        Cancel safety: the connection is given up. IRQ safety: none.
-        """
-        self.broker.open()
+        """Keep the connection until the buffer is closed; `db.run()` does it."""
+        self.broker.open(self)
         try:
-            await self._end.wait()
+            once("handover").attach(self._inbox)
+            while not self.closed:
+                await self._end.wait()
         finally:
-            self.broker.close()
+            self._inbox.ended = True
+            try:
+                once("handover").detach(self._inbox)
+            finally:
+                self.broker.close(self)
 
     # Producing
 
@@ -90,11 +90,10 @@ class MqttTopic(Buffer):
         try:
             self.try_push(value)
         except Exception:
-            self.dropped_count += 1
+            self.dropped_count = (self.dropped_count & _MASK) + 1
 
     def try_push(self, value) -> None:
-        if self.closed:
-            raise error(BufferClosed, value, self)
+        self._check_open(value)
         window = self.broker.window
         if window.waiting or not window.has_room(self.qos):
             raise (BufferFull if self.broker.connected else NotConnected)(value, self)
@@ -102,152 +101,116 @@ class MqttTopic(Buffer):
 
     async def push_async(self, value) -> None:
         payload = payload_of(self.codec, value)
-        if not self.closed:
-            await self.broker.window.room(self.qos, False, self)
+        broker = self.broker
+        window = broker.window
+        if not self.closed and (window.waiting or not window.has_room(self.qos)):
+            await window.room(self.qos, False, self)
+        self._check_open(value)
+        connection = broker.connection
+        flight = self._launch(payload, False)
+        if not flight:
+            if connection.out and not await window.taken(connection):
+                raise ConnectionLost("%s: the connection was lost before the network had taken the message" % self.name)
+            return
+        while not flight.done:
+            await broker.moved.wait()
+        if flight.error:
+            raise flight.error
+
+    def _check_open(self, value):
         if self.closed:
             raise error(BufferClosed, value, self)
-        flight = self._launch(payload)
-        if flight:
-            await flight
+        if self._read_only:
+            raise ValueError("what has wildcards can only be read: %s" % self.name)
 
-    def _launch(self, payload, resend=False):
-        flight = self.broker.window.launch(self, payload, resend)
+    def _launch(self, payload, resend):
+        flight = self.broker.window.launch(self, payload, resend, resend)
         self.produced_count = (self.produced_count & _MASK) + 1
         return flight
+
+    def landed(self, flight) -> None:
+        """Called by the window when a message is acknowledged or given up."""
+        if flight.error and flight.resend:
+            self.dropped_count = (self.dropped_count & _MASK) + 1
 
     # Consuming
 
     def subscribe(self) -> "Reader":
-        broker = self.broker
-        if self not in broker.topics:
-            broker.topics.append(self)
-            if broker.connected:
-                self._ask(0x82, bytes((self.qos,)))
+        once("handover").subscribe(self._inbox)
         return CommittingReader(self) if self._commits else Reader(self)
 
-    async def subscribe_async(self, patient: bool = False) -> "Reader":
+    async def subscribe_async(self) -> "Reader":
         """A new reader, once the broker has acknowledged the subscription.
 
-        Raises `Refused`, `Unreachable`, `ConnectionLost`. With `patient` it raises none of them and goes on trying
-        with every new connection.
-
-        Cancel safety: cancelled, no reader is attached. IRQ safety: none.
+        Raises `Refused`, `Unreachable`, `ConnectionLost`.
         """
         broker = self.broker
+        inbox = self._inbox
         reader = self.subscribe()
-        while True:
-            await broker.online(patient)
-            connection = broker.connection
-            while broker.connection is connection:
-                if self.done and self._granted:
-                    return reader
-                if self.done and not patient:
-                    raise Refused("%s: the subscription was refused" % self.name)
-                await broker.moved.wait()
-            if not patient:
-                raise ConnectionLost("%s: the connection was lost before the subscription was acknowledged" % self.name)
-
-    def _ask(self, first, *options):
-        # SUBSCRIBE or UNSUBSCRIBE. The packet ids of messages are lower.
-        broker = self.broker
-        self.done = False
-        self.sent_at = ticks_ms()
-        broker.asked = self._packet_id = broker.asked + 1 & 0xFFFF | 0x8000
-        broker.connection.send(packet(first, number(self._packet_id), self.encoded, *options))
-
-    def connected(self, session_kept: bool) -> None:
-        """Called by the broker on each new connection: subscribe again.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self._owed = False
-        if session_kept:
-            # What was not acknowledged is sent again.
-            for _ in range(len(self._inbox)):
-                entry = self._inbox.popleft()
-                if not entry[1]:
-                    self._inbox.append(entry)
-        self._ask(0x82, bytes((self.qos,)))
-
-    def answered(self, packet_id: int, code: int) -> None:
-        """Called by the broker with each SUBACK, also of other topics.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if packet_id == self._packet_id:
-            self.done = True
-            self._granted = code < 0x80
-            if not self._granted:
-                print("aimdb: the broker refused the subscription to", self.name, file=sys.stderr)
-
-    def arrived(self, payload: bytes, packet_id: int) -> None:
-        """Called by the broker with each message.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        broker = self.broker
-        full = len(self._inbox) >= self.capacity
-        if packet_id and (full or self._owed) and not broker.clean_session:
-            self._owed = True
-            return
-        if full:
-            self.dropped_count += 1
-        else:
-            try:
-                value = self.codec.decode(payload)
-            except Exception as er:
-                broker.unparsed("a payload from " + self.name, er)
-            else:
-                self._inbox.append((value, packet_id, broker.connection))
-                self.wake()
-                return
-        acknowledge(packet_id, broker.connection)
+        await broker.online()
+        connection = broker.connection
+        while broker.connection is connection:
+            if inbox.granted:
+                return reader
+            if inbox.granted is False:
+                raise Refused("%s: the subscription was refused" % self.name)
+            await broker.moved.wait()
+        raise ConnectionLost("%s: the connection was lost before the subscription was acknowledged" % self.name)
 
     def has_value(self, reader) -> bool:
-        return len(self._inbox) > 0
+        return len(self._inbox.values) > 0
 
     def take(self, reader):
-        value, packet_id, connection = self._inbox.popleft()
+        inbox = self._inbox
+        value, arrival = inbox.values[0]
         if self._commits:
-            reader.taken.append((packet_id, connection))
+            reader.taken.append(inbox.values[0])
+            inbox.take()
         else:
-            acknowledge(packet_id, connection)
-        connection = self.broker.connection
-        if self._owed and connection and len(self._inbox) <= self.capacity // 4:
-            connection.end(Renewed("to get again what there was no room for"))
+            inbox.take()
+            inbox.finish(arrival)
         return value
 
     def peek(self):
-        return self._inbox[0][0] if self._inbox else None
+        values = self._inbox.values
+        return values[0][0] if values else None
 
     def held(self) -> int:
-        return len(self._inbox)
+        return len(self._inbox.values)
 
     def close(self) -> None:
         super().close()
-        broker = self.broker
-        if self in broker.topics:
-            broker.topics.remove(self)
-            if broker.connected:
-                self._ask(0xA2)
-        self._end.set()
-        broker.wake_all()
+        once("handover").detach(self._inbox, True)
+        self._end.wake_all()
+        self.broker.moved.wake_all()
 
 
 class CommittingReader(Reader):
-    """Acknowledges messages when it is told to; what is not is sent again after the next connection."""
+    """Acknowledges messages when it is told to. What it has not committed when it is closed is for the others."""
 
     def __init__(self, buffer: MqttTopic):
         super().__init__(buffer)
-        self.taken: list = []  # What `acknowledge` needs for each of the values that were read, in order.
+        self.buffer: "Any"
+        self.taken: list = []  # Of (value, arrival), in the order of reading.
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":
         """Acknowledge the oldest `count` messages that this reader has taken, or all of them, at once.
 
-        It may be awaited, as that of a `FlashQueue` is, but nothing is left to wait for.
-
-        Cancel safety: it does not wait. IRQ safety: none.
+        It may be awaited, as that of a `FlashQueue` is, but nothing is left to wait for. Raises `ValueError` when
+        `count` is negative, or more than was read.
         """
-        for _ in range(len(self.taken) if count is None else count):
-            acknowledge(*self.taken.pop(0))
+        taken = self.taken
+        if count is None:
+            count = len(taken)
+        elif not 0 <= count <= len(taken):
+            raise ValueError("cannot commit %r values; %d are read and not committed" % (count, len(taken)))
+        for _ in range(count):
+            self.buffer._inbox.finish(taken[0][1])
+            taken.pop(0)
         return iter(())  # type: ignore[return-value]  # It ends at once.
+
+    def close(self) -> None:
+        super().close()
+        while self.taken:
+            self.buffer._inbox.give_back(self.taken.pop())
+        self.buffer.wake()

@@ -34,6 +34,8 @@ def mpremote_command() -> list[str]:
 class BoardLink:
     """One serial port, and the board that should be behind it."""
 
+    patience: float = PATIENCE_SECONDS  # For its answers; an emulated board on a busy machine takes longer.
+
     def __init__(self, port: str) -> None:
         self.port = port
         # Whether the board's program has been stopped. It stays so, and is not stopped anew for each command.
@@ -42,7 +44,7 @@ class BoardLink:
     def run(
         self,
         *commands: list[str],
-        patience: float = PATIENCE_SECONDS,
+        patience: float = 0,
         each_line: Callable[[str], None] | None = None,
     ) -> str:
         """Runs mpremote commands on the board in one process and returns what they printed."""
@@ -62,7 +64,7 @@ class BoardLink:
         )
         # mpremote itself may wait for ever for a board that fell silent.
         hung = threading.Event()
-        deadline = threading.Timer(patience, lambda: (hung.set(), process.kill()))
+        deadline = threading.Timer(max(patience, self.patience), lambda: (hung.set(), process.kill()))
         deadline.start()
         output = []
         try:

@@ -1,0 +1,121 @@
+"""What the broker publishes to us. Loaded when the first message arrives."""
+
+from . import once
+from .errors import ConnectionLost
+from .packets import number, packet
+from .waits import drop, tell
+
+
+class Arrival:
+    """A message of QoS 1 that came by `connection`, and so many inboxes have taken: acknowledged when all are done."""
+
+    def __init__(self, packet_id: int, connection, inboxes: int):
+        self.packet = packet(0x40, number(packet_id))  # Made now, so that `done` needs no heap.
+        self.connection = connection
+        self.inboxes = inboxes
+
+    def done(self) -> None:
+        """One of them is. A connection that has ended sends nothing: the packet id means nothing on the next one."""
+        self.inboxes -= 1
+        if not self.inboxes:
+            self.connection.send(self.packet)
+
+
+def published(broker, first: int, body, whole: bool) -> bool:
+    """A PUBLISH has come: give it to the inboxes that it is for. False: one has no room, nothing was done.
+
+    Raises `ConnectionLost`, and `MemoryError`, after which it may be tried again.
+    """
+    qos = first >> 1 & 3
+    size = len(body)
+    length = (body[0] << 8 | body[1]) if size > 1 else 0
+    start = length + (4 if qos else 2)
+    packet_id = body[start - 2] << 8 | body[start - 1] if qos and start <= size else 0
+    if qos > 1 or not length or (start > size and whole) or (start <= size and qos and not packet_id):
+        raise ConnectionLost("malformed PUBLISH %#x" % first)
+    if packet_id and broker.renewing == 2:
+        return True  # It comes again by the next connection.
+    try:
+        name = str(body[2 : 2 + length], "utf-8") if start <= size else "?"
+    except UnicodeError:
+        raise ConnectionLost("a topic that is not UTF-8")
+    inboxes = wanted_by(broker, name)
+    if not whole:
+        broker.oversize_count += 1
+        tell(broker.oversize_count, "a message on %r is longer than max_packet=%d", name, broker.max_packet)
+        for inbox in inboxes:
+            drop(inbox.buffer)
+    elif not inboxes:
+        return _unclaimed(broker, name, packet_id)
+    else:
+        for inbox in inboxes:
+            if packet_id and not (inbox.skips or inbox.ended or inbox.has_room()):
+                broker.blocked = inbox
+                return False
+        broker.blocked = None
+        if _delivered(broker, inboxes, bytes(body[start:]), packet_id):
+            return True
+    _acknowledge(broker, packet_id)  # Else the broker would send for ever what nobody can take.
+    return True
+
+
+def wanted_by(broker, name: str) -> list:
+    """The inboxes that have subscribed to the topic `name`, or, if none has, those that may yet do so."""
+    levels = name.split("/")
+    inboxes = [inbox for inbox in broker.inboxes if matches(inbox.pattern, levels)]
+    return [inbox for inbox in inboxes if inbox.asked] or inboxes
+
+
+def _delivered(broker, inboxes, payload, packet_id):
+    # Whether somebody will acknowledge the message, or nobody may.
+    found = []
+    left = False  # With the broker.
+    for inbox in inboxes:
+        if packet_id and (inbox.skips or inbox.ended) and not broker.clean_session:
+            left = inbox.skips = True
+        elif not inbox.has_room():
+            drop(inbox.buffer)
+        else:
+            try:
+                found.append((inbox, inbox.codec.decode(payload)))
+            except MemoryError:
+                raise
+            except Exception as er:
+                broker.refused(inbox.buffer.key, inbox.name, payload, er)
+                drop(inbox.buffer)
+    arrival = Arrival(packet_id, broker.connection, len(found) + left) if packet_id else None
+    found = [(inbox, (value, arrival)) for inbox, value in found]
+    for inbox, entry in found:
+        inbox.values.append(entry)
+        inbox.wake()
+    return found or left
+
+
+def _unclaimed(broker, name, packet_id):
+    # The broker remembers a subscription that nobody has made, so far: wait a little, once in a run.
+    if packet_id and broker.expects:
+        broker.blocked = None
+        return False
+    broker.unclaimed_count += 1
+    tell(broker.unclaimed_count, "nobody has subscribed to %r: a message is dropped", name)
+    if packet_id:
+        _acknowledge(broker, packet_id)
+        broker.ask(0xA2, once("arguments").text(name))
+    return True
+
+
+def _acknowledge(broker, packet_id):
+    if packet_id:
+        broker.connection.send(packet(0x40, number(packet_id)))
+
+
+def matches(pattern: "list[str]", levels: "list[str]") -> bool:
+    """Whether a subscription to `pattern` includes a topic of these levels. Source: MQTT 3.1.1, 4.7."""
+    if levels[0].startswith("$") and pattern[0] in ("+", "#"):
+        return False
+    for i, level in enumerate(pattern):
+        if level == "#":
+            return True
+        if i == len(levels) or level not in ("+", levels[i]):
+            return False
+    return len(pattern) == len(levels)

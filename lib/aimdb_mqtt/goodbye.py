@@ -1,0 +1,33 @@
+"""The end of a connection that nobody needs any more. Loaded then, and not kept."""
+
+from time import sleep_ms, ticks_diff, ticks_ms
+
+from micropython import const
+
+_LONGEST = const(300)  # Milliseconds.
+
+
+def say(connection, broker) -> None:
+    """Send a DISCONNECT, once the broker has all that was sent before, and we all that it has acknowledged.
+
+    A socket that is closed with something unread in it takes what was sent last along, so this blocks for the time of
+    a question and its answer, at most for 300 ms or a quarter of `timeout_ms`.
+    """
+    broker.ping()
+    longest = min(_LONGEST, broker.patience_ms)
+    while not connection.error and broker.pinged_at is not None:
+        if ticks_diff(ticks_ms(), broker.pinged_at) > longest:
+            break
+        connection.flush()
+        count = connection.receiver.fill(connection.stream)
+        if count is None:
+            sleep_ms(1)
+            continue
+        if not count:
+            return
+        first = connection.receiver.next()
+        while first:
+            broker.take(first, connection.receiver.body, connection.receiver.whole)
+            first = connection.receiver.next()
+    if not connection.out:
+        connection.stream.write(b"\xe0\0")

@@ -1,0 +1,177 @@
+"""Arguments and URLs are checked where they are given, in words that show no password."""
+
+from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
+from aimdb_conformance.support import raises
+from aimdb_mqtt import Broker, MqttTopic
+from aimdb_mqtt.address import parse
+from aimdb_mqtt.broker import brokers
+from harness import equal
+
+PEM = b"""-----BEGIN CERTIFICATE-----
+MIIBdzCCAR2gAwIBAgIUHIlRLlRFCPnaQB3RYY0IMTw/WJUwCgYIKoZIzj0EAwIw
+-----END CERTIFICATE-----
+"""
+
+
+def refused(kind, what, *arguments, **options):
+    """What is raised, of the class `kind`; no test leaves a Broker behind."""
+    try:
+        what(*arguments, **options)
+    except kind as er:
+        return str(er)
+    finally:
+        brokers.clear()
+    raise AssertionError("%r, %r were accepted" % (arguments, options))
+
+
+def test_wrong_arguments_of_a_broker_are_named_with_their_range():
+    for kind, options in (
+        (ValueError, {"client_id": ""}),
+        (TypeError, {"client_id": 5}),
+        (ValueError, {"client_id": "x" * 65536}),
+        (ValueError, {"in_flight": 0}),
+        (ValueError, {"in_flight": 100000}),
+        (TypeError, {"in_flight": "8"}),
+        (TypeError, {"in_flight": True}),
+        (ValueError, {"keepalive_s": -1}),
+        (ValueError, {"keepalive_s": 65536}),
+        (TypeError, {"timeout_ms": 0.5}),
+        (ValueError, {"timeout_ms": 0}),
+        (ValueError, {"timeout_ms": 1 << 29}),
+        (ValueError, {"max_packet": 15}),
+        (ValueError, {"retry_ms": (0, 5)}),
+        (ValueError, {"retry_ms": (6, 5)}),
+        (TypeError, {"retry_ms": 5}),
+        (TypeError, {"will": "gone"}),
+        (TypeError, {"will": ("gone",)}),
+        (TypeError, {"will": ("gone", 1)}),
+        (ValueError, {"will": ("gone/#", "1")}),
+        (ValueError, {"will": ("gone", "1", 2)}),
+    ):
+        sentence = refused(kind, Broker, "mqtt://host", **options)
+        name = list(options)[0]
+        assert name in sentence or name == "will", sentence
+    refused(ValueError, Broker, "mqtt://host/topic")
+
+
+def test_wrong_arguments_of_topics_and_links():
+    for kind, url, options in (
+        (TypeError, "mqtt://h/n", {"codec": 5}),
+        (TypeError, "mqtt://h/n", {"codec": JsonCodec}),
+        (TypeError, "mqtt://h/n", {"broker": "h"}),
+        (ValueError, "mqtt://h/n", {"qos": 2}),
+        (TypeError, "mqtt://h/n", {"qos": "1"}),
+        (ValueError, "mqtt://h/n", {"capacity": 0}),
+        (TypeError, "mqtt://h/n", {"capacity": 1.5}),
+        (ValueError, "mqtt://h/n/", {}),
+        (ValueError, "mqtt://h/", {}),
+        (ValueError, "mqtt://h/a#", {}),
+        (ValueError, "mqtt://h/#/a", {}),
+        (ValueError, "mqtt://h/$share/a", {}),
+        (ValueError, "mqtt://h/$share/+/a", {}),
+    ):
+        refused(kind, MqttTopic, url, **options)
+    for url in ("mqtt://h/a/+", "mqtt://h/#", "mqtt://h/$share/group/a"):
+        refused(ValueError, linked, "link_to", url)
+
+
+def linked(direction, url, **options):
+    import aimdb_mqtt
+
+    return getattr(aimdb_mqtt, direction)(AimDb().configure("n", SingleLatest()), url, **options)
+
+
+def test_all_spellings_of_an_address_are_one():
+    for one, other in (
+        ("mqtt://Broker.LOCAL", "MQTT://broker.local:1883"),
+        ("mqtt://localhost", "mqtt://127.0.0.1:1883"),
+        ("mqtts://a", "mqtts://A:8883"),
+    ):
+        equal(parse(one)[0], parse(other)[0])
+
+
+def test_what_is_no_url_is_refused():
+    for wrong in (
+        "mqtt://[::1]1883/n",
+        "mqtt://[::1/n",
+        "mqtt://[]/n",
+        "mqtt://h:/n",
+        "mqtt://h:-1/n",
+        "mqtt://ho st/n",
+        "mqtt://h?x/n",
+        "mqtt://:secret@h/n",
+        "tcp://h/n",
+    ):
+        refused(ValueError, parse, wrong)
+    refused(TypeError, parse, b"mqtt://h")
+
+
+def test_no_part_of_a_password_is_in_an_error():
+    for url in (
+        "mqtt://user:se/same@host/n",
+        "mqtt://user:1883/same@host/n",
+        "mqtt://user:se%same@host/n",
+        "mqtt://user:same%",
+        "mqtt://user:same%2@h/n",
+        "mqtt://user:same%ff@h/n",
+        "mqtt://user:same",
+        "mqtt://user:same@ho st/n",
+        "mqtt://user:same@/n",
+        "mqtt://user:same@h:x/n",
+        "mqtt://user:same@h/#",
+        "xmqtt://user:same@h/n",
+        ("mqtt://user:same@h/n",),
+    ):
+        sentence = refused((TypeError, ValueError), linked, "link_to", url)
+        assert "same" not in sentence and "se%" not in sentence, sentence
+
+
+def test_a_topic_may_have_an_at_sign_when_the_url_says_where_the_host_is():
+    equal(parse("mqtt://@host/a@b")[2:], ("host", 1883, None, None, "a@b"))
+    equal(parse("mqtt://u:p%2F%25@host/a@b")[2:], ("host", 1883, "u", "p/%", "a@b"))
+
+
+def test_what_vouches_for_a_broker_is_bytes_of_a_certificate():
+    for kind, tls in (
+        (TypeError, None),
+        (TypeError, True),
+        (TypeError, "/ca.der"),
+        (ValueError, b"rubbish"),
+        (ValueError, PEM),
+    ):
+        sentence = refused(kind, Broker, "mqtts://host", tls=tls)
+        assert "certificate" in sentence, sentence
+
+
+def test_values_that_would_circle_are_refused():
+    for options in (("link_to", "link_from"), ("link_from", "link_to")):
+        record = AimDb().configure("n", BoundedQueue(1))
+        getattr(record, options[0])("mqtt://h/a/b")
+        getattr(record, options[1])("mqtt://h/c")
+        getattr(record, options[1])("mqtt://other/a/b")
+        equal(record.db.mistakes, [])
+        getattr(record, options[1])("mqtt://h/a/b")
+        equal(len(record.db.mistakes), 1)
+        if options[1] == "link_from":
+            record.link_from("mqtt://h/a/+")
+            equal(len(record.db.mistakes), 2)
+    topic = MqttTopic("mqtt://h/t")
+    record = AimDb().configure("t", topic).link_to("mqtt://h/t").link_from("mqtt://h/t")
+    equal(len(record.db.mistakes), 2)
+    brokers.clear()
+
+
+def test_a_second_broker_of_one_address_takes_the_place_of_one_that_is_not_in_use():
+    first = Broker("mqtt://host", client_id="a")
+    second = Broker("mqtt://HOST:1883", client_id="a")
+    assert MqttTopic("mqtt://host/n").broker is second
+    assert MqttTopic("mqtt://host/n", broker=first).broker is first
+    brokers.clear()
+
+
+def test_other_credentials_for_a_broker_are_refused_without_showing_them():
+    Broker("mqtt://user:one@host")
+    MqttTopic("mqtt://user:one@host/n")
+    error = raises(ValueError, MqttTopic, "mqtt://user:sesame@host/n")
+    assert "sesame" not in str(error) and "one" not in str(error).split(), error
+    brokers.clear()

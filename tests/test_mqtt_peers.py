@@ -1,0 +1,229 @@
+"""Peers and networks that are slow, silent or half dead, and what is said of them."""
+
+import asyncio
+import socket
+import time
+
+from aimdb import AimDb, BoundedQueue, SingleLatest
+from aimdb_conformance.support import raises_async, settle
+from harness import equal, skip, target
+
+if target != "unix":
+    skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
+
+from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, Refused, Unreachable
+from scripted_broker import ScriptedBroker, impatient, publish, running, until
+
+
+async def test_a_packet_that_trickles_in_does_not_make_a_broker_look_alive():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, keepalive_s=1, timeout_ms=300, max_packet=1024, retry_ms=(60000, 60000))
+        async with broker:
+            await until(lambda: broker.connected)
+            client = server.clients[0]
+            packet = publish("n", bytes(100000))
+            for at in range(len(packet)):
+                await client.write(packet[at : at + 1])
+                await asyncio.sleep_ms(10)
+                if broker.lost_count:
+                    break
+            assert "silent" in broker.state.peek().last_error, broker.state.peek()
+
+
+async def test_a_long_packet_that_comes_slowly_but_steadily_is_skipped():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, keepalive_s=1, timeout_ms=300, max_packet=64)
+        db = AimDb()
+        latest = SingleLatest()
+        db.configure("n", latest).link_from(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.subscribed)
+            client = server.clients[0]
+            answers = []
+
+            async def keep(packet):
+                answers.append(packet)
+
+            send, client.send = client.send, keep
+            packet = publish("n", bytes(6000), 1, 1)
+            for at in range(0, len(packet), 64):
+                await client.write(packet[at : at + 64])
+                await asyncio.sleep_ms(10)
+            assert answers
+            client.send = send
+            await client.write(b"".join(answers) + publish("n", b"5", 1, 2))
+            await until(lambda: latest.peek() == 5)
+        equal((broker.lost_count, broker.oversize_count, server.acknowledged), (0, 1, [1, 2]))
+
+
+async def test_quality_0_is_done_when_the_network_has_taken_it():
+    reading = asyncio.Event()
+
+    async def serve(reader, writer):
+        await reader.readexactly(2)
+        writer.write(b"\x20\2\0\0")
+        await writer.drain()
+        await reading.wait()
+        try:
+            while await reader.read(4096):
+                pass
+        except OSError:
+            pass
+
+    port = 31001
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    topic = MqttTopic("mqtt://127.0.0.1:%d/n" % port, qos=0, codec=BytesCodec())
+    done = []
+
+    async def produce():
+        for number in range(1500):
+            await topic.push_async(bytes(8000))
+            done.append(number)
+        await topic.push_async(b"")
+
+    try:
+        async with topic.broker:
+            task = asyncio.create_task(produce())
+            before = -1
+            while len(done) > before:  # Until nothing is taken any more.
+                before = len(done)
+                await asyncio.sleep_ms(300)
+            assert topic.broker.connection.out
+            reading.set()
+            await task
+            equal((len(done), topic.broker.connection.out), (1500, []))
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_quality_0_that_was_not_taken_is_told():
+    async def serve(reader, writer):
+        await reader.readexactly(2)
+        writer.write(b"\x20\2\0\0")
+        await writer.drain()
+        await gone.wait()
+        writer.s.close()
+
+    gone = asyncio.Event()
+    port = 31002
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    topic = MqttTopic("mqtt://127.0.0.1:%d/n" % port, qos=0, codec=BytesCodec())
+    try:
+        async with topic.broker:
+            await until(lambda: topic.broker.connected)
+
+            async def produce():
+                while True:  # More than the network holds.
+                    await topic.push_async(bytes(8000))
+
+            task = asyncio.create_task(produce())
+            await until(lambda: topic.broker.connection.out)
+            gone.set()
+            await raises_async(ConnectionLost, task)
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_connack_of_a_wrong_kind_or_size_is_no_connack():
+    for rubbish in (b"\x20\1\0", b"\x20\3\0\0\0", b"\x21\2\0\0", b"\x30\2\0\0", b"\x20\2\0\6"):
+        async with ScriptedBroker() as server:
+            server.code = None
+            broker = impatient(server, retry_ms=(60000, 60000), timeout_ms=5000)
+            async with broker:
+                await until(lambda: server.connects)
+                await server.send(rubbish)
+                await until(lambda: broker.state.peek().attempts)
+                assert not broker.connected
+
+
+async def test_connecting_to_who_does_not_answer_blocks_nobody():
+    # The backlog of this listener is full, so that the network never completes a connection.
+    listener = socket.socket()
+    listener.bind(socket.getaddrinfo("127.0.0.1", 31003)[0][-1])
+    listener.listen(0)
+    waiting = []
+    for _ in range(4):
+        one = socket.socket()
+        one.setblocking(False)
+        try:
+            one.connect(socket.getaddrinfo("127.0.0.1", 31003)[0][-1])
+        except OSError:
+            pass
+        waiting.append(one)
+    broker = Broker("mqtt://127.0.0.1:31003", timeout_ms=400)
+    steps = []
+
+    async def step():
+        while True:
+            steps.append(broker.state.peek().attempts)
+            await asyncio.sleep_ms(10)
+
+    task = asyncio.create_task(step())
+    async with broker:
+        await until(lambda: broker.state.peek().attempts)
+    task.cancel()
+    assert steps.count(0) > 5, steps
+    for one in waiting + [listener]:
+        one.close()
+
+
+async def test_what_went_wrong_is_said_in_words():
+    for url, words in (
+        ("mqtt://127.0.0.1:1", "nobody listens at this port"),
+        ("mqtt://no.such.host.invalid", "the host name no.such.host.invalid cannot be looked up"),
+    ):
+        broker = Broker(url, retry_ms=(5, 10))
+        topic = MqttTopic(url + "/n", broker=broker)
+        async with broker:
+            error = await raises_async(Unreachable, topic.push_async(1))
+            assert words in str(error), error
+
+
+async def test_two_names_of_one_broker_with_one_client_id_are_found_out():
+    async with ScriptedBroker() as server:
+        first = impatient(server, client_id="node")
+        second = Broker("mqtts://127.0.0.1:%d" % server.port, client_id="node", tls=server_certificate())
+        async with first:
+            await until(lambda: first.connected)
+            topic = MqttTopic("mqtts://127.0.0.1:%d/n" % server.port, broker=second)
+            async with second:
+                error = await raises_async(Refused, topic.push_async(1))
+                assert "one broker" in str(error), error
+            assert first.connected
+
+
+def server_certificate():
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+async def test_a_failed_handshake_leaves_no_socket_open():
+    from os import listdir
+
+    async with ScriptedBroker() as server:  # Which is no TLS.
+        broker = Broker("mqtts://127.0.0.1:%d" % server.port, tls=server_certificate(), retry_ms=(1, 2), timeout_ms=300)
+        async with broker:
+            await until(lambda: broker.state.peek().attempts == 2)
+            await settle()
+            before = len(listdir("/proc/self/fd"))
+            await until(lambda: broker.state.peek().attempts == 8)
+            await settle()
+            assert len(listdir("/proc/self/fd")) <= before + 2, listdir("/proc/self/fd")
+
+
+async def test_a_broker_is_asked_if_it_is_there_only_when_nothing_was_heard():
+    async with ScriptedBroker() as server:
+        queue = BoundedQueue(2)
+        db = AimDb()
+        impatient(server, keepalive_s=1, timeout_ms=1000)
+        db.configure("n", queue).link_to(server.url + "/n")
+        async with running(db):
+            began = time.ticks_ms()
+            while time.ticks_diff(time.ticks_ms(), began) < 800:
+                await queue.push_async(1)
+                await asyncio.sleep_ms(5)
+            equal(server.pings, 0)
+            await until(lambda: server.pings == 2)

@@ -1,0 +1,169 @@
+"""Messages for which there is no room: the broker waits, nothing is lost, and nobody stands still for good."""
+
+import asyncio
+
+from aimdb import AimDb, BoundedQueue, SingleLatest
+from harness import equal, skip, target
+
+if target != "unix":
+    skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
+
+from aimdb_mqtt import MqttTopic
+from scripted_broker import Kept, ScriptedBroker, impatient, publish, running, until
+
+
+def slowly(got, milliseconds=1):
+    async def consume(consumer):
+        async for value in consumer.subscribe():
+            got.append(value)
+            await asyncio.sleep_ms(milliseconds)
+
+    return consume
+
+
+async def test_a_broker_waits_for_a_slow_record_and_sends_every_message_once():
+    for capacity in (1, 3, 20):
+        async with ScriptedBroker() as server:
+            db = AimDb()
+            got = []
+            broker = impatient(server, timeout_ms=2000)
+            db.configure("n", BoundedQueue(1)).link_from(server.url + "/n", capacity=capacity).tap(slowly(got))
+            async with running(db):
+                await until(lambda: server.subscribed)
+                await server.send(b"".join([publish("n", b"%d" % value, 1, value + 1) for value in range(200)]))
+                await until(lambda: len(server.acknowledged) == 200)
+            equal(got, list(range(200)))
+            equal((len(server.connects), broker.lost_count), (1, 0))
+
+
+async def test_a_record_with_no_room_for_long_leaves_its_messages_with_the_broker_and_others_go_on():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        full, other, kept = BoundedQueue(1), SingleLatest(), Kept([])
+        broker = impatient(server, clean_session=False)
+        db.configure("full", full).link_from(server.url + "/full", capacity=1)
+        db.configure("other", other).link_from(server.url + "/other")
+        db.configure("kept", kept).link_to(server.url + "/kept")
+        async with running(db):
+            await until(lambda: len(server.subscribed) == 2)
+            for number in range(1, 6):
+                await server.send(publish("full", b"%d" % number, 1, number))
+            kept.push(1)
+            await server.send(publish("other", b"7", 1, 9))
+            await until(lambda: other.peek() == 7 and kept.committed == 1)
+            await until(lambda: server.acknowledged == [1, 9])
+            server.greeting = b"".join([publish("full", b"%d" % number, 1, number) for number in range(3, 6)])
+            reader = full.subscribe()
+            for number in range(1, 6):
+                equal(await reader.recv(timeout_ms=5000), number)
+            await until(lambda: server.acknowledged == [1, 9, 2, 3, 4, 5])
+        equal((len(server.connects), broker.lost_count), (2, 0))
+
+
+async def test_a_tap_that_answers_on_the_same_broker_is_not_locked_by_its_own_backlog():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        answers = MqttTopic(server.url + "/answers", broker=impatient(server, clean_session=False, in_flight=1))
+        unacknowledged = [publish("n", b"%d" % number, 1, number) for number in range(1, 11)]
+
+        async def answer(consumer):
+            async for value in consumer.subscribe():
+                await answers.push_async(value)
+
+        db.configure("n", BoundedQueue(1)).link_from(server.url + "/n", capacity=2).tap(answer)
+        db.configure("answers", answers)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(b"".join(unacknowledged))
+            while len(server.published) < 10:
+                done = len(server.acknowledged)
+                server.greeting = b"".join(unacknowledged[done:])
+                await asyncio.sleep_ms(5)
+        equal(sorted(set(int(payload) for _, payload, _, _ in server.published)), list(range(1, 11)))
+
+
+async def test_a_renewed_connection_is_nothing_that_a_producer_hears_of():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        full = BoundedQueue(1)
+        topic = MqttTopic(server.url + "/topic", broker=impatient(server, clean_session=False))
+        db.configure("full", full).link_from(server.url + "/full", capacity=1)
+        db.configure("topic", topic)
+
+        async def produce():
+            for value in range(40):
+                await topic.push_async(value)
+
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for _ in range(3):
+                connects = len(server.connects)
+                for number in range(1, 5):
+                    await server.send(publish("full", b"%d" % number, 1, number))
+                await asyncio.sleep_ms(100)
+                producing = asyncio.create_task(produce())
+                reader = full.subscribe()
+                await until(lambda: full.held())
+                while full.held():
+                    reader.try_recv()
+                    await asyncio.sleep_ms(2)
+                await until(lambda: len(server.connects) == connects + 1)
+                await producing
+        sent = [int(payload) for _, payload, _, _ in server.published]
+        equal(sent, list(range(40)) * 3)
+
+
+async def test_waiting_for_room_does_not_make_the_broker_look_dead():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        got = []
+        kept = Kept(range(30))
+        broker = impatient(server, keepalive_s=1, timeout_ms=400)
+        db.configure("n", BoundedQueue(1)).link_from(server.url + "/n", capacity=1).tap(slowly(got, 80))
+        db.configure("kept", kept).link_to(server.url + "/kept")
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(b"".join([publish("n", b"%d" % value, 1, value + 1) for value in range(20)]))
+            await until(lambda: len(got) == 20 and kept.committed == 30)
+        equal((got, broker.lost_count), (list(range(20)), 0))
+
+
+async def test_with_a_clean_session_what_finds_no_room_for_long_is_dropped_counted_and_others_go_on():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        full, other = BoundedQueue(1), SingleLatest()
+        impatient(server, clean_session=True)
+        db.configure("full", full).link_from(server.url + "/full", capacity=1)
+        db.configure("other", other).link_from(server.url + "/other")
+        async with running(db):
+            await until(lambda: len(server.subscribed) == 2)
+            for number in range(1, 6):
+                await server.send(publish("full", b"%d" % number, 1, number))
+            await server.send(publish("other", b"7", 1, 9))
+            await until(lambda: other.peek() == 7)
+            equal(full.metrics().dropped_count, 3)
+            reader = full.subscribe()
+            equal(await reader.recv(timeout_ms=5000), 1)
+            equal(await reader.recv(timeout_ms=5000), 2)
+            await until(lambda: 2 in server.acknowledged)
+            await server.send(publish("full", b"8", 1, 10))
+            equal(await reader.recv(timeout_ms=5000), 8)
+        equal(len(server.connects), 1)
+
+
+async def test_what_was_read_and_not_committed_takes_room():
+    async with ScriptedBroker() as server:
+        topic = MqttTopic(server.url + "/n", commits=True, capacity=3, broker=impatient(server, timeout_ms=4000))
+        async with topic.broker:
+            reader = await topic.subscribe_async()
+            for number in range(1, 8):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            for number in range(1, 4):
+                equal(await reader.recv(timeout_ms=5000), number)
+            await asyncio.sleep_ms(50)
+            equal(topic.held(), 0)
+            await reader.commit(2)
+            await until(lambda: topic.held() == 2)

@@ -1,0 +1,315 @@
+"""Runs, links, topics and readers that end in every way, and begin again."""
+
+import asyncio
+import gc
+import random
+
+from aimdb import AimDb, BoundedQueue, SingleLatest
+from aimdb_conformance.support import drain, raises_async, settle
+from harness import equal, skip, target
+
+if target != "unix":
+    skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
+
+from aimdb_mqtt import Broker, MqttTopic
+from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
+
+TIME_LIMIT = 1800  # With SOAK=100.
+
+
+async def cancelled(task):
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+
+
+async def test_a_run_that_failed_and_a_new_one_with_the_same_url_deliver_every_message_once():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        impatient(server, clean_session=False)
+        got = []
+        for start in range(0, 60, 30):
+
+            async def consume(consumer):
+                async for value in consumer.subscribe():
+                    got.append(value)
+                    if value == start + 29:
+                        raise ZeroDivisionError
+
+            db = AimDb()
+            db.configure("n", BoundedQueue(2)).link_from(server.url + "/n").tap(consume)
+            task = asyncio.create_task(db.run())
+            await until(lambda: len(server.subscribed) == start // 30 + 1)
+            for value in range(start, start + 30):
+                await server.send(publish("n", b"%d" % value, 1, value + 1))
+            await raises_async(ZeroDivisionError, task)
+        equal(got, list(range(60)))
+
+
+async def test_a_stage_that_dies_leaves_a_goodbye_and_no_connection():
+    async def die(consumer):
+        await until(lambda: broker.connected)
+        raise ZeroDivisionError
+
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        for number in range(3):
+            db = AimDb()
+            db.configure("n", SingleLatest()).link_to(server.url + "/n").link_from(server.url + "/m").tap(die)
+            await raises_async(ZeroDivisionError, db.run())
+            assert not broker.connected and not broker.connection and not broker.in_use()
+            await until(lambda: not server.clients)
+            equal(server.goodbyes, number + 1)
+
+
+async def test_what_was_acknowledged_before_the_end_of_a_run_is_not_sent_again():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        broker = impatient(server, timeout_ms=5000)
+        queue = BoundedQueue(4)
+        db = AimDb()
+        db.configure("n", queue).link_to(server.url + "/n")
+        for value in range(4):
+            queue.push(value)
+        async with running(db):
+            await until(lambda: len(server.published) == 4)
+            client = server.clients[0]
+            for packet_id in list(client.pending):
+                await server.puback(client, packet_id)
+            # Not read by the node before its run ends.
+        equal(len(broker.window.flights), 0)
+
+
+async def test_values_of_a_queue_that_were_on_their_way_when_a_run_ended_are_sent_by_the_next():
+    for made_anew in (False, True):
+        async with ScriptedBroker() as server:
+            server.acknowledge = never
+            queue = BoundedQueue(20)
+            for value in range(20):
+                queue.push(value)
+            if made_anew:
+                impatient(server, client_id="node", in_flight=4, timeout_ms=5000)
+            else:
+                broker = impatient(server, in_flight=4, timeout_ms=5000)
+            db = AimDb()
+            db.configure("n", queue).link_to(server.url + "/n")
+            async with running(db):
+                await until(lambda: len(server.published) == 4)
+                await server.stop()
+            await server.start()
+            server.acknowledge = at_once
+            if made_anew:
+                broker = impatient(server, client_id="node", in_flight=4, timeout_ms=5000)
+            db = AimDb()
+            queue.key = None
+            db.configure("n", queue).link_to(server.url + "/n")
+            async with running(db):
+                await until(lambda: len(server.published) == 24)
+            equal([int(payload) for _, payload, _, _ in server.published[4:]], list(range(20)))
+            equal([again for _, _, _, again in server.published[4:]], [True] * 4 + [False] * 16)
+            equal(len(broker.window.flights), 0)
+
+
+async def test_values_that_a_record_keeps_are_sent_once_by_the_next_run():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        broker = impatient(server, in_flight=4, timeout_ms=5000)
+        kept = Kept(range(8))
+        db = AimDb()
+        db.configure("n", kept).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: len(server.published) == 4)
+        server.acknowledge = at_once
+        equal(len(broker.window.flights), 0)
+        async with running(db):
+            await until(lambda: kept.committed == 8)
+        equal([int(payload) for _, payload, _, _ in server.published[4:]], list(range(8)))
+
+
+async def test_runs_that_are_cancelled_at_any_time_lose_nothing_of_a_queue_and_keep_its_order():
+    from os import getenv
+
+    for seed in range(int(getenv("SOAK") or 1) * 4):
+        random.seed(seed)
+        async with ScriptedBroker() as server:
+
+            async def acknowledge(server, client, packet_id):
+                if random.randint(0, 3):
+                    await at_once(server, client, packet_id)
+
+            server.acknowledge = acknowledge
+            broker = impatient(server, in_flight=random.randint(1, 4), timeout_ms=30, retry_ms=(1, 3))
+            queue = BoundedQueue(5)
+            produced = 0
+            for _ in range(30):
+                db = AimDb()
+                queue.key = None
+                db.configure("n", queue).link_to(server.url + "/n")
+                task = asyncio.create_task(db.run())
+                for _ in range(random.randint(0, 40)):
+                    while queue.held() < 5 and produced < 60:
+                        queue.push(produced)
+                        produced += 1
+                    await asyncio.sleep_ms(0)
+                await cancelled(task)
+                if random.randint(0, 9) == 0:
+                    await server.stop()
+                    await server.start()
+            server.acknowledge = at_once
+            db = AimDb()
+            queue.key = None
+            db.configure("n", queue).link_to(server.url + "/n")
+            async with running(db):
+                while produced < 60:
+                    await queue.push_async(produced)
+                    produced += 1
+                await until(lambda: broker.connected and not (queue.held() or broker.window.flights))
+            sent = [int(payload) for _, payload, _, _ in server.published]
+            equal([value for number, value in enumerate(sent) if value not in sent[:number]], list(range(60)))
+
+
+async def test_two_records_on_one_topic_each_get_every_message_and_one_may_be_closed():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        first, second = BoundedQueue(9), BoundedQueue(9)
+        broker = impatient(server)
+        db.configure("first", first).link_from(server.url + "/n", broker=broker)
+        db.configure("second", second).link_from(server.url + "/n", broker=broker)
+        async with running(db):
+            await until(lambda: len(server.subscribed) == 2)
+            await server.send(publish("n", b"1", 1, 1))
+            await until(lambda: server.acknowledged == [1])
+            first.close()
+            await server.send(publish("n", b"2", 1, 2))
+            await until(lambda: server.acknowledged == [1, 2])
+            equal(server.unsubscribed, [])
+            second.close()
+            await server.send(publish("n", b"3", 1, 3))
+            await until(lambda: server.unsubscribed == ["n"])
+        equal((drain(first.subscribe()), drain(second.subscribe())), ([1], [1, 2]))
+
+
+async def test_a_message_for_two_records_is_acknowledged_when_both_are_done():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        fast, slow = BoundedQueue(9), BoundedQueue(1)
+        broker = impatient(server)
+        db.configure("fast", fast).link_from(server.url + "/n", broker=broker)
+        db.configure("slow", slow).link_from(server.url + "/+", broker=broker)
+        async with running(db):
+            await until(lambda: len(server.subscribed) == 2)
+            for number in (1, 2, 3):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            await until(lambda: fast.held() == 3)
+            await asyncio.sleep_ms(20)
+            equal(server.acknowledged, [1])
+            equal(slow.subscribe().try_recv(), 1)
+            await until(lambda: server.acknowledged == [1, 2])
+
+
+async def test_what_arrives_for_a_record_whose_run_has_ended_stays_with_the_broker_until_the_next_run():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, clean_session=False)
+        queue = BoundedQueue(9)
+        async with broker:
+            db = AimDb()
+            db.configure("n", queue).link_from(server.url + "/n")
+            async with running(db):
+                await until(lambda: server.subscribed)
+            await server.send(publish("n", b"1", 1, 1))
+            await asyncio.sleep_ms(300)  # Longer than anything waits for room.
+            equal((server.acknowledged, server.unsubscribed, len(server.connects)), ([], [], 1))
+            server.session = 1
+            async with running(db):
+                await until(lambda: len(server.connects) == 2)
+                await server.send(publish("n", b"1", 1, 1))
+                await until(lambda: server.acknowledged == [1])
+        equal(broker.lost_count, 0)
+
+
+async def test_what_the_broker_kept_for_a_topic_waits_for_who_subscribes():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        server.greeting = publish("n", b"1", 1, 1) + publish("n", b"2", 1, 2)
+        topic = MqttTopic(server.url + "/n", broker=impatient(server, clean_session=False))
+        db = AimDb()
+        db.configure("n", topic)
+        async with running(db):
+            await until(lambda: topic.held() == 2)
+            await asyncio.sleep_ms(100)
+            equal(server.acknowledged, [])
+            reader = topic.subscribe()
+            equal(await reader.recv(timeout_ms=5000), 1)
+            equal(await reader.recv(timeout_ms=5000), 2)
+            await until(lambda: server.acknowledged == [1, 2])
+
+
+async def test_what_nobody_subscribes_to_is_waited_for_once_and_then_acknowledged_counted_and_unsubscribed():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        server.greeting = publish("old", b"1", 1, 1) + publish("old", b"2", 1, 2)
+        db = AimDb()
+        latest = SingleLatest()
+        broker = impatient(server, clean_session=False)
+        db.configure("n", latest).link_from(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(publish("n", b"5", 1, 3))
+            await until(lambda: latest.peek() == 5)
+            equal((server.acknowledged, server.unsubscribed[0], broker.unclaimed_count), ([1, 2, 3], "old", 2))
+
+
+async def test_a_database_can_run_again_with_its_topics_and_readers():
+    async with ScriptedBroker() as server:
+        topic = MqttTopic(server.url + "/n", broker=impatient(server))
+        db = AimDb()
+        db.configure("n", topic)
+        reader = topic.subscribe()
+        for number in range(3):
+            async with running(db):
+                await until(lambda: len(server.subscribed) == number + 1)
+                await server.send(publish("n", b"%d" % number, 1, 7))
+                equal(await reader.recv(timeout_ms=5000), number)
+                await until(lambda: len(server.acknowledged) == number + 1)
+
+
+async def test_a_committing_reader_that_is_closed_gives_back_what_it_has_not_committed():
+    async with ScriptedBroker() as server:
+        topic = MqttTopic(server.url + "/n", commits=True, capacity=4, broker=impatient(server))
+        async with topic.broker:
+            first = await topic.subscribe_async()
+            second = topic.subscribe()
+            for number in range(1, 5):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            for number in range(1, 4):
+                equal(await first.recv(timeout_ms=5000), number)
+            await first.commit(1)
+            first.close()
+            for number in range(2, 5):
+                equal(await second.recv(timeout_ms=5000), number)
+            await second.commit()
+            await until(lambda: server.acknowledged == [1, 2, 3, 4])
+
+
+async def test_restarts_leave_the_heap_as_it_was():
+    async with ScriptedBroker() as server:
+        used = []
+        for number in range(60):
+            Broker(server.url, client_id="node", timeout_ms=120, retry_ms=(5, 40))
+            db = AimDb()
+            queue = BoundedQueue(2)
+            db.configure("n", queue).link_to(server.url + "/n").link_from(server.url + "/m")
+            db.configure("t", MqttTopic(server.url + "/t")).link_to(server.url + "/back")
+            async with running(db):
+                queue.push(number)
+                await until(lambda: server.published)
+            server.published.clear()
+            server.connects.clear()
+            server.subscribed.clear()
+            db = queue = None
+            await settle()
+            gc.collect()
+            used.append(gc.mem_alloc())
+        assert min(used[40:]) <= min(used[10:40]) + 500, used

@@ -1,0 +1,295 @@
+"""Values that cannot be used, in both directions: they end nothing, never come back, and are counted."""
+
+import asyncio
+
+from aimdb import AimDb, BoundedQueue, Buffer, BufferFull, SingleLatest, StructCodec
+from aimdb_conformance.support import drain, raises_async
+from harness import equal, skip, target
+
+if target != "unix":
+    skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
+
+from aimdb_mqtt import BytesCodec, MqttTopic, Unreachable
+from scripted_broker import Kept, ScriptedBroker, at_once, impatient, publish, running, until
+
+
+class Choosy(Buffer):
+    """Takes what `accept` does not raise at, as a queue on flash or on another broker."""
+
+    def __init__(self, accept):
+        super().__init__()
+        self._accept = accept
+        self.values = []
+
+    async def push_async(self, value):
+        self._accept(value)
+        self.values.append(value)
+
+
+async def test_what_a_record_refuses_for_good_is_acknowledged_counted_and_passed_over():
+    codec = StructCodec("<f")
+
+    def accept(value):
+        if isinstance(value, str):
+            raise TypeError("a float is needed")
+        codec.encode(value)
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        record = Choosy(accept)
+        broker = impatient(server)
+        db.configure("n", record).link_from(server.url + "/n", broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number, payload in enumerate((b"1.5", b'"abc"', b"[1]", b"2.5"), 1):
+                await server.send(publish("n", payload, 1, number))
+            await until(lambda: server.acknowledged == [1, 2, 3, 4])
+        equal(record.values, [1.5, 2.5])
+        equal((broker.refused_count, broker.lost_count, record.metrics().dropped_count), (2, 0, 2))
+
+
+async def test_what_a_record_refuses_for_now_is_tried_again_and_not_acknowledged_before():
+    tries = []
+
+    def accept(value):
+        tries.append(value)
+        if len(tries) < 6:
+            raise (BufferFull(value, None), Unreachable("down"), OSError(5), MemoryError(), asyncio.TimeoutError())[
+                len(tries) - 1
+            ]
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        record = Choosy(accept)
+        db.configure("n", record).link_from(server.url + "/n", broker=impatient(server))
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(publish("n", b"1", 1, 1) + publish("n", b"2", 1, 2))
+            await until(lambda: len(tries) == 3)
+            equal(server.acknowledged, [])
+            await until(lambda: server.acknowledged == [1, 2])
+        equal(record.values, [1, 2])
+        equal(tries, [1] * 6 + [2])
+
+
+async def test_a_record_on_another_broker_that_is_down_gets_its_values_when_that_is_back():
+    async with ScriptedBroker() as here, ScriptedBroker() as there:
+        await there.stop()
+        db = AimDb()
+        db.configure("n", MqttTopic(there.url + "/n", broker=impatient(there))).link_from(
+            here.url + "/n", broker=impatient(here)
+        )
+        async with running(db):
+            await until(lambda: here.subscribed)
+            await here.send(publish("n", b"1", 1, 1))
+            await asyncio.sleep_ms(50)
+            equal(here.acknowledged, [])
+            await there.start()
+            await until(lambda: here.acknowledged == [1])
+        equal([payload for _, payload, _, _ in there.published], [b"1"])
+
+
+async def test_a_record_that_is_subscribed_to_on_a_broker_that_is_down_is_linked_when_that_is_back():
+    async with ScriptedBroker() as here, ScriptedBroker() as there:
+        await here.stop()
+        db = AimDb()
+        db.configure("n", MqttTopic(here.url + "/n", broker=impatient(here))).link_to(
+            there.url + "/n", broker=impatient(there)
+        )
+        async with running(db):
+            await until(lambda: there.connects)
+            await asyncio.sleep_ms(50)
+            await here.start()
+            await until(lambda: here.subscribed)
+            await here.send(publish("n", b"1", 1, 1))
+            await until(lambda: there.published)
+
+
+async def test_payloads_that_do_not_parse_count_in_the_metrics_of_the_record():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        topic = MqttTopic(server.url + "/topic", broker=impatient(server))
+        queue = BoundedQueue(4)
+        db.configure("topic", topic)
+        db.configure("queue", queue).link_from(server.url + "/queue", broker=topic.broker)
+        async with running(db):
+            await topic.subscribe_async()
+            for name in ("topic", "queue"):
+                await server.send(publish(name, b"{", 1, 1) + publish(name, b"{"))
+            await until(lambda: len(server.acknowledged) == 2)
+            await until(lambda: topic.broker.refused_count == 4)
+        equal((topic.metrics().dropped_count, queue.metrics().dropped_count), (2, 2))
+
+
+async def test_messages_of_quality_0_that_find_no_room_count_in_the_metrics_of_the_record():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(1)
+        db.configure("n", queue).link_from(server.url + "/n", capacity=2, broker=impatient(server))
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(b"".join([publish("n", b"%d" % number) for number in range(10)]))
+            await until(lambda: queue.metrics().dropped_count == 8)
+            reader = queue.subscribe()
+            for number in range(2):
+                equal(await reader.recv(), number)
+
+
+async def test_messages_that_are_too_long_count_in_the_metrics_of_the_record():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(1)
+        broker = impatient(server, max_packet=64)
+        db.configure("n", queue).link_from(server.url + "/n", broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(publish("n", bytes(100), 1, 1))
+            await until(lambda: server.acknowledged == [1])
+        equal((queue.metrics().dropped_count, broker.oversize_count), (1, 1))
+
+
+def breaks(*poison):
+    """A broker that ends the connection at these payloads, and acknowledges all others."""
+
+    async def acknowledge(server, client, packet_id):
+        if server.published[-1][1] in poison:
+            raise OSError("it is too large")
+        await at_once(server, client, packet_id)
+
+    return acknowledge
+
+
+async def test_a_message_at_which_the_broker_breaks_the_connection_is_given_up_and_those_behind_it_go_on():
+    async with ScriptedBroker() as server:
+        server.acknowledge = breaks(b"5", b"12")
+        db = AimDb()
+        kept, other = Kept(range(20)), Kept(range(100, 120))
+        broker = impatient(server, in_flight=4, retry_ms=(1, 2))
+        db.configure("kept", kept).link_to(server.url + "/kept", broker=broker)
+        db.configure("other", other).link_to(server.url + "/other", broker=broker)
+        async with running(db):
+            await until(lambda: kept.committed == other.committed == 20)
+        sent = [int(payload) for topic, payload, _, _ in server.published if topic == "kept"]
+        equal([value for number, value in enumerate(sent) if value not in sent[:number]], list(range(20)))
+        equal((sent.count(5), sent.count(12)), (5, 5))
+        equal((broker.given_up_count, kept.metrics().dropped_count, other.metrics().dropped_count), (2, 2, 0))
+
+
+async def test_a_message_that_is_never_acknowledged_by_a_broker_that_answers_is_given_up():
+    async def acknowledge(server, client, packet_id):
+        if server.published[-1][1] != b"3":
+            await at_once(server, client, packet_id)
+
+    async with ScriptedBroker() as server:
+        server.acknowledge = acknowledge
+        db = AimDb()
+        kept = Kept(range(8))
+        broker = impatient(server, in_flight=2, retry_ms=(1, 2), timeout_ms=500, keepalive_s=1)
+        db.configure("kept", kept).link_to(server.url + "/kept", broker=broker)
+        async with running(db):
+            await until(lambda: kept.committed == 8)
+        equal(broker.given_up_count, 1)
+
+
+async def test_no_message_is_given_up_for_a_network_that_is_away():
+    async with ScriptedBroker() as server:
+        server.acknowledge = swallow
+        db = AimDb()
+        kept = Kept(range(3))
+        broker = impatient(server, retry_ms=(1, 2), timeout_ms=20)
+        db.configure("kept", kept).link_to(server.url + "/kept", broker=broker)
+        async with running(db):
+            await until(lambda: len(server.connects) == 12)
+            equal(broker.given_up_count, 0)
+            server.acknowledge = at_once
+            await until(lambda: kept.committed == 3)
+
+
+async def swallow(server, client, packet_id):
+    pass
+
+
+async def test_a_link_without_heap_for_a_moment_loses_no_value_and_goes_on():
+    class Starved(BytesCodec):
+        fails = 0
+
+        def encode(self, value):
+            self.fails += 1
+            if self.fails % 3:
+                raise MemoryError
+            return b"%d" % value
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(20)
+        for value in range(10):
+            queue.push(value)
+        db.configure("n", queue).link_to(server.url + "/n", codec=Starved(), broker=impatient(server, retry_ms=(1, 2)))
+        async with running(db):
+            await until(lambda: len(server.published) == 10)
+        equal([payload for _, payload, _, _ in server.published], [b"%d" % value for value in range(10)])
+
+
+async def test_a_message_for_which_there_is_no_heap_waits():
+    class Starved(BytesCodec):
+        fails = 0
+
+        def decode(self, data):
+            self.fails += 1
+            if self.fails % 2:
+                raise MemoryError
+            return data
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(20)
+        broker = impatient(server)
+        db.configure("n", queue).link_from(server.url + "/n", codec=Starved(), broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number in range(1, 6):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            await until(lambda: server.acknowledged == [1, 2, 3, 4, 5])
+        equal(drain(queue.subscribe()), [b"1", b"2", b"3", b"4", b"5"])
+        equal((broker.lost_count, broker.refused_count), (0, 0))
+
+
+async def test_a_topic_with_wildcards_cannot_be_published_to():
+    async with ScriptedBroker() as server:
+        topic = MqttTopic(server.url + "/house/+", broker=impatient(server))
+        async with topic.broker:
+            await until(lambda: topic.broker.connected)
+            await raises_async(ValueError, topic.push_async(1))
+            topic.push(1)
+        equal((topic.metrics().dropped_count, server.published), (1, []))
+
+
+async def test_a_link_stays_when_its_record_cannot_be_read_for_a_while():
+    class Failing(Kept):
+        failures = 3
+
+        def take(self, reader):
+            if self.failures:
+                self.failures -= 1
+                raise OSError(5)
+            return super().take(reader)
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        kept = Failing(range(3))
+        db.configure("n", kept).link_to(server.url + "/n", broker=impatient(server))
+        async with running(db):
+            await until(lambda: kept.committed == 3)
+
+
+async def test_a_memoryview_of_words_is_sent_as_its_bytes():
+    from array import array
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        latest = SingleLatest()
+        db.configure("n", latest).link_to(server.url + "/n", codec=BytesCodec(), broker=impatient(server))
+        async with running(db):
+            latest.push(memoryview(array("H", [1, 258])))
+            await until(lambda: server.published)
+        equal(server.published[0][1], b"\1\0\2\1")
