@@ -2,37 +2,35 @@
 
     journal  FlashQueue  keep -> the broker, see telemetry.py
 
-A sample is its number and the time in milliseconds, both since the board's start, and the temperature. Nothing is
-lost but what was produced since the last flush, and the oldest samples once the journal is full.
+A sample is five values: which start of the board it is from, its number since then, the milliseconds since then, the
+Unix time, which is 0 until the clock is set, and the temperature. Start and number are its name: what arrives
+twice has the same. Nothing is lost but what was produced since the last flush, and the oldest samples once the
+journal is full.
 """
 
 import time
 
 from aimdb_flash import FlashQueue, StructCodec
+from aimdb_node import Clock, Setting
+
+samples = FlashQueue("/samples.queue", StructCodec("<4If"), max_size=32768, drop_oldest=True)
+starts = Setting("/starts.json", 0)
+starts.push(starts.peek() + 1)
+starts.save()  # Now: a start that is not written would be counted twice.
+_now = Clock().now
+_number = -1
 
 
-def open_journal():
-    return FlashQueue("/journal.queue", StructCodec("<2If"), max_size=32768, drop_oldest=True)
-
-
-def keeper(journal):
+async def keep(consumer):
     """A tap that writes each value into the journal."""
-
-    async def keep(consumer):
-        number = 0
-        async for celsius in consumer.subscribe():
-            journal.push((number, time.ticks_ms(), celsius))  # Staged; sixteen share a flush.
-            number += 1
-
-    return keep
+    global _number
+    async for celsius in consumer.subscribe():
+        _number += 1  # It goes on when the node is run again.
+        samples.push((starts.peek(), _number, time.ticks_ms(), _now(), celsius))  # Staged; sixteen share a flush.
 
 
-def described(journal):
-    oldest = journal.peek()
+def described():
+    oldest = samples.peek()
     if not oldest:
         return "empty"
-    return "%d samples from before the restart, the oldest %.1f C at %.2f s" % (
-        journal.held(),
-        oldest[2],
-        oldest[1] / 1000,
-    )
+    return "%d samples from before the restart, the oldest %.1f C of start %d" % (samples.held(), oldest[4], oldest[0])

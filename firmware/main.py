@@ -1,5 +1,20 @@
-import asyncio
+from aimdb_node import Setting, Supervisor, Watchdog
+from report import say
 
-import sensor_node
+# Milliseconds; 0 is none. The command `watchdog` changes it, for the next start.
+watchdog = Watchdog(Setting("/watchdog.json", 0).peek())
 
-asyncio.run(sensor_node.main())
+
+async def application():
+    with watchdog.patience(120000):  # The journal may be long.
+        import sensor_node
+    await sensor_node.main()
+
+
+async def repair():
+    import repair
+
+    await repair.main()
+
+
+Supervisor(application, repair, watchdog=watchdog, say=say).run()

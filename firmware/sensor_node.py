@@ -2,41 +2,45 @@
 
     temperature  SpmcRing      read_sensor -> watch (fast), archive (slow), summarize
     uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
-    command      Mailbox       read_console -> obey
-    interval     SingleLatest  obey -> read_sensor
+    command      Mailbox       the console -> obey
+    interval     Setting       obey -> read_sensor; watchdog: obey -> main.py, at the next start
     journal      FlashQueue    see journal.py
     wind         SpmcRing      turned (an interrupt) -> measure_wind
-    wifi, network              see telemetry.py
+    wifi, clock, network, answer  see telemetry.py
 
-On the console, and by way of the broker, it takes `status`, `interval MS`, and `led on` or `led off`.
+On the console, and by way of the broker, it takes the commands that `obey` has. What raises here ends the run; main.py
+says what then happens.
 """
 
 import asyncio
+import gc
 import sys
 import time
 
 import board
 import journal
 import telemetry
-from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SingleLatest, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int
+from aimdb_node import Commands, CrashBook, Restart, Setting, console, one_of, reset_cause, whole
 from machine import Pin
+from report import Tally, say
 
 ALARM_CELSIUS = 30
 ARCHIVE_MS = 1500  # A slow SD card.
 SEND_MS = 900  # A slow radio.
 SUMMARY_OF = 8  # Values to a summary.
+LONGEST_MS = 3600000  # Between two values.
 WIND_OF = 10  # Turns of the anemometer to a measurement.
 
 db = AimDb()
 
 
-def say(who, text):
-    print("%7.2f  %-9s %s" % (time.ticks_ms() / 1000, who, text))
-
-
 async def read_sensor(producer):
     while True:
-        producer.produce(board.celsius())  # The newest value matters most, and the sensor must not wait.
+        try:
+            producer.produce(board.celsius())  # The newest value matters most, and the sensor must not wait.
+        except Exception as error:  # A wire that is loose for a moment must not end anything.
+            sensor.note(error)
         await asyncio.sleep_ms(interval.peek())
 
 
@@ -91,6 +95,8 @@ def turned(pin):
 async def measure_wind(consumer):
     times = []
     async for now in consumer.subscribe():
+        if not isinstance(now, int):
+            raise TypeError("a turn is a time in ms, not %r" % now)  # ticks_diff would take anything.
         times.append(now)
         if len(times) > WIND_OF:
             seconds = time.ticks_diff(now, times[0]) / 1000
@@ -104,63 +110,82 @@ async def send(consumer):
         say("send", message)
 
 
-async def read_console(producer):
-    console = asyncio.StreamReader(sys.stdin)
-    line = ""
-    while True:
-        character = await console.read(1)
-        if character not in "\r\n":
-            line += character
-        elif line:
-            producer.produce(line)  # A newer command replaces one that was not yet obeyed.
-            line = ""
-
-
 async def obey(consumer):
-    """The command handler."""
+    """The command handler: what a line is not, it says, and goes on."""
+    commands = Commands(passed=(Restart,))
+    commands.add("status", status)
+    commands.add("interval", set_interval, whole("MS", 1, LONGEST_MS))
+    commands.add("led", led, one_of("on", "off"))
+    commands.add("watchdog", set_watchdog, whole("MS", 0, 8388))
+    commands.add("crash", lambda: CrashBook().text or "none")
+    commands.add("restart", restart)
+    commands.add("break", break_)
     async for line in consumer.subscribe():
-        word, _, argument = line.strip().partition(" ")
-        if word == "status":
-            status()
-        elif word == "interval" and argument.isdigit():
-            db.produce_any("interval", max(1, int(argument)))
-            say("obey", "one value every %s ms" % argument)
-        elif word == "led" and argument in ("on", "off"):
-            Pin(board.LED, Pin.OUT).value(argument == "on")
-            say("obey", "the LED is " + argument)
-        else:
-            say("obey", "no such command: %r. Try: status, interval MS, led on, led off" % line)
+        answer("obey", commands.obey(line))
+
+
+def set_interval(milliseconds):
+    interval.push(milliseconds)
+    return "one value every %d ms" % milliseconds
+
+
+def set_watchdog(milliseconds):
+    watchdog.push(milliseconds)
+    return "the watchdog waits %d ms, from the next start on" % milliseconds
+
+
+def led(state):
+    Pin(board.LED, Pin.OUT).value(state == "on")
+    return "the LED is " + state
+
+
+def restart():
+    raise Restart
+
+
+def break_():
+    wind.push("a storm")  # A stage dies of it: to see what the node does then.
 
 
 def status():
-    say("status", "record       produced consumed dropped  held")
-    for buffer in (temperature, uplink, command, interval, wind, samples):
+    lines = ["record       produced consumed dropped  held"]
+    for buffer in (temperature, uplink, command, interval, wind, journal.samples):
         metrics = buffer.metrics()
-        say("", "%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
+        lines.append("%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
+    gc.collect()
+    lines.append("heap %d bytes, sensor failed %d times" % (gc.mem_alloc(), sensor.count))
+    return "\n".join(lines)
 
 
+sensor = Tally("sensor")
 temperature = SpmcRing(16)
 uplink = BoundedQueue(3)
 command = Mailbox()
-interval = SingleLatest()
+interval = Setting("/interval.json", 50, lambda ms: check_int("interval", ms, 1, LONGEST_MS))
+watchdog = Setting("/watchdog.json", 0)
 wind = SpmcRing(16)
 
-db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(archive).tap(summarize)
+db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(archive).tap(summarize).tap(journal.keep)
 db.configure("uplink", uplink).tap(send)
-db.configure("command", command).source(read_console).tap(obey)
+db.configure("command", command).source(console()).tap(obey)
 db.configure("interval", interval)
-
-samples = journal.open_journal()
-db.configure("journal", samples)
-db.configure("temperature").tap(journal.keeper(samples))
+db.configure("watchdog", watchdog)
 db.configure("wind", wind).tap(measure_wind)
-db.produce_any("interval", 50)
+db.configure("journal", journal.samples)
+db.configure("starts", journal.starts)
 anemometer = db.sync_producer("wind")
+answer = telemetry.connect(db, "journal")
 
 
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
-    say("journal", journal.described(samples))
-    telemetry.connect(db, say)
+    say("journal", journal.described())
+    book = CrashBook()
+    last = book.text.strip().rpartition("\n")[2] or "none"
+    answer(
+        "start",
+        "start %d, after: %s; %d crashes so far, the last: %s"
+        % (journal.starts.peek(), reset_cause(), book.crashes, last),
+    )
     Pin(board.ANEMOMETER, Pin.IN, Pin.PULL_UP).irq(turned, Pin.IRQ_FALLING, **board.INTERRUPT)
     await db.run()

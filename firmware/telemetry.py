@@ -1,32 +1,92 @@
 """The way to the broker. Without /network.json on the board there is none, and the node does the rest of its work.
 
-journal  FlashQueue    -> node/samples  each is acknowledged on flash only after the broker has it
-command  Mailbox       <- node/command
-wifi     SingleLatest  join -> (whether it is joined)
-network  SingleLatest  the state of the connection -> tell
+wifi     SingleLatest  (whether it is joined) -> clock and broker try again
+clock    SingleLatest  (when it was set)      -> the broker tries again
+network  SingleLatest  the state of the connection -> tell, doubt
+command  (the node's)  <- node/command, as bytes: whatever it is, it is checked by `Commands`
+answer   SpmcRing      -> node/answer
+
+/network.json has "ssid", "password" and "broker", and may have "ca", the path of the certificate for a broker
+with mqtts, in DER, and "ntp", an address and port; `make wifi` puts it there.
 """
 
-import wifi
-from aimdb import SingleLatest
-from aimdb_mqtt import Broker
+import json
+
+from report import say
 
 
-def connect(db, say):
-    """Add the links and their records to the database. `say(who, text)` prints."""
-    settings = wifi.settings()
-    if not settings:
+def settings():
+    """What /network.json says; an empty dict when there is none, or one that is damaged."""
+    try:
+        with open("/network.json") as file:
+            found = json.load(file)
+        if all(isinstance(found[name], str) for name in ("ssid", "password", "broker")):
+            return found
+        say("network", "/network.json is to have ssid, password and broker, as text")
+    except OSError:
+        pass
+    except (ValueError, KeyError, TypeError) as error:
+        say("network", "/network.json is damaged: %r" % error)
+    return {}
+
+
+def connect(db, journal=None):
+    """Add links and records to the database; returns the function `answer(who, text)`, which says, and sends.
+
+    `journal`: the key of the record whose values go to node/samples.
+    """
+    found = settings()
+    if not found:
         say("network", "none: there is no /network.json")
-        return
-    url = settings["broker"]
-    broker = Broker(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000))
+        return say
+    # Here, so that a node without a network has none of it in its memory.
+    from aimdb import BytesCodec, SingleLatest, SpmcRing
+    from aimdb_mqtt import Broker
+    from aimdb_node import Clock, Wifi
 
-    async def join(producer):
-        def changed(is_joined):
-            producer.produce(is_joined)
+    url = found["broker"]
+    tls = None
+    if "ca" in found:
+        with open(found["ca"], "rb") as file:
+            tls = file.read()
+    wifi = Wifi(found["ssid"], found["password"])
+    clock = Clock(*found.get("ntp", ("pool.ntp.org", 123)))
+    waiting = []  # Links that need the connection, while the clock is not set.
+
+    class AfterClock(Broker):
+        """With TLS it connects once the clock is set: before, no certificate is valid."""
+
+        def open(self, user=None):
+            if tls and not clock.now():
+                waiting.append(user)
+            else:
+                super().open(user)
+
+        def close(self, user=None):
+            if user in waiting:
+                waiting.remove(user)
+            else:
+                super().close(user)
+
+    broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
+    answers = SpmcRing(8)
+
+    def answer(who, text):
+        say(who, text)
+        answers.push(text)
+
+    async def joined(consumer):
+        async for is_joined in consumer.subscribe():
             say("wifi", "joined" if is_joined else "LOST")
-            broker.retry()
+            if is_joined:
+                clock.retry()
+                broker.retry()
 
-        await wifi.keep_joined(settings["ssid"], settings["password"], changed)
+    async def timed(consumer):
+        async for seconds in consumer.subscribe():
+            say("clock", "set: %d" % seconds)
+            while waiting:
+                broker.open(waiting.pop(0))
 
     async def tell(consumer):
         async for state in consumer.subscribe():
@@ -35,7 +95,16 @@ def connect(db, say):
             elif state.last_error and state.attempts < 2:
                 say("network", "DISCONNECTED: %s" % state.last_error)
 
-    db.configure("journal").link_to(url + "/node/samples")
-    db.configure("command").link_from(url + "/node/command")
-    db.configure("wifi", SingleLatest()).source(join)
-    db.configure("network", broker.state).tap(tell)
+    async def doubt(consumer):
+        host, _, port = url.split("//")[1].split("/")[0].split("@")[-1].partition(":")
+        default = 8883 if url.startswith("mqtts") else 1883
+        await wifi.doubt(lambda: broker.state.peek().connected, host, int(port or default))
+
+    db.configure("wifi", SingleLatest()).source(wifi.keep).tap(joined)
+    db.configure("clock", SingleLatest()).source(clock.keep).tap(timed)
+    db.configure("network", broker.state).tap(tell).tap(doubt)
+    db.configure("command").link_from(url + "/node/command", codec=BytesCodec())
+    db.configure("answer", answers).link_to(url + "/node/answer")
+    if journal:
+        db.configure(journal).link_to(url + "/node/samples")
+    return answer

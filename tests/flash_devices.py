@@ -30,6 +30,7 @@ class Flash:
         self.fails = None
         self.how = how
         self.dead = False
+        self.starved = False  # There was no memory for this device itself, which a real one does not need.
 
     def _erase(self, start, size):
         self.data[start : start + size] = b"\xff" * size
@@ -59,7 +60,11 @@ class Flash:
         if self.dead:
             raise PowerCut
         start = block * self.block_size + offset
-        buffer[:] = self.data[start : start + len(buffer)]
+        try:
+            buffer[:] = self.data[start : start + len(buffer)]
+        except MemoryError:
+            self.starved = True  # littlefs takes it for an error of the flash.
+            raise
 
     def writeblocks(self, block, buffer, offset=0):
         def program(start, size):

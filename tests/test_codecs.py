@@ -1,29 +1,102 @@
+import sys
+from collections import OrderedDict
+
 import aimdb
 import aimdb_flash
 import aimdb_mqtt
 from aimdb import BytesCodec, JsonCodec, StructCodec
 from harness import equal, raises
 
+INFINITY = float("inf")
+NAN = float("nan")
+JSON = JsonCodec()
+
 
 def test_values_come_back_as_they_were():
     for codec, value in (
-        (JsonCodec(), {"a": [1, 2.5, None, True, "ü"]}),
+        (JSON, {"a": [1, 2.5, None, True, "ü", {}, []], "": -7, "b": 2**70, "c": '\0\n\\"\x7f'}),
+        (JSON, OrderedDict((("z", 1), ("a", 0.1)))),
         (BytesCodec(), b"\0\xff"),
         (StructCodec("<If"), (7, 0.5)),
         (StructCodec("<h"), -3),
         (StructCodec("<4s"), b"abcd"),
+        (StructCodec("<BbHhIiQq"), (255, -128, 65535, -32768, 2**32 - 1, -(2**31), 2**64 - 1, -(2**63))),
+        (StructCodec("<2f"), (INFINITY, -INFINITY)),
+        (StructCodec("<f"), 5),
     ):
         data = codec.encode(value)
-        equal((type(data), codec.decode(data)), (bytes, value))
+        equal(type(data), bytes)
+        back = codec.decode(data)
+        equal(dict(back) if isinstance(back, dict) else back, dict(value) if isinstance(value, dict) else value)
 
 
-def test_what_cannot_be_encoded_or_decoded_is_refused():
+def test_a_tuple_comes_back_as_a_list_from_json_and_a_list_as_a_tuple_from_a_struct():
+    equal(JSON.decode(JSON.encode((1, (2, 3)))), [1, [2, 3]])
+    codec = StructCodec("<HH")
+    equal(codec.decode(codec.encode([1, 2])), (1, 2))
+
+
+def test_json_refuses_what_would_not_come_back_equal():
+    for value in (
+        NAN,
+        INFINITY,
+        -INFINITY,
+        b"ab",
+        bytearray(b"ab"),
+        object(),
+        JSON,
+        {1: 2},
+        {None: 1},
+        {True: 1},
+        {1, 2},
+    ):
+        for inside in (value, [value], {"a": [0, {"b": value}]}):
+            with raises(ValueError):
+                JSON.encode(inside)
+
+
+def test_a_struct_refuses_what_would_not_come_back_equal():
+    for format, value in (
+        ("<HH", (1, 2, 3)),
+        ("<HH", (1,)),
+        ("<HH", ()),
+        ("<H", 70000),
+        ("<H", -1),
+        ("<b", 128),
+        ("<i", 2**31),
+        ("<Q", 2**64),
+        ("<Hf", (70000, 0.5)),
+        ("<4s", b"abc"),
+        ("<4s", b"abcde"),
+        ("<f", 2**24 + 1),
+        ("<f", 2**200),
+    ):
+        with raises(ValueError):
+            StructCodec(format).encode(value)
+    for format, value in (("<If", 5), ("<H", "a"), ("<H", 1.5), ("<H", None), ("<HH", None)):
+        with raises(TypeError):
+            StructCodec(format).encode(value)
+
+
+def test_floats_round_to_what_their_field_can_hold():
+    codec = StructCodec("<f")
+    assert abs(codec.decode(codec.encode(21.3)) - 21.3) < 1e-5
+    codec = StructCodec("<fff")
+    number, nan, infinity = codec.decode(codec.encode((21.3, NAN, INFINITY)))
+    assert nan != nan and infinity == INFINITY
+    codec = StructCodec("<f")
+    if sys.maxsize > 2**31:  # Floats of a board are no larger than the field.
+        with raises(ValueError):
+            codec.encode(1e300)
+        with raises(ValueError):
+            codec.encode(1e-60)
+
+
+def test_what_cannot_be_decoded_is_refused():
     with raises(ValueError):
-        JsonCodec().decode(b"{")
+        JSON.decode(b"{")
     with raises(ValueError):
         StructCodec("<If").decode(b"\0")
-    with raises(TypeError):
-        StructCodec("<If").encode(5)
 
 
 def test_the_size_of_a_struct_is_that_of_its_bytes():

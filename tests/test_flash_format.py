@@ -26,7 +26,7 @@ def held_by(queue):
     return drain(queue.subscribe())
 
 
-def header(number, floor=1, version=1):
+def header(number, floor=1, version=2):
     start = b"AQF" + pack("<BII", version, number, floor)
     return start + pack("<I", crc32(start))
 
@@ -55,11 +55,11 @@ async def test_the_bytes_are_those_of_the_document():
     reader = queue.subscribe()
     reader.try_recv()
     await reader.commit()
-    expected = header(1) + record(1, 2, 1, b"") + value(1, 1) + value(1, 2) + record(1, 2, 2, b"")
+    expected = header(1) + record(1, 2, 1, b"") + value(1, 1) + value(1, 2) + record(1, 3, 2, b"")
     equal(bytes(flash.data[: len(expected) + 20]), expected + b"\xff" * 20)
 
 
-async def test_acknowledgements_out_of_order_are_ranges():
+async def test_acknowledgements_out_of_order_are_bits():
     flash = Flash(6, 1024)
     queue = opened(flash)
     for i in range(1, 6):
@@ -72,25 +72,26 @@ async def test_acknowledgements_out_of_order_are_ranges():
     second.try_recv()
     await queue.flush()
     await second.commit()
-    equal(bytes(flash.data).find(record(1, 2, 1, pack("<IIII", 2, 4, 5, 6))) > 0, True)
+    equal(bytes(flash.data).find(record(1, 3, 1, pack("<IB", 0, 0b101100))) > 0, True)
     equal(held_by(opened(flash)), [b"value 1", b"value 4"])
 
 
 def test_what_the_document_says_is_read():
     flash = flash_of(
-        header(1) + value(1, 1) + value(1, 2) + value(1, 3) + value(1, 9),
-        header(2, floor=4) + record(2, 2, 2, pack("<II", 3, 4)) + value(2, 6) + record(2, 77, 9, b"?") + value(2, 7),
+        header(1) + record(1, 2, 1, b"") + value(1, 1) + value(1, 2) + value(1, 3) + value(1, 4) + value(1, 9),
+        header(2, floor=5) + record(2, 2, 2, b"\x08") + value(2, 5) + record(2, 77, 9, b"?") + value(2, 6),
+        header(3, floor=7) + record(3, 2, 2, b"\x08") + value(3, 7) + record(3, 3, 2, pack("<IB", 0, 0b1000000)),
     )
     queue = opened(flash)
-    equal(queue.held(), 3)
-    equal(held_by(queue), [b"value 2", b"value 6", b"value 7"])
+    equal(queue.held(), 4)
+    equal(held_by(queue), [b"value 2", b"value 4", b"value 5", b"value 7"])
     equal(queue.damaged_count, 0)
 
 
 def test_an_unknown_version_is_refused_by_its_number():
     with raises(UnknownFormat) as caught:
-        opened(flash_of(header(1, version=2)))
-    assert "version 2" in str(caught.error)
+        opened(flash_of(header(1, version=1)))
+    assert "version 1" in str(caught.error) and "version 2" in str(caught.error)
     opened(Flash(6, 1024))  # It does not stay in use.
 
 
@@ -184,9 +185,8 @@ async def test_random_damage_raises_nothing_and_gives_no_wrong_value():
         for _ in range(random.randrange(1, 20)):
             flash.data[random.randrange(len(whole))] ^= 1 << random.randrange(8)
         queue = opened(flash)
-        held = queue.held()
         found = held_by(queue)
-        equal(len(found), held)
+        equal(queue.held(), len(found))  # Once all was read: before, damaged values may be counted still.
         numbers = [int(item.split()[1]) for item in found]
         equal(found, [b"value %d" % number for number in numbers])
         equal(numbers, sorted(set(numbers)))

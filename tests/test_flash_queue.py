@@ -5,10 +5,11 @@ import os
 
 import aimdb_flash.storage
 from aimdb import AimDb, BufferClosed, BufferFull, SelfDeadlock
-from aimdb.timeout import timed
+from aimdb.timing import timed
 from aimdb_conformance.support import drain, settle
 from aimdb_flash import (
     BlockStorage,
+    BytesCodec,
     CodecError,
     FlashQueue,
     JsonCodec,
@@ -283,6 +284,24 @@ async def test_readers_commit_independently_and_each_commit_lasts():
     equal(after_restart(flash), [0, 2, 4, 5])
 
 
+async def test_numbers_of_values_that_were_committed_before_their_flush_are_not_used_again():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+    for i in range(10):
+        queue.push(i)
+    first, second = queue.subscribe(), queue.subscribe()
+    for reader, count in ((first, 2), (second, 8)):
+        for _ in range(count):
+            reader.try_recv()
+    second.commit()
+    await queue.flush()
+    queue.release()
+    queue = opened(flash)
+    for i in range(10, 20):
+        await queue.push_async(i)
+    equal(drain(queue.subscribe()), [0, 1] + list(range(10, 20)))
+
+
 async def test_closing_a_reader_gives_back_what_it_did_not_commit_in_order():
     queue = opened(Flash())
     for i in range(6):
@@ -343,19 +362,35 @@ async def test_metrics_count_what_is_not_committed_as_held():
     equal(queue.held(), 1)
 
 
-async def test_bytes_that_the_codec_cannot_decode_are_told_once_and_can_be_committed():
+async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed_over():
     flash = Flash()
-    queue = opened(flash)
-    for i in range(2):
-        await queue.push_async(i)
-    reader = opened(power_cut(flash), StructCodec("<I")).subscribe()
-    with raises(CodecError) as caught:
-        reader.try_recv()
-    equal(caught.error.value, b"0")
-    with raises(CodecError):
-        reader.try_recv()
-    await reader.commit()
-    equal(after_restart(flash), [])
+    queue = opened(flash, BytesCodec())
+    for value in (b"{", b"1", b"\xff", b"2"):
+        await queue.push_async(value)
+    flash = power_cut(flash)
+    told = []
+    queue = opened(flash, JsonCodec(), undecodable=told.append)
+    equal(queue.peek(), 1)
+    reader = queue.subscribe()
+    equal(drain(reader), [1, 2])
+    equal([(type(error), error.value) for error in told], [(CodecError, b"{"), (CodecError, b"\xff")])
+    equal((queue.undecodable_count, queue.dropped_count, queue.held()), (2, 2, 2))
+    await queue.flush()
+    equal(drain(opened(power_cut(flash), BytesCodec()).subscribe()), [b"1", b"2"])
+
+
+async def test_a_staged_value_that_cannot_be_decoded_is_passed_over_too():
+    class Strange(BytesCodec):
+        def decode(self, data):
+            if data == b"no":
+                raise KeyError
+            return data
+
+    queue = opened(Flash(), Strange(), undecodable=lambda error: None)
+    for value in (b"no", b"a", b"no", b"b"):
+        queue.push(value)
+    equal(drain(queue.subscribe()), [b"a", b"b"])
+    equal(queue.held(), 2)
 
 
 # room
@@ -550,18 +585,48 @@ async def test_a_commit_that_does_not_reach_the_flash_says_so():
     equal(after_restart(flash), [])
 
 
-async def test_a_value_that_cannot_be_read_for_an_error_of_the_flash_is_there_when_it_works_again():
-    queue = opened(Flash())
+async def test_an_error_of_the_flash_that_passes_costs_no_value():
+    flash = Flash()
+    queue = opened(flash)
     for i in range(2):
         await queue.push_async(i)
     reader = queue.subscribe()
-    flash = queue._storage.identity
     works = flash.readblocks
-    flash.readblocks = lambda *arguments: -5
-    with raises(StorageError):
-        reader.try_recv()
-    flash.readblocks = works
+    failures = [1, 1]
+    flash.readblocks = lambda *arguments: -5 if failures and failures.pop() else works(*arguments)
     equal(drain(reader), [0, 1])
+
+
+async def test_a_segment_that_cannot_be_read_is_passed_over_and_the_queue_opens_and_goes_on():
+    flash = Flash(6, 512)
+    queue = opened(flash)
+    for i in range(40):
+        await queue.push_async("%02d" % i)
+    whole = drain(opened(power_cut(flash)).subscribe())
+    flash = power_cut(flash)
+    works = flash.readblocks
+    flash.readblocks = lambda block, *arguments: -5 if block == 1 else works(block, *arguments)
+    queue = opened(flash)
+    left = drain(queue.subscribe())
+    assert 0 < len(left) < len(whole) and queue.damaged_count
+    equal(queue.held(), len(left))
+    # Its place is used again; as what was written there cannot be read back, another one is taken.
+    assert isinstance(await outcome(asyncio.create_task(queue.push_async("more"))), StorageError)
+    await queue.push_async("more")
+    equal(drain(queue.subscribe()), ["more"])
+
+
+async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_queue_is_open():
+    flash = Flash(6, 512)
+    queue = opened(flash, drop_oldest=True)
+    for i in range(40):
+        await queue.push_async("%02d" % i)
+    works = flash.readblocks
+    flash.readblocks = lambda block, *arguments: -5 if block == 0 else works(block, *arguments)
+    left = drain(queue.subscribe())
+    assert 0 < len(left) < 40
+    equal((queue.damaged_count, queue.dropped_count), (1, 40 - len(left)))
+    await queue.push_async("more")
 
 
 async def test_a_producer_that_waits_for_a_place_in_the_stage_learns_when_the_flash_fails():

@@ -8,21 +8,18 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import deploy
 import serial
+from board_declaration import board_folders
+from board_link import BoardLink
 from device_files import DeployError, files_for
-from emulator import Board, BoardError
-from emulator.filesystem import build_image
-from emulator.firmware import FirmwareError
+from emulated_pico import Board, BoardError
+from emulated_pico.board import MODELS
+from emulated_pico.filesystem import build_image
+from emulated_pico.firmware import FirmwareError
 from run_network import Network
-
-# What is typed on the node's console, and after which part of the time.
-COMMANDS = ((0.5, "interval 25"), (0.9, "status"))
-
-# What the broker does meanwhile. It is away when the power goes out, so that the samples are only on the flash.
-HAPPENINGS = ((0.3, "stop_broker"), (0.5, "start_broker"), (0.7, "send_command"), (0.8, "stop_broker"))
 
 WITH_WIFI = ("pico_w",)
 
@@ -32,32 +29,36 @@ ANEMOMETER = 15
 # A real board's port is away for a moment while the board restarts.
 RESTART_SECONDS = 15
 
-# The node says something every second; an emulated one on a slow machine needs longer.
-SILENCE_SECONDS = 60
+# So long it may take until the board says something. An emulated WiFi chip takes many seconds to start, and several
+# times as long on a busy machine.
+SILENCE_SECONDS = 600
 
-# An emulated WiFi chip takes many seconds to start.
-WIFI_SECONDS = 300
+# So often we say that we still wait.
+PATIENCE_SECONDS = 10
+
+WHY_SO_LONG = "an emulated WiFi chip takes 15 s and more to start"
+
+# What is typed on the node's console, after which part of the time.
+TYPED = ((0.5, "interval 25"), (0.55, "interval 9999999999"), (0.6, "break"), (0.92, "status"))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Return the exit status: 0 when the node was deployed and has answered."""
+    """Return the exit status: 0 when the node was deployed, has answered, and has lost nothing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
     parser.add_argument("--seconds", type=float, default=10, help="how long to watch, by the board's clock (10)")
     options = parser.parse_args(arguments)
+    if not options.port and options.board in board_folders() and options.board not in MODELS:
+        where = f"with the board plugged in: make run BOARD={options.board} PORT=/dev/ttyACM0"
+        print(f"run: {options.board} is not emulated, as {' and '.join(MODELS)} are; {where}", file=sys.stderr)
+        return 1
     try:
         files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
-        flash: list[bytes] = []
-        with Network() if not options.port and options.board in WITH_WIFI else contextlib.nullcontext() as network:
-            emulator = emulated(options.board, flash, network)
-            with contextlib.nullcontext(options.port) if options.port else emulator as port:
-                if deploy.main(["--port", port, "--board", options.board]):
-                    return 1
-                answered = watch(port, options.seconds, network)
-            if answered:
-                return 0 if not flash or show_restart(options.board, flash[0], network) else 1
-        print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
+        if options.port:
+            return show(options.port, options.board, Script(options.seconds, TYPED))
+        with Network() if options.board in WITH_WIFI else contextlib.nullcontext() as network:
+            return show_emulated(options.board, options.seconds, network)
     except KeyboardInterrupt:
         return 0
     except (DeployError, BoardError, FirmwareError) as error:
@@ -67,78 +68,136 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
-@contextlib.contextmanager
-def emulated(model: str, flash: list[bytes], network: Network | None) -> Iterator[str]:
-    """An emulated board in the weather, which warms up and cools down; gives the path of its serial port.
+class Script:
+    """What happens when, by the board's clock: lines that are typed, and functions that say what they have done."""
 
-    At the end its power goes out, and `flash` gets what its filesystem looks like then.
-    """
+    def __init__(self, seconds: float, *parts: tuple[tuple[float, str | Callable[[], str]], ...]) -> None:
+        self.seconds = seconds
+        self._waiting = sorted(((at, what) for part in parts for at, what in part), key=lambda entry: entry[0])
+
+    def go_on(self, clock: float, console: serial.Serial) -> None:
+        """Do all that is due."""
+        while self._waiting and clock > self._waiting[0][0] * self.seconds:
+            _, what = self._waiting.pop(0)
+            if isinstance(what, str):
+                print(f"{'':7}  > {what}")
+                console.write(what.encode() + b"\n")
+            else:
+                print(f"{'':7}  * {what()}", flush=True)
+
+
+def show(port: str, model: str, script: Script) -> int:
+    """Deploy to a board and watch it; the exit status."""
+    if deploy.main(["--port", port, "--board", model]):
+        return 1
+    with reopened(port) as console:
+        said = follow(console, lambda clock: clock > script.seconds, script)
+    if "produced consumed dropped" in said:
+        return 0
+    print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
+    return 1
+
+
+def show_emulated(model: str, seconds: float, network: Network | None) -> int:
+    """Deploy to an emulated board, watch it, cut its power in the middle of all that, and see what it still has."""
     print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
-    done = threading.Event()
-
-    def weather(board: Board) -> None:
-        started = time.monotonic()
-        turned = 0.0
-        while not done.wait(0.1):
-            celsius = 28 + 4 * math.sin(time.monotonic() - started)
-            volts = 0.706 - (celsius - 27) * 0.001721
-            board.adc[4] = round(volts / 3.3 * 4095)
-            turned += celsius - 22  # The warmer, the windier.
-            if turned > 10:
-                turned -= 10
-                board.pin(ANEMOMETER).pulse(1, 40_000_000)
-
+    BoardLink.patience = SILENCE_SECONDS
     # The library is there from an earlier deploy: over the emulated serial line it would take a minute.
     files = {path[1:]: data for path, data in files_for(model).items() if path.startswith("/lib/")}
     image = build_image({**files, **(network.board_files() if network else {})})
-    with Board(model=model, paced=True, filesystem=image) as board:
-        thread = threading.Thread(target=weather, args=(board,))
-        thread.start()
-        try:
-            yield board.serve_pty()
-        finally:
-            done.set()
-            thread.join()
-    flash.append(board.filesystem())
-
-
-def show_restart(model: str, flash: bytes, network: Network | None) -> bool:
-    """What the node says when the power is back, and whether the broker has then got everything.
-
-    Raises BoardError when it does not say that it kept its samples.
-    """
+    with Board(model=model, paced=True, filesystem=image) as board, Weather(board) as weather:
+        parts = [TYPED, ((0.45, weather.fail),)]
+        if network:
+            parts.append(
+                (
+                    (0.2, network.stop_broker),
+                    (0.3, network.start_broker),
+                    (0.4, network.send_poison),
+                    (0.75, network.send_command),
+                    (0.85, network.stop_broker),  # So that the last samples are only on the flash.
+                )
+            )
+        if status := show(board.serve_pty(), model, Script(seconds, *parts)):
+            return status
     print("\nThe power went out in the middle of that, and comes back.", flush=True)
     if network:
         network.start_broker()
-    with Board(filesystem=flash, model=model, paced=network is not None) as board:
-        print(board.wait_for("before the restart", SILENCE_SECONDS) + board.wait_for("\n", SILENCE_SECONDS), flush=True)
-        return network is None or network.has_everything(WIFI_SECONDS)
+    with Board(board.filesystem(), model, paced=True) as board, Weather(board):
+        with reopened(board.serve_pty()) as console:
+            said = follow(console, lambda clock: network.has_enough() if network else clock > 2)
+    if "before the restart" not in said:
+        print("run: the board did not say that it kept its samples.", file=sys.stderr)
+        return 1
+    if network:
+        for answer in network.answers():
+            print(f"{'':7}  < {answer.partition(chr(10))[0]}")
+    return 0 if network is None or network.has_everything() else 1
 
 
-def watch(port: str, seconds: float, network: Network | None) -> bool:
-    """Show what the board prints for so many seconds of its own clock; True when it has answered to `status`."""
-    answered = False
+def follow(console: serial.Serial, ended: Callable[[float], bool], script: Script | None = None) -> str:
+    """Show what the board says until `ended`, which is asked with the board's clock, and return it."""
+    said: list[str] = []
+    line = b""
     clock = 0.0
-    waiting = [(share * seconds, command) for share, command in COMMANDS]
-    happenings = [(share * seconds, name) for share, name in HAPPENINGS] if network else []
-    with reopened(port) as line:
-        heard = time.monotonic()
-        while clock < seconds and time.monotonic() - heard < SILENCE_SECONDS:
-            text = line.readline().decode(errors="replace").rstrip()
-            if text:
-                print(text, flush=True)
-                heard = time.monotonic()
-                answered = answered or "produced consumed dropped" in text
-                with contextlib.suppress(ValueError):
-                    clock = float(text.split()[0])
-            if waiting and clock > waiting[0][0]:
-                _, command = waiting.pop(0)
-                print(f"{'':7}  > {command}")
-                line.write(command.encode() + b"\n")
-            if happenings and clock > happenings[0][0]:
-                _, name = happenings.pop(0)
-                print(f"{'':7}  * {getattr(network, name)()}", flush=True)
-    return answered
+    heard = reported = time.monotonic()
+    while not ended(clock):
+        line += console.readline()  # Perhaps the beginning of one.
+        now = time.monotonic()
+        if line.endswith(b"\n"):
+            text = line.decode(errors="replace").rstrip()
+            print(text, flush=True)
+            said.append(text)
+            line = b""
+            heard = reported = now
+            with contextlib.suppress(ValueError, IndexError):
+                clock = float(text.split()[0])
+            if script:
+                script.go_on(clock, console)
+        elif now - heard > SILENCE_SECONDS:
+            print(f"run: the board has said nothing for {SILENCE_SECONDS} s.", file=sys.stderr)
+            break
+        elif now - reported > PATIENCE_SECONDS:
+            print(f"{'':7}  ... the board is busy, for {now - heard:.0f} s now: {WHY_SO_LONG}", flush=True)
+            reported = now
+    return "\n".join(said)
+
+
+class Weather:
+    """Around an emulated board it warms up and cools down, and the wind turns the anemometer."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._over = threading.Event()
+        self._failing_until = 0.0  # By the board's clock.
+        self._thread = threading.Thread(target=self._blow)
+
+    def fail(self) -> str:
+        """The sensor's wire is loose for a moment."""
+        self._failing_until = self._board.nanoseconds / 1e9 + 0.3
+        return "the wire of the sensor is loose for a moment"
+
+    def _blow(self) -> None:
+        # All by the board's clock, which is slower than ours while it is busy.
+        last = self._board.nanoseconds / 1e9
+        turned = 0.0
+        while not self._over.wait(0.1):
+            now = self._board.nanoseconds / 1e9
+            celsius = 28 + 4 * math.sin(now)
+            volts = 0.706 - (celsius - 27) * 0.001721
+            self._board.adc[4] = 4095 if now < self._failing_until else round(volts / 3.3 * 4095)
+            turned += (celsius - 22) * (now - last)  # The warmer, the windier.
+            last = now
+            if turned > 1:
+                turned = 0
+                self._board.pin(ANEMOMETER).pulse(1, 40_000_000)
+
+    def __enter__(self) -> Weather:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
 
 
 def reopened(port: str) -> serial.Serial:

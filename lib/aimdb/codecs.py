@@ -9,10 +9,12 @@ class BytesCodec:
     size = 32
 
     def encode(self, value):
-        """Cancel safety: it does not wait. IRQ safety: none."""
-        return value  # Who stores or sends it says what is wrong with others.
+        """`value` itself. Who stores or sends it says what is wrong with others."""
+        return value
 
-    decode = encode
+    def decode(self, data):
+        """`data` itself."""
+        return data
 
 
 class StructCodec:
@@ -25,15 +27,38 @@ class StructCodec:
     def __init__(self, format: str):
         self._format = format
         self.size = struct.calcsize(format)
-        self._single = len(struct.unpack(format, bytes(self.size))) == 1
+        self._count = len(struct.unpack(format, bytes(self.size)))
 
     def encode(self, value) -> bytes:
-        """Cancel safety: it does not wait. IRQ safety: none."""
-        return struct.pack(self._format, value) if self._single else struct.pack(self._format, *value)
+        """The bytes that stand for `value`.
+
+        Raises `ValueError` or `TypeError` for a value that would not come back equal: too few or too many fields, a
+        number outside the range of its field, bytes of another length. Fields for floats round.
+        """
+        fields = (value,) if self._count == 1 else value
+        data = struct.pack(self._format, *fields)
+        back = struct.unpack(self._format, data)
+        same = len(fields) == self._count
+        if same:
+            for i in range(self._count):
+                same = same and _is_same(fields[i], back[i])
+        if not same:
+            raise ValueError("%r cannot hold %r" % (self._format, value))
+        return data
 
     def decode(self, data: bytes):
-        """Cancel safety: it does not wait. IRQ safety: none."""
+        """The value that `data` stands for. Raises `ValueError` for bytes that it cannot decode."""
         if len(data) != self.size:
             raise ValueError("%r needs %d bytes, not %d" % (self._format, self.size, len(data)))
         fields = struct.unpack(self._format, data)
-        return fields[0] if self._single else fields
+        return fields[0] if self._count == 1 else fields
+
+
+def _is_same(value, back):
+    if not isinstance(back, float):
+        return value == back
+    if not isinstance(value, float):
+        return back - back == 0 and int(back) == value  # As floats of a board more ints are equal than are the same.
+    if value == back or (value != value and back != back):  # Infinity, NaN.
+        return True
+    return back - back == 0 and abs(value - back) <= abs(value) / 1024  # The shortest floats have 11 bits.

@@ -2,7 +2,7 @@ import json
 
 
 class JsonCodec:
-    """For dicts, lists, strings, numbers, True, False and None; a tuple comes back as a list.
+    """For dicts whose keys are strings, lists, strings, numbers, True, False and None; a tuple comes back as a list.
 
     A codec turns values into bytes and back, for flash and for the network. One of your own needs the same two
     methods. Its `size`, how many bytes a value is likely to take, says how many values a queue on flash has room for.
@@ -11,15 +11,41 @@ class JsonCodec:
     size = 32
 
     def encode(self, value) -> bytes:
-        """The bytes that stand for `value`. Raises `TypeError` or `ValueError` for a value that it cannot encode.
+        """The bytes that stand for `value`. Raises `ValueError` or `TypeError` if it would not come back equal.
 
-        Cancel safety: it does not wait. IRQ safety: none.
+        Those are NaN, infinity, objects, bytes, and dicts with other keys than strings. A float of a board may come
+        back with another last bit, as its decimal text is that short.
         """
-        return json.dumps(value).encode()
+        text = json.dumps(value)
+        try:
+            same = _is_same(value, json.loads(text))
+        except ValueError:
+            same = False
+        if not same:
+            raise ValueError("JSON has no %r, or not so that it comes back equal" % (value,))
+        return text.encode()
 
     def decode(self, data: bytes):
-        """The value that `data` stands for. Raises `ValueError` for bytes that it cannot decode.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """The value that `data` stands for. Raises `ValueError` for bytes that it cannot decode."""
         return json.loads(data)
+
+
+def _is_same(value, back):
+    kind = type(back)
+    if kind is list:
+        if not isinstance(value, (list, tuple)) or len(value) != len(back):
+            return False
+        for i in range(len(back)):
+            if not _is_same(value[i], back[i]):
+                return False
+        return True
+    if kind is dict:
+        if not isinstance(value, dict) or len(value) != len(back):
+            return False
+        for key in back:
+            if key not in value or not _is_same(value[key], back[key]):
+                return False
+        return True
+    if kind is float and isinstance(value, float):
+        return abs(value - back) <= abs(value) * 2.4e-7  # Two units of the last place of a board's floats.
+    return isinstance(value, kind) and value == back

@@ -1,5 +1,6 @@
 from errno import EIO
 
+from aimdb.errors import check_int
 from micropython import const
 
 from .framing import parse_header
@@ -21,12 +22,14 @@ class BlockStorage(Storage):
     as encrypted flash demands: each flush then begins a new one. A segment is so many `blocks`, which the device
     erases one at a time. What was written is read back, because the RP2040's driver reports no errors.
 
-    Raises `ValueError` when the device has no room for 4 segments.
+    Raises `TypeError`, and `ValueError` when the device has no room for 4 segments.
     """
 
     preallocated = True
 
     def __init__(self, device, write_size: int = 256, rewritable: bool = True, blocks: int = 1):
+        check_int("write_size", write_size, 1)
+        check_int("blocks", blocks, 1)
         self.identity = device
         self.alignment = 1 if rewritable else write_size
         self._write_size = write_size
@@ -34,16 +37,23 @@ class BlockStorage(Storage):
         self._blocks = blocks
         self.segment_size = self._block_size * blocks
         self.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
-        self.check_room()
+        self.check()
         # The place of each segment, by its number. What was removed stays there until its place is needed.
         self._places: dict = {}
         self._last = -1  # The place used last. The next ones are taken in turn, which wears them evenly.
 
     def numbers(self):
         places = {}
+        self.unreadable_count = 0
         for place in range(self.segment_count):
             self._places = {0: place}  # For `read`.
-            found = parse_header(self.read(0, 0, _PIECE))
+            try:
+                found = parse_header(self.read(0, 0, _PIECE))
+            except OSError:
+                self.unreadable_count += 1
+                if self.unreadable_count == self.segment_count:
+                    raise  # The whole device fails; else that place is free, and is erased before it is used.
+                continue
             if found:
                 places[found[0]] = place
         self._places = places

@@ -1,3 +1,5 @@
+import errno
+
 from aimdb.errors import DbError, RecordError
 
 
@@ -10,19 +12,35 @@ class StorageError(RecordError):
     def __init__(self, value=None, buffer=None, cause: "Exception | None" = None):
         super().__init__(value, buffer)
         self.cause = cause
-        self._text = "could not use its storage: %r" % (cause,)
+        self.path = None if buffer is None else buffer.path  # A path, or a device.
+
+    def __str__(self) -> str:
+        name = errno.errorcode.get(self.cause.errno, "") if isinstance(self.cause, OSError) else ""
+        return "StorageError: record %r could not use %r: %r %s" % (self.key, self.path, self.cause, name)
+
+    __repr__ = __str__
 
 
 class CodecError(RecordError):
     """A value was read whose bytes the codec cannot decode; `value` has the bytes, `cause` what the codec raised.
 
-    It counts as read: the next read goes on with the next value, and `commit` acknowledges this one, too.
+    Given to the queue's `undecodable` function. The value is acknowledged, and readers get the next one.
     """
 
     def __init__(self, value=None, buffer=None, cause: "Exception | None" = None):
         super().__init__(value, buffer)
         self.cause = cause
-        self._text = "holds bytes that its codec cannot decode: %r, %r" % (value, cause)
+
+    def __str__(self) -> str:
+        # The first bytes tell what wrote them; a value may have thousands.
+        return "CodecError: record %r holds %d bytes that its codec cannot decode, %r: %r" % (
+            self.key,
+            len(self.value),
+            self.value[:16],
+            self.cause,
+        )
+
+    __repr__ = __str__
 
 
 class UnknownFormat(DbError):
@@ -30,4 +48,4 @@ class UnknownFormat(DbError):
 
 
 class QueueInUse(DbError):
-    """Another queue has this path or device open; `release` it first."""
+    """Another queue has this path or device open, and the task that opened it still runs; `release` it first."""

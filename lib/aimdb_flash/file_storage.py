@@ -1,43 +1,61 @@
 import os
-from errno import ENOENT
+from errno import ENOENT, ENOMEM
+
+from aimdb.errors import check_int
+from micropython import const
 
 from .storage import Storage
 
+_FILE = const(0x8000)  # What `os.ilistdir` and `os.stat` say of one.
+_TYPES = const(0xF000)
+
 
 class FileStorage(Storage):
-    """Segments as files in the folder `path`, on the board's littlefs.
+    """Segments as files in the folder `path`, on the board's littlefs. Other files may be there, too.
 
     No file stays open between two calls: littlefs before 2.11.3 damages a file that two handles have open
     (micropython pull request 18994), and each open file takes a kilobyte of RAM.
 
     `max_size` is the most bytes that it takes, `segment_size` those of a file; it grows with `max_size` when it is
-    not given, so that there are few files. Raises `ValueError` when there is no room for 4 segments.
+    not given, so that there are few files. Raises `TypeError`, and `ValueError` when there is no room for 4 segments.
     """
 
     def __init__(self, path: str, max_size: int = 65536, segment_size: "int | None" = None):
+        if not isinstance(path, str) or not path.strip("/."):
+            raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
+        check_int("max_size", max_size, 1)
         if segment_size is None:
             # Whole blocks of littlefs. Smaller ones mean shorter writes, as the last block is written anew each time.
             segment_size = max(4096, max_size // 32 // 4096 * 4096)
+        check_int("segment_size", segment_size, 512)
         self.segment_size = segment_size
         self.segment_count = max_size // segment_size
-        self.check_room()
         if path[:1] != "/":
             path = os.getcwd() + "/" + path
-        identity = ""
+        self.identity = ""
         for part in path.split("/"):
             if part not in ("", "."):
-                identity += "/" + part
-        self.identity = identity or "/"
+                self.identity += "/" + part
+        self.check()
 
     def _file(self, number):
         return "%s/%08x" % (self.identity, number)
+
+    def _open(self, number, mode):
+        try:
+            return open(self._file(number), mode)
+        except OSError as er:
+            if er.errno == ENOMEM:  # It is no damage of the file.
+                raise MemoryError
+            raise
 
     def numbers(self):
         found = []
         try:
             for entry in os.ilistdir(self.identity):
-                if not entry[0].strip("0123456789abcdef"):  # Else it is none of ours.
-                    found.append(int(entry[0], 16))
+                name = entry[0]
+                if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
+                    found.append(int(name, 16))
         except OSError as er:
             if er.errno != ENOENT:
                 raise
@@ -46,22 +64,38 @@ class FileStorage(Storage):
     def length(self, number):
         return os.stat(self._file(number))[6]
 
+    def is_taken(self, number):
+        # An empty file is what a power cut leaves of a segment that was about to be made.
+        try:
+            stat = os.stat(self._file(number))
+        except OSError:
+            return False
+        return stat[0] & _TYPES != _FILE or stat[6] > 0
+
     def create(self, number, data):
         try:
-            self.append(number, 0, data, "wb")
+            file = self._open(number, "wb")
         except OSError as er:
             if er.errno != ENOENT:
                 raise
             os.mkdir(self.identity)
-            self.append(number, 0, data, "wb")
+            file = self._open(number, "wb")
+        self._write(file, data)
 
-    def append(self, number, offset, data, mode="ab"):
-        with open(self._file(number), mode) as file:
+    def append(self, number, offset, data):
+        file = self._open(number, "r+b")  # Which makes no new file.
+        if file.seek(0, 2) != offset:
+            file.close()
+            raise OSError(ENOENT)
+        self._write(file, data)
+
+    def _write(self, file, data):
+        with file:
             file.write(data)
             file.flush()
 
     def read(self, number, offset, size):
-        with open(self._file(number), "rb") as file:
+        with self._open(number, "rb") as file:
             file.seek(offset)
             return file.read(size)
 

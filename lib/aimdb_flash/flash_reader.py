@@ -1,10 +1,7 @@
-from asyncio import core  # type: ignore[attr-defined]
-
 from aimdb import Reader
-from aimdb.errors import EMPTY, BufferClosed, BufferEmpty, error
+from aimdb.buffer import done
+from aimdb.errors import BufferClosed, BufferEmpty
 from micropython import const
-
-from .errors import CodecError, StorageError
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
@@ -15,40 +12,55 @@ if _EDITOR:
 
 _MASK = const(0x1FFFFFFF)
 
+# The counts of the readers' line.
+_ASKED = const(1)
+_NOTE = const(4)
+
 
 class FlashReader(Reader):
     """Reads a `FlashQueue`, in competition with its other readers. What it has read is its own until `commit`.
 
     A reader that is done should be closed, so that others get what it did not commit. What a forgotten reader had
     read comes again only after a restart.
+
+    Cancel safety: a read that is cancelled has taken nothing; values whose commit is cancelled stay acknowledged.
+    IRQ safety: none.
     """
 
     def __init__(self, buffer: "FlashQueue"):
         super().__init__(buffer)
-        self._taken: list = []  # Numbers of the values that were read and not committed, in the order of reading.
+        self.buffer: "Any" = buffer
+        self._values = buffer._values
+        self._taken: list = []  # What was read and not committed, in the order of reading.
+        self._gone = 0  # So many more were, and the queue has dropped them: the oldest.
+        self._numbered = 0  # So many of the taken have numbers.
 
     def has_value(self) -> bool:
-        return self.buffer._line.free > 0
+        return self._values.free() > 0
 
     def try_recv(self):
         buffer = self.buffer
-        if self.closed:
-            raise BufferClosed(None, buffer)
-        sequence, data = upcoming(buffer)
-        self._taken.append(sequence)
-        ledger = buffer._flusher.ledger
-        if ledger.again:
-            ledger.again.pop(0)
-        else:
-            ledger.next = sequence + 1
-        buffer._line.free -= 1
-        if buffer._read_by is not core.cur_task:
-            buffer._read_by = core.cur_task if buffer._read_by is None else False
+        taken, value = self._values.upcoming()
+        self._tidy()
+        self._taken.append(taken)
+        self._values.take(taken)
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
-        try:
-            return buffer.codec.decode(data)
-        except Exception as er:
-            raise CodecError(data, buffer, er)
+        return value
+
+    def _tidy(self):
+        # What was taken from RAM and is on flash now needs no more than its number; what was dropped, nothing.
+        taken = self._taken
+        i = self._numbered
+        while i < len(taken) and (isinstance(taken[i], int) or taken[i].number):
+            if not isinstance(taken[i], int):
+                taken[i] = taken[i].number
+            i += 1
+        self._numbered = i
+        ledger = self._values.log.ledger
+        while self._numbered and ledger.has(taken[0]):
+            taken.pop(0)
+            self._numbered -= 1
+            self._gone += 1
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":
         """Acknowledge the oldest `count` values that were read with this reader and not committed; None: all.
@@ -59,97 +71,65 @@ class FlashReader(Reader):
         before they went to flash never go there.
 
         Raises `ValueError` when `count` is negative, or more than was read, and `BufferClosed` after `release`.
-
-        Cancel safety: cancelled, the values stay acknowledged. IRQ safety: none.
         """
         buffer = self.buffer
-        flusher = buffer._flusher
         taken = self._taken
-        if not flusher.log:
+        if not buffer._flusher.log:
             raise BufferClosed(None, buffer)
+        most = self._gone + len(taken)
         if count is None:
-            count = len(taken)
-        elif not 0 <= count <= len(taken):
+            count = most
+        elif not 0 <= count <= most:
             raise ValueError(
-                "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, len(taken))
+                "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, most)
             )
-        self._taken = taken[count:]
-        flusher.acknowledge(taken[:count])
-        return flusher.reached(-1, flusher.ledger.commits, buffer.flush_ms)
+        reached = buffer._flusher.reached(0)  # Below nothing needs heap, so all of it happens.
+        gone = min(count, self._gone)
+        self._gone -= gone
+        count -= gone
+        for i in range(count):
+            self._values.acknowledge(taken[i])
+        if count == len(taken):
+            taken.clear()
+        else:
+            for _ in range(count):
+                taken.pop(0)
+        self._numbered = max(self._numbered - count, 0)
+        return reached
 
-    async def ready(self) -> None:
-        buffer = self.buffer
-        line = buffer._line
-        ticket = None
-        while line.free <= 0 and not self.closed and (buffer._flusher.unread or not buffer.closed):
-            ticket = await line.wait(ticket)
-        if line.free > 0:
-            line.look_again(1)  # This task may leave it; the next in line must not sleep on then.
+    def park(self, owner) -> bool:
+        self.buffer.wake_up()
+        return self._values.park(owner)
 
-    async def recv(self, timeout_ms: "int | None" = None) -> "Any":
-        if timeout_ms is not None and timeout_ms > 0:
-            from aimdb.timeout import timed
+    def look(self, _) -> bool:
+        if self.park(self):
+            return True
+        counts = self._values.counts
+        if counts[_NOTE]:
+            counts[_NOTE] = 1  # It may be another task that takes it.
+        if counts[_ASKED]:
+            self._values.line.lend()
+        done.__traceback__ = None
+        raise done
 
-            return await timed(self.recv(), timeout_ms)
+    def recv(self, timeout_ms=None):
         while True:
-            if timeout_ms is None:
-                await self.ready()
             try:
-                return self.try_recv()
+                return (yield from Reader.recv(self, timeout_ms))
             except BufferEmpty:
-                # What was counted on has turned out to be damaged, or was dropped.
-                if timeout_ms is not None:
-                    await core.sleep_ms(0)  # A task that only looks, in a loop, must not starve the others.
-                    raise core.TimeoutError
+                pass  # What was counted on is damaged, or cannot be decoded, or was dropped.
 
     def close(self) -> None:
-        """Detach, and give what was not committed back to the other readers, in order.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """Detach, and give what was not committed back to the other readers, in order."""
         if not self.closed:
+            self._values.give_back(self._taken)
+            self._taken.clear()
             super().close()
-            buffer = self.buffer
-            buffer._readers -= 1
-            ledger = buffer._flusher.ledger
-            for sequence in self._taken:
-                if not ledger.has(sequence):  # Else it was dropped meanwhile.
-                    ledger.again.append(sequence)
-                    buffer._line.release()
-            ledger.again.sort()
-            self._taken = []
-            buffer._flusher.look_again()
+            self.park = self._leave
+            self.buffer._readers -= 1
+            self.buffer._flusher.flushed.wake_all()  # A producer may wait in vain now.
 
-
-def upcoming(queue: "FlashQueue") -> "tuple[int, bytes]":
-    """The number and the bytes of the value that comes next. Raises what `try_recv` does.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
-    flusher = queue._flusher
-    ledger = flusher.ledger
-    line = queue._line
-    while flusher.log and line.free > 0:
-        again = bool(ledger.again)
-        wanted = ledger.again[0] if again else ledger.next
-        try:
-            found = flusher.log.get(wanted)
-        except OSError as er:
-            raise StorageError(None, queue, er)
-        if not found:
-            entry = flusher.find(wanted)
-            found = entry and (entry.sequence, entry.data)
-        if found and flusher.unread and found[0] >= flusher.unread[0].sequence:
-            found = None  # Not to be read yet.
-        if found and (found[0] == wanted or not again):
-            if found[0] > wanted:
-                ledger.lose(wanted, found[0])
-            return found
-        # Values that were there when they were counted cannot be read now.
-        lost = 1 if again else line.free
-        line.free -= lost
-        queue._held -= lost
-        queue.damaged_count += 1
-        if again:
-            ledger.lose(wanted, wanted + 1)
-    raise error(BufferClosed, None, queue) if queue.closed and not flusher.unread else EMPTY
+    def _leave(self, _):
+        # In place of `park`, once it is closed.
+        self._values.line.give_up()
+        return False

@@ -4,7 +4,7 @@ Each file that uses these has them as constants:
 
 _HEADER_SIZE              bytes of a header
 _OVERHEAD                 bytes of a record besides its payload
-_VALUE, _ACKNOWLEDGEMENT  kinds of record
+_VALUE, _EVERYTHING, _NEWS  kinds of record: a value, two acknowledgements
 """
 
 from binascii import crc32
@@ -14,7 +14,7 @@ from micropython import const
 
 from .errors import UnknownFormat
 
-_VERSION = const(1)
+_VERSION = const(2)
 _MAGIC = const(b"AQF")
 _MARK = const(b"\xa5")  # First byte of a record; an erased byte is 0xFF.
 
@@ -25,26 +25,23 @@ _PIECE = const(256)  # Bytes looked at together.
 
 
 def header(number: int, floor: int) -> bytes:
-    """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on."""
     start = pack("<3sBII", _MAGIC, _VERSION, number, floor)
     return start + pack("<I", crc32(start))
 
 
 def parse_header(data: bytes) -> "tuple[int, int] | None":
-    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`."""
     if len(data) < _HEADER_SIZE or data[:3] != _MAGIC:
         return None
     _, version, number, floor, check = unpack_from("<3sBIII", data)
     if crc32(data[:12]) != check:
         return None
     if version != _VERSION:
-        raise UnknownFormat("the flash holds a queue of format version %d; known is %d" % (version, _VERSION))
+        raise UnknownFormat(
+            "the flash holds a queue of format version %d, and this release knows %d: read it with the release that "
+            "wrote it, or erase it" % (version, _VERSION)
+        )
     return number, floor
 
 
@@ -53,8 +50,6 @@ def record(segment: int, kind: int, sequence: int, payload: bytes) -> bytes:
 
     The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
     number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
-
-    Cancel safety: it does not wait. IRQ safety: none.
     """
     start = pack("<sBHI", _MARK, kind, len(payload), sequence)
     return start + payload + pack("<I", crc32(payload, crc32(start, segment)))
@@ -64,8 +59,6 @@ def records(read, segment: int, offset: int, end: int, alignment: int):
     """Yield (offset after it, kind, sequence, payload) of each valid record, and None for each damaged stretch.
 
     `read(segment, offset, size)` gives bytes, fewer at the end. Each write began at a multiple of `alignment`.
-
-    Cancel safety: it does not wait. IRQ safety: none.
     """
     intact = True
     while offset < end:

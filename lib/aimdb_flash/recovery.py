@@ -7,82 +7,104 @@ from .segment_log import Segment
 
 _HEADER_SIZE = const(16)
 _VALUE = const(1)
-_ACKNOWLEDGEMENT = const(2)
+_EVERYTHING = const(2)
+_NEWS = const(3)
 
 _PAGE = const(256)
 
 
-def recover(log) -> "tuple[int, int]":
+def recover(log) -> None:
     """Find out what is on the flash, and tell a new log, and its ledger. Nothing is written.
 
-    Returns how many values are not acknowledged, and how many stretches of bytes are damaged. Whatever the bytes are,
-    raises only `OSError`, when the storage fails, and `UnknownFormat`.
-
-    Cancel safety: it does not wait. IRQ safety: none.
+    Whatever the bytes are, raises only `OSError`, when the storage fails, `MemoryError`, and `UnknownFormat`.
     """
+    # From the newest segment back, because what a newer one says decides what counts in an older one. Once all
+    # acknowledgements are known, headers will do: values are numbered without gaps, so they need not be counted.
     ledger = log.ledger
-    # From the newest segment back, because what a newer one says decides what counts in an older one.
-    limit = 1 << 32  # Values from this number on do not count.
-    ledger.acknowledged = 0  # Until an acknowledgement is found: the last of the newest segment that has one.
-    held = damaged = 0
-    values: list = []  # Of segments that were read, and not yet compared with that.
+    limit = 0  # Values from this number on do not count; 0: all do.
+    everything = False
+    gaps: list = []  # Numbers whose values are damaged: from the first on, below the second.
     for number in sorted(log.storage.numbers(), reverse=True):
-        segment = Segment(number)
-        segment.end = _HEADER_SIZE
+        try:
+            found = parse_header(log.read(number, 0, _HEADER_SIZE))
+            first = found[1] if found else _first_value(log, number)
+        except OSError:
+            log.damaged_count += 1
+            continue
+        if first is None or (found and found[0] != number):
+            continue  # It is none of ours.
+        segment = Segment(number, min(first, limit) if limit else first)
         log.segments.insert(0, segment)
         log.number = max(log.number, number)
-        if limit > ledger.acknowledged:
-            floor, stretches = _scan(log, segment, limit, values)
-            limit = min(limit, floor)
-            damaged += stretches
-            if ledger.acknowledged:
-                for value in values:
-                    held += not ledger.has(value)
-                values.clear()
-    ledger.acknowledged = ledger.next = ledger.acknowledged or 1  # Numbers of values begin there.
-    return held + len(values), damaged
+        log.damaged_count += not found
+        if not everything:
+            everything, expected = _scan(log, segment, limit, gaps)
+            if limit:
+                gaps.append((expected, limit))
+            else:
+                log.next = expected
+                gaps.append((expected, ledger.end()))
+                log.writable = log.writable and found is not None
+        limit = segment.first
+    log.damaged_count += log.storage.unreadable_count
+    log.next = max(log.next, ledger.end())
+    ledger.cover(log.next)
+    if log.segments:
+        ledger.acknowledge_below(log.segments[0].first)
+    for first, stop in gaps:
+        ledger.commits += ledger.lose(first, stop)  # To be said in the next write.
 
 
-def _scan(log, segment, limit, values):
-    # Complete `segment`, and add the numbers of its values to `values`. Returns its floor, and how many stretches of it
-    # are damaged.
-    ledger = log.ledger
-    number = segment.number
+def _first_value(log, number):
+    # Of a segment without a valid header; None when it has no valid record, and so may be anybody's.
+    first = None
     length = log.storage.length(number)
-    found = parse_header(log.read(number, 0, _HEADER_SIZE))
-    intact = bool(found)  # Up to here.
-    damaged = int(not found)
-    last = 0
-    known = ledger.acknowledged
-    for item in records(log.read, number, _HEADER_SIZE, length, log.storage.alignment):
-        intact = bool(item)
-        if not item:
-            damaged += 1
-            continue
-        end, kind, sequence, payload = item
-        if kind == _VALUE:
-            if sequence >= limit:
-                break
-            values.append(sequence)
-            segment.last = last = sequence
-        elif kind == _ACKNOWLEDGEMENT:
-            last = max(last, sequence - 1)
-            if not known:
-                ledger.acknowledged = sequence
-                ledger.ranges.clear()
-                for i in range(0, len(payload) - 7, 8):
-                    ledger.ranges.append(unpack_from("<II", payload, i))
-                    last = max(last, ledger.ranges[-1][1] - 1)
-        segment.end = end
-    if found:
-        limit = found[1]
-        last = max(last, limit - 1)
-        if len(log.segments) == 1:  # The newest one: it takes what is written next.
-            if not intact:
-                # After the page that has the last of the damaged bytes: what a torn write did there nobody knows.
-                for page in range(segment.end // _PAGE * _PAGE, length, _PAGE):
-                    if log.read(number, page, _PAGE).strip(b"\xff"):
-                        segment.end = min(page + _PAGE, length)
-            log.writable = log.storage.preallocated or segment.end == length
-    log.last = max(log.last, last)
-    return limit, damaged
+    if length <= log.storage.segment_size:
+        for item in records(log.read, number, _HEADER_SIZE, length, log.storage.alignment):
+            if item and item[1] == _VALUE:
+                return item[2]
+            if item:
+                first = item[2]
+    return first
+
+
+def _scan(log, segment, limit, gaps):
+    # Read a segment. Returns whether it has an acknowledgement of everything, and the number after its last value.
+    ledger = log.ledger
+    expected = segment.first
+    segment.end = _HEADER_SIZE
+    everything = False
+    intact = True  # Up to here.
+    try:
+        length = log.storage.length(segment.number)
+        for item in records(log.read, segment.number, _HEADER_SIZE, length, log.storage.alignment):
+            intact = bool(item)
+            if not item:
+                log.damaged_count += 1
+                continue
+            segment.end, kind, number, payload = item
+            if kind == _VALUE:
+                if number >= expected and (number < limit or not limit):
+                    if number > expected:
+                        gaps.append((expected, number))
+                    expected = number + 1
+            elif kind == _EVERYTHING:
+                everything = True
+                ledger.recall(number, number, payload)
+            elif kind == _NEWS:
+                ledger.recall(number, unpack_from("<I", payload)[0] if payload else 0, payload[4:])
+        if not limit:
+            _find_end(log, segment, length, intact)
+    except OSError:
+        log.damaged_count += 1
+    return everything, expected
+
+
+def _find_end(log, segment, length, intact):
+    # Where the newest segment, which takes what is written next, goes on.
+    if not intact:
+        # After the page that has the last of the damaged bytes: what a torn write did there nobody knows.
+        for page in range(segment.end // _PAGE * _PAGE, length, _PAGE):
+            if log.read(segment.number, page, _PAGE).strip(b"\xff"):
+                segment.end = min(page + _PAGE, length)
+    log.writable = log.storage.preallocated or segment.end == length

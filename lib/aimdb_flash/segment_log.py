@@ -1,4 +1,4 @@
-from errno import EIO
+from errno import ENOENT
 from struct import pack
 
 from micropython import const
@@ -8,26 +8,32 @@ from .framing import header, record, records
 _HEADER_SIZE = const(16)
 _OVERHEAD = const(12)
 _VALUE = const(1)
-_ACKNOWLEDGEMENT = const(2)
+_EVERYTHING = const(2)
+_NEWS = const(3)
 
-_RANGES = const(32)  # The most ranges in an acknowledgement.
+_ENOSPC = const(28)  # Which the module errno lacks.
+_BITS = const(256)  # The most bytes of an acknowledgement's bits in front of values.
 _CHUNK = const(512)  # Bytes read at a time: about ten short records.
+_STEP = const(4096)  # The most bytes of values in one write, so that it takes no longer than two erasures.
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
+_LONGEST = const(65535)  # The length of a payload has 16 bits.
+_ATTEMPTS = const(3)  # To read a segment, before it counts as damaged.
 
 
 class Segment:
     """What is known of a segment without reading it."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, first: int):
         self.number = number
-        self.end = 0  # Where its valid bytes end; 0: it could not be made, and is to be removed.
-        self.last = 0  # The highest sequence number of its values; 0: it has none that counts.
+        self.first = first  # The number of its first value; it has all up to the first one of the next segment.
+        self.end = 0  # Where its valid bytes end; 0: not looked at yet; -1: it could not be made, and is to be removed.
 
 
 class SegmentLog:
     """Values and acknowledgements in the segments of a storage, in order; `recover` finds those that are there.
 
-    `ledger` knows what is acknowledged. Methods raise `OSError` when the storage fails.
+    A value gets its number when it is written, and the next one the next number. `ledger` knows what is acknowledged.
+    Methods raise `OSError` when the storage fails, and `MemoryError`; values of a failed write have no number then.
     """
 
     def __init__(self, storage, ledger):
@@ -36,19 +42,20 @@ class SegmentLog:
         self.segments = []  # Oldest first.
         self.number = 0  # Of the newest segment that there ever was, also if it could not be made.
         self.writable = False  # Whether the newest segment may take more.
-        self.last = 0  # The highest sequence number on flash, or that was ever used, as far as it is known.
-        # The longest value that fits into a segment under all circumstances.
-        self.largest = storage.segment_size - _HEADER_SIZE - _OVERHEAD - 8 * _RANGES - _OVERHEAD
-        # What was read last: segment number, offset, bytes. And where reading left off: segment number, offset,
-        # sequence number before it. At first nothing was.
+        self.whole = 0  # The newest segment that begins with an acknowledgement of everything.
+        self.next = 1  # The number of the next value.
+        self.damaged_count = 0
+        # The longest value that fits into a new segment together with an acknowledgement.
+        self.largest = min(_LONGEST, storage.segment_size - _HEADER_SIZE - 2 * _OVERHEAD - _BITS)
+        # What was read last: segment number, offset, bytes. And the value that was found last: segment number, number
+        # of the value, offsets of its record and of the next. At first nothing was.
         self._chunk = (None, 0, b"")
-        self._at = self._chunk
+        self._found = (None, 0, 0, 0)
+
+    # Reading
 
     def read(self, number: int, offset: int, size: int) -> bytes:
-        """Bytes of a segment, fewer at its end.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """Bytes of a segment, fewer at its end."""
         known, start, data = self._chunk
         if known != number or offset < start or offset + size > start + len(data):
             start = offset
@@ -56,109 +63,181 @@ class SegmentLog:
             self._chunk = (number, offset, data)
         return data[offset - start : offset - start + size]
 
-    def get(self, sequence: int) -> "tuple[int, bytes] | None":
-        """(sequence number, payload) of the first value from this number on that is to be read and can be, or None.
+    def stop(self, i: int) -> int:
+        """The number after the last value of segment `i` of the list."""
+        return self.segments[i + 1].first if i + 1 < len(self.segments) else self.next
 
-        Cancel safety: it does not wait. IRQ safety: none.
+    def get(self, number: int) -> "tuple[int, bytes] | None":
+        """(number, bytes) of the first value from this one on that is not acknowledged and can be read, or None.
+
+        A segment that cannot be read, again and again, is passed over.
         """
-        for segment in self.segments:
-            if segment.last >= sequence:
-                number, offset, before = self._at
-                if number != segment.number or before >= sequence:
-                    offset = _HEADER_SIZE
-                for item in records(self.read, segment.number, offset, segment.end, self.storage.alignment):
-                    if item and item[1] == _VALUE and item[2] >= sequence and not self.ledger.has(item[2]):
-                        self._at = (segment.number, item[0], item[2])
-                        return item[2], item[3]
+        segments = self.segments
+        i = 0
+        stop = len(segments)
+        while stop - i > 1:  # The last one that begins with it or before.
+            middle = (i + stop) // 2
+            if segments[middle].first <= number:
+                i = middle
+            else:
+                stop = middle
+        while i < len(segments):
+            found = None
+            for _ in range(_ATTEMPTS):
+                try:
+                    found = self._look(segments[i], number, self.stop(i))
+                    break
+                except OSError:
+                    self._chunk = (None, 0, b"")
+            if found:
+                return found
+            number = max(number, self.stop(i))
+            i += 1
         return None
 
-    def free(self) -> None:
-        """Remove the segments all of whose values are acknowledged, except the newest; also what could not be made.
+    def _look(self, segment, number, stop):
+        # In one segment.
+        if number >= stop:
+            return None
+        if not segment.end:
+            segment.end = self.storage.length(segment.number)
+        known, before, offset, after = self._found
+        if known != segment.number or before > number:
+            offset = _HEADER_SIZE
+        elif before < number:
+            offset = after
+        for item in records(self.read, segment.number, offset, segment.end, self.storage.alignment):
+            if item and item[1] == _VALUE and number <= item[2] < stop and not self.ledger.has(item[2]):
+                self._found = (segment.number, item[2], item[0] - _OVERHEAD - len(item[3]), item[0])
+                return item[2], item[3]
+        return None
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        for segment in reversed(self.segments):
-            if segment.last < self.ledger.acknowledged and (segment is not self.segments[-1] or not segment.end):
-                self.storage.remove(segment.number)
-                self.segments.remove(segment)
+    # Removing
 
-    def drop_oldest(self) -> "list[int]":
-        """Remove the oldest segment, whatever is in it; the numbers of its values.
+    def free(self) -> bool:
+        """Remove a segment that nobody needs, if there is one; whether there was."""
+        acknowledged = self.ledger.acknowledged
+        for i, segment in enumerate(self.segments):
+            if segment.end < 0:
+                self._remove(segment)
+                return True
+            if i + 1 < len(self.segments):
+                stop = self.stop(i)
+                # Of one without values the acknowledgements are needed, until all is said anew.
+                if stop <= acknowledged or (segment.first == stop and segment.number < self.whole):
+                    self._remove(segment)
+                    return True
+        return False
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        segment = self.segments[0]
-        found = []
-        for item in records(self.read, segment.number, _HEADER_SIZE, segment.end, self.storage.alignment):
-            if item and item[1] == _VALUE:
-                found.append(item[2])
+    def is_crowded(self) -> bool:
+        """Whether nothing can be written before a segment is removed, unless the newest takes it."""
+        return len(self.segments) >= self.storage.segment_count
+
+    def drop_oldest(self) -> int:
+        """Remove the oldest segment, whatever is in it; the number after its last value."""
+        stop = self.stop(0)
+        self._remove(self.segments[0])
+        return stop
+
+    def _remove(self, segment):
         self.storage.remove(segment.number)
-        self.segments.pop(0)
-        return found
+        self.segments.remove(segment)
+        self._chunk = (None, 0, b"")
 
-    def write(self, entries: list, size: int, acknowledges: bool = False) -> int:
-        """Put values on flash, the first ones first, and what is acknowledged, if that is new; returns how many values.
+    # Writing
 
-        One call writes to one segment, so not all may fit; 0: there is room for none. The acknowledgement is
-        always written, with `acknowledges` even when it is not new. An entry has a `sequence` and `data`; that of all
-        of them has `size` bytes.
+    def write(self, entries: list, until: int, acknowledges: bool = False) -> int:
+        """Put values on flash, and what is acknowledged, if that is new; returns how many values.
 
-        Cancel safety: it does not wait. IRQ safety: none.
+        They go there in order, those with a ticket above `until` not at all. One call writes to one segment, so not
+        all may fit; 0: there is room for none. What is acknowledged is always written, with `acknowledges` even when
+        it is not new. An entry has a `ticket` and `data`.
         """
         storage = self.storage
         ledger = self.ledger
-        ranges = ledger.ranges[:_RANGES]
         acknowledges = acknowledges or ledger.commits != ledger.stored
-        acknowledgement = _OVERHEAD + 8 * len(ranges)
-
-        # Where: after what the newest segment has, or at the start of a new one, where there is more room.
         used = len(self.segments)
         for_values = storage.segment_count - _SPARE
-        start = room = 0
+        if self.next - ledger.acknowledged > 8 * (storage.segment_size - 64):
+            for_values = 0  # Acknowledgements of more would not fit into a segment.
+        ledger.cover(self.next + len(entries))
         if self.writable:
-            start = -(-self.segments[-1].end // storage.alignment) * storage.alignment
-            room = storage.segment_size - start - acknowledgement * acknowledges
-        size += _OVERHEAD * len(entries)
-        if not start or room < 0 or (size > room and used < for_values):
-            start = 0
-            room = storage.segment_size - _HEADER_SIZE - acknowledgement
-            for_values -= 1
-        number = self.number + (not start)
+            segment = self.segments[-1]
+            start = -(-segment.end // storage.alignment) * storage.alignment
+            said = self._said(segment.number, False) if acknowledges else b""
+            room = storage.segment_size - start - len(said)
+            values = self._values(segment.number, entries, until, room) if used <= for_values else []
+            if room >= 0 and (values or not entries or used >= for_values):
+                if not values and not said:
+                    return 0
+                if self._append(segment, start, said + b"".join(values), len(values)):
+                    return len(values)
+        if used >= for_values:
+            entries = []
+            if not acknowledges and self.writable:
+                return 0
+            if used >= storage.segment_count:
+                raise OSError(_ENOSPC)
+        # Acknowledgements may have left no room for the first value; then there is nothing new to be said.
+        return self._begin(entries, until) or (self.write(entries, until) if entries else 0)
 
-        # What: as many values as fit there.
+    def _values(self, number, entries, until, room):
+        # The records of as many as fit there.
         values = []
+        room = min(room, max(_STEP, _OVERHEAD + len(entries[0].data))) if entries else 0
         for entry in entries:
             room -= _OVERHEAD + len(entry.data)
-            if room < 0 or used > for_values:
+            if room < 0 or entry.ticket > until:
                 break
-            values.append(record(number, _VALUE, entry.sequence, entry.data))
-        if not values and not acknowledges:
-            return 0
-        data = b""
-        if acknowledges or not start:
-            for first, stop in ranges:
-                data += pack("<II", first, stop)
-            data = record(number, _ACKNOWLEDGEMENT, ledger.acknowledged, data)
-        if not start:
-            data = header(number, self.last + 1) + data
-        data += b"".join(values)
+            values.append(record(number, _VALUE, self.next + len(values), entry.data))
+        return values
 
+    def _said(self, number, everything):
+        # The record of an acknowledgement.
+        ledger = self.ledger
+        if everything:
+            return record(number, _EVERYTHING, ledger.acknowledged, ledger.everything())
+        first, marks = ledger.news()
+        return record(number, _NEWS, ledger.acknowledged, pack("<I", first) + marks if marks else b"")
+
+    def _append(self, segment, start, data, count):
+        # False: the segment is gone, by other hands than ours.
+        self.writable = False  # When it fails.
         self._chunk = (None, 0, b"")
-        if start:
-            self.writable = False  # When it fails.
-            storage.append(number, start, data)
-        else:
-            if used >= storage.segment_count:
-                raise OSError(EIO)
-            self.writable = False
-            self.number = number
-            self.segments.append(Segment(number))
-            storage.create(number, data)
-        self.writable = True
-        if len(ledger.ranges) <= _RANGES:
-            ledger.stored = ledger.commits
-        segment = self.segments[-1]
-        segment.end = start + len(data)
-        if values:
-            self.last = segment.last = entries[len(values) - 1].sequence
+        try:
+            self.storage.append(segment.number, start, data)
+        except OSError as er:
+            if er.errno != ENOENT:
+                raise
+            return False
+        self._written(segment, start + len(data), count)
+        return True
+
+    def _begin(self, entries, until):
+        # A new segment.
+        storage = self.storage
+        number = self.number + 1
+        while storage.is_taken(number):
+            number += 1
+        whole = not entries or len(self.ledger.everything()) <= _BITS
+        said = self._said(number, whole)
+        room = storage.segment_size - _HEADER_SIZE - len(said)
+        values = self._values(number, entries, until, room)
+        data = header(number, self.next) + said + b"".join(values)
+        segment = Segment(number, self.next)
+        segment.end = -1  # When it fails.
+        self.segments.append(segment)
+        self.number = number
+        self.writable = False
+        self._chunk = (None, 0, b"")
+        storage.create(number, data)
+        self._written(segment, len(data), len(values))
+        if whole:
+            self.whole = number
         return len(values)
+
+    def _written(self, segment, end, count):
+        segment.end = end
+        self.writable = True
+        self.next += count
+        self.ledger.written()

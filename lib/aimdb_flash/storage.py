@@ -1,6 +1,7 @@
+from aimdb.errors import check_int
 from micropython import const
 
-from .errors import QueueInUse
+from .errors import QueueInUse, StorageError
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
@@ -8,8 +9,31 @@ if _EDITOR:
 
 _FEWEST = const(4)  # Segments: two for values, and two that are kept free for acknowledgements.
 
-# What open queues use: paths, and devices.
-_claimed: set = set()
+# The open queues, by path or device.
+_claimed: dict = {}
+
+
+def claim(identity: "Any", queue: "Any") -> None:
+    """Take a path or device for this queue.
+
+    A queue that has it is released first, with all that it has staged: it was left behind by a task that ended, or by
+    a loop that was left. `QueueInUse` when the task that opened it still runs.
+    """
+    other = _claimed.get(identity)
+    if other is not None:
+        if other.is_in_use():
+            raise QueueInUse("%r is open already in another queue; release() that first" % (identity,))
+        try:
+            other.release()
+        except StorageError:
+            pass  # It is released even so.
+    _claimed[identity] = queue
+
+
+def unclaim(identity: "Any", queue: "Any") -> None:
+    """Let another queue have it."""
+    if _claimed.get(identity) is queue:
+        del _claimed[identity]
 
 
 class Storage:
@@ -23,76 +47,48 @@ class Storage:
     segment_count = 16  # How many there may be at a time; a queue needs 4 or more.
     alignment = 1  # Each write begins at a multiple of it.
     preallocated = False  # Whether a segment has all its bytes from the beginning; those to be written are 0xFF.
+    unreadable_count = 0  # Segments that `numbers` could not read.
     identity: "Any" = None  # What no other open queue may use: a path, or a device.
 
-    def check_room(self) -> None:
-        """Raise `ValueError` when there are not enough segments.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+    def check(self) -> None:
+        """Raise `ValueError` when there are not enough segments, and `AttributeError` when a method is missing."""
+        check_int("segment_size", self.segment_size, 512)
         if self.segment_count < _FEWEST:
             raise ValueError(
                 "a queue needs %d segments of %d bytes, not %d" % (_FEWEST, self.segment_size, self.segment_count)
             )
-
-    def claim(self) -> None:
-        """Take it for one queue. Raises `QueueInUse`, and `AttributeError` when it lacks a method.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
         for method in ("numbers", "create", "append", "read", "remove"):
             getattr(self, method)  # Told now, and not when the flash is full.
-        if self.identity in _claimed:
-            raise QueueInUse("%r is open already in another queue" % (self.identity,))
-        _claimed.add(self.identity)
-
-    def unclaim(self) -> None:
-        """Let another queue have it.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        _claimed.discard(self.identity)
 
     def length(self, number: int) -> int:
-        """How many bytes there may be in a segment.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
+        """How many bytes there may be in a segment."""
         return self.segment_size
+
+    def is_taken(self, number: int) -> bool:
+        """Whether something that is not ours is where this segment would be."""
+        return False
 
     if _EDITOR:  # What each storage has of its own.
 
         def numbers(self) -> "list[int]":
-            """The numbers of all segments that are there, in any order.
-
-            Cancel safety: it does not wait. IRQ safety: none.
-            """
+            """The numbers of all segments that are there, in any order; also of what only may be one."""
             raise NotImplementedError
 
         def create(self, number: int, data: bytes) -> None:
-            """Make a segment that begins with `data`. On return it is on flash.
-
-            Cancel safety: it does not wait. IRQ safety: none.
-            """
+            """Make a segment that begins with `data`. On return it is on flash."""
             raise NotImplementedError
 
         def append(self, number: int, offset: int, data: bytes) -> None:
             """Write `data` at `offset`, which is where the segment's bytes end. On return it is on flash.
 
-            Cancel safety: it does not wait. IRQ safety: none.
+            Raises `OSError(ENOENT)` when the segment is gone, or is not as it was left.
             """
             raise NotImplementedError
 
         def read(self, number: int, offset: int, size: int) -> bytes:
-            """Up to `size` bytes of a segment, fewer at its end.
-
-            Cancel safety: it does not wait. IRQ safety: none.
-            """
+            """Up to `size` bytes of a segment, fewer at its end."""
             raise NotImplementedError
 
         def remove(self, number: int) -> None:
-            """Give the segment's place back; one that is not there is no error.
-
-            Cancel safety: it does not wait. IRQ safety: none.
-            """
+            """Give the segment's place back; one that is not there is no error."""
             raise NotImplementedError

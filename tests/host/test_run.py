@@ -13,7 +13,7 @@ RUN = Path(__file__).parents[2] / "tools" / "run.py"
 
 @pytest.fixture(scope="module")
 def output():
-    result = subprocess.run([sys.executable, RUN, "--seconds", "8"], capture_output=True, text=True, timeout=900)
+    result = subprocess.run([sys.executable, RUN, "--seconds", "10"], capture_output=True, text=True, timeout=1500)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -31,10 +31,6 @@ def test_a_producer_waits_for_space(output):
     assert "summarize WAITED" in output
 
 
-def test_what_the_full_uplink_refuses_is_shown(output):
-    assert "watch     REFUSED" in output
-
-
 def test_what_an_interrupt_sends_is_shown(output):
     assert re.search(r"wind +\d+ km/h", output)
 
@@ -42,6 +38,36 @@ def test_what_an_interrupt_sends_is_shown(output):
 def test_the_command_handler_obeys(output):
     assert "obey      one value every 25 ms" in output
     assert "temperature" in output.partition("produced consumed dropped")[2]
+
+
+def test_a_poison_message_and_a_number_out_of_range_are_refused_in_words(output):
+    assert r"obey      refused: that is no text: b'\xc3'" in output
+    assert "refused: MS is a whole number from 1 to 3600000, not '9999999999'" in output
+
+
+def test_answers_come_by_way_of_the_broker(output):
+    assert r"< refused: that is no text: b'\xc3'" in output
+    assert "< one value every 25 ms" in output
+
+
+def test_a_sensor_that_fails_is_named_and_the_node_goes_on(output):
+    before, _, after = output.partition("the wire of the sensor is loose")
+    assert "sensor    FAILED" not in before
+    assert "sensor    FAILED for the 1. time: OSError" in after
+    assert re.search(r"archive   stored", after)
+
+
+def test_an_exception_in_a_stage_is_shown_and_the_node_runs_again(output):
+    assert re.search(r"crash     Traceback(.|\n)*measure_wind(.|\n)*restart   in 1 s(.|\n)*start     Raspberry", output)
+
+
+def test_the_node_tells_of_the_exception_when_the_power_is_back(output):
+    _, _, after = output.partition("The power went out")
+    assert re.search(r"crash     1 so far, the last one at 20(.|\n)*in measure_wind\n(.|\n)*TypeError", after)
+
+
+def test_the_clock_is_set(output):
+    assert re.search(r"clock     set: \d{10}", output)
 
 
 def test_the_samples_are_there_after_the_power_was_out(output):
@@ -66,6 +92,7 @@ def test_a_command_comes_by_way_of_the_broker(output):
     "options, complaint",
     [
         (["--port", "/dev/ttyNONE"], "deploy: There is no /dev/ttyNONE."),
+        (["--board", "esp32"], "run: esp32 is not emulated, as pico and pico_w are; with the board plugged in"),
         (["--board", "toaster"], "run: There is no board called 'toaster'."),
     ],
 )

@@ -1,0 +1,85 @@
+"""The reduced mode: no application, but console and network, by which the node can be mended.
+
+What is wrong is often in a file: a setting, a queue, a program. By these commands, on the console or sent to
+node/command, files are looked at, removed and written; `restart` then tries the application again.
+"""
+
+import os
+from binascii import a2b_base64
+
+from aimdb import AimDb, Mailbox
+from aimdb_node import Commands, CrashBook, Refused, Restart, console
+from report import say
+
+LONGEST = 400  # Bytes of a line, for `append`.
+
+
+async def main():
+    db = AimDb()
+    try:
+        import telemetry
+
+        answer = telemetry.connect(db)
+    except Exception as error:  # Whatever it is, there is the console.
+        say("network", "none: %r" % error)
+        db = AimDb()
+        answer = say
+    commands = repairs()
+
+    async def obey(consumer):
+        answer("reduced", "the node is in reduced mode: %s" % CrashBook().text)
+        async for line in consumer.subscribe():
+            answer("answer", commands.obey(line))
+
+    db.configure("command", Mailbox()).source(console(LONGEST)).tap(obey)
+    await db.run()
+
+
+def repairs():
+    commands = Commands(LONGEST, passed=(Restart,))
+    commands.add("crash", lambda: CrashBook().text or "none")
+    commands.add("files", files, path)
+    commands.add("remove", remove, path)
+    commands.add("append", append, path, base64)
+    commands.add("rename", os.rename, path, path)
+    commands.add("restart", restart)
+    return commands
+
+
+def path(text):
+    if not text.startswith("/"):
+        raise Refused("a path begins with a slash")
+    return text
+
+
+def base64(text):
+    try:
+        data = a2b_base64(text)
+    except ValueError:
+        data = b""
+    if len(text) % 4 or not data:
+        raise Refused("that is no base64, in groups of four")
+    return data
+
+
+def files(path):
+    return ", ".join("%s %d" % (name, os.stat(path.rstrip("/") + "/" + name)[6]) for name in os.listdir(path)) or "none"
+
+
+def remove(path):
+    """A file, or a folder with all that is in it."""
+    if os.stat(path)[0] & 0x4000:
+        for entry in os.ilistdir(path):
+            remove(path + "/" + entry[0])
+        os.rmdir(path)
+    else:
+        os.remove(path)
+
+
+def append(path, data):
+    with open(path, "ab") as file:
+        file.write(data)
+
+
+def restart():
+    raise Restart

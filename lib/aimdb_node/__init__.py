@@ -1,0 +1,46 @@
+"""What every node in the field needs beside its application: it comes back, keeps its settings, and knows the time.
+
+Supervisor   runs the application again after an error, resets the board, and at last keeps it reachable
+CrashBook    the last error and its traceback, in a small file
+Watchdog     resets a board whose loop has stopped
+Setting      a record whose value is there after a restart
+Wifi, Clock  joined, and joined again; set, and set again
+Commands, console   lines of text that are checked before they are obeyed
+"""
+
+from aimdb import load
+from micropython import const
+
+__version__ = "0.1.0"
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from .clock import Clock as Clock
+    from .commands import Commands as Commands
+    from .commands import Refused as Refused
+    from .commands import one_of as one_of
+    from .commands import whole as whole
+    from .console import console as console
+    from .crashes import CrashBook as CrashBook
+    from .setting import Setting as Setting
+    from .supervisor import Restart as Restart
+    from .supervisor import Supervisor as Supervisor
+    from .watchdog import Watchdog as Watchdog
+    from .watchdog import reset_cause as reset_cause
+    from .wifi import Wifi as Wifi
+    from .wifi import answers as answers
+
+# A line for each module: it is loaded when one of its names is first used.
+_MODULES = const("""\
+aimdb_node.clock Clock
+aimdb_node.commands Commands Refused one_of whole
+aimdb_node.console console
+aimdb_node.crashes CrashBook
+aimdb_node.setting Setting
+aimdb_node.supervisor Restart Supervisor
+aimdb_node.watchdog Watchdog reset_cause
+aimdb_node.wifi Wifi answers""")
+
+
+def __getattr__(name):
+    return load(globals(), _MODULES, name)

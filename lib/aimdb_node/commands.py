@@ -1,0 +1,106 @@
+import json
+
+from micropython import const
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from collections.abc import Callable
+    from typing import Any
+
+_SHOWN = const(40)  # Characters of what was wrong that an answer repeats.
+
+
+class Refused(ValueError):
+    """What a command raises to refuse; its text is the answer."""
+
+
+class Commands:
+    """Lines of text such as `interval 50`, checked before anything is done.
+
+        commands = Commands()
+        commands.add("interval", set_interval, whole("MS", 1, 3600000))
+        print(commands.obey("interval 50"))
+
+    `obey` takes whatever comes over the air or from a console, and returns an answer in words; it refuses what no
+    command expects. An error that the command's function raises is its answer, too, except the kinds in `passed`.
+
+    `longest`: bytes of a line. `refused_count`, `failed_count`. IRQ safety: none. No method waits.
+    """
+
+    def __init__(self, longest: int = 80, passed: "tuple" = ()):
+        self._table: dict = {}
+        self._longest = longest
+        self._passed = passed
+        self.refused_count = self.failed_count = 0
+
+    def add(self, name: str, function: "Callable", *arguments: "Callable") -> None:
+        """A new command. Each of `arguments` takes a word of the line and returns the value that `function` is called
+        with, or raises `Refused`; what `function` returns is the answer, "done" for None.
+        """
+        self._table[name] = function, arguments
+
+    def obey(self, line: "Any") -> str:
+        """Do what the line says, and return the answer."""
+        try:
+            word, *given = self._words(line)
+            if word not in self._table:
+                raise Refused("there is no command %r; there are: %s" % (word[:_SHOWN], self._usage()))
+            function, arguments = self._table[word]
+            if len(given) != len(arguments):
+                raise Refused("%s takes %d values, not %d" % (word, len(arguments), len(given)))
+            values = [argument(text) for argument, text in zip(arguments, given)]
+            answer = function(*values)
+        except Refused as er:
+            self.refused_count += 1
+            return "refused: %s" % er
+        except Exception as er:
+            if isinstance(er, self._passed):
+                raise
+            self.failed_count += 1
+            return "failed: %r" % er
+        return "done" if answer is None else str(answer)
+
+    def _words(self, line):
+        if not isinstance(line, (str, bytes, bytearray)):
+            raise Refused("a command is a line of text, not " + repr(line)[:_SHOWN])
+        if len(line) > self._longest:
+            raise Refused("a line has at most %d bytes" % self._longest)
+        try:
+            text = (line if isinstance(line, str) else bytes(line).decode()).strip()
+            if text.startswith('"'):  # JSON, as links send it that have no other codec.
+                text = json.loads(text)
+        except ValueError:  # Of UnicodeError, too.
+            raise Refused("that is no text: " + repr(line)[:_SHOWN])
+        words = text.split()
+        if not words:
+            raise Refused("an empty line; there are: " + self._usage())
+        return words
+
+    def _usage(self):
+        return ", ".join(sorted(self._table))
+
+
+def whole(name: str, least: int, most: int) -> "Callable[[str], int]":
+    """An argument that is a whole number in this range."""
+
+    def argument(text):
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise Refused("%s is a whole number from %d to %d, not %r" % (name, least, most, text[:_SHOWN]))
+        return number
+
+    return argument
+
+
+def one_of(*words: str) -> "Callable[[str], str]":
+    """An argument that is one of these words."""
+
+    def argument(text):
+        if text not in words:
+            raise Refused("one of %s, not %r" % (", ".join(words), text[:_SHOWN]))
+        return text
+
+    return argument

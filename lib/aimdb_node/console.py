@@ -1,0 +1,34 @@
+import asyncio
+import sys
+
+from micropython import const
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from collections.abc import Callable
+
+
+def console(longest: int = 80, stream=None) -> "Callable":
+    """A source of the lines that are typed, as bytes: whatever they are, they end nothing.
+
+        db.configure("command", Mailbox()).source(console())
+
+    Of a line that is longer than `longest` bytes, that many and one are kept, so that it can be refused. `stream`: what
+    to read instead of the board's console. It ends with its stream. Cancel safety: the line that was begun is lost.
+    """
+
+    async def read(producer):
+        reader = asyncio.StreamReader(stream or sys.stdin.buffer)
+        line = bytearray()
+        while True:
+            byte = await reader.read(1)
+            if not byte:
+                return
+            if byte not in b"\r\n":
+                if len(line) <= longest:
+                    line.extend(byte)
+            elif line:
+                producer.produce(bytes(line))
+                line = bytearray()
+
+    return read

@@ -1,0 +1,89 @@
+import io
+import sys
+import time
+
+from micropython import const
+
+from .files import content, replace
+
+_WRITES = const(8)  # Of texts, between two starts of the board.
+
+
+class CrashBook:
+    """The last error that ended a run, with its traceback, in the file `path` of at most `size` characters.
+
+    A crash loop does not wear the flash out. An error of the same kind at the same place is written the 1st, 2nd, 4th,
+    8th … time only, and no more than 8 texts are written between two starts of the board. Nothing here raises: on a
+    flash that is full or broken, what is known is known until the next start.
+
+    Attributes: `crashes`, how many there were; `starts`, how many of the board's last starts in a row were no good,
+    this one included; `text`, when it was and the traceback, or an empty string.
+
+    IRQ safety: none. No method waits.
+    """
+
+    def __init__(self, path: str = "/crashes.txt", size: int = 1024):
+        self.path = path
+        self.size = size
+        self.starts = self.crashes = self._written_starts = 0
+        self.text = ""
+        self._writes = 0
+        try:
+            first, _, self.text = content(path).decode().partition("\n")
+            self.starts, self.crashes = [int(word) for word in first.split()[1::2]]
+            self._written_starts = self.starts
+        except ValueError:  # It is not there, or damaged.
+            pass
+
+    def begin(self, by_power: bool, most: int) -> None:
+        """The board has started. A start that the power made begins the count of starts anew, at no write.
+
+        `most`: from so many on the count no longer matters, and is not written.
+        """
+        self.starts = 1 if by_power else self.starts + 1
+        if not by_power and self._written_starts < most:
+            self._write()
+
+    def good(self) -> None:
+        """This start is a good one."""
+        self.starts = 0
+        if self._written_starts:
+            self._write()
+
+    def note(self, error: BaseException, seconds: float) -> str:
+        """Count an error that came so many seconds after the start, and return its traceback."""
+        self.crashes += 1
+        try:
+            traceback = traceback_of(error, self.size - 100)
+            again = _place(traceback) == _place(self.text.partition("\n")[2])
+            self.text = "%s, %d s after the start\n%s" % (_date(), seconds, traceback)
+        except MemoryError:
+            return type(error).__name__
+        if not (again and self.crashes & (self.crashes - 1)) and self._writes < _WRITES:
+            self._writes += 1
+            self._write()
+        return traceback
+
+    def _write(self):
+        try:
+            replace(self.path, ("starts %d crashes %d\n%s" % (self.starts, self.crashes, self.text)).encode())
+            self._written_starts = self.starts
+        except (OSError, MemoryError) as er:
+            print("aimdb: %s cannot be written: %r" % (self.path, er), file=sys.stderr)
+
+
+def traceback_of(error: BaseException, most: int) -> str:
+    """The traceback as text, of which the last `most` characters are kept: there stands what the error was."""
+    text = io.StringIO()
+    sys.print_exception(error, text)  # type: ignore[attr-defined]
+    return text.getvalue()[-most:]
+
+
+def _place(traceback):
+    # Where it was and of which class, without what the error says, which may have other numbers each time.
+    place, _, last = traceback.strip().rpartition("\n")
+    return place, last.split(":")[0]
+
+
+def _date():
+    return "%d-%02d-%02d %02d:%02d:%02d" % time.gmtime()[:6]

@@ -1,0 +1,160 @@
+import asyncio
+import gc
+from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+from aimdb.timing import timed
+from micropython import const
+
+from .crashes import CrashBook
+from .watchdog import Watchdog, reset_cause
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from collections.abc import Awaitable, Callable
+
+_RUNS = const(5)  # Quick failures in a row, after which the board is reset.
+_STARTS = const(4)  # Quick starts in a row, of which the last one is in reduced mode.
+_LONGEST_PAUSE_S = const(60)
+
+
+class Restart(Exception):
+    """Raised by a stage: the run ends in order, and then the board is reset. It is no crash."""
+
+
+class Supervisor:
+    """Runs an application for good: `Supervisor(application, repair).run()` is the last line of a main.py.
+
+    When `application()` raises, the error is written into the `crashes`, and the application runs again after 1, 2,
+    4 and 8 seconds. The fifth failure in a row resets the board. A board that has started four times in a row
+    without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
+    tries the application again after `repair_s`, and after twice as long each time. A run of `good_s` is a good one.
+
+    application, repair   what makes the coroutine to run; what they import is imported in it, so that an error there
+                          counts, too. Without `repair` there is no reduced mode
+    say                   `say(who, text)` tells what happens
+    watchdog              is started, and fed by a task of the loop
+    reset, pause_ms       what resets the board and what waits, for tests
+
+    Ctrl-C ends it and gives the prompt; from then on a timer feeds the watchdog, and the count of starts is zero.
+    `run` returns when the application does. IRQ safety: none.
+    """
+
+    def __init__(
+        self,
+        application: "Callable[[], Awaitable]",
+        repair: "Callable[[], Awaitable] | None" = None,
+        crashes: "CrashBook | None" = None,
+        watchdog: "Watchdog | None" = None,
+        say: "Callable[[str, str], object]" = print,
+        good_s: int = 60,
+        repair_s: int = 3600,
+        reset: "Callable[[], object] | None" = None,
+        pause_ms: "Callable[[int], object]" = sleep_ms,
+    ):
+        self.crashes = crashes or CrashBook()
+        self.watchdog = watchdog or Watchdog()
+        self._application = application
+        self._repair = repair
+        self._say = say
+        self._good_ms = int(good_s * 1000)
+        self._repair_ms = int(repair_s * 1000)
+        self._reset = reset
+        self._pause_ms = pause_ms
+        self._seconds = 0  # That this start has lasted,
+        self._counted_to = ticks_ms()  # up to here.
+        self._is_good = False  # The present run.
+
+    def run(self) -> None:
+        """Run until the application returns or Ctrl-C comes."""
+        crashes = self.crashes
+        cause = reset_cause()
+        crashes.begin(cause in ("power on", "reset pin"), _STARTS)
+        self._tell("start", "after: %s; start %d without a good run" % (cause, crashes.starts))
+        if crashes.text:
+            self._tell("crash", "%d so far, the last one at %s" % (crashes.crashes, crashes.text.rstrip()))
+        failures = 0
+        reduced = crashes.starts >= _STARTS and self._repair is not None
+        self.watchdog.start()
+        try:
+            while True:
+                error = None
+                self._is_good = False
+                try:
+                    asyncio.run(self._run(reduced and self._repair))
+                    return
+                except Exception as er:
+                    error = er
+                asyncio.new_event_loop()
+                if isinstance(error, Restart):
+                    self._tell("restart", "on request")
+                    self._reset_board()
+                elif reduced and isinstance(error, asyncio.TimeoutError):
+                    self._tell("restart", "the application is tried again")
+                    self._repair_ms = min(2 * self._repair_ms, 86400000)
+                    reduced = False
+                    failures = _RUNS - 1
+                    continue
+                gc.collect()  # What the run has left.
+                failures = 1 if self._is_good else failures + 1
+                self._tell("crash", crashes.note(error, self._uptime()).rstrip())
+                if failures >= _RUNS and not reduced:
+                    if crashes.starts < _STARTS:
+                        self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
+                        self._reset_board()
+                    reduced = self._repair is not None
+                self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
+        except KeyboardInterrupt:
+            self.watchdog.release()
+            crashes.good()
+            raise
+
+    async def _run(self, repair):
+        tasks = [asyncio.create_task(self._tend())]
+        try:
+            if repair:
+                self._tell("start", "REDUCED: only console and network, as the application has failed too often")
+                await timed(repair(), self._repair_ms)
+            else:
+                tasks.append(asyncio.create_task(self._become_good()))
+                await self._application()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _tend(self):
+        while True:
+            self.watchdog.feed()
+            self._uptime()
+            await asyncio.sleep_ms(self.watchdog.pause_ms)
+
+    async def _become_good(self):
+        await asyncio.sleep_ms(self._good_ms)
+        self._is_good = True
+        self.crashes.good()
+
+    def _tell(self, who, text):
+        try:
+            self._say(who, text)
+        except MemoryError:  # It is of no use to anybody, and must end nothing.
+            pass
+
+    def _pause(self, seconds):
+        self._tell("restart", "in %d s" % seconds)
+        for _ in range(seconds * 4):  # In which Ctrl-C is heard, and the watchdog fed.
+            self.watchdog.feed()
+            self._pause_ms(250)
+
+    def _uptime(self):
+        # In seconds, and counted often: the clock's milliseconds go round after 12 days.
+        passed = ticks_diff(ticks_ms(), self._counted_to) // 1000
+        self._seconds += passed
+        self._counted_to = ticks_add(self._counted_to, passed * 1000)
+        return self._seconds
+
+    def _reset_board(self):
+        if self._reset:
+            self._reset()
+        else:
+            import machine
+
+            machine.reset()

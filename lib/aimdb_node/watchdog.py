@@ -1,0 +1,97 @@
+from time import ticks_diff, ticks_ms
+
+from micropython import const
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from typing import Any
+
+# In the order in which they are told apart; not every port has each of them.
+_CAUSES = const(
+    "PWRON_RESET power on,HARD_RESET reset pin,WDT_RESET watchdog,DEEPSLEEP_RESET deep sleep,SOFT_RESET soft reset"
+)
+
+
+def reset_cause() -> str:
+    """Why the board has started, in words. On an RP2040 a `machine.reset()` looks as a watchdog does."""
+    try:
+        import machine
+
+        cause = machine.reset_cause()
+    except (ImportError, AttributeError):
+        return "unknown"
+    for entry in _CAUSES.split(","):
+        name, _, words = entry.partition(" ")
+        if getattr(machine, name, None) == cause:
+            return words
+    return "unknown"
+
+
+class Watchdog:
+    """Resets the board when the loop has not run for `timeout_ms`. With 0 there is none, and nothing is done.
+
+    `Supervisor` starts it, and feeds it by a task of the loop every `pause_ms`. An RP2040 takes at most 8388 ms. Once
+    started it cannot be stopped.
+
+    `machine`: a module with `WDT` and `Timer`, for tests. IRQ safety: none. No method waits.
+    """
+
+    def __init__(self, timeout_ms: int = 0, machine: "Any" = None):
+        self.timeout_ms = timeout_ms
+        self.pause_ms = max(1, timeout_ms // 4) if timeout_ms else 60000
+        self._machine = machine
+        self._dog: Any = None
+        self._timer: Any = None
+        self._until: Any = None  # Until when the timer feeds it, in ms; None: without end.
+
+    def start(self) -> None:
+        """From now on it wants to be fed."""
+        if self.timeout_ms and not self._dog:
+            if self._machine is None:
+                import machine
+
+                self._machine = machine
+            self._dog = self._machine.WDT(timeout=self.timeout_ms)
+
+    def feed(self) -> None:
+        """Once more."""
+        if self._dog:
+            self._dog.feed()
+
+    def patience(self, most_ms: int) -> "Watchdog":
+        """`with watchdog.patience(60000):` around what keeps the loop for long, such as opening a large queue.
+
+        A timer feeds the watchdog meanwhile, but no longer than that: what hangs for good is still ended.
+        """
+        self._until = most_ms
+        return self
+
+    def __enter__(self) -> "Watchdog":
+        self._feed_by_timer(self._until)
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self._timer:
+            self._timer.deinit()
+            self._timer = None
+        self.feed()
+
+    def release(self) -> None:
+        """Somebody is at the prompt, where no loop runs: a timer feeds it until the next reset."""
+        self._feed_by_timer(None)
+
+    def _feed_by_timer(self, most_ms):
+        if not self._dog or self._timer:
+            return
+        began = ticks_ms()
+
+        def feed(_):
+            if most_ms is None or ticks_diff(ticks_ms(), began) < most_ms:
+                self._dog.feed()
+
+        timer = self._machine.Timer
+        try:
+            self._timer = timer(-1)
+        except ValueError:  # An ESP32 has only timers of its own.
+            self._timer = timer(0)
+        self._timer.init(period=self.pause_ms, callback=feed)

@@ -1,0 +1,147 @@
+import asyncio
+import errno
+import select
+import socket
+import sys
+
+from aimdb.timing import timed
+from micropython import const
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from collections.abc import Callable
+    from typing import Any
+
+_STUCK = const(4)  # Attempts to join in a row, after which the interface is reset.
+_LOOK_MS = const(500)
+_LONGEST_MS = const(3600000)
+
+
+class Wifi:
+    """Joined to one network, and joined again whenever that is lost.
+
+        db.configure("wifi", SingleLatest()).source(Wifi(ssid, password).keep)
+
+    The record gets True and False when it is joined and lost. After each fourth attempt in a row the interface is
+    switched off and on; an attempt takes `join_ms`. `rejoin()` is for whoever knows that a network that says it is
+    joined passes nothing; `doubt` finds that out.
+
+    Attributes: `joined`; `resets`, how often the interface was reset; `lost_count`.
+    `interface`: what has the methods of a `network.WLAN`, for tests. IRQ safety: none.
+    """
+
+    def __init__(self, ssid: str, password: str, join_ms: int = 15000, interface: "Any" = None):
+        self._ssid = ssid
+        self._password = password
+        self._join_ms = join_ms
+        self._interface = interface
+        self._news = asyncio.Event()
+        self._leave = ""  # What `rejoin` asks for: to "join" anew, or to "reset" first.
+        self.joined = False
+        self.resets = self.lost_count = 0
+
+    async def keep(self, producer) -> None:
+        """A source: join, and join again. Cancel safety: the WiFi stays as it is."""
+        if self._interface is None:
+            import network
+
+            self._interface = network.WLAN(network.STA_IF)
+        interface = self._interface
+        failures = 0
+        while True:
+            leave, self._leave = self._leave, ""
+            self._news.clear()
+            try:
+                if not interface.active():
+                    interface.active(True)
+                if leave or not interface.isconnected():
+                    if self.joined:
+                        self.lost_count += 1
+                        self.joined = False
+                        producer.produce(False)
+                    if leave == "reset" or (failures and failures % _STUCK == 0):
+                        await self._reset(interface)
+                    failures += 1
+                    interface.disconnect()  # Out of an attempt that hangs, too.
+                    interface.connect(self._ssid, self._password)
+                    for _ in range(self._join_ms // 100):
+                        await asyncio.sleep_ms(100)
+                        if interface.isconnected():
+                            break
+                if interface.isconnected() and not self.joined:
+                    failures = 0
+                    self.joined = True
+                    producer.produce(True)
+                elif failures and not failures & (failures - 1):
+                    print("aimdb: no WiFi %r, status %d" % (self._ssid, interface.status()), file=sys.stderr)
+            except OSError as er:  # The chip is busy, or was switched off.
+                print("aimdb: the WiFi: %r" % er, file=sys.stderr)
+            try:
+                await timed(self._news.wait(), _LOOK_MS)
+            except asyncio.TimeoutError:
+                pass
+
+    async def _reset(self, interface):
+        self.resets += 1
+        interface.active(False)
+        if hasattr(interface, "deinit"):  # Cuts the chip's power, where it is a chip of its own.
+            interface.deinit()
+        await asyncio.sleep_ms(1000)
+        interface.active(True)
+
+    def rejoin(self, reset: bool = False) -> None:
+        """Leave the network and join it anew; with `reset`, switch the interface off and on before."""
+        self._leave = "reset" if reset else "join"
+        self._news.set()
+
+    async def doubt(
+        self, alive: "Callable[[], object]", host: str, port: int, after_ms: int = 60000, answer_ms: int = 5000
+    ) -> None:
+        """A task: while joined, look whether anything passes.
+
+        When `alive()` was false for `after_ms` and `host` does not answer at `port` in `answer_ms` either, not even
+        with a refusal, it joins anew; if that has not helped after twice as long, it resets the interface, and so on,
+        up to an hour apart. Cancel safety: nothing to lose.
+        """
+        wait_ms = after_ms
+        silent_ms = 0
+        step_ms = max(1, after_ms // 10)
+        while True:
+            await asyncio.sleep_ms(step_ms)
+            if alive():
+                silent_ms = 0
+                wait_ms = after_ms
+            elif self.joined:
+                silent_ms += step_ms
+                if silent_ms >= wait_ms:
+                    silent_ms = 0
+                    if not await answers(host, port, answer_ms):
+                        self.rejoin(wait_ms > after_ms)
+                    wait_ms = min(2 * wait_ms, _LONGEST_MS)
+
+
+async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
+    """Whether anybody is there: a connection is made or refused. Cancel safety: the socket is closed."""
+    probe = None
+    try:
+        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        probe = socket.socket(info[0])
+        probe.setblocking(False)
+        try:
+            probe.connect(info[-1])
+        except OSError as er:
+            if er.errno != errno.EINPROGRESS:
+                raise
+        poller = select.poll()
+        poller.register(probe, select.POLLOUT)
+        for _ in range(timeout_ms // 100):
+            if poller.poll(0):
+                probe.recv(1)  # Raises what the attempt has come to.
+                return True
+            await asyncio.sleep_ms(100)
+    except OSError as er:
+        return er.errno in (errno.EAGAIN, errno.ECONNRESET, errno.ECONNREFUSED)
+    finally:
+        if probe:
+            probe.close()
+    return False

@@ -1,0 +1,216 @@
+"""The reduced mode of the firmware, on the unix port: by its console, and by way of a broker."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mqtt_broker import Listener, LocalBroker
+from pytest_micropython.files import find_tool
+from time_server import TimeServer
+
+ROOT = Path(__file__).parents[2]
+
+# The folder is the flash of the board. This port has no WiFi: what is there instead is joined.
+START = """
+import asyncio, sys, vfs
+
+class Flash:
+    folder = vfs.VfsPosix("FOLDER")
+    whole = vfs.VfsPosix()
+
+    def __getattr__(self, name):
+        return getattr(self.folder, name)
+
+    def rename(self, old, new):  # With a folder, a VfsPosix has one place for both names.
+        self.whole.rename("FOLDER" + old, "FOLDER" + new)
+
+vfs.umount("/")
+vfs.mount(Flash(), "/")
+sys.path[:] = ["", ".frozen"]
+
+class WLAN:
+    def __init__(self, interface): pass
+    def __getattr__(self, name): return lambda *_: True
+
+class network:
+    STA_IF = 0
+
+network.WLAN = WLAN
+sys.modules["network"] = network
+BEFORE
+import repair
+from aimdb_node import Restart
+try:
+    asyncio.run(repair.main())
+except Restart:
+    print("restarted")
+"""
+
+
+# As on a board, it is not set until it is set.
+CLOCK_OF_A_BOARD = """
+import aimdb_node.clock as clock
+known = {}
+clock.set_rtc = lambda seconds: known.update(now=seconds)
+clock.Clock.now = lambda clock: known.get("now", 0)
+"""
+
+
+class Node:
+    """A node in reduced mode, in a folder that is its flash."""
+
+    def __init__(self, folder: Path, network: dict | str | None = None, before: str = "") -> None:
+        for source in (*(ROOT / "lib").glob("aimdb*"), *(ROOT / "firmware").glob("*.py")):
+            if not (folder / source.name).exists():
+                subprocess.run(["cp", "-r", source, folder / source.name], check=True)
+        if network:
+            (folder / "network.json").write_text(network if isinstance(network, str) else json.dumps(network))
+        command = [
+            find_tool("micropython"),
+            "-X",
+            "heapsize=1m",
+            "-c",
+            START.replace("FOLDER", str(folder)).replace("BEFORE", before),
+        ]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder
+        )
+
+    def typed(self, lines: bytes) -> str:
+        """What it prints until the console ends, or a restart."""
+        printed, _ = self.process.communicate(lines, timeout=30)
+        return printed.decode()
+
+
+@pytest.fixture
+def node(tmp_path) -> Node:
+    return Node(tmp_path)
+
+
+def test_files_are_shown_written_renamed_and_removed_by_the_console(node, tmp_path) -> None:
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / "00000001").write_bytes(b"broken")
+    data = base64.b64encode(b"print('mended')\n").decode()
+    printed = node.typed(
+        f"append /new.py {data}\nappend /new.py {data}\nrename /new.py /other.py\n".encode()
+        + b"files /queue\nremove /queue\nrestart\n"
+    )
+    assert "00000001 6" in printed and printed.endswith("restarted\n"), printed
+    assert (tmp_path / "other.py").read_text() == "print('mended')\n" * 2
+    assert not (tmp_path / "queue").exists()
+
+
+def test_what_is_wrong_is_refused_or_has_failed_and_the_node_goes_on(node) -> None:
+    printed = node.typed(b"remove queue\nremove /nothing\nappend /x !\n\xc3\n" + b"x" * 5000 + b"\nrestart\n")
+    for answer in (
+        "refused: a path begins with a slash",
+        "failed: OSError(2,)",
+        "refused: that is no base64",
+        "refused: that is no text",
+        "refused: a line has at most 400 bytes",
+        "restarted",
+    ):
+        assert answer in printed, printed
+
+
+@pytest.mark.parametrize("content", ["{", "null", "[]", '{"ssid": 5}', '{"ssid": "a", "password": "b", "broker": "c"}'])
+def test_settings_of_the_network_that_are_damaged_leave_the_console(tmp_path, content) -> None:
+    printed = Node(tmp_path, content).typed(b"files /\nrestart\n")
+    assert "restarted" in printed and "network " in printed, printed
+
+
+def test_the_last_crash_is_told(tmp_path) -> None:
+    (tmp_path / "crashes.txt").write_text("starts 4 crashes 20\nlast night\nValueError: why\n")
+    assert "ValueError: why" in Node(tmp_path).typed(b"crash\nrestart\n")
+
+
+@pytest.fixture
+def network() -> Iterator[tuple[Listener, dict]]:
+    with LocalBroker() as broker, Listener(broker.port, "node/answer") as listener:
+        url = f"mqtt://127.0.0.1:{broker.port}"
+        yield listener, {"ssid": "a", "password": "b", "broker": url, "ntp": ["127.0.0.1", 9]}
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+def answer_to(listener: Listener, line: bytes, retain: bool = False) -> str:
+    before = len(listener.messages)
+    listener.publish("node/command", line, retain=retain)
+    until(lambda: len(listener.messages) > before)
+    return json.loads(listener.messages[-1][1])
+
+
+def test_new_code_is_written_over_the_air(network, tmp_path) -> None:
+    listener, settings = network
+    node = Node(tmp_path, settings)
+    until(lambda: listener.messages)
+    code = os.urandom(1000)
+    text = base64.b64encode(code).decode()
+    for start in range(0, len(text), 300):
+        assert answer_to(listener, f"append /new {text[start : start + 300]}".encode()) == "done"
+    assert answer_to(listener, b"rename /new /node.py") == "done"
+    assert (tmp_path / "node.py").read_bytes() == code
+    listener.publish("node/command", b"restart")
+    assert node.typed(b"").endswith("restarted\n")
+
+
+def test_three_hundred_messages_of_garbage_are_refused_over_the_air(network, tmp_path) -> None:
+    listener, settings = network
+    node = Node(tmp_path, settings)
+    until(lambda: listener.messages)
+    garbage = random.Random(16)
+    kinds = (b"5", b"null", b"\xc3", b"interval 9999999999", b'{"a":', b"[]", b'"', b"x" * 500, b" ")
+    for number in range(300):
+        line = garbage.choice(kinds) if number % 2 else garbage.randbytes(garbage.randrange(1, 80))
+        assert answer_to(listener, line).startswith("refused: "), line
+    assert answer_to(listener, b"crash") == "none"
+    node.process.kill()
+    node.typed(b"")
+
+
+def test_a_retained_poison_message_is_refused_at_each_start(network, tmp_path) -> None:
+    listener, settings = network
+    listener.publish("node/command", b"\xff\xfe", retain=True)
+    for _ in range(2):
+        node = Node(tmp_path, settings)
+        until(lambda: any("refused" in json.loads(payload) for _, payload in listener.messages))
+        assert answer_to(listener, b"crash") == "none"
+        listener.publish("node/command", b"restart")
+        node.typed(b"")
+        listener.messages.clear()
+
+
+def test_with_tls_nothing_connects_before_the_clock_is_set(tmp_path) -> None:
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 -outform DER"
+    command = [*make.split(), "-keyout", tmp_path / "key", "-out", tmp_path / "ca.der"]
+    subprocess.run(command, check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as broker, TimeServer() as server:
+        broker.settimeout(20)
+        url = f"mqtts://127.0.0.1:{broker.getsockname()[1]}"
+        ntp = ["127.0.0.1", server.port]
+        settings = {"ssid": "a", "password": "b", "broker": url, "ca": "/ca.der", "ntp": ntp}
+        node = Node(tmp_path, settings, CLOCK_OF_A_BOARD)
+        try:
+            connection, _ = broker.accept()
+            connection.close()
+            time.sleep(1)
+        finally:
+            node.process.kill()
+            printed = node.typed(b"")
+            print(printed)
+        assert server.asked
+    assert printed.index("clock     set") < printed.index("network   DISCONNECTED"), printed

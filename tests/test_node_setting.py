@@ -1,0 +1,147 @@
+"""A setting is there after a restart, and costs the flash little."""
+
+import asyncio
+import os
+
+from aimdb import AimDb
+from aimdb_node import Setting
+from flash_devices import AFTER, BEFORE, PARTLY, PowerCut
+from flash_folder import Folder
+from harness import equal, only, raises
+
+PATH = "/flash/interval"
+
+
+def positive(value):
+    if not isinstance(value, int):
+        raise TypeError("an interval is an int")
+    if value < 1:
+        raise ValueError("an interval is at least 1")
+
+
+def setting(**options):
+    options.setdefault("quiet_ms", 1)
+    return Setting(PATH, 50, positive, **options)
+
+
+async def settings_after(*values, **options):
+    """Each is set in a run of its own, and then looked for."""
+    for value in values:
+        kept = setting(**options)
+        db = AimDb()
+        db.configure("interval", kept)
+        run = asyncio.create_task(db.run())
+        await asyncio.sleep_ms(0)
+        kept.push(value)
+        await asyncio.sleep_ms(30)
+        run.cancel()
+        try:
+            await run
+        except asyncio.CancelledError:
+            pass
+    return setting().peek()
+
+
+async def test_the_default_holds_until_something_is_set():
+    Folder()
+    equal(setting().peek(), 50)
+
+
+async def test_what_was_set_is_there_after_a_restart():
+    Folder()
+    equal(await settings_after(30, 20), 20)
+
+
+async def test_what_is_set_just_before_the_run_ends_is_written_too():
+    Folder()
+    equal(await settings_after(30, quiet_ms=100000), 30)
+
+
+async def test_what_does_not_pass_the_check_is_refused_and_the_old_value_holds():
+    Folder()
+    kept = setting()
+    with raises(ValueError):
+        kept.try_push(0)
+    with raises(TypeError):
+        await kept.push_async("50")
+    kept.push(None)
+    equal((kept.peek(), kept.metrics().dropped_count), (50, 1))
+
+
+async def test_a_damaged_file_means_the_default():
+    for content in (b"", b"{", b"0", b'"30"', b"\xff\xfe", b"null"):
+        files = Folder()
+        with open(PATH, "wb") as file:
+            file.write(content)
+        equal((content, await settings_after()), (content, 50))
+        equal(await settings_after(20), 20)
+        del files
+
+
+async def test_a_full_flash_is_said_and_the_setting_holds_until_the_restart():
+    Folder(blocks=8)
+    with open("/flash/big", "wb") as file:
+        with raises(OSError):
+            while True:
+                file.write(bytes(100))
+                file.flush()
+    kept = setting()
+    kept.push(30)
+    kept.save()
+    equal(kept.peek(), 30)
+    os.remove("/flash/big")
+    kept.save()
+    equal(setting().peek(), 30)
+
+
+@only("unix", reason="takes long")
+async def test_a_power_cut_at_any_operation_leaves_the_old_or_the_new_setting():
+    outcomes = set()
+    for how in (BEFORE, PARTLY, AFTER):
+        number = 0
+        cut = True
+        while cut:
+            number += 1
+            files = Folder()
+            kept = setting()
+            kept.push(40)
+            kept.save()
+            kept.push(30)
+            files.flash.how = how
+            files.flash.cut_at = files.flash.operations + number
+            try:
+                kept.save()
+                cut = False
+            except PowerCut:
+                files.lose_power()
+            outcomes.add(setting().peek())
+    equal(outcomes, {30, 40})
+
+
+@only("unix", reason="takes long")
+async def test_a_thousand_changes_in_a_row_cost_a_few_writes():
+    files = Folder()
+    kept = setting(quiet_ms=20)
+    db = AimDb()
+
+    async def change(producer):
+        for value in range(1, 1001):
+            producer.produce(value)
+            await asyncio.sleep_ms(0 if value % 10 else 1)
+        kept.close()
+
+    db.configure("interval", kept).source(change)
+    before = files.flash.operations
+    await db.run()
+    # The first, which was the default, and the last.
+    assert files.flash.operations - before < 60, files.flash.operations - before
+    equal(setting().peek(), 1000)
+
+
+@only("unix", reason="takes long")
+async def test_a_value_that_is_set_again_costs_nothing():
+    files = Folder()
+    await settings_after(30)
+    before = files.flash.operations
+    await settings_after(30, 30, 30)
+    equal(files.flash.operations, before)

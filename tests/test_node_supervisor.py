@@ -1,0 +1,384 @@
+"""A node comes back by itself: it runs again, is reset, and at last stays reachable."""
+
+import asyncio
+
+import harness
+from aimdb import AimDb, Mailbox
+from aimdb_node import CrashBook, Restart, Supervisor, Watchdog
+from flash_folder import Folder
+from harness import equal, only, raises
+
+PATH = "/flash/crashes.txt"
+
+
+class Reset(BaseException):
+    """The board is reset: whatever ran is gone."""
+
+
+class Machine:
+    """What a watchdog needs of the module `machine`, and what was done with it."""
+
+    def __init__(self):
+        self.fed = 0
+        self.timers = []
+
+    def WDT(self, timeout):
+        self.timeout = timeout
+        return self
+
+    def feed(self):
+        self.fed += 1
+
+    def Timer(self, number):
+        if number < 0:
+            raise ValueError("Timer doesn't exist")  # As on an ESP32.
+        self.timers.append(Timer())
+        return self.timers[-1]
+
+
+class Timer:
+    def init(self, period, callback):
+        self.period = period
+        self.callback = callback
+
+    def deinit(self):
+        self.callback = None
+
+
+class Node:
+    """A board whose application does in each run what the next of `runs` says; without more of them it ends."""
+
+    def __init__(self, *runs, **options):
+        self.runs = list(runs)
+        self.said = []
+        self.paused_ms = 0
+        self.resets = 0
+        self.repaired = 0
+        self.options = options
+
+    async def application(self):
+        if self.runs:
+            what = self.runs.pop(0)
+            if isinstance(what, BaseException):
+                raise what
+            await what()
+
+    async def repair(self):
+        self.repaired += 1
+        await asyncio.sleep(1000)
+
+    def pause_ms(self, milliseconds):
+        self.paused_ms += milliseconds
+
+    def reset(self):
+        self.resets += 1
+        raise Reset
+
+    def start(self):
+        """One start of the board, until the application ends or the board is reset. True: it was reset."""
+        options = dict(crashes=CrashBook(PATH), repair=self.repair)
+        options.update(self.options)
+        supervisor = Supervisor(
+            self.application,
+            say=lambda who, text: self.said.append("%s: %s" % (who, text)),
+            reset=self.reset,
+            pause_ms=self.pause_ms,
+            **options,
+        )
+        try:
+            supervisor.run()
+        except Reset:
+            asyncio.new_event_loop()  # What was in memory is gone.
+            return True
+        return False
+
+    def has_said(self, text):
+        return [line for line in self.said if text in line]
+
+
+def failing(count):
+    return [ValueError("number %d" % number) for number in range(count)]
+
+
+def test_an_application_that_ends_is_not_run_again():
+    Folder()
+    equal(Node().start(), False)
+
+
+def test_after_an_error_the_application_runs_again_after_a_pause_that_grows():
+    Folder()
+    node = Node(*failing(4))
+    equal(node.start(), False)
+    equal(node.paused_ms, (1 + 2 + 4 + 8) * 1000)
+
+
+def test_the_error_and_its_traceback_are_said_and_said_again_at_the_next_start():
+    Folder()
+    node = Node(ValueError("the first"))
+    node.start()
+    assert node.has_said("Traceback") and node.has_said("ValueError: the first"), node.said
+    node = Node()
+    node.start()
+    assert "ValueError: the first" in node.said[1] and node.said[1].startswith("crash: 1 so far"), node.said
+
+
+def test_the_fifth_failure_in_a_row_resets_the_board():
+    Folder()
+    node = Node(*failing(9))
+    equal(node.start(), True)
+    equal(len(node.runs), 4)
+
+
+def test_a_good_run_begins_the_count_of_failures_anew():
+    Folder()
+
+    async def good():
+        await asyncio.sleep_ms(20)
+        raise ValueError("late")
+
+    node = Node(*failing(3), *([good] * 6), good_s=0.01)
+    equal(node.start(), False)
+
+
+def test_after_three_starts_without_a_good_run_the_board_stays_up_in_reduced_mode():
+    Folder()
+    node = Node(*failing(100), repair_s=0.01)
+    equal([node.start() for _ in range(3)], [True] * 3)
+    equal(node.repaired, 0)
+    del node.runs[2:]
+    equal(node.start(), False)
+    equal(node.repaired, 3)  # Before the two failures that were left, and after each of them.
+
+
+def test_an_application_that_cannot_be_imported_ends_in_reduced_mode_too():
+    Folder()
+
+    async def importing():
+        import there_is_no_such_module  # noqa: F401
+
+    node = Node(*([importing] * 15), repair_s=0.01)
+    equal([node.start() for _ in range(4)], [True] * 3 + [False])
+    assert node.repaired and node.has_said("there_is_no_such_module"), node.said
+
+
+def test_without_a_reduced_mode_the_application_is_tried_for_ever():
+    Folder()
+    node = Node(*failing(40), repair=None)
+    equal([node.start() for _ in range(4)], [True] * 3 + [False])
+    equal(node.runs, [])
+
+
+def test_a_repair_that_fails_is_run_again():
+    Folder()
+
+    async def repair():
+        node.repaired += 1
+        if node.repaired < 10:
+            raise OSError(5)
+        await asyncio.sleep(10)
+
+    node = Node(*failing(15), repair=repair, repair_s=0.01)
+    equal([node.start() for _ in range(4)], [True] * 3 + [False])
+    equal(node.repaired, 10)
+
+
+def test_a_start_after_a_good_run_is_the_first_again():
+    Folder()
+
+    async def good():
+        await asyncio.sleep_ms(20)
+
+    for _ in range(3):
+        Node(*failing(5)).start()
+    node = Node(good, good_s=0.01)
+    book = CrashBook(PATH)
+    book.good()
+    node.start()
+    equal(node.repaired, 0)
+    equal(CrashBook(PATH).starts, 0)
+
+
+def test_a_restart_on_request_is_no_crash():
+    Folder()
+    node = Node(Restart())
+    equal(node.start(), True)
+    equal(CrashBook(PATH).crashes, 0)
+
+
+def test_ctrl_c_gives_the_prompt_and_forgets_the_quick_starts():
+    Folder()
+    machine = Machine()
+    for _ in range(2):
+        Node(*failing(5)).start()
+    with raises(KeyboardInterrupt):
+        Node(KeyboardInterrupt(), watchdog=Watchdog(8000, machine)).start()
+    equal(CrashBook(PATH).starts, 0)
+    # The prompt does not feed the watchdog; a timer does.
+    fed = machine.fed
+    machine.timers[0].callback(None)
+    equal(machine.fed, fed + 1)
+
+
+def test_an_error_of_a_stage_ends_the_run_and_the_next_run_is_served():
+    Folder()
+    mailbox = Mailbox()
+    db = AimDb()
+    read = []
+
+    async def read_one(consumer):
+        read.append(await consumer.subscribe().recv())
+        if len(read) < 4:
+            raise ValueError(read)
+
+    db.configure("command", mailbox).tap(read_one)
+
+    async def run():
+        mailbox.push(len(read))
+        await db.run()
+
+    node = Node(*([run] * 4))
+    equal(node.start(), False)
+    equal(read, [0, 1, 2, 3])
+
+
+# The watchdog
+
+
+def test_a_watchdog_is_fed_by_the_loop_and_in_the_pauses():
+    Folder()
+    machine = Machine()
+
+    async def work():
+        await asyncio.sleep_ms(40)
+        node.fed = machine.fed
+        raise ValueError
+
+    node = Node(work, watchdog=Watchdog(20, machine))
+    node.start()
+    equal(machine.timeout, 20)
+    assert node.fed > 4, node.fed
+    assert machine.fed >= node.fed + 4, machine.fed
+
+
+def test_a_loop_that_stops_does_not_feed_its_watchdog():
+    machine = Machine()
+
+    async def hang():
+        from time import sleep_ms
+
+        await asyncio.sleep_ms(1)
+        before = machine.fed
+        sleep_ms(30)
+        equal(machine.fed, before)
+
+    Folder()
+    node = Node(hang, watchdog=Watchdog(20, machine))
+    equal(node.start(), False)
+    equal(node.has_said("AssertionError"), [])
+
+
+def test_what_takes_long_has_a_timer_that_feeds_for_a_limited_time():
+    machine = Machine()
+    watchdog = Watchdog(8000, machine)
+    watchdog.start()
+    with watchdog.patience(20):
+        (timer,) = machine.timers
+        equal(timer.period, 2000)
+        timer.callback(None)
+        equal(machine.fed, 1)
+        from time import sleep_ms
+
+        sleep_ms(25)
+        timer.callback(None)
+        equal(machine.fed, 1)
+    equal(timer.callback, None)
+
+
+def test_without_a_watchdog_nothing_is_done():
+    watchdog = Watchdog()
+    watchdog.start()
+    with watchdog.patience(20):
+        watchdog.feed()
+    watchdog.release()
+
+
+# The book of crashes
+
+
+def test_what_is_in_the_file_is_bounded():
+    Folder()
+    CrashBook(PATH, 300).note(ValueError("x" * 5000), 7)
+    with open(PATH) as file:
+        text = file.read()
+    assert len(text) <= 300, len(text)
+    assert CrashBook(PATH).text.endswith("xxx\n")
+
+
+def test_a_damaged_file_is_an_empty_book():
+    for content in (b"", b"\xff\xfe", b"starts", b"starts x crashes y\n", b"starts 1\nValueError", b"1 2 3 4 5 6"):
+        Folder()
+        with open(PATH, "wb") as file:
+            file.write(content)
+        book = CrashBook(PATH)
+        equal((content, book.starts, book.crashes), (content, 0, 0))
+        book.note(ValueError("after it"), 1)
+        equal(CrashBook(PATH).crashes, 1)
+
+
+def test_a_full_flash_ends_nothing():
+    Folder(blocks=8)
+    with open("/flash/big", "wb") as file:
+        with raises(OSError):
+            while True:
+                file.write(bytes(100))
+                file.flush()
+    node = Node(*failing(3))
+    equal(node.start(), False)
+    equal(len(node.has_said("Traceback")), 3)
+
+
+@only("unix", reason="takes long")
+def test_a_thousand_crashes_cost_the_flash_little():
+    # In this order, as each file system takes memory.
+    for name, crash, most in (
+        ("the same", lambda number: ValueError("number %d" % number), 60),
+        ("one and the other", lambda number: (ValueError if number % 2 else KeyError)(number), 60),
+    ):
+        files = Folder(blocks=10, block_size=4096, program_size=256)
+        before = files.flash.operations
+        book = CrashBook(PATH)
+        for number in range(1000):
+            book.note(crash(number), number)
+        assert files.flash.erased < 10, files.flash.erased
+        assert files.flash.operations - before < most, (name, files.flash.operations - before)
+
+
+@only("unix", reason="takes long")
+def test_a_thousand_starts_that_hang_cost_the_flash_little():
+    files = Folder(blocks=10, block_size=4096, program_size=256)
+    before = files.flash.operations
+    for _ in range(1000):
+        with raises(Reset):  # By a watchdog, say.
+            Supervisor(hang, hang, CrashBook(PATH), say=lambda who, text: None).run()
+        asyncio.new_event_loop()
+    assert files.flash.operations - before < 40, files.flash.operations - before
+    equal(CrashBook(PATH).starts, 4)
+
+
+async def hang():
+    raise Reset
+
+
+@only("unix", reason="takes long")
+def test_a_thousand_crashes_of_a_supervised_node_cost_the_flash_little():
+    files = Folder(blocks=10, block_size=4096, program_size=256)
+    before = files.flash.operations
+    node = Node(*failing(1000), repair_s=0)
+    while node.start():
+        pass
+    assert files.flash.operations - before < 120, files.flash.operations - before
+    equal(CrashBook(PATH).crashes, 512)
+
+
+if harness.target != "unix":
+    harness.skip("uses the reset causes of no board")

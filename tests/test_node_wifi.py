@@ -1,0 +1,195 @@
+"""WiFi that comes back, with an interface that behaves as network.WLAN does, badly at times."""
+
+import asyncio
+import socket
+
+from aimdb import SpmcRing
+from aimdb_node import Wifi, answers
+from harness import equal, only
+
+
+class Interface:
+    """A network.WLAN. `near`: whether the access point is there. `stuck`: connecting does nothing until a reset."""
+
+    def __init__(self, near=True):
+        self.near = near
+        self.stuck = False
+        self.busy = 0  # So many calls raise.
+        self.calls = []
+        self._active = self._joined = False
+
+    def _call(self, name):
+        self.calls.append(name)
+        if self.busy:
+            self.busy -= 1
+            raise OSError(16)
+
+    def active(self, on=None):
+        if on is None:
+            return self._active
+        self._call("on" if on else "off")
+        self._active = on
+        if not on:
+            self._joined = False
+
+    def deinit(self):
+        self._call("deinit")
+        self.stuck = False
+
+    def connect(self, ssid, password):
+        self._call("connect")
+        self._joined = self.near and not self.stuck and self._active
+
+    def disconnect(self):
+        self._call("disconnect")
+        self._joined = False
+
+    def isconnected(self):
+        if not self.near:
+            self._joined = False
+        return self._joined
+
+    def status(self):
+        return 3 if self._joined else -2
+
+
+class Story:
+    """A task that keeps the WiFi joined, and what it said."""
+
+    def __init__(self, interface):
+        self.interface = interface
+        self.wifi = Wifi("net", "secret", join_ms=100, interface=interface)
+        self.record = SpmcRing(64)
+        self.reader = self.record.subscribe()
+        self.produce = self.record.push
+        self.task = asyncio.create_task(self.wifi.keep(self))
+
+    async def told(self):
+        return await self.reader.recv(10000)
+
+
+class Silent:
+    """A port that takes no more connections, and says nothing."""
+
+    def __enter__(self):
+        self.sockets = [socket.socket()]
+        for port in range(20300, 20400):
+            try:
+                address = socket.getaddrinfo("127.0.0.1", port)[0][-1]
+                self.sockets[0].bind(address)
+                break
+            except OSError:
+                pass
+        self.sockets[0].listen(0)
+        for _ in range(3):
+            self.sockets.append(socket.socket())
+            self.sockets[-1].setblocking(False)
+            try:
+                self.sockets[-1].connect(address)
+            except OSError:
+                pass
+        return port
+
+    def __exit__(self, *_):
+        for each in self.sockets:
+            each.close()
+
+
+async def test_it_joins_and_says_so():
+    story = Story(Interface())
+    equal(await story.told(), True)
+    equal(story.wifi.joined, True)
+    story.task.cancel()
+
+
+async def test_it_joins_again_when_the_access_point_is_back():
+    story = Story(Interface())
+    await story.told()
+    story.interface.near = False
+    equal(await story.told(), False)
+    story.interface.near = True
+    equal(await story.told(), True)
+    equal((story.wifi.lost_count, story.wifi.resets), (1, 0))
+    story.task.cancel()
+
+
+async def test_an_interface_that_is_stuck_is_switched_off_and_on():
+    interface = Interface()
+    interface.stuck = True
+    story = Story(interface)
+    equal(await story.told(), True)
+    equal(story.wifi.resets, 1)
+    assert "deinit" in interface.calls and interface.calls.count("connect") == 5, interface.calls
+    story.task.cancel()
+
+
+async def test_an_interface_that_raises_ends_nothing():
+    interface = Interface()
+    interface.busy = 3
+    story = Story(interface)
+    equal(await story.told(), True)
+    story.task.cancel()
+
+
+async def test_rejoin_leaves_and_joins():
+    story = Story(Interface())
+    await story.told()
+    story.wifi.rejoin()
+    equal((await story.told(), await story.told()), (False, True))
+    equal(story.wifi.resets, 0)
+    story.wifi.rejoin(reset=True)
+    equal((await story.told(), await story.told()), (False, True))
+    equal(story.wifi.resets, 1)
+    story.task.cancel()
+
+
+@only("unix", reason="needs a network")
+async def test_a_joined_network_that_passes_nothing_is_joined_anew_and_then_reset():
+    story = Story(Interface())
+    await story.told()
+    with Silent() as port:
+        doubt = asyncio.create_task(story.wifi.doubt(lambda: False, "127.0.0.1", port, 10, 200))
+        equal((await story.told(), await story.told()), (False, True))
+        equal(story.wifi.resets, 0)
+        equal((await story.told(), await story.told()), (False, True))
+        equal(story.wifi.resets, 1)
+    doubt.cancel()
+    story.task.cancel()
+
+
+@only("unix", reason="needs a network")
+async def test_a_broker_that_refuses_is_no_reason_to_leave_the_network():
+    story = Story(Interface())
+    await story.told()
+    doubt = asyncio.create_task(story.wifi.doubt(lambda: False, "127.0.0.1", 9, 10))
+    await asyncio.sleep_ms(200)
+    equal((story.wifi.joined, story.wifi.lost_count), (True, 0))
+    doubt.cancel()
+    story.task.cancel()
+
+
+async def test_who_is_alive_is_not_doubted():
+    story = Story(Interface())
+    await story.told()
+    doubt = asyncio.create_task(story.wifi.doubt(lambda: True, "192.0.2.1", 1, 10))
+    await asyncio.sleep_ms(200)
+    equal(story.wifi.lost_count, 0)
+    doubt.cancel()
+    story.task.cancel()
+
+
+@only("unix", reason="needs a network")
+async def test_whoever_accepts_or_refuses_is_there_and_who_is_silent_is_not():
+    listener = socket.socket()
+    for port in range(20300, 20400):
+        try:
+            listener.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+            break
+        except OSError:
+            pass
+    listener.listen(1)
+    equal(await answers("127.0.0.1", port), True)
+    listener.close()
+    equal(await answers("127.0.0.1", 9), True)
+    with Silent() as port:
+        equal(await answers("127.0.0.1", port, 200), False)
