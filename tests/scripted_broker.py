@@ -29,7 +29,7 @@ class ScriptedBroker:
 
     What it has seen: `published`, a list of (topic, payload, qos, duplicate); `connects`, the CONNECT packets; `open`,
     the number of messages that were not acknowledged, and `most_open`; `pings` and `goodbyes`; `subscribed` and
-    `unsubscribed`; `acknowledged`, packet ids of PUBACKs.
+    `unsubscribed`; `retained`, topics of messages to keep; `acknowledged`, packet ids of PUBACKs.
     """
 
     def __init__(self):
@@ -42,6 +42,7 @@ class ScriptedBroker:
         self.subscribed = []
         self.acknowledged = []
         self.unsubscribed = []
+        self.retained = []
         self.pings = self.goodbyes = 0
         self.open = self.most_open = 0
         self.clients = []
@@ -135,6 +136,8 @@ class ScriptedBroker:
         if qos:
             packet_id = body[at] << 8 | body[at + 1]
             at += 2
+        if first & 1:
+            self.retained.append(topic)
         self.published.append((topic, bytes(body[at:]), qos, bool(first & 8)))
         if qos:
             self.open += 1

@@ -240,6 +240,21 @@ async def test_quality_0_is_not_acknowledged_and_still_in_order():
         equal(kept.committed, 200)
 
 
+async def test_the_broker_is_told_to_keep_values_only_when_asked_to():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        db = AimDb()
+        for retain in (False, True):
+            options = {"retain": True} if retain else {}
+            db.configure("l%d" % retain, Kept([1])).link_to("%s/link%d" % (server.url, retain), **options)
+            topic = MqttTopic("%s/topic%d" % (server.url, retain), broker=broker, **options)
+            async with broker:
+                await topic.push_async(1)
+        async with running(db):
+            await until(lambda: len(server.published) == 4)
+        equal(sorted(server.retained), ["link1", "topic1"])
+
+
 # Links in
 
 
