@@ -4,15 +4,8 @@ PYTHON ?= python3
 BOARD ?= pico_w
 VENV := .venv
 STUBS := .cache/stubs
-RUN := PYTHONPATH=tools $(VENV)/bin/python
-
-# Type stubs of MicroPython, apart from the packages that run, which have modules of the same names.
-STUB_PACKAGES := micropython-rp2-rpi_pico_w-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2
-
-# What MicroPython has on each kind of chip, by the stubs of the version that the images carry. The RP2040 is run.
-CHIP_STUBS := .cache/chip-stubs
-CHIP_STUBS_VERSION := 1.27.0.post1
-CHIPS := rp2350=rp2-rpi-pico2-w esp32=esp32-esp32-generic esp32s3=esp32-esp32-generic-s3 esp32c3=esp32-esp32-generic-c3
+# The tools find each other in their folders.
+RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 
@@ -23,29 +16,26 @@ help: ## list the commands
 .PHONY: setup
 setup: $(VENV)/ready ## install what all other commands need into .venv and .cache (they call it themselves)
 
-$(VENV)/ready: tools/requirements.txt Makefile
+# Asked before every command: it returns at once when all is there.
+.PHONY: $(VENV)/ready
+$(VENV)/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(STUBS) $(STUB_PACKAGES)
-	@for chip in $(CHIPS); do \
-		$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps \
-			--target $(CHIP_STUBS)/$${chip%%=*} micropython-$${chip#*=}-stubs==$(CHIP_STUBS_VERSION) || exit 1; \
-	done
-	$(RUN) -m emulator.firmware
-	$(RUN) -m emulator.speedup
-	@$(RUN) -m mqtt_broker
-	touch $@
+	@$(PYTHON) tools/setup
+
+# The same with linters, type checkers and stubs.
+.PHONY: $(VENV)/ready-to-develop
+$(VENV)/ready-to-develop: $(VENV)/ready
+	@$(PYTHON) tools/setup develop
 
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
 	$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: test
-test: $(VENV)/ready ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
-	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS),tests))
+test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
+	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS)))
 
-# The files that run on a target; those in tests/host need none.
+# The files that run on a target; those in tests/host and in tools need none.
 MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
 # A file's tests stay together, as they share a board or a broker.
 BOTH_CORES := --numprocesses=2 --dist=loadfile
@@ -54,7 +44,7 @@ CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
-	$(RUN) -m pytest $(BOTH_CORES) tests
+	$(RUN) -m pytest $(BOTH_CORES)
 	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py \
 		tests/test_random_programs.py tests/test_restarts.py
 
@@ -64,47 +54,53 @@ soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever mor
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
-	$(RUN) tools/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
-	$(if $(TARGET),,$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
+	$(RUN) tools/benchmarks/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes half a minute to start ...")
+	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
-	$(RUN) tools/bench_mqtt.py $(if $(JSON),--json $(JSON))
+	@echo "An emulated WiFi chip takes half a minute to start ..."
+	$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
-	$(RUN) tools/flash_bench.py
+	$(RUN) tools/benchmarks/flash_bench.py
 
 .PHONY: interrupts
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
-	$(RUN) tools/interrupts.py $(if $(JSON),--json $(JSON))
+	$(RUN) tools/benchmarks/interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
-	$(RUN) tools/bench.py --record
+	$(RUN) tools/benchmarks/bench.py --record
 
 .PHONY: plot
 plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/requirements-plot.txt
-	$(RUN) tools/bench_plot.py
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements-plot.txt
+	$(RUN) tools/benchmarks/bench_plot.py
 
 .PHONY: lint
-lint: $(VENV)/ready ## ruff, codespell, the type checkers, and whether package.json is up to date
+lint: $(VENV)/ready-to-develop ## ruff, codespell, the type checkers, and whether package.json is up to date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(VENV)/bin/basedpyright
-	$(RUN) tools/package.py --check
+	$(RUN) tools/release/package.py --check
 
 .PHONY: format
-format: $(VENV)/ready ## let ruff lay out all Python files
+format: $(VENV)/ready-to-develop ## let ruff lay out all Python files
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
 
+.PHONY: install
+install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
+	$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
+
 .PHONY: deploy
-deploy: $(VENV)/ready ## copy library and firmware to a board and restart it: PORT=/dev/ttyACM0 BOARD=pico_w
-	$(RUN) tools/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
+deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w FORCE=1
+	$(RUN) tools/board/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
 
 .PHONY: wifi
 wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board: PORT=/dev/ttyACM0
@@ -113,15 +109,19 @@ wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, t
 
 .PHONY: image
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
-	$(RUN) tools/image.py --board $(BOARD)
+	$(RUN) tools/board/image.py --board $(BOARD)
 
 .PHONY: flash
 flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
-	$(RUN) tools/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
+	$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: package
-package: $(VENV)/ready ## write package.json anew, which `mpremote mip install` reads
-	$(RUN) tools/package.py
+package: $(VENV)/ready ## write anew what `mip install` reads from this repository, and the version everywhere
+	$(RUN) tools/release/package.py
+
+.PHONY: dist
+dist: $(VENV)/ready ## write an index for `mip install --index` into build/mip: native code, bytecode and source
+	$(RUN) tools/release/dist.py
 
 .PHONY: clean
 clean: ## remove .venv, .cache and build

@@ -1,4 +1,4 @@
-"""The whole run on the target; `tools/bench.py` calls it and reads what it prints."""
+"""The whole run on the target; `tools/benchmarks/bench.py` calls it and reads what it prints."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Messages per second, and bytes of heap per message, to an MQTT broker; `tools/bench_mqtt.py` calls it on the board.
+"""Messages per second, and bytes of heap per message, to an MQTT broker; bench_mqtt.py calls it on the board.
 
 The floor is what nobody can do without: one task, a socket that blocks, and packets that were made before.
 """

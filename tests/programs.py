@@ -392,7 +392,7 @@ async def next_of(reader):
 
 
 def check(kind, capacity, program):
-    """Run a program; raise an AssertionError that says where the buffer differs from its model."""
-    lines = [line.strip() for line in program.strip().split("\n")]
+    """Run a program, of lines or parted by `|`; raise an AssertionError where the buffer differs from its model."""
+    lines = [line.strip() for line in program.strip().replace("|", "\n").split("\n")]
     error = World(kind, capacity, lines).go()
     assert error is None, error

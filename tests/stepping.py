@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aimdb.waiting import entry, schedule
+from aimdb.loop import entry, schedule
 
 
 class Steps:

@@ -37,80 +37,28 @@ def test_a_queue_outlives_the_loops_of_its_tasks():
 
 
 def test_a_value_goes_to_the_new_loop_and_not_to_a_reader_that_waits_in_the_old_one():
-    check(
-        "queue",
-        1,
-        """
-        open x
-        a: recv x
-        rest
-        leave
-        produce
-        rest
-        take x
-        """,
-    )
+    check("queue", 1, "open x | a: recv x | rest | leave | produce | rest | take x")
 
 
 def test_what_a_reader_was_granted_is_free_when_its_loop_is_left():
-    check(
-        "queue",
-        1,
-        """
-        open x
-        a: recv x
-        rest
-        produce
-        leave
-        take x
-        """,
-    )
+    check("queue", 1, "open x | a: recv x | rest | produce | leave | take x")
 
 
 def test_a_slot_that_a_producer_was_granted_is_free_when_its_loop_is_left():
-    check(
-        "queue",
-        1,
-        """
-        open x
-        produce
-        a: put
-        rest
-        take x
-        leave
-        try
-        """,
-    )
+    check("queue", 1, "open x | produce | a: put | rest | take x | leave | try")
 
 
 def test_a_time_limit_of_a_loop_that_was_left_does_nothing():
-    check(
-        "ring",
-        1,
-        """
-        open x
-        a: recv x 1
-        turn
-        leave
-        sleep 2
-        rest
-        """,
-    )
+    check("ring", 1, "open x | a: recv x 1 | turn | leave | sleep 2 | rest")
 
 
 def test_without_a_new_loop_the_tasks_that_were_left_are_served():
-    check(
-        "queue",
-        1,
-        """
-        open x
-        a: recv x
-        rest
-        stop
-        produce
-        rest
-        """,
-    )
+    check("queue", 1, "open x | a: recv x | rest | stop | produce | rest")
+
+
+def test_no_task_comes_along_with_what_is_scheduled_again():
+    left = "open x | open y | f: ready x; take x | turn | d: recv y | stop | outside try | leave | outside try"
+    check("queue", 3, left + " | take y | c: ready x | a: put; ready y | rest")
 
 
 def run_until_failure(coroutine):

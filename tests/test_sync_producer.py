@@ -1,8 +1,10 @@
-"""What a SyncProducer does, seen from one thread: in a task, and with the heap locked as in a hard interrupt."""
+"""What a SyncProducer does, seen from one thread: in tasks, in soft interrupts, and with the heap locked as in hard ones."""
 
 import asyncio
 import gc
+import random
 import struct
+from time import ticks_diff, ticks_ms
 
 import micropython
 from aimdb import (
@@ -19,8 +21,9 @@ from aimdb import (
     SpmcRing,
     SyncProducer,
 )
-from harness import equal, heap_locked, raises
+from harness import equal, heap_locked, only, raises
 from own_buffers import Largest, Log, Slots
+from scarce import Scarce
 from stepping import Steps, outcome
 
 
@@ -220,11 +223,17 @@ async def test_a_buffer_that_raises_loses_that_value_counted_and_not_the_next():
 
 
 async def test_values_are_let_go_once_they_are_read():
-    db, reader = record(BoundedQueue(4))
-    producer = db.sync_producer("x", 4)
-    producer.try_send([1])
-    await reader.recv(5000)
-    equal(producer._slots, [None] * 5)
+    db, reader = record(BoundedQueue(8))
+    producer = db.sync_producer("x", 8)
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(8):
+        assert producer.try_send(bytearray(2000))
+    for _ in range(8):
+        await reader.recv(5000)
+    gc.collect()
+    kept = gc.mem_alloc() - before  # What looks like a reference on the stack may keep one or two.
+    assert kept < 8000, kept
 
 
 def test_what_is_sent_between_two_runs_of_the_loop_is_there_in_the_next():
@@ -236,7 +245,7 @@ def test_what_is_sent_between_two_runs_of_the_loop_is_there_in_the_next():
         equal(asyncio.run(read(reader, 4)), list(range(first, first + 4)))
 
 
-def test_start_lets_a_new_loop_take_what_is_sent():
+def test_a_new_loop_takes_what_is_sent_with_no_call_by_the_user():
     db, reader = record(BoundedQueue(1))
     producer = db.sync_producer("x", 4)
     # The queue is full at the end of each loop, and a value waits for space in it.
@@ -245,8 +254,6 @@ def test_start_lets_a_new_loop_take_what_is_sent():
             assert producer.try_send(value)
         asyncio.run(settle())
         asyncio.new_event_loop()
-        producer.start()
-        producer.start()
         equal(asyncio.run(read(reader, 4)), list(range(first, first + 4)))
         asyncio.run(settle())
         equal(reader.buffer.held(), 0)
@@ -353,11 +360,105 @@ def test_a_loop_may_be_left_at_any_moment_for_a_new_one():
         seen = []
         asyncio.run(begin(reader, seen, steps))
         asyncio.new_event_loop()
-        producer.start()
         seen += asyncio.run(read(reader, 3))
         equal(seen, [0, 1, 2, 3])
         asyncio.run(settle())
         equal(reader.buffer.held(), 0)
+
+
+async def consume_first(reader_of, seen):
+    # The first thing that a main task does.
+    reader = reader_of()
+    seen.append(await reader.recv(5000))
+
+
+def test_the_main_task_takes_the_first_step_whatever_the_run_before_has_left():
+    for steps in range(6):
+        for left in range(4):
+            db, _ = record(SpmcRing(4))
+            producer = db.sync_producer("x")
+
+            async def sleeper(milliseconds):
+                while True:
+                    await asyncio.sleep_ms(milliseconds)
+
+            async def first():
+                for number in range(left):
+                    asyncio.create_task(sleeper(number))
+                for _ in range(steps):
+                    await asyncio.sleep_ms(0)
+                producer.try_send("too early for any reader" if steps else 5)
+                for _ in range(steps):
+                    await asyncio.sleep_ms(0)
+
+            asyncio.new_event_loop()
+            asyncio.run(first())
+            asyncio.run(settle())
+            producer.try_send(5)
+            seen = []
+            asyncio.run(consume_first(db.consumer("x").subscribe, seen))
+            equal(seen, [5])
+
+
+def test_what_is_sent_in_the_last_step_of_a_run_is_there_for_the_first_of_the_next():
+    for left in range(3):
+        db, _ = record(SpmcRing(4))
+        producer = db.sync_producer("x")
+
+        async def send(value):
+            for _ in range(left):
+                asyncio.create_task(settle())
+            producer.try_send(value)
+
+        seen = []
+        for value in range(3):
+            asyncio.run(send(value))
+            asyncio.run(consume_first(db.consumer("x").subscribe, seen))
+        equal(seen, [0, 1, 2])
+
+
+class Breaks(Log):
+    """Ctrl-C comes when value `at` is about to be stored, once."""
+
+    at = None
+
+    def push(self, value):
+        if value == self.at:
+            self.at = None
+            raise KeyboardInterrupt
+        super().push(value)
+
+
+def test_ctrl_c_while_values_are_handed_over_loses_none():
+    for at in range(12):
+        for new_loop in (False, True):
+            logs = [Breaks() for _ in range(3)]
+            producers = [record(log)[0].sync_producer("x", 4) for log in logs]
+            for value in range(12):
+                producers[value % 3].try_send(value)
+            logs[at % 3].at = at
+            with raises(KeyboardInterrupt):
+                asyncio.run(settle())
+            if new_loop:
+                asyncio.new_event_loop()
+            asyncio.run(settle())
+            equal([log.lines for log in logs], [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8, 11]])
+
+
+def test_a_value_that_waits_for_space_when_the_run_ends_is_stored_once_in_the_next():
+    for new_loop in (False, True):
+        queue = BoundedQueue(1)
+        db, reader = record(queue)
+        producer = db.sync_producer("x", 4)
+        for value in range(3):
+            producer.try_send(value)
+        for _ in range(3):
+            asyncio.run(settle())
+            if new_loop:
+                asyncio.new_event_loop()
+        equal(asyncio.run(read(reader, 3)), [0, 1, 2])
+        asyncio.run(settle())
+        equal(queue.held(), 0)
 
 
 class Interrupted(Log):
@@ -400,14 +501,6 @@ async def test_send_on_the_asyncio_thread_says_that_it_would_wait_for_ever():
     assert isinstance(caught.error, SendDeadlock)
     equal((caught.error.value, caught.error.key), (3, "x"))
     assert "await produce_async" in str(caught.error)
-
-
-async def test_send_in_an_interrupt_says_so_even_without_heap():
-    db, _ = record(SpmcRing(2))
-    producer = db.sync_producer("x")
-    with raises(SendDeadlock):
-        with heap_locked():
-            producer.send(3)
 
 
 async def test_a_soft_interrupt_may_not_send_and_may_try():
@@ -453,6 +546,202 @@ async def test_what_cannot_be_taken_in_for_want_of_heap_is_taken_in_later():
     equal(await read(reader, 2), [(0, 0), (1, 1)])
 
 
+async def test_a_packed_producer_refuses_in_words_what_is_no_sample_of_its_own():
+    db, reader = record(SpmcRing(2))
+    imu = db.sync_producer("x", 3, "<Ihhh")
+    for value in (1, (1, 2, 3, 4), bytes(10), imu.slot):
+        for call in (imu.try_send, imu.send):
+            with raises(TypeError) as caught:
+                call(value)
+            assert "try_send_slot()" in str(caught.error)
+    with raises(asyncio.TimeoutError):
+        await reader.recv(20)
+
+
+async def test_a_closed_producer_refuses_and_what_it_has_sent_arrives():
+    db, reader = record(BoundedQueue(1))
+    one, two = db.sync_producer("x", 2), db.sync_producer("x")
+    equal([one.try_send(value) for value in range(3)], [True, True, False])
+    one.close()
+    one.close()
+    equal(one.try_send(4), False)
+    equal(await read(reader, 2), [0, 1])
+    assert two.try_send(5)
+    equal(await reader.recv(5000), 5)
+    buffer = reader.buffer
+    equal(buffer.sync_producers, (two,))
+    equal(buffer.metrics().dropped_count, 1)
+
+
+async def test_making_and_closing_producers_again_and_again_leaves_the_heap_where_it_was():
+    db, reader = record(SpmcRing(4))
+
+    def make():
+        producer = db.sync_producer("x", 4)
+        producer.try_send(1)
+        producer.close()
+
+    make()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(100):
+        make()
+        await asyncio.sleep_ms(0)
+    await settle()
+    gc.collect()
+    assert gc.mem_alloc() - before < 3000, gc.mem_alloc() - before
+
+
+async def test_a_database_that_is_dropped_leaves_nothing_of_its_producers_behind():
+    def make():
+        db, reader = record(SpmcRing(4))
+        db.sync_producer("x", 16).try_send(1)
+        db.sync_producer("x", 16)
+
+    make()
+    await settle()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(30):
+        make()
+    await settle()
+    gc.collect()
+    # A few are kept by what looks like a reference on the stack.
+    assert gc.mem_alloc() - before < 8 * 1000, gc.mem_alloc() - before
+
+
+async def test_looking_costs_no_heap_in_the_long_run_whatever_becomes_of_what_is_sent():
+    ring, queue, closed = SpmcRing(2), BoundedQueue(1), BoundedQueue(1)
+    queue.push(0)
+    closed.close()
+    producers = [record(buffer)[0].sync_producer("x", 2) for buffer in (ring, queue, closed)]
+
+    async def some(count):
+        for _ in range(count):
+            for producer in producers:
+                producer.try_send(1)
+            await asyncio.sleep_ms(0)
+
+    await some(20)
+    gc.collect()
+    before = gc.mem_alloc()
+    await some(400)
+    gc.collect()
+    assert gc.mem_alloc() - before < 2000, gc.mem_alloc() - before
+
+
+async def test_a_soft_interrupt_and_tasks_share_one_producer():
+    db, reader = record(BoundedQueue(8))
+    producer = db.sync_producer("x", 8)
+    random.seed(3)
+    sent = []
+    seen = []
+    number = 0
+
+    def send(_):
+        nonlocal number
+        value = number
+        number += 1
+        if producer.try_send(value):
+            sent.append(value)
+
+    async def task():
+        for _ in range(300):
+            if random.randrange(2):
+                try:
+                    micropython.schedule(send, None)
+                except RuntimeError:
+                    pass  # Too many are pending.
+            send(None)
+            if not random.randrange(3):
+                await asyncio.sleep_ms(0)
+
+    async def consume():
+        while True:
+            seen.append(await reader.recv())
+
+    consumer = asyncio.create_task(consume())
+    await asyncio.gather(task(), task())
+    await settle()
+    consumer.cancel()
+    equal(len(seen), len(sent))
+    equal(sorted(seen), sorted(sent))
+    equal(number, len(sent) + producer.refused_count)
+
+
+@only("rp2040", reason="the unix port has no timer that interrupts")
+async def test_a_hard_interrupt_and_a_task_share_one_producer():
+    from machine import Timer
+
+    db, reader = record(BoundedQueue(16))
+    producer = db.sync_producer("x", 16)
+    counts = [0, 0]
+
+    def tick(_):
+        if producer.try_send(-1):
+            counts[0] += 1
+
+    timer = Timer(freq=900, hard=True, callback=tick)
+    seen = [0, 0]
+
+    async def consume():
+        while True:
+            seen[await reader.recv() >= 0] += 1
+
+    consumer = asyncio.create_task(consume())
+    started = ticks_ms()
+    while ticks_diff(ticks_ms(), started) < 500:
+        for _ in range(3):
+            if producer.try_send(1):
+                counts[1] += 1
+        await asyncio.sleep_ms(2)
+    timer.deinit()
+    await asyncio.sleep_ms(200)
+    consumer.cancel()
+    equal(seen, counts)
+    assert min(counts) > 50, counts
+
+
+async def test_making_a_producer_with_little_memory_is_all_or_nothing():
+    for format in (None, "<Ih"):
+        buffer = SpmcRing(4)
+        db, reader = record(buffer)
+        db.sync_producer("x", 3, format)  # Loads what has to be.
+        blocks = 0
+        while True:
+            attached = buffer.sync_producers
+            scarce = Scarce(blocks)
+            made = None
+            with scarce:
+                try:
+                    made = db.sync_producer("x", 3, format)
+                except MemoryError:
+                    pass
+            if made:
+                break
+            equal(buffer.sync_producers, attached)
+            blocks += 1
+        assert blocks > 2, blocks
+        if format is None:
+            made.try_send(blocks)
+            equal(await reader.recv(5000), blocks)
+
+
+async def test_values_are_handed_over_all_however_little_memory_there_is_meanwhile():
+    for make in (lambda: BoundedQueue(2), lambda: SpmcRing(8), lambda: Slots(2)):
+        for blocks in range(0, 24):
+            db, reader = record(make())
+            imu = db.sync_producer("x", 5, "<h")
+            for value in range(5):
+                struct.pack_into("<h", imu.slot, 0, value)
+                assert imu.try_send_slot()
+            scarce = Scarce(blocks)
+            with scarce:
+                for _ in range(3):
+                    await asyncio.sleep_ms(0)
+            equal(await read(reader, 5), [(value,) for value in range(5)])
+
+
 async def test_wrong_arguments_are_told_at_the_call():
     db, _ = record(SpmcRing(2))
     for depth in ("4", 2.0, None, True):
@@ -463,6 +752,13 @@ async def test_wrong_arguments_are_told_at_the_call():
             db.sync_producer("x", *arguments)
     with raises(RecordKeyNotFound):
         db.sync_producer("nowhere")
+    producer = SyncProducer(BoundedQueue(1))
+    for timeout_ms in ("4", 2.0, True):
+        with raises(TypeError):
+            producer.send(1, timeout_ms)
+    for timeout_ms in (-1, 2**29, 2**40):
+        with raises(ValueError):
+            producer.send(1, timeout_ms)
     equal(db.configure("x").buffer.sync_producers, ())
 
 

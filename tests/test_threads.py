@@ -10,7 +10,8 @@ import random
 import time
 
 import harness
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferLagged, SpmcRing
+import micropython
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferLagged, SpmcRing, SyncProducer
 from harness import equal, raises
 from own_buffers import Log
 
@@ -98,6 +99,72 @@ async def test_four_threads_lose_and_double_nothing_and_keep_their_order():
     await nothing_lost(4, send_until_accepted, BoundedQueue(5), 3)
 
 
+async def test_four_threads_and_tasks_and_soft_interrupts_share_one_producer_and_lose_nothing():
+    queue = BoundedQueue(16)
+    db, reader = record(queue)
+    producer = db.sync_producer("x", 16)
+    each = ITEMS // 8
+    threads = Threads()
+    for thread in range(4):
+        threads.start(send_until_accepted, producer, range(thread, 8 * each, 8))
+    interrupts = iter(range(4, 8 * each, 8))
+    sent_by_interrupts = []
+
+    def interrupt(_):
+        value = next(interrupts, None)
+        if value is not None and producer.try_send(value):
+            sent_by_interrupts.append(value)
+
+    async def task():
+        for value in range(5, 8 * each, 8):
+            while not producer.try_send(value):
+                await asyncio.sleep_ms(0)
+            if not value % 3:
+                try:
+                    micropython.schedule(interrupt, None)
+                except RuntimeError:
+                    pass  # Too many are pending.
+
+    sender = asyncio.create_task(task())
+    last = [-1] * 8
+    counts = [0] * 8
+    while True:
+        try:
+            value = await reader.recv(500)
+        except asyncio.TimeoutError:
+            break
+        context = value % 8
+        assert value > last[context], (value, last)
+        last[context] = value
+        counts[context] += 1
+    await sender
+    await threads.join()
+    equal(counts, [each] * 4 + [len(sent_by_interrupts), each, 0, 0])
+    equal(queue.metrics().dropped_count, producer.refused_count)
+
+
+async def test_threads_that_share_one_producer_may_block_in_send():
+    queue = BoundedQueue(2)
+    db, reader = record(queue)
+    producer = db.sync_producer("x", 2)
+    threads = Threads()
+    rounds = ROUNDS // 40
+
+    def send(values):
+        for value in values:
+            producer.send(value)
+
+    for thread in range(4):
+        threads.start(send, numbers(thread, rounds))
+    expected = [0, 1, 2, 3]
+    for _ in range(4 * rounds):
+        value = await reader.recv(20000)
+        equal(value, expected[value % 4])
+        expected[value % 4] += 4
+    await threads.join()
+    equal(queue.metrics().dropped_count, 0)  # Who waits for room is not refused.
+
+
 async def test_refusals_and_lag_account_for_every_value_that_threads_send_without_a_pause():
     # Nobody waits for anybody: all that is missing is counted by somebody.
     ring = SpmcRing(8)
@@ -138,15 +205,15 @@ async def test_refusals_and_lag_account_for_every_value_that_threads_send_withou
     equal(ring.metrics().dropped_count, reader.lagged + refused)
 
 
-def test_a_value_is_there_when_it_can_be_seen():
-    # This thread looks all the time, as the loop does when it is busy.
+async def test_a_value_is_there_when_it_can_be_seen():
+    # The loop is always busy, so that it looks all the time.
     log = Log()
     producer = record(log)[0].sync_producer("x", 2)
     count = 20_000
     _thread.start_new_thread(send_until_accepted, (producer, range(count)))
     expected = 0
     while expected < count:
-        producer.hand_over()
+        await asyncio.sleep_ms(0)
         for value in log.lines:
             equal(value, expected)
             expected += 1
@@ -261,6 +328,127 @@ async def test_send_times_out_and_has_stored_nothing():
     equal(queue.metrics().produced_count, 2)
 
 
+class Sending:
+    """A thread that sends 1, and what came of it."""
+
+    def __init__(self, producer, timeout_ms=None):
+        self.outcome = None
+        _thread.start_new_thread(self._run, (producer, timeout_ms))
+
+    def _run(self, producer, timeout_ms):
+        try:
+            producer.send(1, timeout_ms)
+            self.outcome = "stored"
+        except Exception as er:
+            self.outcome = type(er)
+
+    def wait(self):
+        started = time.ticks_ms()
+        while self.outcome is None:
+            assert time.ticks_diff(time.ticks_ms(), started) < 5000
+            time.sleep_ms(1)
+        return self.outcome
+
+
+async def pause(milliseconds=20):
+    await asyncio.sleep_ms(milliseconds)
+
+
+def test_closing_the_buffer_or_the_producer_frees_send_whether_a_loop_runs_or_not():
+    for close_buffer in (False, True):
+        for full in (False, True):  # Of the buffer; then the loop has taken the value already, and it waits for space.
+            for loop_runs in (False, True):
+                for left in (False, True):
+                    queue = BoundedQueue(1)
+                    if full:
+                        queue.push(0)
+                    producer = record(queue)[0].sync_producer("x", 2)
+                    if not loop_runs and not full:
+                        sending = Sending(producer)
+                        time.sleep_ms(5)
+                    else:
+                        sending = None
+                    thing = queue if close_buffer else producer
+
+                    async def main():
+                        nonlocal sending
+                        sending = sending or Sending(producer)
+                        await pause()
+                        if loop_runs:
+                            thing.close()
+                            await pause()
+
+                    if loop_runs or full:
+                        asyncio.run(main())
+                    if left:
+                        asyncio.new_event_loop()
+                    thing.close()
+                    expected = "stored" if loop_runs and not full else BufferClosed
+                    equal(sending.wait(), expected)
+                    asyncio.run(pause(2))
+                    equal(queue.held(), full or expected == "stored")
+
+
+def test_send_times_out_and_has_stored_nothing_though_the_loop_has_ended_while_it_waited_for_space():
+    for left in (False, True):
+        queue = BoundedQueue(1)
+        queue.push(0)
+        db, reader = record(queue)
+        producer = db.sync_producer("x")
+        sending = Sending(producer, 60)
+        asyncio.run(pause())
+        if left:
+            asyncio.new_event_loop()
+        equal(sending.wait(), asyncio.TimeoutError)
+
+        async def main():
+            equal(await reader.recv(1000), 0)
+            with raises(asyncio.TimeoutError):
+                await reader.recv(20)
+
+        asyncio.run(main())
+
+
+async def test_the_first_producer_may_be_made_while_the_loop_runs():
+    producer = SyncProducer(BoundedQueue(1))
+    sending = Sending(producer)
+    await pause(50)
+    equal(sending.outcome, "stored")
+
+
+def waits():
+    # How often this thread has waited for something so far.
+    try:
+        with open("/proc/thread-self/status") as file:
+            for line in file:
+                if line.startswith("voluntary_ctxt"):
+                    return int(line.split()[1])
+    except OSError:
+        harness.skip("only Linux counts how often a thread waits")
+
+
+async def test_an_idle_program_does_not_wake_to_look():
+    db, reader = record(SpmcRing(4))
+    producer = db.sync_producer("x")
+    await pause()
+    before = waits()
+    await pause(300)
+    assert waits() - before < 30, waits() - before
+    threads = Threads()
+    threads.start(send_until_accepted, producer, [7])
+    equal(await reader.recv(), 7)
+    await threads.join()
+
+
+async def test_two_tasks_that_are_ready_do_not_wait_between_their_steps():
+    record(SpmcRing(4))[0].sync_producer("x")
+    await pause()
+    before = waits()
+    for _ in range(300):
+        await asyncio.sleep_ms(0)
+    assert waits() - before < 30, waits() - before
+
+
 def test_send_times_out_even_if_the_loop_does_not_run():
     db, reader = record(BoundedQueue(1))
     errors = []
@@ -368,7 +556,6 @@ def test_a_thread_goes_on_sending_while_the_loop_ends_and_starts_again():
         turn += 1
         if turn % 3 == 0:
             asyncio.new_event_loop()
-            producer.start()
         asyncio.run(some(seen))
     equal(seen, list(range(count)))
     asyncio.run(threads.join())

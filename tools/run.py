@@ -12,11 +12,13 @@ from collections.abc import Callable
 
 import deploy
 import serial
+from board_declaration import board_folders
 from board_link import BoardLink
 from device_files import DeployError, files_for
-from emulator import Board, BoardError
-from emulator.filesystem import build_image
-from emulator.firmware import FirmwareError
+from emulated_pico import Board, BoardError
+from emulated_pico.board import MODELS
+from emulated_pico.filesystem import build_image
+from emulated_pico.firmware import FirmwareError
 from run_network import Network
 
 WITH_WIFI = ("pico_w",)
@@ -47,6 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
     parser.add_argument("--seconds", type=float, default=10, help="how long to watch, by the board's clock (10)")
     options = parser.parse_args(arguments)
+    if not options.port and options.board in board_folders() and options.board not in MODELS:
+        where = f"with the board plugged in: make run BOARD={options.board} PORT=/dev/ttyACM0"
+        print(f"run: {options.board} is not emulated, as {' and '.join(MODELS)} are; {where}", file=sys.stderr)
+        return 1
     try:
         files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
         if options.port:

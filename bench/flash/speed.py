@@ -1,6 +1,6 @@
-"""How long producing into a FlashQueue takes on the chip; `tools/flash_bench.py` runs it and reads what it prints.
+"""How long producing into a FlashQueue takes on the chip; flash_bench.py runs it, and reads what it prints.
 
-On an emulated chip its flash must be busy as a real one is, see `emulator.flash`.
+On an emulated chip its flash must be busy as a real one is, see `emulated_pico.flash`.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """A data layer for MicroPython: records with buffers between the tasks that produce and those that consume.
 
-The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards.
+The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards. Packages that build on
+this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load`.
 """
 
 import sys

@@ -29,10 +29,10 @@ from .mistakes import AlreadyRunning as AlreadyRunning
 from .mistakes import InvalidConfiguration as InvalidConfiguration
 from .mistakes import RecordKeyNotFound as RecordKeyNotFound
 from .mistakes import SelfDeadlock as SelfDeadlock
+from .mistakes import SendDeadlock as SendDeadlock
 from .packed_producer import PackedProducer as PackedProducer
 from .spmc_ring import SingleLatest as SingleLatest
 from .spmc_ring import SpmcRing as SpmcRing
-from .sync_producer import SendDeadlock as SendDeadlock
 from .sync_producer import SyncProducer as SyncProducer
 
 __version__: str

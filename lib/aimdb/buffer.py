@@ -175,6 +175,7 @@ class Reader:
         return value
 
     def nothing(self):
+        """What `try_recv` raises when there is nothing to read."""
         buffer = self.buffer
         raise error(BufferClosed if self.closed or buffer.closed else BufferEmpty, None, buffer)
 
@@ -212,7 +213,7 @@ class Reader:
 
     @micropython.native
     def look(self, _):
-        # A step of awaiting `ready()`: wait for another, or end it.
+        """A step of awaiting `ready()`: wait for another, or end it."""
         if self.park(self):
             return True
         done.__traceback__ = None

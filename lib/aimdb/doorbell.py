@@ -1,91 +1,134 @@
-"""Wakes the asyncio loop from interrupts, threads and the other core: one pollable for the whole program.
+"""The way from interrupts, threads and the other core into the asyncio loop: one for all SyncProducers of a program.
 
-The loop polls it, as it polls a socket, each time before it runs a task and before it sleeps. That look is also the
-moment to take in what was sent: on the asyncio thread, between two tasks, with no task of our own to switch to. It
-then reports itself as writable, for which nobody waits, so the loop leaves it registered, looks at its tasks and runs
-the reader that has been woken.
+A critical section here contains no jump (no `if`, `and`, `while`): at a jump the interpreter lets callbacks, Ctrl-C
+and, where there is a global lock, other threads in.
 """
 
-import io
-from asyncio import core  # type: ignore[attr-defined]
+import micropython
 
-from micropython import const
+from .loop import around_runs, entry, poll, run_as, schedule, unschedule
+from .waiting import current_loop
 
 try:
-    from _thread import allocate_lock, get_ident
+    from _thread import get_ident
 except ImportError:  # Without threads there is only one place from which to call.
-    allocate_lock = None  # type: ignore[assignment]
 
-    def get_ident() -> int:  # type: ignore[misc]
+    def get_ident() -> int:
         return 0
 
 
 try:
+    # Leaving a critical section also wakes an RP2040 core that sleeps (SEV).
     from machine import disable_irq, enable_irq
-except ImportError:  # The unix port. An attempt to take a lock orders memory, too, and blocks nobody.
-    _lock = allocate_lock()
+    from micropython import RingIO
 
-    def disable_irq():  # type: ignore[misc]
-        return _lock.acquire(False)
-
-    def enable_irq(state):  # type: ignore[misc]
-        if state:
-            _lock.release()
+    stream = RingIO(1)
+except ImportError:
+    from .on_unix import disable_irq, enable_irq, stream
 
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
+class Doorbell(list):
+    """The SyncProducers that have something, in the order in which they got it, and the stream that wakes the loop.
 
-_POLL = const(3)  # py/stream.h: MP_STREAM_POLL, and what it may return.
-_READABLE = const(1)
-_WRITABLE = const(4)
+    Idle ones are in no list, so they cost nothing, and what a program no longer refers to is collected.
+    """
 
-
-class Doorbell(io.IOBase):
-    """Of all SyncProducers together, so that a program that idles looks at one place."""
+    # The loop's poll finds it as [task that waits to read, task that waits to write, stream]. When the stream can be
+    # read, the loop pushes the task and then sets that place to None. This is the moment, between two tasks, in which
+    # all is handed over: the task is taken back, and stays in its place.
 
     def __init__(self) -> None:
-        # Set by who has sent something, in any context; cleared here before looking. Both inside a critical section,
-        # so that a second core either sees the other's store or makes the first look again. Leaving that section is
-        # also what wakes an RP2040 core that sleeps (SEV); a store does not.
-        self.rung = False
-        self.thread = 0  # The one that runs asyncio, as far as we know.
-        self.producers: list[Any] = []
+        super().__init__((entry(None), None, stream))
+        self._byte = bytearray(1)
+        # A chain from `next` over each producer's `next` to `last`; any context adds to it, the asyncio thread takes
+        # from it, both in critical sections. Empty: `last` is this object.
+        self.next = None
+        self.last = self
+        self._either = [None, self]
+        # Only for the asyncio thread: the producers that have a task; what hands over after a pause, and its loop.
+        self.waiting = []
+        self._entry = entry(self)
+        self._held_in = None
+        self.thread = get_ident()  # The one that runs asyncio.
+        around_runs(self)
 
-    def listen(self) -> None:
-        """Have the current loop look here. `asyncio.new_event_loop` makes a loop that does not.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        self.thread = get_ident()
-        loop = core._io_queue
-        if id(self) not in loop.map:
-            for producer in self.producers:
-                producer.begin_anew()
-            # As IOQueue.queue_read does. That a task waits, here this object, keeps it registered; it is never woken.
-            loop.map[id(self)] = [self, None, self]
-            loop.poller.register(self, _READABLE)
-            self.rung = True
-
-    def ioctl(self, request: int, flags: int) -> int:
-        """Called by the loop's poll: let all producers hand over what they have got.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if request != _POLL:
-            return -1
-        if not self.rung or (core.cur_task is None and core._task_queue.peek()):
-            return 0  # Of a run of the loop, the main task has the first step: it may subscribe a reader.
+    @micropython.native
+    def ring(self, producer) -> None:
+        """Have `producer` hand over soon; from any context. It does nothing if that is to come already."""
         state = disable_irq()
-        self.rung = False
+        # Add it to the chain, unless it is there: an index stands in for `if`.
+        rings = 1 - producer.rung
+        producer.rung = 1
+        either = producer.either  # [None, producer]
+        last = self.last
+        last.next = either[rings]
+        either[0] = last
+        self.last = either[rings]
+        either[0] = None
         enable_irq(state)
-        for producer in self.producers:
+        if rings and last is self:
+            stream.write(b"\0")
+
+    def __setitem__(self, index, nothing):
+        # Called by the loop's poll.
+        loop = current_loop()
+        unschedule(self[0], loop)
+        while stream.readinto(self._byte):
+            pass
+        if self._held_in is not loop:
+            run_as(self._entry)  # Not as the last task, which may have to be cancelled.
+            self._hand_over()
+            if not loop.peek():
+                self.hold()  # The loop takes for granted that there is a task to run.
+
+    def send(self, _):
+        # Called by the loop, as for a task.
+        self._held_in = None
+        self._hand_over()
+
+    def hold(self) -> None:
+        """In the current loop, hand over only after all tasks that could run now have had a step."""
+        poll(stream, self)
+        unschedule(self._entry, self._held_in)
+        self._held_in = schedule(self._entry, 0)
+
+    def _hand_over(self):
+        # All that are in the chain now.
+        producer = self
+        stop = self.last
+        either = self._either
+        while producer is not stop:
+            state = disable_irq()
+            producer = self.next
+            self.next = producer.next
+            producer.next = None
+            either[0] = self.last
+            self.last = either[producer is self.last]
+            either[0] = None
+            producer.rung = 0  # What is sent from now on rings again.
+            # No more than this: who sends without a pause must not keep the readers from running.
+            producer.due = len(producer.values)
+            enable_irq(state)
             try:
                 producer.hand_over()
-            except MemoryError:
-                self.rung = True  # Nothing was taken; there may be memory at the next look.
-        return _WRITABLE if core._task_queue.peek() else 0
+            except BaseException as er:
+                self.ring(producer)
+                if not isinstance(er, MemoryError):
+                    raise
+                break  # There may be memory at the next look.
+        if self.last is not self:
+            stream.write(b"\0")
+
+    def begin(self) -> None:
+        """Called before each run of the loop, when its main task is made."""
+        self.end()
+        self.thread = get_ident()
+        self.hold()
+
+    def end(self) -> None:
+        """Called after each run, however it ends."""
+        while self.waiting:
+            self.waiting[0].stop()
 
 
 bell = Doorbell()

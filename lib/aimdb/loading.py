@@ -12,8 +12,8 @@ aimdb.metrics Metrics
 aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError check_int
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec
-aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadlock
-aimdb.sync_producer SendDeadlock SyncProducer
+aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadlock SendDeadlock
+aimdb.sync_producer SyncProducer
 aimdb.packed_producer PackedProducer""")
 
 

@@ -9,6 +9,12 @@ class SelfDeadlock(RecordError):
     _text = " is full, and only the task that waits has read it"
 
 
+class SendDeadlock(SelfDeadlock):
+    """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
+
+    _text = " cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+
+
 class RecordKeyNotFound(DbError):
     """No record of this key has a buffer."""
 

@@ -3,6 +3,7 @@
 from struct import calcsize, unpack
 
 from .buffer import Buffer
+from .errors import check_int
 from .sync_producer import SyncProducer
 
 
@@ -18,6 +19,9 @@ class PackedProducer(SyncProducer):
     `slot` is a memoryview of the next free sample, always there to be written; a driver that reads bytes into a
     buffer can fill it directly. Consumers get a tuple of the fields.
 
+    Unlike a `SyncProducer` it belongs to one context, because `slot` does: a second one would write into it between
+    the writing and `try_send_slot` of the first.
+
     Raises `ValueError` for a format that is wrong or empty, and what `SyncProducer` raises.
     """
 
@@ -25,23 +29,34 @@ class PackedProducer(SyncProducer):
         size = calcsize(format)
         if size < 1:
             raise ValueError("format %r has no fields" % format)
-        super().__init__(buffer, depth)
-        self._format = format
-        self._try_push = self._try_push_fields
-        self._push_async = self._push_fields_async
+        check_int("depth", depth, 1)
         block = memoryview(bytearray(size * (depth + 1)))
         self._samples = [block[start : start + size] for start in range(0, len(block), size)]
         self.slot = self._samples[0]
+        self._number = 0
+        self._format = format
+        super().__init__(buffer, depth)
+        self._try_push = self._try_push_fields
+        self._push_async = self._push_fields_async
 
     def try_send_slot(self) -> bool:
         """Hand over what is in `slot`, and let `slot` be the next free one; or return False, and it stays.
 
-        Cancel safety: it does not wait. IRQ safety: hard and soft, other core, thread. Heap: none. It never raises.
+        Heap: none. It never raises.
         """
-        if not self.try_send(self.slot):
+        if not super().try_send(self.slot):
             return False
-        self.slot = self._samples[self._head]
+        self._number = (self._number + 1) % len(self._samples)
+        self.slot = self._samples[self._number]
         return True
+
+    def try_send(self, value) -> bool:
+        """Raises `TypeError`: a value that is not in `slot` would have no memory of its own."""
+        raise TypeError("a producer with a format sends samples: write to slot and call try_send_slot()")
+
+    def send(self, value, timeout_ms=None) -> None:
+        """Raises `TypeError`, as `try_send` does."""
+        self.try_send(value)
 
     # In place of the buffer's own, and like them on the asyncio thread.
 

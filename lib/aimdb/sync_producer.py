@@ -1,207 +1,242 @@
 """Producing from where asyncio cannot be touched: interrupts, threads and the other core.
 
-    one interrupt, thread or core    |    the asyncio thread
-    try_send ──> slots, doorbell  ───┼──> hand_over ──> buffer ──> readers
+    interrupts, threads, the other core    |    the asyncio thread
+    try_send ──> values, doorbell       ───┼──> hand_over ──> buffer ──> readers
 
-The slots are a ring between one writer and one reader. They share no variable that both write, so it needs no lock.
+What both sides change is changed in critical sections; see doorbell.py for what must not be in them.
 """
 
 import sys
-from asyncio import core  # type: ignore[attr-defined]
-from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+from asyncio import TimeoutError, create_task, current_task
+from collections import deque
+from time import sleep_us, ticks_diff, ticks_ms
 
 import micropython
 from micropython import const
 
 from .buffer import Buffer
-from .doorbell import allocate_lock, bell, disable_irq, enable_irq, get_ident
-from .errors import BufferFull, check_int, error
-from .mistakes import SelfDeadlock
-
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
-    from typing import Any
+from .doorbell import bell, disable_irq, enable_irq, get_ident
+from .errors import BufferClosed, BufferFull, check_int, error
+from .waiting import current
 
 _MASK = const(0x1FFFFFFF)
-
-
-class SendDeadlock(SelfDeadlock):
-    """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
-
-    _text = "cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+_PATIENCE_US = const(10_000_000)
 
 
 class SyncProducer:
-    """Writes one record from one interrupt handler, thread or other core; several may write one record.
+    """Writes one record from interrupts, threads and the other core, all of which may share it.
 
-    Made by `AimDb.sync_producer`, once, when the program is wired. Up to `depth` values fit while the loop does not
-    run. From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`.
+    Made by `AimDb.sync_producer`, when the program is wired. Up to `depth` values fit while the loop does not run.
+    From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`.
 
-    It belongs to one context. Two may share it only if neither can interrupt the other or run beside it: all soft
-    interrupts may, and on the RP2040 all hard ones of the same core, which have the same priority.
+    `try_send` is for hard and soft interrupts, the other core, threads and tasks; `send` for threads and the other
+    core; the rest for the asyncio thread. Several may write one record.
 
     Raises `TypeError` or `ValueError` when `depth` is not an int of at least 1.
     """
 
-    # Who may touch what: `_head` and `refused_count` belong to the context that sends, `_tail` and `_task` to the
-    # asyncio thread. A slot is the sender's until `_head` has passed it, and then asyncio's until `_tail` has.
-
     def __init__(self, buffer: Buffer, depth: int = 16):
         check_int("depth", depth, 1)
+        self.closed = False
         self.refused_count = 0  # By try_send; Buffer.metrics adds it to what the buffer itself has dropped.
-        self._buffer: Any = buffer
+        self._buffer = buffer
         self._try_push = buffer.try_push
         self._push_async = buffer.push_async
         self._depth = depth
-        self._slots: list = [None] * (depth + 1)  # The one at _head is always empty.
-        self._head = 0
-        self._tail = 0
-        self._sends = False  # Whether `send` was ever used: there may be requests in the slots.
-        # Waits for space for the value at _tail, or for others to start; meanwhile nothing is handed over.
-        self._task: Any = None
+        self.values = deque((), depth, 1)  # 1: append raises IndexError when it is full.
+        # For the doorbell: whether this producer is in its chain, and what comes next there.
+        self.rung = 0
+        self.next = None
+        self.either = [None, self]
+        # Only for the asyncio thread: how many values it may hand over, and what waits for the buffer to store the
+        # first of them.
+        self.due = 0
+        self._task = None
+        bell.hold()
         buffer.sync_producers += (self,)
-        bell.producers.append(self)
-        bell.listen()
 
     @micropython.native
-    def try_send(self, value: "Any") -> bool:
+    def try_send(self, value) -> bool:
         """Hand over `value`, or return False: there was no room, or the buffer is closed. Refusals are counted.
 
         From a hard interrupt send small ints, None, True and False, or objects that something else keeps alive until
         they are read, such as constants: the interrupt may come in the middle of a garbage collection, which does
         not see a reference that is moved to where it has looked already. From the other core the same holds.
 
-        Cancel safety: it does not wait. IRQ safety: hard and soft, other core, thread. Heap: none. It never raises.
+        It needs no heap and never raises.
         """
-        head = self._head
-        after = head + 1 if head < self._depth else 0
-        if after == self._tail or self._buffer.closed:
-            self.refused_count = (self.refused_count & _MASK) + 1
-            return False
-        self._slots[head] = value
-        self._head = after
-        state = disable_irq()
-        bell.rung = True
-        enable_irq(state)
-        return True
+        if not self.closed and not self._buffer.closed and len(self.values) < self._depth:
+            state = disable_irq()
+            try:
+                self.values.append(value)
+                enable_irq(state)
+                if not self.rung:
+                    bell.ring(self)
+                return True
+            except IndexError:  # Another context has taken the last place.
+                enable_irq(state)
+        self._count_refusals(1)
+        return False
 
-    def send(self, value: "Any", timeout_ms: "int | None" = None) -> None:
+    def _count_refusals(self, count):
+        state = disable_irq()
+        self.refused_count = (self.refused_count + count) & _MASK
+        enable_irq(state)
+
+    def send(self, value, timeout_ms=None) -> None:
         """Block this thread until the buffer's `produce_async` has finished; raise what it raised.
 
         What this context has sent before goes first. Raises `asyncio.TimeoutError` when it is not done after
-        `timeout_ms` milliseconds, even if the loop does not run; then nothing was stored. Raises `SendDeadlock` on
-        the thread that runs asyncio and in its interrupts, where it would wait for itself.
+        `timeout_ms` milliseconds, and `BufferClosed` when the buffer or this producer is closed, both even if no loop
+        runs; then nothing was stored. Raises `SendDeadlock` on the thread that runs asyncio and in its interrupts,
+        where it would wait for itself.
 
-        Cancel safety: it is not awaited. IRQ safety: none; for threads and the other core. Heap: a few small objects.
+        When no loop has taken it in after 10 s, a line on `sys.stderr` says so, and again after 2, 4, 8 ... times that.
         """
+        if timeout_ms is not None:
+            check_int("timeout_ms", timeout_ms)
+        buffer = self._buffer
         if get_ident() == bell.thread:
-            raise error(SendDeadlock, value, self._buffer)
-        request = _Request(value, timeout_ms)
-        self._sends = True
-        head = self._head
-        after = head + 1 if head < self._depth else 0
-        while after == self._tail:
-            if request.is_late():
-                raise core.TimeoutError
-            sleep_ms(1)
-        self._slots[head] = request
-        self._head = after
-        state = disable_irq()
-        bell.rung = True
-        enable_irq(state)
-        request.wait()
+            from .mistakes import SendDeadlock  # In a hard interrupt this is a MemoryError.
+
+            raise SendDeadlock(value, buffer)
+        request = Request(value)
+        start = ticks_ms()
+        placed = False
+        pause_us = 32
+        waited_us = 0
+        complain_us = _PATIENCE_US
+        try:
+            while request.outcome is None:
+                if not placed:
+                    placed = self.try_send(request)
+                    if not placed:
+                        self._count_refusals(-1)  # It is not refused yet.
+                reason = None
+                if self.closed or buffer.closed:
+                    reason = error(BufferClosed, value, buffer)
+                elif timeout_ms is not None and ticks_diff(ticks_ms(), start) >= timeout_ms:
+                    reason = TimeoutError("record %r has not stored it within %d ms" % (buffer.key, timeout_ms))
+                if reason:
+                    request.given_up = True
+                    if request.claim() or current() is None:
+                        raise reason
+                    bell.ring(self)
+                sleep_us(pause_us)
+                waited_us += pause_us
+                pause_us = min(2 * pause_us, 8192)
+                if waited_us > complain_us and not request.claimed:
+                    complain_us *= 2
+                    print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
+        finally:
+            request.claim()  # Whatever has ended the wait: it must not be stored later.
+        if request.outcome is not True:
+            raise request.outcome
 
     def start(self) -> None:
-        """Have the current loop take what is sent: needed only after `asyncio.new_event_loop()`.
+        """Hand over only after the tasks that could run now have had a step; `AimDb.run` does it, after its taps."""
+        bell.hold()
 
-        `AimDb.sync_producer` and `AimDb.run` do it as well. A loop that ended and is run again goes on by itself with
-        what was sent meanwhile. Tasks that were created before this call take their first step before values arrive.
+    def close(self) -> None:
+        """Take no more values: `try_send` refuses, `send` raises `BufferClosed`, also where it waits already.
 
-        Cancel safety: it does not wait. IRQ safety: none.
+        What was sent before goes to the buffer. The record's metrics keep what was refused until now.
         """
-        bell.listen()
-        if not self._task:
-            self._task = core.create_task(self._begin())
+        if not self.closed:
+            buffer = self._buffer
+            buffer.sync_producers = tuple([each for each in buffer.sync_producers if each is not self])
+            self.closed = True
+            buffer.dropped_count = (buffer.dropped_count + self.refused_count) & _MASK
 
-    async def _begin(self):
-        self._task = None
-        bell.rung = True
+    # The rest is only for the doorbell.
 
     def hand_over(self) -> None:
-        """Give the buffer what was sent so far, on the asyncio thread, which calls this; not for users.
-
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self._task:
-            return
-        # No more than was there: who sends without a pause must not keep the readers from running.
-        head = self._head
-        tail = self._tail
-        slots = self._slots
-        while tail != head:
-            value = slots[tail]
-            if self._sends and type(value) is _Request:
-                self._task = core.create_task(self._wait_for_space())
+        """Give the buffer what is due."""
+        while self.due:
+            value = self.values[0]
+            is_request = type(value) is Request
+            if is_request and value.given_up:
+                self.stop()
+                self._drop()
+                continue
+            if self._task is not None:
                 return
             try:
-                self._try_push(value)
+                if not is_request:
+                    self._try_push(value)
+                    self._drop()  # No jump in between: Ctrl-C comes before both or after both.
+                    continue
             except BufferFull:
-                self._task = core.create_task(self._wait_for_space())
-                return
+                pass
             except MemoryError:
                 raise
             except Exception as er:
                 self._lost(er)
-            slots[tail] = None
-            tail = tail + 1 if tail < self._depth else 0
-            self._tail = tail
+                continue
+            bell.waiting.append(self)
+            try:
+                self._task = create_task(self._store())
+            except BaseException:
+                bell.waiting.remove(self)
+                raise
+            return
 
-    async def _wait_for_space(self):
-        # Cancelled at any point it leaves the value that it was at in its slot.
+    async def _store(self):
+        # In a task of its own. Cancelled at any point it leaves the value that it was at where it is.
         try:
-            for _ in range(self._depth):
-                value = self._slots[self._tail]
-                if type(value) is _Request:
-                    await value.carry_out(self._buffer)
-                else:
-                    try:
+            while self.due:
+                value = self.values[0]
+                request = value if type(value) is Request else None
+                try:
+                    if request is None:
                         await self._push_async(value)
-                    except Exception as er:
+                    elif not request.given_up and request.claim():
+                        await self._push_async(request.value)
+                        request.outcome = True
+                    self._drop()
+                except Exception as er:
+                    if request is not None:
+                        request.outcome = er
+                        self._drop()
+                    elif isinstance(er, MemoryError):
+                        break  # There may be memory at the next look.
+                    else:
                         self._lost(er)
-                tail = self._tail
-                self._slots[tail] = None
-                self._tail = tail + 1 if tail < self._depth else 0
-                if self._tail == self._head:
-                    break
         finally:
-            if self._task is core.cur_task:
-                self._task = None
-                bell.rung = True
+            if self._task is current_task():
+                self._forget_task()
+
+    def _drop(self):
+        state = disable_irq()
+        self.values.popleft()
+        self.due -= 1
+        enable_irq(state)
 
     def _lost(self, er):
         # The sender was told True, and is elsewhere by now.
         buffer = self._buffer
         buffer.dropped_count = (buffer.dropped_count & _MASK) + 1
+        self._drop()
         if not buffer.closed:
             print("aimdb: record %r did not store a value that was sent: %r" % (buffer.key, er), file=sys.stderr)
 
-    def begin_anew(self) -> None:
-        """Forget the loop that was left, in which a task may still wait; not for users.
+    def _forget_task(self):
+        self._task = None
+        bell.waiting.remove(self)
+        bell.ring(self)  # There may be more.
 
-        Cancel safety: it does not wait. IRQ safety: none.
-        """
-        if self._task:
-            if core.cur_task is self._task:
-                core.cur_task = None  # It was the last one to run; nothing runs now.
-            self._task.cancel()  # It must not store the value a second time.
-            self._task = None
+    def stop(self) -> None:
+        """What waits for the buffer to store a value waits no more; the value stays in `values`."""
+        if self._task is not None:
+            self._task.cancel()
+            value = self.values[0]
+            if type(value) is Request:
+                value.claimed = False
+            self._forget_task()
 
 
 def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProducer:
-    """What `AimDb.sync_producer` makes.
-
-    Cancel safety: it does not wait. IRQ safety: none.
-    """
+    """What `AimDb.sync_producer` makes."""
     if format is None:
         return SyncProducer(buffer, depth)
     from .packed_producer import PackedProducer
@@ -209,46 +244,19 @@ def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProdu
     return PackedProducer(buffer, depth, format)
 
 
-class _Request:
-    """What `send` puts into a slot: a value, and whom to tell what became of it."""
+class Request:
+    """What `send` hands over: a value, and what became of it."""
 
-    def __init__(self, value, timeout_ms):
+    def __init__(self, value):
         self.value = value
-        self._deadline = None if timeout_ms is None else ticks_add(ticks_ms(), timeout_ms)
-        self._decided = allocate_lock()  # Taken once: by asyncio to store the value, or by the thread to give up.
-        self._storing = False  # It was asyncio that took it.
-        self._done = allocate_lock()  # Released by asyncio once `_error` is set.
-        self._done.acquire()
-        self._error = None
+        self.claimed = False  # By asyncio, to store the value, or by the thread, to give up: whoever is first.
+        self.given_up = False  # The thread wants no more: asyncio is to stop, and not to begin.
+        self.outcome = None  # Set by asyncio at last: True, or what push_async has raised.
 
-    def is_late(self):
-        return self._deadline is not None and ticks_diff(self._deadline, ticks_ms()) <= 0
-
-    def wait(self):
-        # In the thread that sends.
-        if self._deadline is None:
-            self._done.acquire()
-        else:
-            while not self._done.acquire(False):
-                if self.is_late() and self._decided.acquire(False):
-                    raise core.TimeoutError
-                sleep_ms(1)
-        if self._error:
-            raise self._error
-
-    async def carry_out(self, buffer):
-        # On the asyncio thread; again in a new loop, when the old one was left in the middle.
-        if not self._storing:
-            if not self._decided.acquire(False):
-                return
-            self._storing = True
-        try:
-            if self._deadline is None:
-                await buffer.push_async(self.value)
-            else:
-                from .timing import timed
-
-                await timed(buffer.push_async(self.value), max(0, ticks_diff(self._deadline, ticks_ms())))
-        except Exception as er:
-            self._error = er
-        self._done.release()
+    def claim(self) -> bool:
+        """Claim it; False: somebody has."""
+        state = disable_irq()
+        claimed = self.claimed
+        self.claimed = True
+        enable_irq(state)
+        return not claimed

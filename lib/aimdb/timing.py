@@ -6,7 +6,8 @@ Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 from asyncio import CancelledError, TimeoutError
 
 from .errors import check_int
-from .waiting import current, current_loop, entry, raise_in, schedule, time_out, unschedule, waits_for
+from .loop import entry, raise_in, schedule, time_out, unschedule, waits_for
+from .waiting import current, current_loop
 
 
 class Timer:

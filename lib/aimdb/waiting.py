@@ -1,9 +1,11 @@
-"""Waiting and waking, in the words of this library. The one module that names asyncio's private parts.
+"""Waiting and waking, in the words of this library. Only this module and loop.py name asyncio's private parts.
 
     core.cur_task        the task that runs now, or None; `asyncio.current_task()` raises instead
     core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
     core.TaskQueue       a heap of tasks that pushes and pops without allocating; with equal keys, first in, first out
     core.Task            around any object with `send`: an entry for that queue that is no coroutine
+    core._io_queue       what the loop polls: [task that waits to read, task that waits to write, stream] by id(stream)
+    core.run_until_complete   what runs the loop, also for `asyncio.run`
     task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. A task on the loop's own queue
                          runs on when its data is false; else the data is thrown into it
 
@@ -12,7 +14,6 @@ IRQ safety: none of it; only for the asyncio thread.
 
 from array import array
 from asyncio import core  # type: ignore[attr-defined]
-from time import ticks_add, ticks_ms
 
 import micropython
 from micropython import const
@@ -252,46 +253,3 @@ def current():
 def current_loop():
     """Stands for the loop that runs now; `asyncio.new_event_loop()` makes another one."""
     return core._task_queue
-
-
-def entry(thing):
-    """What the loop takes for a task; it calls `thing.send(None)` when the time has come."""
-    return core.Task(thing)
-
-
-@micropython.native
-def schedule(entry, milliseconds: int):
-    """Have the loop call the entry in so many milliseconds; returns that loop."""
-    loop = core._task_queue
-    loop.push(entry, ticks_add(ticks_ms(), milliseconds))
-    return loop
-
-
-def unschedule(entry, loop):
-    """Take back an entry from the loop where it is. Returns the one to use next: in a loop that was left it stays."""
-    if loop is core._task_queue:
-        loop.remove(entry)
-        return entry
-    return core.Task(entry.coro)
-
-
-def raise_in(task, error):
-    """Have a task that was taken out of its line run, and raise `error` there."""
-    core._task_queue.push(task)
-    task.data = error
-
-
-def waits_for(task, owner) -> bool:
-    """Whether the task waits, parked with this owner."""
-    return task.data is owner
-
-
-def time_out(task, error) -> bool:
-    """Throw `error` (a class) into a task where it waits. False: it is cancelled already, and about to run."""
-    while isinstance(task.data, core.Task):
-        task = task.data  # The innermost task is the one at a wait point, as for Task.cancel.
-    if task.data is core.CancelledError or task.data is error:
-        return False
-    task.cancel()
-    task.data = error
-    return True

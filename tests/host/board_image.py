@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from board_declaration import architecture_of
 from device_files import ROOT, compiled
-from emulator.filesystem import build_image
+from emulated_pico.filesystem import build_image
 
 KEEP_JOINED = b"""
 from aimdb_node import Wifi

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from board_image import library_image
-from emulator import Board
+from emulated_pico import Board
+
+# What a test starts finds the tools where the test does.
+os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "tools" in Path(path).parts)
 
 # The one network that the emulated WiFi chip knows.
 JOIN = """

@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 
 from board_declaration import Board
-from images import uf2
+from emulated_pico import uf2
 
 BINARY_INFO = 0x100
 ENTRIES = 0x200

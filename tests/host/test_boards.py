@@ -7,10 +7,11 @@ from pathlib import Path
 import board_declaration
 import image
 import pytest
-from board_declaration import CHIPS, ROOT, DeployError, board_called, board_folders
+from board_declaration import CHIPS, ROOT, board_called, board_folders
 from device_files import compiled, files_for
+from emulated_pico.errors import FirmwareError
 from images import loadable
-from mpy import ARCHITECTURES, mpy_cross
+from pytest_micropython.mpy import ARCHITECTURES, mpy_cross
 
 DECLARATION = """
 from micropython import const
@@ -76,10 +77,10 @@ def test_native_code_is_made_for_the_processor_of_each_board(folder, tmp_path):
     assert ARCHITECTURES[content[2] >> 2 & 0xF] == board_called(folder).chip.architecture
     firmware = loadable.Identity((1, 27, 0), "")
     loadable.check("/fast.mpy", content, board_called(folder), firmware)
-    with pytest.raises(DeployError, match="native code of version 6.3, which MicroPython 1.22.2 does not load"):
+    with pytest.raises(FirmwareError, match="native code of version 6.3, which MicroPython 1.22.2 does not load"):
         loadable.check("/fast.mpy", content, board_called(folder), loadable.Identity((1, 22, 2), ""))
     other = board_called("esp32c3" if folder != "esp32c3" else "esp32")
-    with pytest.raises(DeployError, match=f"but {other.name} runs {other.chip.architecture}"):
+    with pytest.raises(FirmwareError, match=f"but {other.name} runs {other.chip.architecture}"):
         loadable.check("/fast.mpy", content, other, firmware)
 
 

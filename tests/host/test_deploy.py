@@ -9,12 +9,13 @@ from pathlib import Path
 
 import board_link
 import deploy
-import mpy
 import pytest
 import serial
-from device_files import DeployError, files_for
-from emulator import Board
-from emulator.filesystem import build_image, read_image
+from device_files import DeployError, files_for, library_files
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image, read_image
+from ownership import LIST, with_list
+from pytest_micropython import mpy
 
 MAIN = """
 import asyncio
@@ -71,6 +72,16 @@ def start():
         board.stop()
 
 
+def shipped(tree: Path) -> dict[str, bytes]:
+    """What a deploy leaves on a new board."""
+    return with_list(files_for("pico_w", root=tree))
+
+
+def without_list(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Between two deploys the list has what was there before, too."""
+    return {path: data for path, data in files.items() if path != LIST}
+
+
 def files_on(board: Board) -> dict[str, bytes]:
     return {"/" + path: content for path, content in read_image(board.filesystem()).items()}
 
@@ -80,12 +91,12 @@ def test_new_board_gets_everything_and_runs_main(tree, start, run):
     status, output, _ = run(port)
     assert status == 0
     assert "3 copied" in output and "MicroPython 1.27.0" in output
-    assert files_on(board) == files_for("pico_w", root=tree)
+    assert files_on(board) == shipped(tree)
     board.wait_for("application 1")
 
 
 def test_second_deploy_copies_nothing_and_interrupts_the_running_main(tree, start, run):
-    board, port = start(files_for("pico_w", root=tree))
+    board, port = start(shipped(tree))
     board.wait_for("application 1")
     status, output, _ = run(port)
     assert status == 0
@@ -97,20 +108,15 @@ def test_second_deploy_copies_nothing_and_interrupts_the_running_main(tree, star
 def test_changes_are_copied_and_what_is_no_longer_shipped_goes(tree, start, run):
     (tree / "firmware/main.py").unlink()
     kept = {"/notes.txt": b"mine", "/lib/mine.py": b"", "/lib/aimdb/readings.csv": b"1", "/main.py": b""}
-    shipped = files_for("pico_w", root=tree)
-    stale = {
-        "/lib/aimdb/__init__.py": b"VERSION = 'a source left by mip install'",
-        "/lib/aimdb/old/deeper.mpy": b"of an older release",
-        deploy.STAGING + "/0123456789abcdef": b"half a fi",
-    }
-    board, port = start({**shipped, **kept, **stale})
+    earlier = {**files_for("pico_w", root=tree), "/lib/aimdb/old/deeper.mpy": b"of an older release"}
+    board, port = start({**with_list(earlier), **kept, deploy.STAGING + "/0123456789abcdef": b"half a fi"})
     (tree / "lib/aimdb/__init__.py").write_text("VERSION = 2")
 
     status, output, _ = run(port, "--no-reset")
     assert status == 0
     assert "/lib/aimdb/__init__.mpy" in output
-    assert "1 copied" in output and "1 unchanged, 2 removed" in output
-    assert files_on(board) == {**files_for("pico_w", root=tree), **kept}
+    assert "1 copied" in output and "1 unchanged, 1 removed" in output
+    assert without_list(files_on(board)) == without_list({**shipped(tree), **kept})
     # An empty folder would be imported in place of a module of its name.
     assert board.exec("import os; print(os.listdir('/lib/aimdb'))").split() == [
         "['__init__.mpy',",
@@ -119,7 +125,7 @@ def test_changes_are_copied_and_what_is_no_longer_shipped_goes(tree, start, run)
 
 
 def test_copy_that_was_killed_leaves_the_old_program_and_is_finished_by_the_next_deploy(tree, start, run):
-    old = files_for("pico_w", root=tree)
+    old = shipped(tree)
     board, port = start(old)
     (tree / "lib/aimdb/__init__.py").write_text("VERSION = 3")
     (tree / "firmware/main.py").write_text(MAIN + "# " + "longer " * 900)
@@ -135,12 +141,94 @@ def test_copy_that_was_killed_leaves_the_old_program_and_is_finished_by_the_next
     status, output, _ = run(port)
     assert status == 0
     assert "/lib/aimdb/__init__.mpy  already there" in output
-    assert files_on(board) == files_for("pico_w", root=tree)
+    assert without_list(files_on(board)) == files_for("pico_w", root=tree)
     board.wait_for("application 3")
 
 
+USERS_OWN = {"/main.py": b"print('mine')\n", "/boot.py": b"print('my boot')\n"}
+
+
+def test_users_program_is_named_and_kept(tree, start, run):
+    (tree / "firmware/boot.py").write_text("")
+    board, port = start(USERS_OWN)
+    status, output, complaint = run(port)
+    assert status == 1
+    assert "/boot.py and /main.py would be overwritten. Save what you need" in complaint
+    assert f"mpremote connect {port} fs cp :/boot.py ." in complaint and "with FORCE=1" in complaint
+    assert files_on(board) == USERS_OWN
+    board.wait_for("mine")
+
+
+def test_users_program_is_overwritten_when_forced(tree, start, run, monkeypatch):
+    (tree / "firmware/boot.py").write_text("")
+    monkeypatch.setenv("FORCE", "1")
+    board, port = start(USERS_OWN)
+    status, _, _ = run(port)
+    assert status == 0
+    assert files_on(board) == shipped(tree)
+
+
+def test_our_program_is_the_users_from_its_first_edit_on(tree, start, run):
+    edited = MAIN.encode() + b"# and my own line"
+    board, port = start({**shipped(tree), "/main.py": edited})
+    status, _, complaint = run(port)
+    assert status == 1
+    assert "/main.py would be overwritten" in complaint
+    assert files_on(board)["/main.py"] == edited
+
+
+def test_boot_file_that_does_nothing_is_in_nobodys_way(tree, start, run):
+    (tree / "firmware/boot.py").write_text("import gc\n")
+    board, port = start({"/boot.py": b"# As an ESP32 is born with.\n#import esp\n\n"})
+    status, _, _ = run(port)
+    assert status == 0
+    assert files_on(board)["/boot.py"] == b"import gc\n"
+
+
+def test_source_that_would_be_imported_instead_is_named_and_kept(tree, start, run):
+    source = {"/lib/aimdb/__init__.py": b"VERSION = 'of mip install'"}
+    board, port = start(source)
+    status, _, complaint = run(port)
+    assert status == 1
+    assert "/lib/aimdb/__init__.py would be removed" in complaint
+    assert files_on(board) == source
+    status, _, _ = run(port, "--force")
+    assert status == 0
+    assert files_on(board) == shipped(tree)
+
+
+def test_library_alone_leaves_the_users_program_and_runs_it(tree, start, run):
+    for name, text in {"aimdb_mqtt": "import aimdb", "aimdb_flash": ""}.items():
+        (tree / "lib" / name).mkdir()
+        (tree / "lib" / name / "__init__.py").write_text(text)
+    mine = {"/main.py": b"import aimdb_mqtt\nprint('mine', aimdb_mqtt.aimdb.VERSION)\n"}
+    board, port = start(mine)
+    status, output, _ = run(port, "--library", "aimdb_mqtt")
+    assert status == 0 and "2 copied" in output
+    # Compiled for the chip that the board says it has, and what a package needs comes with it.
+    assert files_on(board) == {**with_list(library_files(["aimdb_mqtt"], "armv6m", tree)), **mine}
+    board.wait_for("mine 1")
+
+
+def test_what_was_deployed_stays_ours_when_the_library_is_installed_after_it(tree, start, run):
+    board, port = start(shipped(tree))
+    (tree / "lib/aimdb/__init__.py").write_text("VERSION = 2")
+    assert run(port, "--library", "aimdb")[0] == 0
+    (tree / "firmware/main.py").write_text(MAIN + "# changed")
+    status, _, complaint = run(port)
+    assert (status, complaint) == (0, "")
+    assert without_list(files_on(board)) == files_for("pico_w", tree)
+
+
+def test_unknown_package_is_said_with_the_known_ones(start, run):
+    _, port = start({})
+    status, _, complaint = run(port, "--library", "aimdb_toaster")
+    assert status == 1
+    assert complaint == "deploy: There is no package aimdb_toaster in lib/, but aimdb.\n"
+
+
 def test_dry_run_copies_nothing_and_lets_the_program_run_on(tree, start, run):
-    board, port = start(files_for("pico_w", root=tree))
+    board, port = start(shipped(tree))
     before = files_on(board)
     (tree / "lib/aimdb/__init__.py").write_text("VERSION = 2")
     status, output, _ = run(port, "--dry-run")
@@ -152,7 +240,7 @@ def test_dry_run_copies_nothing_and_lets_the_program_run_on(tree, start, run):
 
 
 def test_full_filesystem_is_said_and_the_old_program_runs_on(tree, start, run):
-    old = files_for("pico_w", root=tree)
+    old = shipped(tree)
     board, port = start({**old, "/log.bin": bytes(4096 * 197)})
     (tree / "lib/aimdb/__init__.py").write_text(f"VERSION = '{'2' * 20_000}'")
     status, _, complaint = run(port)
@@ -163,7 +251,7 @@ def test_full_filesystem_is_said_and_the_old_program_runs_on(tree, start, run):
 
 
 def test_filesystem_that_fills_up_while_copying_is_said_and_cleaned_up(tree, start, run):
-    old = files_for("pico_w", root=tree)
+    old = shipped(tree)
     board, port = start({**old, "/log.bin": bytes(4096 * 200)})
     before = files_on(board)
     # As many bytes are free, but not a block for each file.
@@ -190,11 +278,11 @@ def test_board_that_stores_something_else_is_found_out(start, run):
     _, port = start({"/hashlib.py": lying})
     status, _, complaint = run(port)
     assert status == 1
-    assert "/lib/aimdb/__init__.mpy was damaged on the way" in complaint
+    assert "was damaged on the way" in complaint
 
 
 def test_watchdog_does_not_end_the_deploy():
-    survey = deploy.board_side() + "\nsurvey([], [], [])"
+    survey = deploy.board_side() + "\nsurvey([], [], [], '/none')"
     with Board() as board:
         code = f"import machine, time\nmachine.WDT(timeout=2000)\n{survey}\ntime.sleep(10)\nprint('still here')"
         assert "still here" in board.exec(code)
@@ -296,7 +384,7 @@ def test_only_what_the_application_imports_is_shipped(tree):
         (tree / "lib" / name).parent.mkdir(exist_ok=True)
         (tree / "lib" / name).write_text(text)
     (tree / "firmware/node.py").write_text("from used.part import thing\nimport asyncio")
-    assert list(files_for("pico_w", root=tree)) == [
+    assert list(files_for("pico_w", tree)) == [
         "/lib/aimdb/__init__.mpy",
         "/lib/used/__init__.mpy",
         "/lib/deeper.mpy",
@@ -321,8 +409,8 @@ def test_unknown_board_is_said_with_the_known_ones(run):
 
 def test_line_numbers_are_kept_on_request(tree):
     (tree / "lib/aimdb/__init__.py").write_text("a = 1\n" * 9)
-    smallest = files_for("pico_w", root=tree)["/lib/aimdb/__init__.mpy"]
-    assert len(files_for("pico_w", root=tree, keep_line_numbers=True)["/lib/aimdb/__init__.mpy"]) > len(smallest)
+    smallest = files_for("pico_w", tree)["/lib/aimdb/__init__.mpy"]
+    assert len(files_for("pico_w", tree, keep_line_numbers=True)["/lib/aimdb/__init__.mpy"]) > len(smallest)
 
 
 def test_each_board_of_this_repository_gets_all_that_it_needs():

@@ -14,10 +14,11 @@ import pytest
 import serial
 from board_declaration import DeployError, board_called
 from device_files import files_for
-from emulator import Board
-from emulator.filesystem import build_image
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
 from firmware_files import small_firmware
 from images import firmware
+from ownership import with_list
 
 PICO_W = board_called("pico_w")
 ESP32 = board_called("esp32")
@@ -91,7 +92,7 @@ def test_the_board_is_put_into_its_bootloader_and_each_of_its_files_checked(pico
 
 
 def test_a_board_that_kept_its_old_files_is_found_out(pico_w, drive, started):
-    old = {**files_for("pico_w"), "/main.py": b"print('old')\n"}
+    old = {**with_list(files_for("pico_w")), "/main.py": b"print('old')\n"}
     port = started(filesystem=build_image(old))
     with pytest.raises(DeployError, match="^/main.py on the board differs from the image. Run this again"):
         flash.flash(PICO_W, pico_w, port, drive("RPI-RP2"))
@@ -99,7 +100,7 @@ def test_a_board_that_kept_its_old_files_is_found_out(pico_w, drive, started):
 
 def test_a_board_that_kept_its_old_firmware_is_found_out(pico_w, drive, started):
     newer = pico_w._replace(firmware=pico_w.firmware._replace(version=(1, 28, 0)))
-    port = started(filesystem=build_image(files_for("pico_w")))
+    port = started(filesystem=build_image(with_list(files_for("pico_w"))))
     with pytest.raises(DeployError, match=r"still runs MicroPython 1\.27\.0 for Raspberry Pi Pico W with RP2040"):
         flash.flash(PICO_W, newer, port, drive("RPI-RP2"))
 

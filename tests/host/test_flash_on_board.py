@@ -10,9 +10,9 @@ from pathlib import Path
 
 import device_files
 import pytest
-from emulator import Board, BoardError
-from emulator.filesystem import build_image
-from emulator.flash import FlashOperation
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
+from emulated_pico.flash import FlashOperation
 
 PATIENCE = 600
 LIBRARY = Path(__file__).parents[2] / "lib"

@@ -7,10 +7,12 @@ import sys
 
 import image
 import pytest
-from board_declaration import DeployError, board_called, board_folders
+from board_declaration import board_called, board_folders
 from device_files import MPY_VERSION, files_for
+from emulated_pico.errors import FirmwareError
 from esp_idf_defs.partitions import PartitionTable
 from images import esp32, firmware, loadable
+from ownership import with_list
 from pytest_micropython.files import find_tool
 
 ESP32_BOARDS = [folder for folder in board_folders() if board_called(folder).chip.port == "esp32"]
@@ -102,7 +104,8 @@ def test_micropython_mounts_the_partition_as_the_port_does_and_reads_every_file(
     place = [str(written.path), str(board.filesystem_start), str(board.filesystem_size)]
     said = subprocess.run([find_tool("micropython"), script, *place], capture_output=True, text=True, check=True).stdout
     seen = dict(line.removeprefix("/flash").split() for line in said.splitlines())
-    assert seen == {path: hashlib.sha256(data).hexdigest() for path, data in files_for(board.folder).items()}
+    wanted = with_list(files_for(board.folder))
+    assert seen == {path: hashlib.sha256(data).hexdigest() for path, data in wanted.items()}
 
 
 def test_every_mpy_is_of_the_version_and_processor_that_the_firmware_loads(made):
@@ -178,6 +181,6 @@ def test_a_larger_flash_is_entered_in_the_bootloader(tmp_path):
 
 
 def refuse(board, source, tmp_path, sentence):
-    with pytest.raises(DeployError, match=sentence):
+    with pytest.raises(FirmwareError, match=sentence):
         image.build(board, tmp_path / "image.bin", firmware_file=source)
     assert not list(tmp_path.glob("image*"))

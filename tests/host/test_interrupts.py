@@ -7,8 +7,8 @@ import interrupts
 import pytest
 from bench_targets import library_files
 from device_files import ROOT
-from emulator import Board
-from emulator.filesystem import build_image
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
 
 MEGAHERTZ = 125
 COUNT = 120

@@ -1,19 +1,26 @@
-"""`mpremote mip install`, as a user types it, from a web server on this machine to an emulated board."""
+"""`mip install`, as a user types it: from a web server on this machine to an emulated board."""
 
 import functools
 import http.server
 import json
+import re
 import subprocess
 import sys
 import threading
+import urllib.request
 
+import dist
 import package
 import pytest
-from emulator import Board
+from device_files import library_files
+from emulated_pico import Board
+from emulated_pico.filesystem import read_image
+from package import ROOT
 
 PROGRAM = """
 import asyncio
 from aimdb import AimDb, BoundedQueue
+from aimdb_flash import FlashQueue, JsonCodec
 
 db = AimDb()
 
@@ -26,94 +33,168 @@ async def tap(consumer):
     for _ in range(3):
         print("got", await reader.recv())
 
+async def main():
+    await db.run()
+    queue = FlashQueue("/outbox.queue", JsonCodec())
+    await queue.push_async({"celsius": 21})
+    print(await queue.subscribe().recv())
+
 db.configure("number", BoundedQueue(2)).source(source).tap(tap)
-asyncio.run(db.run())
+asyncio.run(main())
 """
+PRINTED = "got 0\ngot 1\ngot 2\n{'celsius': 21}\n"
 
 
-@pytest.fixture
-def address():
-    """Serves the repository, as a git host does."""
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Serves a folder that has the sources in it, as a git host does, and the indexes; gives its port."""
 
     class Files(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    handler = functools.partial(Files, directory=package.ROOT)
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "repository").symlink_to(ROOT)
+    dist.write_index(folder / "mip", None)
+    dist.write_index(folder / "mip", "armv6m")
+    handler = functools.partial(Files, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield server.server_port
         server.shutdown()
 
 
-ON_TOP = """
-import asyncio
-from aimdb_flash import FlashQueue, JsonCodec
-from aimdb_mqtt import MqttTopic
-
-async def main():
-    queue = FlashQueue("/outbox.queue", JsonCodec())
-    await queue.push_async({"celsius": 21})
-    print(await queue.subscribe().recv(), MqttTopic("mqtt://10.0.0.1/outbox").topic)
-
-asyncio.run(main())
-"""
+def mip_install(board: Board, *arguments: str) -> str:
+    command = [sys.executable, "-m", "mpremote", "connect", board.serve_pty(), "mip", "install", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
-def test_each_package_installs_with_one_command_and_runs(address):
+def files_below(board: Board, folder: str) -> dict[str, bytes]:
+    return {"/" + path: data for path, data in read_image(board.filesystem()).items() if path.startswith(folder)}
+
+
+def test_one_command_brings_a_package_from_the_repository_and_all_that_it_needs(served):
     with Board(paced=True) as board:
-        command = [sys.executable, "-m", "mpremote", "connect", board.serve_pty(), "mip", "install"]
-        subprocess.run([*command, f"{address}/package.json"], check=True, capture_output=True, timeout=300)
-        assert board.exec(PROGRAM, timeout=60) == "got 0\ngot 1\ngot 2\n"
-        for folder in ("aimdb_flash", "aimdb_mqtt"):
-            package_file = f"{address}/lib/{folder}/package.json"
-            subprocess.run([*command, package_file], check=True, capture_output=True, timeout=300)
-        assert board.exec(ON_TOP, timeout=120) == "{'celsius': 21} outbox\n"
+        mip_install(board, f"http://127.0.0.1:{served}/repository/lib/aimdb_flash.json")
+        assert board.exec(PROGRAM, timeout=120) == PRINTED
 
 
-def test_package_files_list_what_is_in_the_repository():
+def test_one_command_brings_a_package_from_an_index_as_native_code(served):
+    with Board(paced=True) as board:
+        mip_install(board, "--index", f"http://127.0.0.1:{served}/mip/armv6m", f"aimdb_flash@{package.version()}")
+        assert board.exec(PROGRAM, timeout=120) == PRINTED
+        # The same files as `make install` would bring.
+        assert files_below(board, "lib") == library_files(["aimdb_flash"], "armv6m")
+
+
+@pytest.mark.parametrize("name", package.package_names())
+def test_an_index_has_bytecode_for_every_chip_and_the_sources(served, name):
+    bytecode = {path.removeprefix("/lib/"): data for path, data in library_files([name], None).items()}
+    assert files_of(served, "6", name) == {path: data for path, data in bytecode.items() if path.startswith(name + "/")}
+    sources = {f"{path.relative_to(ROOT / 'lib')}": path.read_bytes() for path in package.sources_of(name)}
+    assert files_of(served, "py", name) == sources
+
+
+def files_of(served: int, form: str, name: str) -> dict[str, bytes]:
+    """What mip would download of a package alone."""
+    address = f"http://127.0.0.1:{served}/mip"
+    with urllib.request.urlopen(f"{address}/package/{form}/{name}/latest.json") as answer:
+        hashes = json.load(answer)["hashes"]
+    files = {}
+    for place, digits in hashes:
+        with urllib.request.urlopen(f"{address}/file/{digits[:2]}/{digits}") as answer:
+            files[place] = answer.read()
+    return files
+
+
+def test_the_boards_own_mip_installs_from_an_index(served, wifi_board):
+    index = f"http://10.0.0.1:{served}/mip/armv6m"
+    said = wifi_board.exec(f"import mip; mip.install('aimdb', index={index!r}, target='/new')", timeout=300)
+    assert said.endswith("Done\n")
+    wanted = {path.replace("/lib/", "/new/"): data for path, data in library_files(["aimdb"], "armv6m").items()}
+    assert files_below(wifi_board, "new") == wanted
+
+
+def test_what_mip_reads_from_the_repository_is_up_to_date():
     assert not package.out_of_date(), "run `make package`"
+
+
+def test_places_are_relative_so_that_each_tag_serves_its_own_files():
+    for listing in [ROOT / "package.json", *(ROOT / "lib").glob("*.json")]:
+        for place, url in json.loads(listing.read_text())["urls"]:
+            assert (listing.parent / url).is_file() and ".." not in url
+            assert place == (listing.parent / url).relative_to(ROOT / "lib").as_posix()
+
+
+def test_the_changelog_has_the_version():
+    assert f"## [{package.version()}] - " in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """A core of two files."""
-    (tmp_path / "lib/aimdb/inner").mkdir(parents=True)
-    (tmp_path / "lib/aimdb/__init__.py").touch()
-    (tmp_path / "lib/aimdb/inner/part.py").touch()
+    """A core of two files, and two packages on top of it."""
+    for place, text in {
+        "aimdb/__init__.py": '__version__ = "0.3.0"\n',
+        "aimdb/inner/part.py": "",
+        "aimdb_mqtt/__init__.py": "import aimdb\n",
+        "aimdb_node/__init__.py": "from aimdb_mqtt import Broker\n",
+    }.items():
+        file = tmp_path / "lib" / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
     return tmp_path
 
 
-def test_new_package_file_lists_the_core(tree):
-    [(path, text)] = package.out_of_date(tree).items()
-    assert path == tree / "package.json"
-    assert json.loads(text) == {
+def write_package_files(tree):
+    for path, text in package.out_of_date(tree).items():
+        path.write_text(text) if text is not None else path.unlink()
+    assert not package.out_of_date(tree)
+
+
+def test_a_new_package_is_found_by_itself_with_all_that_it_needs(tree):
+    write_package_files(tree)
+    assert json.loads((tree / "package.json").read_text()) == {
         "urls": [
             ["aimdb/__init__.py", "lib/aimdb/__init__.py"],
             ["aimdb/inner/part.py", "lib/aimdb/inner/part.py"],
         ],
-        "version": "0.1.0",
+        "version": "0.3.0",
     }
+    assert json.loads((tree / "lib/aimdb_node.json").read_text())["urls"] == [
+        ["aimdb_node/__init__.py", "aimdb_node/__init__.py"],
+        ["aimdb/__init__.py", "aimdb/__init__.py"],
+        ["aimdb/inner/part.py", "aimdb/inner/part.py"],
+        ["aimdb_mqtt/__init__.py", "aimdb_mqtt/__init__.py"],
+    ]
 
 
-@pytest.mark.parametrize("change", ["a file was added", "a file was removed"])
-def test_package_file_is_out_of_date_when_a_file_comes_or_goes(tree, change):
-    (tree / "package.json").write_text(package.text_for(tree / "package.json", tree))
-    assert not package.out_of_date(tree)
-    if change == "a file was added":
+def test_an_index_declares_what_a_package_needs(tree, tmp_path):
+    dist.write_index(tmp_path / "mip", None, tree)
+    described = json.loads((tmp_path / "mip/package/6/aimdb_node/0.3.0.json").read_text())
+    assert described["deps"] == [["aimdb", "0.3.0"], ["aimdb_mqtt", "0.3.0"]]
+    assert described == json.loads((tmp_path / "mip/package/6/aimdb_node/latest.json").read_text())
+
+
+@pytest.mark.parametrize("change", ["added", "removed", "package removed"])
+def test_lists_are_out_of_date_when_a_file_comes_or_goes(tree, change):
+    write_package_files(tree)
+    core, node = tree / "package.json", tree / "lib/aimdb_node.json"
+    if change == "added":
         (tree / "lib/aimdb/new.py").touch()
-    else:
+    elif change == "removed":
         (tree / "lib/aimdb/inner/part.py").unlink()
-    assert list(package.out_of_date(tree)) == [tree / "package.json"]
+    else:
+        (tree / "lib/aimdb_node/__init__.py").unlink()
+    assert (node if change == "package removed" else core) in package.out_of_date(tree)
+    write_package_files(tree)
+    assert node.exists() == (change != "package removed")
 
 
-def test_package_on_top_of_the_core_keeps_what_was_written_by_hand(tree):
-    path = tree / "lib/aimdb_flash/package.json"
-    path.parent.mkdir()
-    path.with_name("__init__.py").touch()
-    by_hand = {"version": "0.3.0", "deps": [["github:owner/repository", "main"]]}
-    path.write_text(json.dumps({**by_hand, "urls": []}))
-    assert json.loads(package.out_of_date(tree)[path]) == {
-        **by_hand,
-        "urls": [["aimdb_flash/__init__.py", "__init__.py"]],
-    }
+def test_the_version_of_the_core_is_carried_everywhere(tree):
+    (tree / "manifest.py").write_text('metadata(description="x", version="0.1.0")\n')
+    (tree / "lib/aimdb_mqtt/__init__.py").write_text('import aimdb\n__version__ = "0.1.0"\n')
+    write_package_files(tree)
+    for file in [tree / "manifest.py", *(tree / "lib").glob("*/__init__.py"), *(tree / "lib").glob("*.json")]:
+        assert set(re.findall(r"\d+\.\d+\.\d+", file.read_text())) <= {"0.3.0"}

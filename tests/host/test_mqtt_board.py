@@ -8,7 +8,7 @@ import time
 
 import pytest
 from board_image import library_image
-from emulator import Board
+from emulated_pico import Board
 from fault_proxy import FaultProxy
 from mqtt_broker import Listener, LocalBroker, Outage
 

@@ -92,6 +92,7 @@ def test_a_command_comes_by_way_of_the_broker(output):
     "options, complaint",
     [
         (["--port", "/dev/ttyNONE"], "deploy: There is no /dev/ttyNONE."),
+        (["--board", "esp32"], "run: esp32 is not emulated, as pico and pico_w are; with the board plugged in"),
         (["--board", "toaster"], "run: There is no board called 'toaster'."),
     ],
 )

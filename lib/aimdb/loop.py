@@ -1,0 +1,94 @@
+"""What the loop itself is told, besides who waits (waiting.py): what to call later, what to look at, when it runs.
+
+Only the two name asyncio's private parts. They are apart, as a program that sets no time limits and produces nothing
+from interrupts has none of this in RAM.
+
+    core._task_queue         what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
+    core.Task                around any object with `send`: an entry for that queue that is no coroutine
+    core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
+    core.run_until_complete  runs the loop; `asyncio.run` calls it
+    core.cur_task, task.data see waiting.py
+
+IRQ safety: none of it; only for the asyncio thread.
+"""
+
+from asyncio import core  # type: ignore[attr-defined]
+from time import ticks_add, ticks_ms
+
+
+def entry(thing):
+    """What the loop takes for a task; it calls `thing.send(None)` when the time has come."""
+    return core.Task(thing)
+
+
+def schedule(entry, milliseconds: int):
+    """Have the loop call the entry in so many milliseconds; returns that loop."""
+    loop = core._task_queue
+    loop.push(entry, ticks_add(ticks_ms(), milliseconds))
+    return loop
+
+
+def unschedule(entry, loop):
+    """Take back an entry from the loop where it is. Returns the one to use next: in a loop that was left it stays."""
+    if loop is core._task_queue:
+        loop.remove(entry)
+        return entry
+    return core.Task(entry.coro)
+
+
+def raise_in(task, error):
+    """Have a task that was taken out of its line run, and raise `error` there."""
+    core._task_queue.push(task)
+    task.data = error
+
+
+def waits_for(task, owner) -> bool:
+    """Whether the task waits, parked with this owner."""
+    return task.data is owner
+
+
+def time_out(task, error) -> bool:
+    """Throw `error` (a class) into a task where it waits. False: it is cancelled already, and about to run."""
+    while isinstance(task.data, core.Task):
+        task = task.data  # The innermost task is the one at a wait point, as for Task.cancel.
+    if task.data is core.CancelledError or task.data is error:
+        return False
+    task.cancel()
+    task.data = error
+    return True
+
+
+# For what comes from outside the loop.
+
+
+def poll(stream, places):
+    """Have the loop look whether `stream` can be read, unless it does; `places` is what it finds in its `map`."""
+    polled = core._io_queue
+    key = id(stream)
+    if key not in polled.map:
+        polled.map[key] = places
+        try:
+            polled.poller.register(stream, 1)
+        except BaseException:
+            del polled.map[key]
+            raise
+
+
+def run_as(entry):
+    """What runs now is this entry, and not the task that ran last."""
+    core.cur_task = entry
+
+
+def around_runs(thing):
+    """Call `thing.begin()` before each run of the loop, when its main task is made, and `thing.end()` after it."""
+    run = core.run_until_complete
+
+    def run_until_complete(main_task=None):
+        thing.begin()
+        try:
+            return run(main_task)
+        finally:
+            core.cur_task = None  # After Ctrl-C it is a task that is over, and no longer runs.
+            thing.end()
+
+    core.run_until_complete = run_until_complete

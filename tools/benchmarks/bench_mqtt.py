@@ -1,0 +1,98 @@
+"""`make bench-mqtt`: what an emulated Pico W can send to a real broker on this machine, beside a bare socket."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from board_declaration import architecture_of
+from device_files import ROOT, compiled
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
+from mqtt_broker import LocalBroker
+
+# Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.
+PATIENCE_SECONDS = 300
+
+JOIN = """
+import network, time
+wifi = network.WLAN(network.STA_IF)
+wifi.active(True)
+wifi.connect("RP2040PY-GUEST", "password")
+while not wifi.isconnected():
+    time.sleep_ms(50)
+"""
+
+HEAP = """
+import gc
+gc.collect()
+before = gc.mem_alloc()
+from aimdb import AimDb, BoundedQueue
+AimDb, BoundedQueue
+gc.collect()
+core = gc.mem_alloc()
+from aimdb_mqtt import Broker, link_to
+gc.collect()
+publishing = gc.mem_alloc()
+from aimdb_mqtt import MqttTopic, StructCodec, link_from
+gc.collect()
+package = gc.mem_alloc()
+broker = Broker("mqtt://10.0.0.1:1")
+gc.collect()
+print("RESULT heap of what link_to loads, beyond the core: 0, %d" % (publishing - core))
+print("RESULT heap of the whole package, beyond the core: 0, %d" % (package - core))
+print("RESULT heap of a Broker: 0, %d" % (gc.mem_alloc() - package))
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="file to write the results to")
+    options = parser.parse_args(arguments)
+    try:
+        results = measure()
+    except BoardError as error:
+        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
+        return 1
+    print(f"{'':<48}{'messages/s':>12}{'bytes':>8}")
+    for name, (rate, size) in results["figures"].items():
+        print(f"{name:<48}{rate or '':>12}{size:>8}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def measure() -> dict:
+    """Everything in one run: figures by name, each a pair of messages per second and bytes."""
+    with LocalBroker() as broker, Board(filesystem=build_image(board_files()), paced=True) as board:
+        board.exec(JOIN, timeout=PATIENCE_SECONDS)
+        printed = board.exec(HEAP, timeout=PATIENCE_SECONDS)
+        printed += board.exec(f"import publishing; publishing.run('10.0.0.1', {broker.port})", PATIENCE_SECONDS)
+        firmware = board.exec("import sys; print(sys.implementation.version, sys.implementation._machine)").strip()
+        kind = broker.kind
+    found = re.findall(r"RESULT (.*): (\d+), (\d+)", printed)
+    return {
+        "firmware": firmware,
+        "broker": kind,
+        "figures": {name: [int(rate), int(size)] for name, rate, size in found},
+    }
+
+
+def board_files() -> dict[str, bytes]:
+    """The packages and the measuring program, as they are deployed."""
+    sources = [*(ROOT / "lib" / "aimdb").glob("*.py"), *(ROOT / "lib" / "aimdb_mqtt").glob("*.py")]
+    files = {source.relative_to(ROOT / "lib"): source for source in sources}
+    files[Path("publishing.py")] = ROOT / "bench" / "publishing.py"
+    return {
+        f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(
+            source, place.as_posix(), architecture=architecture_of("pico_w")
+        )
+        for place, source in files.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

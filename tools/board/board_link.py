@@ -1,0 +1,172 @@
+"""Talks to a board through the mpremote command, and says in a sentence what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+from device_files import DeployError
+
+# A board gets 10 s to stop its program, and 10 s for its boot.py; an emulated one on a busy machine is slow at both.
+PATIENCE_SECONDS = 90
+
+
+class BoardFull(DeployError):
+    """The board has no room for what was to be copied."""
+
+
+def mpremote_command() -> list[str]:
+    """How to start mpremote: the one installed beside this Python, or the one on PATH."""
+    if importlib.util.find_spec("mpremote"):
+        return [sys.executable, "-m", "mpremote"]
+    program = shutil.which("mpremote")
+    if not program:
+        raise DeployError("mpremote is not installed. Install it with: pip install mpremote")
+    return [program]
+
+
+class BoardLink:
+    """One serial port, and the board that should be behind it."""
+
+    patience: float = PATIENCE_SECONDS  # For its answers; an emulated board on a busy machine takes longer.
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+        # Whether the board's program has been stopped. It stays so, and is not stopped anew for each command.
+        self.stopped = False
+
+    def run(
+        self,
+        *commands: list[str],
+        patience: float = 0,
+        each_line: Callable[[str], None] | None = None,
+    ) -> str:
+        """Runs mpremote commands on the board in one process and returns what they printed."""
+        self.check_port()
+        arguments = ["connect", self.port] + (["resume"] if self.stopped else [])
+        for command in commands:
+            arguments += [*command, "+"]
+        # Unbuffered, so that a copied file is reported while the next one is under way.
+        process = subprocess.Popen(
+            mpremote_command() + arguments[:-1],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        # mpremote itself may wait for ever for a board that fell silent.
+        hung = threading.Event()
+        deadline = threading.Timer(max(patience, self.patience), lambda: (hung.set(), process.kill()))
+        deadline.start()
+        output = []
+        try:
+            for line in process.stdout:
+                output.append(line)
+                if each_line:
+                    each_line(line.rstrip())
+            failed = process.wait()
+        finally:
+            deadline.cancel()
+            process.kill()
+            process.wait()
+        if failed:
+            raise self.explain("" if hung.is_set() else "".join(output))
+        self.stopped = True
+        return "".join(output)
+
+    def restart(self) -> None:
+        """Restarts the board as its reset button would; main.py then runs by itself."""
+        self.run(["reset"])
+        self.stopped = False
+
+    def check_port(self) -> None:
+        if os.name == "nt":  # COM ports are not files
+            absent = self.port not in [port for port, _ in usb_ports()]
+        else:
+            absent = not os.path.exists(self.port)
+        if absent:
+            raise DeployError(
+                f"There is no {self.port}. Plug the board in, or name its port: PORT=... "
+                "('mpremote connect list' shows the ports)."
+            )
+        if os.name != "nt" and not os.access(self.port, os.R_OK | os.W_OK):
+            raise DeployError(
+                f"You are not allowed to open {self.port}. On Linux, join the group that owns it "
+                "(sudo usermod -aG dialout $USER), then log in again."
+            )
+
+    def explain(self, output: str) -> DeployError:
+        """What to tell the user about a failed mpremote run, from what it printed; nothing when it hung."""
+        last_line = (output.strip().splitlines() or [""])[-1]
+        if "failed to access" in output:
+            return DeployError(
+                f"{self.port} is busy: another program holds it. Close the serial terminal, Thonny or other "
+                "mpremote that uses it, then run this again."
+            )
+        if "ENOSPC" in output or os.strerror(errno.ENOSPC) in output:
+            return BoardFull(
+                "The board's filesystem is full. Delete files that you no longer need (mpremote connect "
+                f"{self.port} fs tree -s shows them), then run this again."
+            )
+        if "damaged on the way" in output:
+            path = last_line.rpartition(" ")[2]
+            return DeployError(f"{path} was damaged on the way. Run this again, or try another cable.")
+        if "ENODEV" in output:
+            return DeployError(
+                "The board has no usable filesystem. Flash MicroPython again; if that does not help, erase "
+                "the whole flash first."
+            )
+        hung = not output or "could not enter raw repl" in output
+        if hung and not self.stopped:
+            return DeployError(
+                f"{self.port} is there, but no MicroPython answers. Unplug the board and plug it in again; "
+                "if it stays silent, flash MicroPython onto it."
+            )
+        if hung or "SerialException" in output or "TransportError" in output or "OSError" in output:
+            return DeployError(
+                f"The connection to the board on {self.port} broke off: it was unplugged, or it restarted. "
+                "Run this again; it goes on with what is missing."
+            )
+        return DeployError(f"The board reported an error: {last_line.rstrip(': ')}.")
+
+
+def find_port() -> str:
+    """The port of the only MicroPython board that is plugged in."""
+    return choose_port(usb_ports())
+
+
+def usb_ports() -> list[tuple[str, str]]:
+    """Port and description of each USB serial device, as mpremote lists them."""
+    listing = subprocess.run(
+        [*mpremote_command(), "connect", "list"], capture_output=True, text=True, timeout=30
+    ).stdout
+    ports = []
+    for line in listing.splitlines():
+        words = line.split(maxsplit=3)
+        # Ports built into the computer have no USB identity.
+        if len(words) >= 3 and words[2] != "0000:0000":
+            ports.append((words[0], " ".join(words[2:])))
+    return ports
+
+
+def choose_port(ports: list[tuple[str, str]]) -> str:
+    """The one port among these that a MicroPython board must be on."""
+    # A board with its own USB says so; one behind a USB-to-serial chip does not, but may be the only device.
+    likely = [entry for entry in ports if "MicroPython" in entry[1]] or ports
+    if not likely:
+        raise DeployError(
+            "No board found. Plug one in with a USB cable that carries data (many only charge), or name its "
+            "port: PORT=..."
+        )
+    if len(likely) > 1:
+        listed = "".join(f"\n  PORT={port}    ({description})" for port, description in likely)
+        raise DeployError(f"More than one board could be meant. Choose one:{listed}")
+    return likely[0][0]
