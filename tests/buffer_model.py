@@ -23,6 +23,7 @@ class Wait:
         self.deadline = deadline
         self.granted = False  # A value or a slot is its own, and nobody else's, until it runs.
         self.told = None  # The outcome with which it ends instead.
+        self.hopeless = False  # What `deadlock` says of it.
 
 
 class Queue:
@@ -98,6 +99,9 @@ class Queue:
     def has_value(self, reader):
         return not reader.closed and self.free() > 0
 
+    def may_take(self, task, reader):
+        return self.has_value(reader) or (self.kept is not None and self.kept.task is task)
+
     def take(self, task, reader):
         if self.kept and self.kept.task is task:
             self.kept = None
@@ -113,8 +117,7 @@ class Queue:
         return self.values.pop(0)
 
     def begin(self, task, call, reader, deadline=None):  # The outcome; or a Wait, when there is nothing to say yet.
-        mine = self.kept and self.kept.task is task
-        if mine or self.has_value(reader) or reader.closed or self.closed:
+        if self.may_take(task, reader) or reader.closed or self.closed:
             return self.read_on(task, call, reader)
         return self.wait(Wait(task, call, reader, None, deadline))
 

@@ -4,7 +4,7 @@ A line is an operation of the main task, or a task that it starts: `t1: ready x;
 
     open x, close x, forget x       subscribe a reader; close it; drop the last reference to it
     produce, try, put, put 1        produce the next number; `put` waits, here for at most 1 unit of time
-    take x, recv x, recv x 1        read; `next x` is one turn of `async for`, `ready x` leaves the value
+    take x, recv x, recv x 1        read; `next x` is one turn of `async for`, `ready x` leaves the value, `has x` asks
     turn, rest, sleep 1, busy 1     let the others take a step; until nothing moves; for 1 unit of time; let nobody
     cancel t1, shut                 cancel a task; close the buffer
     leave, stop                     the run fails, and a new one begins; after `leave` in a new event loop
@@ -47,7 +47,8 @@ class Wrong(Exception):
 
 
 class Doubt(Exception):
-    """A wait got what it waited for in the millisecond in which its time was over: both ends are right."""
+    """Both ends of a wait are right: it got what it waited for in the millisecond in which its time was over, or its
+    deadlock was over before it was told."""
 
 
 class RunFails(Exception):
@@ -213,6 +214,9 @@ class World:
         if verb == "take":
             expected = self.model.take(actor, model_reader)
             self.same("take " + name, outcome_of(reader.try_recv), expected)
+        elif verb == "has":
+            if not model_reader.closed:
+                self.same("has " + name, reader.has_value(), self.model.may_take(actor, model_reader))
         elif verb == "close":
             reader.close()
             self.model.detach(model_reader)
@@ -305,9 +309,16 @@ class World:
         now = self.now()
         while model.just_granted:
             wait = model.just_granted.pop()
-            if wait.deadline is not None and wait.deadline <= now + 1:
-                self.error = Doubt()
-                raise self.error
+            self.doubt(wait.deadline is not None and wait.deadline <= now + 1)
+        for wait in model.waits:
+            if wait.call == "put":
+                was, wait.hopeless = wait.hopeless, model.deadlock(wait.task)
+                self.doubt(was is True and wait.hopeless is not True and not wait.told)
+
+    def doubt(self, is_so):
+        if is_so:
+            self.error = Doubt()
+            raise self.error
 
     def same(self, what, actual, expected):
         if actual != expected:

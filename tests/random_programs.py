@@ -17,7 +17,7 @@ def pick(weighted):
 MAIN = (
     ("task",) * 9
     + ("produce|produce|try|try|put 0",) * 6
-    + ("take R",) * 3
+    + ("take R|take R|has R",) * 3
     + ("turn",) * 4
     + ("cancel T",) * 2
     + ("open R|open R|close R",)
@@ -27,7 +27,7 @@ MAIN = (
 IN_TASKS = (
     ("recv R LIMIT",) * 5
     + ("ready R; take R",) * 3
-    + ("ready R", "next R", "take R")
+    + ("ready R", "next R", "take R|has R")
     + ("put LIMIT",) * 4
     + ("produce|try|turn|sleep 1|busy 1", "turn|close R|cancel T|open R|shut")
 )

@@ -14,7 +14,7 @@ JSON = JsonCodec()
 
 def test_values_come_back_as_they_were():
     for codec, value in (
-        (JSON, {"a": [1, 2.5, None, True, "ü", {}, []], "": -7, "b": 2**70, "c": "\0\n\\\"\x7f"}),
+        (JSON, {"a": [1, 2.5, None, True, "ü", {}, []], "": -7, "b": 2**70, "c": '\0\n\\"\x7f'}),
         (JSON, OrderedDict((("z", 1), ("a", 0.1)))),
         (BytesCodec(), b"\0\xff"),
         (StructCodec("<If"), (7, 0.5)),
@@ -37,7 +37,19 @@ def test_a_tuple_comes_back_as_a_list_from_json_and_a_list_as_a_tuple_from_a_str
 
 
 def test_json_refuses_what_would_not_come_back_equal():
-    for value in (NAN, INFINITY, -INFINITY, b"ab", bytearray(b"ab"), object(), JSON, {1: 2}, {None: 1}, {True: 1}, {1, 2}):
+    for value in (
+        NAN,
+        INFINITY,
+        -INFINITY,
+        b"ab",
+        bytearray(b"ab"),
+        object(),
+        JSON,
+        {1: 2},
+        {None: 1},
+        {True: 1},
+        {1, 2},
+    ):
         for inside in (value, [value], {"a": [0, {"b": value}]}):
             with raises(ValueError):
                 JSON.encode(inside)

@@ -1,4 +1,4 @@
-"""Random programs on a flash queue: several readers, commits in any order, cancels, errors, restarts; against a model."""
+"""Random programs on a flash queue, against a model: several readers, commits in any order, cancels, restarts."""
 
 import os
 import random

@@ -221,12 +221,12 @@ async def test_quality_0_is_not_acknowledged_and_still_in_order():
     async with ScriptedBroker() as server:
         server.acknowledge = never
         db = AimDb()
-        kept = Kept(range(500))
+        kept = Kept(range(200))
         db.configure("n", kept).link_to(server.url + "/n", qos=0, retain=True)
         async with running(db):
-            await until(lambda: len(server.published) == 500)
-        equal([payload for _, payload, _, _ in server.published], [b"%d" % value for value in range(500)])
-        equal(kept.committed, 500)
+            await until(lambda: len(server.published) == 200)
+        equal([payload for _, payload, _, _ in server.published], [b"%d" % value for value in range(200)])
+        equal(kept.committed, 200)
 
 
 # Links in

@@ -5,10 +5,9 @@ import random
 from aimdb_conformance.support import raises
 from aimdb_mqtt import BytesCodec, ConnectionLost
 from aimdb_mqtt.address import parse
-from aimdb_mqtt.arguments import check_topic
+from aimdb_mqtt.arguments import check_topic, text
 from aimdb_mqtt.arriving import matches
-from aimdb_mqtt.packets import Receiver, number, packet, text
-from aimdb_mqtt.payload import payload_of
+from aimdb_mqtt.packets import Receiver, number, packet, payload_of
 from aimdb_mqtt.settings import connect_packet
 from harness import equal, target
 

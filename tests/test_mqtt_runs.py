@@ -14,6 +14,8 @@ if target != "unix":
 from aimdb_mqtt import Broker, MqttTopic
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
 
+TIME_LIMIT = 1800  # With SOAK=100.
+
 
 async def cancelled(task):
     task.cancel()
@@ -127,7 +129,9 @@ async def test_values_that_a_record_keeps_are_sent_once_by_the_next_run():
 
 
 async def test_runs_that_are_cancelled_at_any_time_lose_nothing_of_a_queue_and_keep_its_order():
-    for seed in range(20):
+    from os import getenv
+
+    for seed in range(int(getenv("SOAK") or 1) * 4):
         random.seed(seed)
         async with ScriptedBroker() as server:
 
@@ -293,7 +297,7 @@ async def test_restarts_leave_the_heap_as_it_was():
     async with ScriptedBroker() as server:
         used = []
         for number in range(60):
-            Broker(server.url, client_id="node", timeout_ms=2000, retry_ms=(5, 40))
+            Broker(server.url, client_id="node", timeout_ms=120, retry_ms=(5, 40))
             db = AimDb()
             queue = BoundedQueue(2)
             db.configure("n", queue).link_to(server.url + "/n").link_from(server.url + "/m")

@@ -12,7 +12,7 @@ from harness import equal, raises
 from programs import check
 from random_programs import search
 
-PROGRAMS = (400 if harness.target == "unix" else 6) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
+PROGRAMS = (800 if harness.target == "unix" else 6) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
 TIME_LIMIT = 120 + PROGRAMS
 
 
@@ -42,6 +42,10 @@ def test_a_value_goes_to_the_new_loop_and_not_to_a_reader_that_waits_in_the_old_
 
 def test_what_a_reader_was_granted_is_free_when_its_loop_is_left():
     check("queue", 1, "open x | a: recv x | rest | produce | leave | take x")
+
+
+def test_what_was_free_before_is_there_with_it():
+    check("queue", 2, "open x | a: recv x | rest | produce | produce | leave | has x | take x | take x")
 
 
 def test_a_slot_that_a_producer_was_granted_is_free_when_its_loop_is_left():

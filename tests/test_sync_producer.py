@@ -1,4 +1,4 @@
-"""What a SyncProducer does, seen from one thread: in tasks, in soft interrupts, and with the heap locked as in hard ones."""
+"""What a SyncProducer does, seen from one thread: in tasks, soft interrupts, and with a locked heap as in hard ones."""
 
 import asyncio
 import gc
@@ -702,6 +702,7 @@ async def test_a_hard_interrupt_and_a_task_share_one_producer():
     assert min(counts) > 50, counts
 
 
+@only("unix", reason="to fill its heap takes the emulated chip too long")
 async def test_making_a_producer_with_little_memory_is_all_or_nothing():
     for format in (None, "<Ih"):
         buffer = SpmcRing(4)
@@ -727,6 +728,7 @@ async def test_making_a_producer_with_little_memory_is_all_or_nothing():
             equal(await reader.recv(5000), blocks)
 
 
+@only("unix", reason="to fill its heap takes the emulated chip too long")
 async def test_values_are_handed_over_all_however_little_memory_there_is_meanwhile():
     for make in (lambda: BoundedQueue(2), lambda: SpmcRing(8), lambda: Slots(2)):
         for blocks in range(0, 24):

@@ -13,7 +13,7 @@ try:
     from _thread import get_ident
 except ImportError:  # Without threads there is only one place from which to call.
 
-    def get_ident() -> int:
+    def get_ident() -> int:  # type: ignore[misc]
         return 0
 
 
@@ -46,7 +46,7 @@ class Doorbell(list):
         self.last = self
         self._either = [None, self]
         # Only for the asyncio thread: the producers that have a task; what hands over after a pause, and its loop.
-        self.waiting = []
+        self.waiting: list = []
         self._entry = entry(self)
         self._held_in = None
         self.thread = get_ident()  # The one that runs asyncio.

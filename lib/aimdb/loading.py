@@ -33,13 +33,14 @@ def load(package: dict, modules: str, name: str) -> object:
     `package`: its globals, where the value is kept. Raises `ImportError` for a name that no line has.
     """
     for line in modules.split("\n"):
-        if name in line:
-            module, *names = line.split()
-            for each in names:
+        if name in line and name in names_in(line):
+            path, *names = line.split()
+            module = __import__(path, None, None, names)
+            for each in names:  # Those of the same module may be asked for next, and cost little.
                 public, _, own = each.partition("=")
-                if public == name:
-                    value = package[name] = getattr(__import__(module, None, None, names), own or name)
-                    return value
+                if not own or public == name:
+                    package[public] = getattr(module, own or public)
+            return package[name]
     if not name[0].isalpha():
         # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
         def __getattr__(name):

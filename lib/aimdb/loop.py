@@ -92,3 +92,13 @@ def around_runs(thing):
             thing.end()
 
     core.run_until_complete = run_until_complete
+
+
+def readable(stream):
+    """What a generator yields to wait until `stream` has something to read."""
+    return core._io_queue.queue_read(stream)
+
+
+def writable(stream):
+    """The same, until it takes something."""
+    return core._io_queue.queue_write(stream)

@@ -22,6 +22,9 @@ class PackedProducer(SyncProducer):
     Unlike a `SyncProducer` it belongs to one context, because `slot` does: a second one would write into it between
     the writing and `try_send_slot` of the first.
 
+    IRQ safety: `slot` and `try_send_slot` are for one hard or soft interrupt, thread or other core; `send` for threads
+    and the other core; the rest for the asyncio thread.
+
     Raises `ValueError` for a format that is wrong or empty, and what `SyncProducer` raises.
     """
 

@@ -29,10 +29,10 @@ class SyncProducer:
     Made by `AimDb.sync_producer`, when the program is wired. Up to `depth` values fit while the loop does not run.
     From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`.
 
-    `try_send` is for hard and soft interrupts, the other core, threads and tasks; `send` for threads and the other
-    core; the rest for the asyncio thread. Several may write one record.
+    Several may write one record. Raises `TypeError` or `ValueError` when `depth` is not an int of at least 1.
 
-    Raises `TypeError` or `ValueError` when `depth` is not an int of at least 1.
+    IRQ safety: `try_send` is for hard and soft interrupts, the other core, threads and tasks; `send` for threads and
+    the other core; the rest for the asyncio thread.
     """
 
     def __init__(self, buffer: Buffer, depth: int = 16):
@@ -43,7 +43,8 @@ class SyncProducer:
         self._try_push = buffer.try_push
         self._push_async = buffer.push_async
         self._depth = depth
-        self.values = deque((), depth, 1)  # 1: append raises IndexError when it is full.
+        # 1: append raises IndexError when it is full.
+        self.values: deque = deque((), depth, 1)  # type: ignore[call-overload]
         # For the doorbell: whether this producer is in its chain, and what comes next there.
         self.rung = 0
         self.next = None
@@ -175,7 +176,7 @@ class SyncProducer:
                 continue
             bell.waiting.append(self)
             try:
-                self._task = create_task(self._store())
+                self._task = create_task(self._store())  # type: ignore[assignment]
             except BaseException:
                 bell.waiting.remove(self)
                 raise

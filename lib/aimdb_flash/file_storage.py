@@ -1,5 +1,5 @@
 import os
-from errno import ENOENT
+from errno import ENOENT, ENOMEM
 
 from aimdb.errors import check_int
 from micropython import const
@@ -41,6 +41,14 @@ class FileStorage(Storage):
     def _file(self, number):
         return "%s/%08x" % (self.identity, number)
 
+    def _open(self, number, mode):
+        try:
+            return open(self._file(number), mode)
+        except OSError as er:
+            if er.errno == ENOMEM:  # It is no damage of the file.
+                raise MemoryError
+            raise
+
     def numbers(self):
         found = []
         try:
@@ -66,16 +74,16 @@ class FileStorage(Storage):
 
     def create(self, number, data):
         try:
-            file = open(self._file(number), "wb")
+            file = self._open(number, "wb")
         except OSError as er:
             if er.errno != ENOENT:
                 raise
             os.mkdir(self.identity)
-            file = open(self._file(number), "wb")
+            file = self._open(number, "wb")
         self._write(file, data)
 
     def append(self, number, offset, data):
-        file = open(self._file(number), "r+b")  # Which makes no new file.
+        file = self._open(number, "r+b")  # Which makes no new file.
         if file.seek(0, 2) != offset:
             file.close()
             raise OSError(ENOENT)
@@ -87,7 +95,7 @@ class FileStorage(Storage):
             file.flush()
 
     def read(self, number, offset, size):
-        with open(self._file(number), "rb") as file:
+        with self._open(number, "rb") as file:
             file.seek(offset)
             return file.read(size)
 

@@ -103,14 +103,14 @@ class FlashQueue(Buffer):
         self.undecodable = undecodable
         self._opener = current()
         self._loop = current_loop()
-        self._flusher = None
+        self._flusher: "Any" = None
         try:
             claim(self.path, self)
             log = SegmentLog(storage, Ledger())
             recover(log)
             self._stage = Stage(stage, stage_bytes)
             self._values = Values(self, log, self._stage)
-            self._line = self._values.line
+            self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.
             self.largest = log.largest
             size = check_size(codec)
@@ -245,16 +245,21 @@ class FlashQueue(Buffer):
 
         For the end of a program, before a deep sleep or a reset. What there is no room for is lost, and counted as
         dropped. Readers then get `BufferClosed`. Raises `StorageError` when the flash fails; it is released even so.
+        With `MemoryError` it is not.
         """
         flusher = self._flusher
         if flusher is None or not flusher.log:
             return
-        self.close()
         failures = flusher.failures
+        flusher.begin()
         while flusher.step():
             pass
+        if failures != flusher.failures and isinstance(flusher.cause, MemoryError):
+            raise MemoryError
+        self.close()
         for entry in self._stage.entries:
             self.dropped_count += entry.waits is None
+        flusher.goes_on()
         flusher.log = None
         flusher.full = True  # For producers that wait still.
         unclaim(self.path, self)

@@ -29,6 +29,7 @@ class FlashReader(Reader):
 
     def __init__(self, buffer: "FlashQueue"):
         super().__init__(buffer)
+        self.buffer: "Any" = buffer
         self._values = buffer._values
         self._taken: list = []  # What was read and not committed, in the order of reading.
         self._gone = 0  # So many more were, and the queue has dropped them: the oldest.

@@ -7,6 +7,10 @@ from micropython import const
 
 from .errors import StorageError
 
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from typing import Any
+
 _RETRY_MS = const(100)  # After a failure, not at once again.
 _STAGED_MS = const(500)  # How long a value that nobody awaits may be staged, unless the user says.
 
@@ -28,11 +32,13 @@ class Flusher:
         self.full = False  # There was no room on flash for what is staged.
         self.failures = 0
         self.cause = None  # Of the last failure.
-        self._until = None  # The ticket of the last value that goes to flash in the steps of this flush.
+        self._flushes = False  # The next step is one of a flush; else there is only something to remove.
+        self._until = 0  # The ticket of the last value that goes to flash in this flush.
         self._wrote = False  # And looked for nothing to remove since.
         self._timer = Timer(self._come)
-        self._due = 0  # When it calls.
-        self._complaint = None
+        self._when = 0  # It calls then.
+        self._due = None  # When the next flush begins.
+        self._standstill: "Any" = None  # From the first one on.
 
     def come(self) -> None:
         """Something is staged: have the flush come when the queue's policy says."""
@@ -49,24 +55,36 @@ class Flusher:
         self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:
-        """Have the next step after so many milliseconds at the latest."""
+        """Have the next flush after so many milliseconds at the latest."""
         due = ticks_add(ticks_ms(), milliseconds)
-        if not self._timer.runs() or ticks_diff(due, self._due) < 0:
+        if self._due is None or not self._timer.runs() or ticks_diff(due, self._due) < 0:
             self._due = due
+        self._step_within(milliseconds)
+
+    def _step_within(self, milliseconds):
+        when = ticks_add(ticks_ms(), milliseconds)
+        if not self._timer.runs() or ticks_diff(when, self._when) < 0:
+            self._when = when
             self._timer.start(milliseconds)
 
     def _come(self):
         # Called by the timer.
-        if self.log:
-            entries = self.stage.entries
-            if self._until is None:
-                self._until = self.stage.tickets
-            if self.step() is not False and (not entries or entries[0].ticket <= self._until):
-                self.flush_within(0)
-            else:
-                self._until = None
-                if entries:
-                    self.come()  # Staged since.
+        if not self.log:
+            return
+        if self._due is not None and ticks_diff(self._due, ticks_ms()) <= 0:
+            self.begin()
+        if self.step() is not False:
+            self._step_within(0)
+        elif self._due is not None:
+            self._step_within(max(ticks_diff(self._due, ticks_ms()), 0))
+        elif self.stage.entries:
+            self.come()  # Staged while it was full.
+
+    def begin(self) -> None:
+        """The next steps are for what is staged and acknowledged now."""
+        self._due = None
+        self._until = self.stage.tickets
+        self._flushes = True
 
     def step(self) -> "bool | None":
         """Write to one segment, or remove one. False: that was all; None: there is more, but producers run first."""
@@ -80,23 +98,24 @@ class Flusher:
 
     def _step(self):
         log = self.log
-        ledger = self.ledger
         stage = self.stage
         self.values.admit()
         if (self._wrote or log.is_crowded()) and self._free():
             return True
-        until = stage.tickets if self._until is None else self._until
-        entries = stage.entries if stage.entries and stage.entries[0].ticket <= until else []
-        if entries or ledger.commits != ledger.stored:
-            first = log.next
-            count = log.write(entries, until)
-            if count:
-                self.values.outlet.stored(first, stage.stored(count, first))
-                self.values.admit()
-            if count or not entries:
-                self.full = False
-                self._wrote = True
-                return True
+        entries = []
+        if self._flushes:
+            if stage.entries and stage.entries[0].ticket <= self._until:
+                entries = stage.entries
+            if entries or self.ledger.commits != self.ledger.stored:
+                first = log.next
+                count = log.write(entries, self._until)
+                if count:
+                    self.values.outlet.stored(first, stage.stored(count, first))
+                    self.values.admit()
+                if count or not entries:
+                    self._wrote = True
+                    self.goes_on()
+                    return True
         if log.free():
             return True
         if entries and self.queue.drop_oldest and len(log.segments) > 1:
@@ -105,6 +124,9 @@ class Flusher:
             self.values.drop_below(log.drop_oldest())
             return True
         self.full = bool(entries)
+        self._flushes = False
+        if entries:
+            self._complain()
         return False
 
     def _free(self):
@@ -117,6 +139,7 @@ class Flusher:
     def _failed(self, error):
         self.failures += 1
         self.cause = error
+        self._flushes = False
         entries = self.stage.entries
         for i in range(len(entries) - 1, -1, -1):
             if entries[i].waits is not None:
@@ -129,6 +152,24 @@ class Flusher:
         except Exception:
             pass  # The next write tries again before it does anything else.
         self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
+        if not isinstance(error, MemoryError):  # Which loading a module would not mend.
+            self._complain()
+
+    def _complain(self):
+        try:
+            if self._standstill is None:
+                from .standstill import Standstill
+
+                self._standstill = Standstill(self)
+            self._standstill.begin()
+        except MemoryError:
+            pass
+
+    def goes_on(self) -> None:
+        """What was staged is on flash, or need not go there."""
+        self.full = False
+        if self._standstill:
+            self._standstill.end()
 
     def reached(self, ticket: int):
         """Await it: the values up to this ticket, and what is acknowledged, are on flash; it sees that a flush comes.

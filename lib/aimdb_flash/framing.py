@@ -25,15 +25,13 @@ _PIECE = const(256)  # Bytes looked at together.
 
 
 def header(number: int, floor: int) -> bytes:
-    """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on.
-    """
+    """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on."""
     start = pack("<3sBII", _MAGIC, _VERSION, number, floor)
     return start + pack("<I", crc32(start))
 
 
 def parse_header(data: bytes) -> "tuple[int, int] | None":
-    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`.
-    """
+    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`."""
     if len(data) < _HEADER_SIZE or data[:3] != _MAGIC:
         return None
     _, version, number, floor, check = unpack_from("<3sBIII", data)
@@ -41,7 +39,7 @@ def parse_header(data: bytes) -> "tuple[int, int] | None":
         return None
     if version != _VERSION:
         raise UnknownFormat(
-            "the flash holds a queue of format version %d, and this is for version %d: read it with the release that wrote "
+            "the flash holds a queue of format version %d, and this release knows %d: read it with the one that wrote "
             "it, or erase it" % (version, _VERSION)
         )
     return number, floor

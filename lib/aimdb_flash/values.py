@@ -142,7 +142,7 @@ class Values:
     def _unstage(self, entry):
         self.stage.remove(entry)
         if not self.stage.entries:
-            self.flusher.full = False
+            self.flusher.goes_on()
 
     def _tell_acknowledged(self):
         # It goes to flash within `commit_ms`, or at once when it makes room that is waited for.

@@ -3,7 +3,7 @@
 from aimdb import JsonCodec
 from aimdb.errors import check_int
 
-from .packets import text
+from .packets import number
 
 
 def check_topic(topic: str, qos: int = 1, wildcards: bool = False) -> bytes:
@@ -40,7 +40,7 @@ def check_codec(codec: object) -> object:
 
 def note_link(record, broker: str, levels: "list[str]", inward: bool) -> None:
     """Remember a record's link to or from a topic. Raises `ValueError` when its values would circle for ever."""
-    links = getattr(record, "mqtt_links", None) or getattr(record.buffer, "mqtt_links", ())
+    links: tuple = getattr(record, "mqtt_links", ()) or getattr(record.buffer, "mqtt_links", ())
     for other, others_levels, others_inward in links:
         if other == broker and others_inward != inward:
             from .arriving import matches
@@ -48,3 +48,12 @@ def note_link(record, broker: str, levels: "list[str]", inward: bool) -> None:
             if matches(levels, others_levels) if inward else matches(others_levels, levels):
                 raise ValueError("what comes from %r would be sent there again, without end" % "/".join(levels))
     record.mqtt_links = links + ((broker, levels, inward),)
+
+
+def text(value: "str | bytes | bytearray") -> bytes:
+    """A string, or bytes, with the length before it. Raises `ValueError` when it is too long."""
+    if isinstance(value, str):
+        value = value.encode()
+    if len(value) > 65535:
+        raise ValueError("a text of %d bytes is too long for MQTT" % len(value))
+    return number(len(value)) + bytes(value)

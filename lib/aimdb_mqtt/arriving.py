@@ -1,7 +1,8 @@
 """What the broker publishes to us. Loaded when the first message arrives."""
 
+from . import once
 from .errors import ConnectionLost
-from .packets import number, packet, text
+from .packets import number, packet
 from .waits import drop, tell
 
 
@@ -9,15 +10,15 @@ class Arrival:
     """A message of QoS 1 that came by `connection`, and so many inboxes have taken: acknowledged when all are done."""
 
     def __init__(self, packet_id: int, connection, inboxes: int):
-        self._answer = packet(0x40, number(packet_id))  # Made now, so that `done` needs no heap.
-        self._connection = connection
-        self._inboxes = inboxes
+        self.packet = packet(0x40, number(packet_id))  # Made now, so that `done` needs no heap.
+        self.connection = connection
+        self.inboxes = inboxes
 
     def done(self) -> None:
         """One of them is. A connection that has ended sends nothing: the packet id means nothing on the next one."""
-        self._inboxes -= 1
-        if not self._inboxes:
-            self._connection.send(self._answer)
+        self.inboxes -= 1
+        if not self.inboxes:
+            self.connection.send(self.packet)
 
 
 def published(broker, first: int, body, whole: bool) -> bool:
@@ -80,7 +81,7 @@ def _delivered(broker, inboxes, payload, packet_id):
             except MemoryError:
                 raise
             except Exception as er:
-                broker.refused("a payload from " + inbox.name, payload, er)
+                broker.refused(inbox.buffer.key, inbox.name, payload, er)
                 drop(inbox.buffer)
     arrival = Arrival(packet_id, broker.connection, len(found) + left) if packet_id else None
     found = [(inbox, (value, arrival)) for inbox, value in found]
@@ -99,7 +100,7 @@ def _unclaimed(broker, name, packet_id):
     tell(broker.unclaimed_count, "nobody has subscribed to %r: a message is dropped", name)
     if packet_id:
         _acknowledge(broker, packet_id)
-        broker.ask(0xA2, text(name))
+        broker.ask(0xA2, once("arguments").text(name))
     return True
 
 

@@ -63,7 +63,7 @@ class Broker(Session):
         tls=None,
         max_packet: int = 1024,
     ):
-        from .settings import settle  # Here, for a program that runs need not keep it.
+        from .settings import enter, settle  # Here, for a program that runs need not keep it.
 
         numbers = keepalive_s, in_flight, timeout_ms, max_packet
         settle(self, url, client_id, clean_session, will, numbers, retry_ms, tls)
@@ -72,15 +72,7 @@ class Broker(Session):
         self._loop: "Any" = None  # and their loop. The connection ends with the last of them, or with that.
         self._task: "Any" = None  # Keeps up the connection while there are users.
         self.fresh = False  # Made by a URL, and no run has used it yet.
-        other = brokers.get(self.name)
-        if other:
-            if other.fresh:
-                raise ValueError("make the Broker of %s before the links and topics that use it" % self.name)
-            if other.client_id == self.client_id:
-                if other.in_use():
-                    raise ValueError("%s has a Broker of this client_id already: pass that as broker=" % self.name)
-                self.window.flights = other.window.flights
-        brokers[self.name] = self
+        enter(self, brokers)
 
     def in_use(self) -> bool:
         """Whether links or topics of the loop that runs need the connection."""
@@ -116,7 +108,10 @@ class Broker(Session):
 
     def _finish(self):
         self._task = None
-        self.window.left()
+        try:
+            once("handover").leave(self.window)
+        except MemoryError:
+            pass  # What was on its way is sent again.
         self.disconnect(ConnectionLost("the connection is no longer needed"), True)
         self.inboxes.clear()
 

@@ -2,7 +2,7 @@ import asyncio
 import errno
 from time import ticks_diff, ticks_ms
 
-from aimdb.streams import readable, writable
+from aimdb.loop import readable, writable
 from aimdb.waiting import current_loop
 from micropython import const
 
@@ -24,26 +24,26 @@ _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 class Connection:
     """One TCP connection, from its opening to its end. It moves packets and does not know what they mean.
 
-    Its `owner`, a `Broker`, is told: `take(first, body, whole)` of each packet that arrives, until it returns True: if
-    not, nothing more is read before `owner.freed` is woken, so that TCP has the broker wait. `owner.moved` is woken
-    when the network has taken all that waited for it, `owner.news` at the end. No caller's task ever waits on the
+    Its `broker`, a `Broker`, is told: `take(first, body, whole)` of each packet that arrives, until it returns True: if
+    not, nothing more is read before `broker.freed` is woken, so that TCP has the broker wait. `broker.moved` is woken
+    when the network has taken all that waited for it, `broker.news` at the end. No caller's task ever waits on the
     socket, so that cancelling a caller can neither cut a packet in two nor make another task's wait be forgotten.
     """
 
-    def __init__(self, stream, raw, owner):
+    def __init__(self, stream, raw, broker):
         self.stream = stream
-        self._raw = raw
-        self._owner = owner
+        self.raw = raw
+        self.broker = broker
         self._loop = current_loop()
-        self.receiver: "Any" = Receiver(owner.max_packet)
+        self.receiver: "Any" = Receiver(broker.max_packet)
         self.out: list = []  # Packets that the network has not taken yet, in order,
-        self._sent = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
+        self.taken = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
         self._writer: "Any" = None  # The task that waits for the network, while `out` is not empty.
         self.error: "Exception | None" = None  # What ended it.
         self.broken = False  # By the broker, not by us or by a network that is away.
         self.sent_at = self.heard_at = self.resumed_at = ticks_ms()  # The last packet we sent; that came; see `held`.
         self.held = False  # Nothing is read now, for want of room; until `resumed_at`.
-        self._reader: "Any" = asyncio.create_task(self._receive(owner.max_packet))
+        self._reader: "Any" = asyncio.create_task(self._receive(broker.max_packet))
 
     def send(self, packet) -> None:
         """Send `packet` after those that were sent before; never waits, never raises."""
@@ -64,12 +64,12 @@ class Connection:
         out = self.out
         while out:
             packet = out[0]
-            count = self.stream.write(memoryview(packet)[self._sent :] if self._sent else packet)
+            count = self.stream.write(memoryview(packet)[self.taken :] if self.taken else packet)
             if count is None:
                 return
-            self._sent += count
-            if self._sent == len(packet):
-                self._sent = 0
+            self.taken += count
+            if self.taken == len(packet):
+                self.taken = 0
                 out.pop(0)
 
     def _transmit(self):
@@ -78,7 +78,7 @@ class Connection:
                 yield writable(self.stream)
                 self.flush()
             self._writer = None
-            self._owner.moved.wake_all()
+            self.broker.moved.wake_all()
         except Exception as er:
             self.end(er)
 
@@ -113,20 +113,20 @@ class Connection:
 
     def _hand_over(self, first):
         receiver = self.receiver
-        owner = self._owner
+        broker = self.broker
         began = ticks_ms()
         while not self.error:
             try:
-                if owner.take(first, receiver.body, receiver.whole):
+                if broker.take(first, receiver.body, receiver.whole):
                     break
                 self.held = True
-                left = owner.patience_ms - ticks_diff(ticks_ms(), began)
+                left = broker.patience_ms - ticks_diff(ticks_ms(), began)
                 if left > 0:
-                    yield from owner.freed.rest(left)
+                    yield from broker.freed.rest(left)
                 else:
-                    owner.overdue()
+                    broker.overdue()
             except MemoryError:
-                if not owner.connected:
+                if not broker.connected:
                     raise
                 yield from asyncio.sleep_ms(_NO_HEAP_MS)
         if self.held:
@@ -134,12 +134,12 @@ class Connection:
             self.heard_at = self.resumed_at = ticks_ms()
 
     def end(self, error: Exception) -> None:
-        """It is over, because of `error`; the owner is told. `close` is still due."""
+        """It is over, because of `error`; the broker is told. `close` is still due."""
         if not self.error:
             self.error = error
             if getattr(error, "errno", None) in (errno.ECONNRESET, _EPIPE):
                 self.broken = True
-            self._owner.news.wake_all()
+            self.broker.news.wake_all()
 
     def close(self) -> None:
         """Close the socket and stop the tasks."""
@@ -149,7 +149,7 @@ class Connection:
             for task in (self._reader, self._writer):
                 if task:
                     task.cancel()
-        for each in (self.stream, self._raw):
+        for each in (self.stream, self.raw):
             try:
                 each.close()
             except OSError:

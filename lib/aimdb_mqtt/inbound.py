@@ -3,6 +3,7 @@ import asyncio
 from aimdb import BufferClosed, DbError
 from micropython import const
 
+from . import once
 from .inbox import Inbox
 from .waits import Waits, drop, tell
 
@@ -49,57 +50,50 @@ class LinkFrom:
         self._inbox = Inbox(self.broker, topic, qos, codec, capacity, self._line.wake_all)
         self.__name__ = self._inbox.name
         self.key = record.key
-        self._entry: "Any" = None  # The message in hand,
-        self._stored = False  # and whether the record has its value.
+        self._entry: "Any" = None  # The message in hand.
         note_link(record, self.broker.name, self._inbox.pattern, True)
 
     async def __call__(self, record):
         inbox = self._inbox
         inbox.buffer = record.buffer
         self._put_back()  # By a run that was left.
+        inbox.ended = True
         self.broker.open(self)
         try:
-            inbox.subscribe()
             while True:
                 try:
-                    await self._step(record)
+                    if inbox.ended:
+                        once("handover").subscribe(inbox)
+                    await self._deliver(record)
                 except MemoryError:
                     await asyncio.sleep_ms(self.broker.retry_ms[0])
         except BufferClosed:
-            inbox.detach(True)  # The record takes no more.
+            once("handover").detach(inbox, True)  # The record takes no more.
             self._put_back()
             while inbox.values:
                 inbox.finish(inbox.take()[1])
                 drop(record.buffer)
         finally:
             self._put_back()
-            inbox.detach()
-            self.broker.close(self)
+            inbox.ended = True
+            try:
+                once("handover").detach(inbox)
+            finally:
+                self.broker.close(self)
 
-    async def _step(self, record):
-        # Repeated after a MemoryError, it goes on where it was.
+    async def _deliver(self, record):
+        # Every message. Begun again after a MemoryError, it goes on where it was.
         inbox = self._inbox
-        if self._entry is None:
-            while not inbox.values:
-                await self._line.wait()
-            self._entry = inbox.take()
-            self._stored = False
-        if not self._stored:
-            await self._store(record, self._entry[0])
-            self._stored = True
-        inbox.finish(self._entry[1])
-        self._entry = None
-
-    def _put_back(self):
-        if self._entry is not None:
-            self._inbox.give_back(self._entry)
-            self._entry = None
-
-    async def _store(self, record, value):
         attempts = 0
         while True:
+            if self._entry is None:
+                while not inbox.values:
+                    await self._line.wait()
+                self._entry = inbox.take()
+                attempts = 0
+            value, arrival = self._entry
             try:
-                return await record.producer.produce_async(value)
+                await record.producer.produce_async(value)
             except _FOR_NOW as er:
                 if record.buffer.closed:
                     raise BufferClosed(value, record.buffer)
@@ -107,11 +101,19 @@ class LinkFrom:
                     raise
                 attempts += 1
                 tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
+                shortest, longest = self.broker.retry_ms
+                await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
+                continue
             except Exception as er:
-                self.broker.refused("record %r, a value from %s" % (self.key, self.__name__), repr(value), er)
-                return drop(record.buffer)
-            shortest, longest = self.broker.retry_ms
-            await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
+                self.broker.refused(self.key, self.__name__, value, er)
+                drop(record.buffer)
+            inbox.finish(arrival)
+            self._entry = None
+
+    def _put_back(self):
+        if self._entry is not None:
+            self._inbox.give_back(self._entry)
+            self._entry = None
 
 
 link_from = LinkFrom

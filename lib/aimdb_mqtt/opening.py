@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from aimdb.streams import writable
+from aimdb.loop import writable
 from micropython import const
 
 from .connection import Connection

@@ -5,7 +5,8 @@ from collections import deque
 from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
-from .payload import payload_of
+from . import once
+from .packets import payload_of
 from .waits import drop, tell
 
 _BOARD = const(1)
@@ -60,7 +61,7 @@ class LinkTo:
         self.codec = check_codec(codec)
         self.newest = newest
         self._limit = 1 if newest else self.broker.window.limit
-        self._flights: deque = deque((), self._limit)  # In the order of the values.
+        self._flights: "Any" = None  # In the order of the values.
         self._buffer: "Any" = None  # Of the record.
         self._commit: "Any" = None  # The reader's, if it has one.
         self._acknowledged = 0  # Values that are to be committed.
@@ -69,6 +70,10 @@ class LinkTo:
 
     async def __call__(self, record):
         self._buffer = record.buffer
+        self._flights = deque((), self._limit)  # A run that was left has left its own.
+        self._acknowledged = 0
+        if self._commit:
+            self._value = _nothing
         self.broker.open(self)
         reader = None
         errors = 0
@@ -78,67 +83,75 @@ class LinkTo:
                     if reader is None:
                         reader = await record.consumer.subscribe_async()
                         self._commit = getattr(reader, "commit", None)
-                    await self._step(reader)
+                    await self._publish(reader)
                 except (BufferEmpty, BufferLagged):
-                    pass  # Another reader was faster; or a lag, which the reader has counted.
+                    continue  # Another reader was faster; or a lag, which the reader has counted.
                 except BufferClosed:
                     break
                 except MemoryError:
-                    await asyncio.sleep_ms(self.broker.retry_ms[0])
+                    pass
                 except Exception as er:  # Of the record.
                     errors += 1
                     tell(errors, "record %r cannot be read now: %r", self.key, er)
-                    await asyncio.sleep_ms(self.broker.retry_ms[0])
+                await asyncio.sleep_ms(self.broker.retry_ms[0])
             await self._fewer(1)
         finally:
-            self._leave()
-            if reader:
-                reader.close()
-            self.broker.close(self)
-
-    async def _step(self, reader):
-        # A value on its way. Repeated after a MemoryError, it goes on where it was.
-        window = self.broker.window
-        if self._value is _nothing:
-            await reader.ready()
-            if not reader.has_value():
-                reader.try_recv()  # Raises why.
-            await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
-            await window.room(self.qos, True)
             try:
-                self._value = reader.try_recv()
-            except (BufferEmpty, BufferLagged, BufferClosed):
-                raise
-            except DbError as er:
-                if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
-                    raise
-                self._value = er  # With bytes that the record's own codec cannot decode.
-            if self.newest and reader.has_value() and not isinstance(self._value, DbError):
-                self.broker.stale_count += 1
-                return self._pass_over()
-        else:
-            await window.room(self.qos, True)
-        await self._send(window)
+                self._leave()
+            finally:
+                if reader:
+                    reader.close()
+                self.broker.close(self)
 
-    async def _send(self, window):
+    async def _publish(self, reader):
+        # Every value. Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
+        broker = self.broker
+        window = broker.window
+        flights = self._flights
+        while True:
+            if self._value is _nothing:
+                await reader.ready()
+                if not reader.has_value():
+                    reader.try_recv()  # Raises why.
+            if len(flights) >= self._limit:
+                await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
+            if window.waiting or not window.has_room(self.qos):
+                await window.room(self.qos, True)
+            if self._value is _nothing:
+                self._read(reader)
+            try:
+                if isinstance(self._value, DbError):
+                    raise self._value
+                payload = payload_of(self.codec, self._value)
+            except MemoryError:
+                raise
+            except Exception as er:
+                # It would fail for ever. What is committed is in order, so it waits for those before it.
+                broker.refused(self.key, self.__name__, self._value, er)
+                await self._fewer(1)
+                self._pass_over()
+                continue
+            if self.newest and reader.has_value():
+                broker.stale_count += 1
+                self._pass_over()
+                continue
+            connection = broker.connection
+            flight = window.launch(self, payload, not self.newest, not (self.newest or self._commit))
+            if flight:
+                self._value = _nothing
+                flights.append(flight)
+            elif not connection.out or await window.taken(connection):
+                self._pass_over()
+
+    def _read(self, reader):
         try:
-            if isinstance(self._value, DbError):
-                raise self._value
-            payload = payload_of(self.codec, self._value)
-        except MemoryError:
+            self._value = reader.try_recv()
+        except (BufferEmpty, BufferLagged, BufferClosed):
             raise
-        except Exception as er:
-            # It would fail for ever. What is committed is in order, so it waits for those before it.
-            self.broker.refused("record %r, a value for %s" % (self.key, self.__name__), repr(self._value), er)
-            await self._fewer(1)
-            return self._pass_over()
-        connection = self.broker.connection
-        flight = window.launch(self, payload, not self.newest, not (self.newest or self._commit))
-        if flight:
-            self._value = _nothing
-            self._flights.append(flight)
-        elif await window.taken(connection):
-            self._pass_over()
+        except DbError as er:
+            if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
+                raise
+            self._value = er  # With bytes that the record's own codec cannot decode.
 
     def _pass_over(self):
         # Nothing is on its way of the value in hand.
@@ -185,9 +198,7 @@ class LinkTo:
                 drop(self._buffer)
                 print("aimdb: record %r: a value in hand is lost: %r" % (self.key, er), file=sys.stderr)
         self._value = _nothing
-        window.left(self)
-        while self._flights:
-            self._flights.popleft()
+        once("handover").leave(window, self)
 
 
 link_to = LinkTo

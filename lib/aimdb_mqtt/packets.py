@@ -30,13 +30,16 @@ def number(value: int) -> bytes:
     return bytes((value >> 8, value & 0xFF))
 
 
-def text(value: "str | bytes") -> bytes:
-    """A string, or bytes, with the length before it. Raises `ValueError` when it is too long."""
-    if isinstance(value, str):
-        value = value.encode()
-    if len(value) > 65535:
-        raise ValueError("a text of %d bytes is too long for MQTT" % len(value))
-    return number(len(value)) + value
+def payload_of(codec, value) -> "bytes | bytearray":
+    """`value` as the bytes of a message. Raises what the codec raises, and `TypeError` when it gives no bytes."""
+    payload = codec.encode(value)
+    if isinstance(payload, str):
+        return payload.encode()
+    if isinstance(payload, memoryview):
+        return bytes(payload)  # Its length may count something larger than bytes.
+    if isinstance(payload, (bytes, bytearray)):
+        return payload
+    raise TypeError("the codec must make bytes or a string, not %r" % (payload,))
 
 
 class Receiver:
@@ -46,27 +49,27 @@ class Receiver:
     """
 
     def __init__(self, size: int):
-        self._size = size
+        self.size = size
         self._view = memoryview(bytearray(size))
-        self._start = 0  # Where the next packet begins,
-        self._end = 0  # and where what has arrived ends.
-        self._skip = 0  # So many bytes of a packet that does not fit are still to come.
+        self.start = 0  # Where the next packet begins,
+        self.end = 0  # and where what has arrived ends.
+        self.left = 0  # So many bytes of a packet that does not fit are still to come.
         self.body = self._view[:0]  # Of the packet that `next` found; it lasts until the next `fill`.
         self.whole = True  # Whether that is all of it.
 
     def fill(self, stream) -> "int | None":
         """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now."""
         view = self._view
-        if self._skip:
-            count = stream.readinto(view[: min(self._skip, self._size)])
-            self._skip -= count or 0
+        if self.left:
+            count = stream.readinto(view[: min(self.left, self.size)])
+            self.left -= count or 0
             return count
-        if self._start:
-            left = self._end - self._start
-            view[:left] = view[self._start : self._end]
-            self._start, self._end = 0, left
-        count = stream.readinto(view[self._end :])
-        self._end += count or 0
+        if self.start:
+            left = self.end - self.start
+            view[:left] = view[self.start : self.end]
+            self.start, self.end = 0, left
+        count = stream.readinto(view[self.end :])
+        self.end += count or 0
         return count
 
     def next(self) -> int:
@@ -75,10 +78,10 @@ class Receiver:
         Raises `ConnectionLost`.
         """
         view = self._view
-        at = self._start + 1
+        at = self.start + 1
         length = shift = 0
         while True:
-            if at >= self._end:
+            if at >= self.end:
                 return 0
             byte = view[at]
             at += 1
@@ -88,19 +91,19 @@ class Receiver:
             shift += 7
             if shift > 21:
                 raise ConnectionLost("the length of a packet has more than four bytes")
-        first = view[self._start]
+        first = view[self.start]
         if not first:
             raise ConnectionLost("there is no packet of type 0")
         end = at + length
-        if end <= self._end:
+        if end <= self.end:
             self.whole = True
-            self._start = end
-        elif end - self._start <= self._size or self._start or self._end < self._size:
+            self.start = end
+        elif end - self.start <= self.size or self.start or self.end < self.size:
             return 0  # It may still arrive; or it is too long, and is to be at the beginning of the buffer.
         else:
             self.whole = False
-            self._skip = end - self._end
-            end = self._end
-            self._start = self._end = 0
+            self.left = end - self.end
+            end = self.end
+            self.start = self.end = 0
         self.body = view[at:end]
         return first

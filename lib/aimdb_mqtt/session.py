@@ -97,9 +97,7 @@ class Session:
             raise Refused("%s refused the connection: %s" % (self.name, once("words").refusal(body[1])))
         # Done here and not by a task that is woken: the next packet may be in our hands already.
         self.connected = True
-        for inbox in self.inboxes:
-            inbox.connected(body[0] & 1)
-        self.window.connected()  # Before anybody can send something new.
+        once("handover").begin(self, body[0] & 1)  # Before anybody can send something new.
         self._attempts = 0
         self._tell(None)
         self.news.wake_all()
@@ -124,7 +122,7 @@ class Session:
     def overdue(self) -> None:
         """What has arrived has waited for too long: for room, or for somebody who subscribes to it."""
         if self.blocked is not None:
-            self.blocked.skip()
+            once("handover").skip(self.blocked)
         else:
             self.expects = False
 
@@ -144,7 +142,10 @@ class Session:
             connection.close()
         if error:
             self.error = error
-            self.window.disconnected(error, connection)
+            try:
+                once("handover").end(self.window, error, connection)
+            except MemoryError:
+                pass  # The next connection begins with it.
             if not was_connected:
                 self._attempts += 1
             self._tell(str(error), was_connected)
@@ -155,7 +156,7 @@ class Session:
         self.state.push(State(self.connected, since, self._attempts, error))
         self.moved.wake_all()
 
-    def refused(self, who: str, what, error: Exception) -> None:
-        """Count a payload or value that cannot be used, and name it on stderr: the 1st, 2nd, 4th, 8th …"""
+    def refused(self, key: str, name: str, what, error: Exception) -> None:
+        """Count a payload or value of record `key` that cannot be used, and name it: the 1st, 2nd, 4th, 8th …"""
         self.refused_count += 1
-        tell(self.refused_count, "%s cannot be used: %s: %r", who, repr(what)[:60], error)
+        tell(self.refused_count, "record %r, %s: %.60r cannot be used: %r", key, name, what, error)

@@ -6,13 +6,15 @@ from aimdb.errors import check_int
 from micropython import const
 
 from .address import parse
-from .arguments import check_topic
-from .packets import number, packet, text
+from .arguments import check_topic, text
+from .packets import number, packet
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from typing import Any
+
     from .broker import Broker
 
 _PEM = const(b"-----BEGIN CERTIFICATE-----")
@@ -43,7 +45,20 @@ def settle(broker, url, client_id, clean_session, will, numbers, retry_ms, tls) 
     broker.tls = context_of(tls) if is_tls else None
 
 
-def broker_for(url: str, broker: "Broker | None" = None) -> "tuple[Broker, str]":
+def enter(broker, brokers: dict) -> None:
+    """From now on `broker` is that of its address, and sends what another one had to send. Raises `ValueError`."""
+    other = brokers.get(broker.name)
+    if other:
+        if other.fresh:
+            raise ValueError("make the Broker of %s before the links and topics that use it" % broker.name)
+        if other.client_id == broker.client_id:
+            if other.in_use():
+                raise ValueError("%s has a Broker of this client_id already: pass that as broker=" % broker.name)
+            broker.window.flights = other.window.flights
+    brokers[broker.name] = broker
+
+
+def broker_for(url: str, broker: "Any" = None) -> "tuple[Broker, str]":
     """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
     from .broker import Broker, brokers
 

@@ -2,9 +2,10 @@ from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.errors import error
 from micropython import const
 
+from . import once
 from .errors import ConnectionLost, NotConnected, Refused
 from .inbox import Inbox
-from .payload import payload_of
+from .packets import payload_of
 from .waits import Waits
 
 _BOARD = const(1)
@@ -73,12 +74,15 @@ class MqttTopic(Buffer):
         """Keep the connection until the buffer is closed; `db.run()` does it."""
         self.broker.open(self)
         try:
-            self._inbox.attach()
+            once("handover").attach(self._inbox)
             while not self.closed:
                 await self._end.wait()
         finally:
-            self._inbox.detach()
-            self.broker.close(self)
+            self._inbox.ended = True
+            try:
+                once("handover").detach(self._inbox)
+            finally:
+                self.broker.close(self)
 
     # Producing
 
@@ -98,13 +102,14 @@ class MqttTopic(Buffer):
     async def push_async(self, value) -> None:
         payload = payload_of(self.codec, value)
         broker = self.broker
-        if not self.closed:
-            await broker.window.room(self.qos, False, self)
+        window = broker.window
+        if not self.closed and (window.waiting or not window.has_room(self.qos)):
+            await window.room(self.qos, False, self)
         self._check_open(value)
         connection = broker.connection
         flight = self._launch(payload, False)
         if not flight:
-            if not await broker.window.taken(connection):
+            if connection.out and not await window.taken(connection):
                 raise ConnectionLost("%s: the connection was lost before the network had taken the message" % self.name)
             return
         while not flight.done:
@@ -131,7 +136,7 @@ class MqttTopic(Buffer):
     # Consuming
 
     def subscribe(self) -> "Reader":
-        self._inbox.subscribe()
+        once("handover").subscribe(self._inbox)
         return CommittingReader(self) if self._commits else Reader(self)
 
     async def subscribe_async(self) -> "Reader":
@@ -175,7 +180,7 @@ class MqttTopic(Buffer):
 
     def close(self) -> None:
         super().close()
-        self._inbox.detach(True)
+        once("handover").detach(self._inbox, True)
         self._end.wake_all()
         self.broker.moved.wake_all()
 
@@ -185,6 +190,7 @@ class CommittingReader(Reader):
 
     def __init__(self, buffer: MqttTopic):
         super().__init__(buffer)
+        self.buffer: "Any"
         self.taken: list = []  # Of (value, arrival), in the order of reading.
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":

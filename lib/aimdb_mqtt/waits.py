@@ -37,7 +37,10 @@ class Waits:
 def tell(count: int, text: str, *values) -> None:
     """Say on stderr what has happened `count` times by now: the 1st time, and then the 2nd, 4th, 8th …"""
     if not count & (count - 1):
-        print("aimdb: %s; %d in all" % (text % values, count), file=sys.stderr)
+        try:
+            print("aimdb: %s; %d in all" % (text % values, count), file=sys.stderr)
+        except MemoryError:
+            pass
 
 
 def drop(buffer) -> None:

@@ -13,6 +13,9 @@ LIBRARY = Path(__file__).parents[2] / "lib"
 # What the loop calls, or asyncio, and not users.
 OF_THE_LOOP = {"error", "send", "throw", "remove", "ioctl"}
 
+# Modules whose functions packages use.
+FOR_PACKAGES = {"complaint", "errors", "loading", "timing", "waiting"}
+
 SAFETY = re.compile(
     r"(Cancel safety|IRQ safety): (.*?)(?=\s*(?:Cancel safety:|IRQ safety:|Heap:|\n\s*\n|\Z))", re.DOTALL
 )
@@ -54,7 +57,8 @@ def read(package: str) -> tuple[dict[str, Class], list[Call]]:
                 calls = [call(function, bool(bases)) for function in functions_in(node.body)]
                 docstring = (ast.get_docstring(node) or "") + "\n\n" + of_module
                 classes[node.name] = Class(node.name, bases, docstring, calls)
-        functions += [call(function, False) for function in functions_in(tree.body)]
+        if file.stem in FOR_PACKAGES:
+            functions += [call(function, False) for function in functions_in(tree.body)]
     return classes, functions
 
 
@@ -67,7 +71,7 @@ CORE, FUNCTIONS = read("aimdb")
 EXPORTED = re.findall(r"^from \S+ import (\w+) as", (LIBRARY / "aimdb" / "__init__.pyi").read_text(), re.MULTILINE)
 
 # These say it on each call still.
-LATER = {"BytesCodec", "StructCodec", "JsonCodec", "SyncProducer", "PackedProducer"}
+LATER = {"BytesCodec", "StructCodec", "JsonCodec"}
 PUBLIC = [CORE[name] for name in EXPORTED if name in CORE and CORE[name].calls and name not in LATER]
 
 

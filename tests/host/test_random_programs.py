@@ -4,9 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import mpy
 import pytest
 from device_files import ROOT
+from pytest_micropython import mpy
 from pytest_micropython.files import ON_TARGET, find_tool
 
 PROGRAMS = 300 * int(os.environ.get("SOAK") or 1)
@@ -29,8 +29,8 @@ def architecture_of_the_unix_port() -> str | None:
 def test_the_compiled_buffers_do_what_their_models_do(kind: str, tmp_path: Path):
     architecture = architecture_of_the_unix_port() if kind == "native" else None
     assert kind == "bytecode" or architecture
-    for source in ROOT.glob("lib/aimdb/*.py"):
-        place = tmp_path / "aimdb" / source.with_suffix(".mpy").name
+    for source in [*ROOT.glob("lib/aimdb/*.py"), *ROOT.glob("lib/aimdb_conformance/*.py")]:
+        place = tmp_path / source.relative_to(ROOT / "lib").with_suffix(".mpy")
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(mpy.compile_source(source.read_bytes(), source.name, architecture=architecture))
     result = subprocess.run(

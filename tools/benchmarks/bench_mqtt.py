@@ -28,23 +28,30 @@ while not wifi.isconnected():
 
 HEAP = """
 import gc
-gc.collect()
-before = gc.mem_alloc()
-from aimdb import AimDb, BoundedQueue
-AimDb, BoundedQueue
-gc.collect()
-core = gc.mem_alloc()
+
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+
+from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
+import aimdb.complaint, aimdb.timing
+AimDb, BoundedQueue, JsonCodec, SingleLatest
+core = used()
 from aimdb_mqtt import Broker, link_to
-gc.collect()
-publishing = gc.mem_alloc()
-from aimdb_mqtt import MqttTopic, StructCodec, link_from
-gc.collect()
-package = gc.mem_alloc()
+Broker, link_to
+publishing = used()
+from aimdb_mqtt import link_from
+import aimdb_mqtt.arriving
+both = used()
+from aimdb_mqtt import MqttTopic
+topic = used()
 broker = Broker("mqtt://10.0.0.1:1")
-gc.collect()
-print("RESULT heap of what link_to loads, beyond the core: 0, %d" % (publishing - core))
-print("RESULT heap of the whole package, beyond the core: 0, %d" % (package - core))
-print("RESULT heap of a Broker: 0, %d" % (gc.mem_alloc() - package))
+for name in ("settings", "arguments", "address"):
+    aimdb_mqtt.once(name)  # As a run does.
+print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (publishing - core))
+print("RESULT heap of what link_to and link_from keep loaded, beyond the core: 0, %d" % (both - core))
+print("RESULT heap of what MqttTopic adds: 0, %d" % (topic - both))
+print("RESULT heap of a Broker: 0, %d" % (used() - topic))
 """
 
 
