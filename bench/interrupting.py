@@ -202,15 +202,41 @@ def run(source, hard, way, rate, count):
     print("\x1e" + json.dumps({name: getattr(interrupts, name) for name in names}))
 
 
-def handler(way):
-    """Mark the begin and the end of what a handler does, a few times."""
+def handler(way, first):
+    """Mark the begin and the end of what a handler does: the first time since the loop has looked, or the eighth."""
     asyncio.new_event_loop()
     interrupt = WAYS[way]().interrupt
     gc.collect()
-    for number in range(4):
+    for number in range(1 if first else 8):
         mem32[MARKER] = BEGIN
         interrupt(number)
         mem32[MARKER] = END
+
+
+async def _deliver(producers):
+    # The last of so many producers, all of records of their own, sends one value to a task that waits for it.
+    records = [record(SpmcRing(DEPTH)) for _ in range(producers)]
+    producer, reader = records[-1]
+
+    async def receive():
+        while True:
+            await reader.recv()
+            mem32[MARKER] = END
+
+    receiver = asyncio.create_task(receive())
+    await asyncio.sleep_ms(20)
+    gc.collect()
+    for value in range(3):
+        mem32[MARKER] = BEGIN
+        producer.try_send(value)
+        await asyncio.sleep_ms(5)
+    receiver.cancel()
+
+
+def deliver(producers):
+    """Mark the begin of `try_send` and the moment at which a task has the value, with so many SyncProducers."""
+    asyncio.new_event_loop()
+    asyncio.run(_deliver(producers))
 
 
 async def _idle(producers, seconds):

@@ -1,4 +1,7 @@
-"""Codecs for values that are not sent as JSON. See `JsonCodec` for what a codec is."""
+"""Codecs for values that are not sent as JSON. See `JsonCodec` for what a codec is.
+
+IRQ safety: none.
+"""
 
 import struct
 

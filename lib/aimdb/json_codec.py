@@ -6,15 +6,18 @@ class JsonCodec:
 
     A codec turns values into bytes and back, for flash and for the network. One of your own needs the same two
     methods. Its `size`, how many bytes a value is likely to take, says how many values a queue on flash has room for.
+
+    IRQ safety: none.
     """
 
     size = 32
 
     def encode(self, value) -> bytes:
-        """The bytes that stand for `value`. Raises `ValueError` or `TypeError` for a value that would not come back equal.
+        """The bytes that stand for `value`.
 
-        Those are NaN, infinity, objects, bytes, and dicts with other keys than strings. A float of a board may come
-        back with another last bit, as its decimal text is that short.
+        Raises `ValueError` or `TypeError` for a value that would not come back equal. Those are NaN, infinity,
+        objects, bytes, and dicts with other keys than strings. A float of a board may come back with another last
+        bit, as its decimal text is that short.
         """
         text = json.dumps(value)
         try:

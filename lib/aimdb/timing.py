@@ -98,8 +98,13 @@ class Alarm:
         self._is_late = False  # The time was up when the task had been woken for nothing.
 
     def is_free(self) -> bool:
-        """Whether no other task waits with it."""
-        return self._loop is None or self._task is current() or self._task.done()
+        """Whether no other task waits with it; then it is as new."""
+        if self._loop is not None:
+            if self._task is not current() and not self._task.done():
+                return False
+            self.stop()  # That task was cancelled when a value was kept for it already.
+        self._is_late = False
+        return True
 
     def start(self):
         """The running task has parked."""
@@ -109,7 +114,6 @@ class Alarm:
 
     def stop(self):
         """It need not be woken any more."""
-        self._is_late = False
         loop = self._loop
         if loop is not None:
             self._loop = None
@@ -139,5 +143,4 @@ def alarm_of(reader, timeout_ms: int) -> Alarm:
     if alarm.milliseconds is not timeout_ms:
         check_int("timeout_ms", timeout_ms)
         alarm.milliseconds = timeout_ms
-    alarm.stop()
     return alarm

@@ -70,9 +70,7 @@ def call(function: ast.FunctionDef | ast.AsyncFunctionDef, overrides: bool) -> C
 CORE, FUNCTIONS = read("aimdb")
 EXPORTED = re.findall(r"^from \S+ import (\w+) as", (LIBRARY / "aimdb" / "__init__.pyi").read_text(), re.MULTILINE)
 
-# These say it on each call still.
-LATER = {"BytesCodec", "StructCodec", "JsonCodec"}
-PUBLIC = [CORE[name] for name in EXPORTED if name in CORE and CORE[name].calls and name not in LATER]
+PUBLIC = [CORE[name] for name in EXPORTED if name in CORE and CORE[name].calls]
 
 
 def family(each: Class) -> list[Class]:

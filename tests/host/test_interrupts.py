@@ -54,6 +54,11 @@ def test_an_idle_program_with_four_sync_producers_lets_the_core_sleep():
     assert interrupts.cycles(f"idle(4, {seconds})") < seconds * MEGAHERTZ * 1e6 / 1000
 
 
+def test_idle_producers_cost_a_value_nothing():
+    alone, among_fifty = (interrupts.cycles(f"deliver({count})") for count in (1, 50))
+    assert among_fifty < 1.1 * alone  # One look at each of the others would be twice as much and more.
+
+
 BEFORE = """
 import asyncio
 from aimdb import AimDb, SpmcRing

@@ -131,7 +131,7 @@ async def stage(producer: Producer, consumer: Consumer, reader: Reader) -> None:
 """
 FLAGGED = {
     "a misspelt import": "from aimdb import SpmcRng",
-    "a misspelt call": "    producer.prodcue(1)",
+    "a call that there is not": "    producer.publish(1)",
     "an argument that is missing": "    producer.produce()",
     "an await that was forgotten for recv": "    reader.recv()",
     "a value that was not awaited": "    print(reader.recv() + 1)",

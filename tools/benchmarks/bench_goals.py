@@ -11,8 +11,6 @@ BUFFERS = ("SpmcRing", "SingleLatest", "Mailbox", "BoundedQueue")
 RECV = [f"deliver: {buffer}, recv" for buffer in BUFFERS]
 READY = [f"deliver: {buffer}, ready + try_recv" for buffer in BUFFERS]
 ONE_DELIVERY = "deliver: SpmcRing, recv"
-SMALLEST_BUFFERS = ("SpmcRing(1)", "SingleLatest()", "Mailbox()", "BoundedQueue(1)")
-SLOT_BYTES = 4
 
 
 class Goal(NamedTuple):
@@ -48,39 +46,22 @@ def goals_of(results: dict, unit: str) -> list[Goal]:
 
     def all_goals() -> Iterator[Goal]:
         produce = [name for name in operations if name.startswith("produce:")]
-        yield ratio("produce / (empty Python call + deque.append)", 1.6, produce, cost(*CALL_AND_APPEND))
-        if "put: RingbufQueue, overwriting" in operations:
-            overwriting = cost("put: RingbufQueue, overwriting")
-            yield ratio("produce / RingbufQueue.put_nowait overwriting", 0.2, produce, overwriting)
+        yield ratio("produce / (empty Python call + deque.append)", 1.8, produce, cost(*CALL_AND_APPEND))
         yield most_bytes("produce: bytes", 0, produce)
 
-        switches = cost(*TWO_SWITCHES)
-        yield ratio("deliver by recv / two task switches", 1.1, RECV, switches)
+        by_hand = cost("deliver: deque + Event")
+        yield ratio("deliver by recv / deque + Event by hand", 1.1, RECV, by_hand)
         yield most_bytes("deliver by recv: bytes", 48, RECV)
-        yield ratio("deliver by ready + try_recv / two task switches", 1.15, READY, switches)
+        yield ratio("deliver by ready + try_recv / two task switches", 1.22, READY, cost(*TWO_SWITCHES))
         yield most_bytes("deliver by ready + try_recv: bytes", 0, READY)
-        yield ratio("queue of 1, per value / two task switches", 1.2, ["queue of 1: BoundedQueue"], switches)
-        if "queue of 16: RingbufQueue" in operations:
-            base = cost("queue of 16: RingbufQueue")
-            yield ratio("queue of 16, per value / RingbufQueue", 0.6, ["queue of 16: BoundedQueue"], base)
-        four = ["deliver: SpmcRing, recv, 4 readers"]
-        yield ratio("deliver to 4 readers / four deliveries to one", 1.1, four, 4 * cost(ONE_DELIVERY))
-
-        # A limit on waiting is measured twice: on a value that is there, and on one that comes during the wait. Two
-        # task switches alone are above 1/5 of a delivery into wait_for_ms, so that there we compare what either adds.
-        held, waited = "recv with a timeout, value held: SpmcRing", "deliver: SpmcRing, recv with a timeout"
-        base = cost("recv, value held: SpmcRing")
-        yield ratio("recv with a timeout / without, value held", 1.1, [held], base)
+        for slots, limit in ((1, 0.9), (16, 0.75)):
+            if f"queue of {slots}: RingbufQueue" in operations:
+                base = cost(f"queue of {slots}: RingbufQueue")
+                sentence = f"queue of {slots}, per value / RingbufQueue"
+                yield ratio(sentence, limit, [f"queue of {slots}: BoundedQueue"], base)
+        waited = "deliver: SpmcRing, recv with a timeout"
         yield ratio("recv with a timeout / without, value awaited", 1.1, [waited], cost(ONE_DELIVERY))
-        wait_for = cost("wait_for_ms(recv), value held: SpmcRing")
-        yield ratio("recv with a timeout / wait_for_ms(recv), value held", 0.2, [held], wait_for)
-        ours = cost(waited) - cost(ONE_DELIVERY)
-        theirs = cost("deliver: SpmcRing, wait_for_ms(recv)") - cost(ONE_DELIVERY)
-        yield Goal("what a timeout adds / what wait_for_ms adds, value awaited", 0.2, round(ours / theirs, 3))
 
-        yield Goal("the core as .mpy: bytes", 6144, results["mpy"]["total"])
-        yield Goal("the core after import: bytes of heap", 8192, results["heap"]["after import"])
-        largest = max(SMALLEST_BUFFERS, key=lambda name: results["heap"][name])
-        yield Goal("a buffer object and one slot: bytes of heap", 249 + SLOT_BYTES, results["heap"][largest], largest)
+        yield Goal("the core after import, with native code: bytes of heap", 15360, results["heap"]["after import"])
 
     return list(all_goals())

@@ -33,6 +33,7 @@ LATENCY_RATE = 200
 RATES = (200, 500, 1000, 1500, 2000, 3000, 5000, 8000, 12000, 20000)
 COUNT = 400
 IDLE_SECONDS = 10
+PRODUCERS = (1, 10, 50)
 
 
 class Outcome(NamedTuple):
@@ -81,7 +82,12 @@ def cycles(code: str) -> int:
 def measure() -> dict:
     """Everything, with as many boards at once as there are processors."""
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:
-        handlers = {way: processes.submit(cycles, f"handler({way!r})") for way in ("nothing", *WAYS)}
+        handlers = {
+            (way, first): processes.submit(cycles, f"handler({way!r}, {first})")
+            for way in ("nothing", *WAYS)
+            for first in (True, False)
+        }
+        delivered = {count: processes.submit(cycles, f"deliver({count})") for count in PRODUCERS}
         idle = {count: processes.submit(cycles, f"idle({count}, {IDLE_SECONDS})") for count in (0, 4)}
         latencies = {way: processes.submit(run, "Pin", True, way, LATENCY_RATE, COUNT) for way in WAYS}
         sweeps = {
@@ -89,9 +95,16 @@ def measure() -> dict:
             for source, hard in SOURCES
             for rate in RATES
         }
-        nothing = handlers.pop("nothing").result()
+
+        def handler(way: str, first: bool) -> int:
+            return handlers[way, first].result() - handlers["nothing", first].result()
+
         return {
-            "handler, cycles": {way: future.result() - nothing for way, future in handlers.items()},
+            "handler, cycles": {way: handler(way, False) for way in WAYS},
+            "handler, the first since the loop has looked, cycles": {way: handler(way, True) for way in WAYS},
+            "from try_send to a task that has the value, cycles": {
+                f"{count} SyncProducers": future.result() for count, future in delivered.items()
+            },
             f"idle for {IDLE_SECONDS} s, cycles": {
                 f"{count} SyncProducers": future.result() for count, future in idle.items()
             },
