@@ -737,6 +737,32 @@ async def test_release_ends_a_flush_that_waits_for_room():
     assert isinstance(await outcome(task), BufferClosed)
 
 
+async def test_release_ends_a_reader_that_waits_behind_a_value_without_room():
+    queue = opened(Flash(4, 512))
+    tasks = fill(queue)
+    await settle()
+    reader = queue.subscribe()
+    drain(reader)
+    reading = asyncio.create_task(reader.recv())
+    await settle()
+    queue.release()
+    assert isinstance(await outcome(reading), BufferClosed)
+    for task in tasks:
+        await outcome(task)
+
+
+async def test_flush_brings_an_acknowledgement_to_the_flash_when_nothing_was_staged():
+    flash = Flash()
+    await opened(flash).push_async(1)
+    flash = power_cut(flash)
+    queue = opened(flash, flush_ms=NEVER)
+    reader = queue.subscribe()
+    reader.try_recv()
+    reader.commit()
+    await timed(queue.flush(), 1000)
+    equal(after_restart(flash), [])
+
+
 async def test_a_flush_after_release_of_what_there_was_no_room_for_is_refused():
     queue = opened(Flash(4, 512), stage=4)
     for i in range(200):

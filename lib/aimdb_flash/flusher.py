@@ -73,7 +73,12 @@ class Flusher:
             return
         if self._due is not None and ticks_diff(self._due, ticks_ms()) <= 0:
             self.begin()
-        if self.step() is not False:
+        try:
+            more = self.step()
+        except BaseException:  # Ctrl-C.
+            self.flush_within(0)
+            raise
+        if more is not False:
             self._step_within(0)
         elif self._due is not None:
             self._step_within(max(ticks_diff(self._due, ticks_ms()), 0))
@@ -171,23 +176,23 @@ class Flusher:
         if self._standstill:
             self._standstill.end()
 
-    def reached(self, ticket: int):
-        """Await it: the values up to this ticket, and what is acknowledged, are on flash; it sees that a flush comes.
+    def reached(self, ticket: int, milliseconds: int):
+        """Await it: the values up to this ticket, and what is acknowledged, are on flash; a flush comes in that time.
 
         Raises `StorageError` when one fails, and `BufferClosed` after `release`.
         """
         failures = self.failures
         commits = self.ledger.commits
         entries = self.stage.entries
-        wait = 0 if ticket else self.queue.flush_ms or 0
+        comes = False
         while self.ledger.stored < commits or (entries and entries[0].ticket <= ticket):
             if self.failures != failures:
                 raise StorageError(None, self.queue, self.cause)
             if not self.log:
                 raise BufferClosed(None, self.queue)
-            if wait is not None:
-                self.flush_within(wait)
-                wait = None
+            if not comes:
+                self.flush_within(milliseconds)
+                comes = True
             self.flushed.park(self)
             yield
 
