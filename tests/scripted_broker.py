@@ -25,6 +25,7 @@ class ScriptedBroker:
         granted     code of SUBACK; None: none at all
         acknowledge async function (client, packet id), for each PUBLISH of QoS 1
         greeting    bytes that follow CONNACK
+        before_pong bytes that come before each PINGRESP
 
     What it has seen: `published`, a list of (topic, payload, qos, duplicate); `connects`, the CONNECT packets; `open`,
     the number of messages that were not acknowledged, and `most_open`; `pings` and `goodbyes`; `subscribed` and
@@ -35,7 +36,7 @@ class ScriptedBroker:
         self.code = self.session = 0
         self.granted = 1
         self.acknowledge = at_once
-        self.greeting = b""
+        self.greeting = self.before_pong = b""
         self.published = []
         self.connects = []
         self.subscribed = []
@@ -115,7 +116,7 @@ class ScriptedBroker:
                     await client.send(b"\xb0\x02" + body[:2])
                 elif kind == 12:
                     self.pings += 1
-                    await client.send(b"\xd0\0")
+                    await client.send(self.before_pong + b"\xd0\0")
                 elif kind == 14:
                     self.goodbyes += 1
                     break
