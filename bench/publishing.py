@@ -78,6 +78,9 @@ async def linking(url, qos):
     began, before = started()
     for value in range(COUNT):
         await queue.push_async(value)
+    window = MqttTopic(url).broker.window
+    while queue.held() or window.flights:
+        await asyncio.sleep_ms(0)
+    report("BoundedQueue linked to a topic, QoS %d" % qos, began, before)
     queue.close()
     await task
-    report("BoundedQueue linked to a topic, QoS %d" % qos, began, before)

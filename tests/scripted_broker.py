@@ -25,22 +25,24 @@ class ScriptedBroker:
         granted     code of SUBACK; None: none at all
         acknowledge async function (client, packet id), for each PUBLISH of QoS 1
         greeting    bytes that follow CONNACK
+        before_pong bytes that come before each PINGRESP
 
     What it has seen: `published`, a list of (topic, payload, qos, duplicate); `connects`, the CONNECT packets; `open`,
     the number of messages that were not acknowledged, and `most_open`; `pings` and `goodbyes`; `subscribed` and
-    `unsubscribed`; `acknowledged`, packet ids of PUBACKs.
+    `unsubscribed`; `retained`, topics of messages to keep; `acknowledged`, packet ids of PUBACKs.
     """
 
     def __init__(self):
         self.code = self.session = 0
         self.granted = 1
         self.acknowledge = at_once
-        self.greeting = b""
+        self.greeting = self.before_pong = b""
         self.published = []
         self.connects = []
         self.subscribed = []
         self.acknowledged = []
         self.unsubscribed = []
+        self.retained = []
         self.pings = self.goodbyes = 0
         self.open = self.most_open = 0
         self.clients = []
@@ -115,7 +117,7 @@ class ScriptedBroker:
                     await client.send(b"\xb0\x02" + body[:2])
                 elif kind == 12:
                     self.pings += 1
-                    await client.send(b"\xd0\0")
+                    await client.send(self.before_pong + b"\xd0\0")
                 elif kind == 14:
                     self.goodbyes += 1
                     break
@@ -134,6 +136,8 @@ class ScriptedBroker:
         if qos:
             packet_id = body[at] << 8 | body[at + 1]
             at += 2
+        if first & 1:
+            self.retained.append(topic)
         self.published.append((topic, bytes(body[at:]), qos, bool(first & 8)))
         if qos:
             self.open += 1

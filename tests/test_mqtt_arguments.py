@@ -41,6 +41,8 @@ def test_wrong_arguments_of_a_broker_are_named_with_their_range():
         (ValueError, {"max_packet": 15}),
         (ValueError, {"retry_ms": (0, 5)}),
         (ValueError, {"retry_ms": (6, 5)}),
+        (TypeError, {"retry_ms": (1, "5")}),
+        (TypeError, {"retry_ms": (1, 2, 3)}),
         (TypeError, {"retry_ms": 5}),
         (TypeError, {"will": "gone"}),
         (TypeError, {"will": ("gone",)}),
@@ -52,6 +54,24 @@ def test_wrong_arguments_of_a_broker_are_named_with_their_range():
         name = list(options)[0]
         assert name in sentence or name == "will", sentence
     refused(ValueError, Broker, "mqtt://host/topic")
+
+
+def test_arguments_at_the_ends_of_their_ranges_are_taken():
+    for options in (
+        {"client_id": "x" * 65535},
+        {"in_flight": 1},
+        {"in_flight": 1000},
+        {"keepalive_s": 0},
+        {"keepalive_s": 65535},
+        {"timeout_ms": 1},
+        {"timeout_ms": (1 << 29) - 1},
+        {"max_packet": 16},
+        {"max_packet": 65535},
+        {"retry_ms": (1, 1)},
+        {"will": ("gone", b"1", 0, False)},
+    ):
+        Broker("mqtt://host", **options)
+    brokers.clear()
 
 
 def test_wrong_arguments_of_topics_and_links():

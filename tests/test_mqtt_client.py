@@ -68,6 +68,17 @@ async def test_no_more_messages_are_on_their_way_than_the_window_has_places():
             equal([payload for _, payload, _, _ in server.published], [b"%d" % value for value in range(20)])
 
 
+async def test_eight_messages_are_on_their_way_by_default():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        db = AimDb()
+        db.configure("n", Kept(range(20))).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: len(server.published) == 8)
+            await asyncio.sleep_ms(50)
+        equal(server.most_open, 8)
+
+
 async def test_what_is_acknowledged_out_of_order_is_committed_in_order():
     async with ScriptedBroker() as server:
         server.acknowledge = in_reverse(4)
@@ -229,6 +240,21 @@ async def test_quality_0_is_not_acknowledged_and_still_in_order():
         equal(kept.committed, 200)
 
 
+async def test_the_broker_is_told_to_keep_values_only_when_asked_to():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        db = AimDb()
+        for retain in (False, True):
+            options = {"retain": True} if retain else {}
+            db.configure("l%d" % retain, Kept([1])).link_to("%s/link%d" % (server.url, retain), **options)
+            topic = MqttTopic("%s/topic%d" % (server.url, retain), broker=broker, **options)
+            async with broker:
+                await topic.push_async(1)
+        async with running(db):
+            await until(lambda: len(server.published) == 4)
+        equal(sorted(server.retained), ["link1", "topic1"])
+
+
 # Links in
 
 
@@ -246,11 +272,11 @@ async def test_a_link_produces_what_arrives():
         async with running(db):
             await until(lambda: server.subscribed)
             for value in range(20):
-                await server.send(publish("house/%d/n" % value, b"[%d]" % value, 1, value + 1))
+                await server.send(publish("house/%d/n" % value, b"[%d]" % value, 1, value + 250))
             await until(lambda: len(got) == 20)
             await until(lambda: len(server.acknowledged) == 20)
         equal(got, [[value] for value in range(20)])
-        equal(server.acknowledged, [value + 1 for value in range(20)])
+        equal(server.acknowledged, [value + 250 for value in range(20)])
         equal(server.subscribed, [("house/+/n", 1)])
 
 
@@ -401,6 +427,36 @@ async def test_producers_beyond_the_window_wait_and_are_served_in_order():
                 await task
         equal([payload for _, payload, _, _ in server.published], [b"%d" % value for value in range(20)])
         equal(server.most_open, 2)
+
+
+async def test_each_producer_is_done_with_its_own_acknowledgement():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        topic = MqttTopic(server.url + "/n", broker=impatient(server, timeout_ms=5000))
+        async with topic.broker:
+            first, second = [asyncio.create_task(topic.push_async(value)) for value in range(2)]
+            await until(lambda: len(server.published) == 2)
+            client = server.clients[0]
+            await server.puback(client, client.pending[1])
+            await second
+            assert not first.done()
+            await server.puback(client, client.pending[0])
+            await first
+
+
+async def test_producers_that_came_before_the_connection_was_kept_are_served_first_and_nobody_waits_then():
+    async with ScriptedBroker() as server:
+        topic = MqttTopic(server.url + "/n", broker=impatient(server, timeout_ms=5000))
+        tasks = [asyncio.create_task(topic.push_async(value)) for value in range(3)]
+        await settle()
+        async with topic.broker:
+            await topic.push_async(3)
+            for task in tasks:
+                await task
+            topic.try_push(4)
+            await until(lambda: len(server.published) == 5 and not topic.broker.window.flights)
+        equal(topic.metrics()[:3], (5, 0, 0))
+        equal([int(payload) for _, payload, _, _ in server.published], list(range(5)))
 
 
 async def test_a_producer_that_comes_later_overtakes_nobody():
@@ -627,7 +683,8 @@ async def test_the_state_can_be_consumed_as_a_record():
         assert not seen[2].connected and seen[2].attempts == 0 and seen[2].last_error, seen[2]
         equal([state.attempts for state in seen[2:6]], [0, 1, 2, 3])
         equal(seen[2].since, seen[5].since)
-        assert seen[-1].connected
+        assert seen[-1].connected and seen[-1].attempts == 0, seen[-1]
+        assert seen[0].since < seen[1].since < seen[2].since < seen[-1].since, seen
 
 
 async def test_pauses_between_attempts_double_up_to_a_limit_and_are_random_by_half():

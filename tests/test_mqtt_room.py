@@ -116,6 +116,30 @@ async def test_a_renewed_connection_is_nothing_that_a_producer_hears_of():
         equal(sent, list(range(40)) * 3)
 
 
+async def test_what_comes_while_a_connection_is_renewed_is_left_to_the_next_one():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        full, other = BoundedQueue(1), BoundedQueue(9)
+        impatient(server, clean_session=False)
+        db.configure("full", full).link_from(server.url + "/full", capacity=1)
+        db.configure("other", other).link_from(server.url + "/other")
+        async with running(db):
+            await until(lambda: len(server.subscribed) == 2)
+            for number in range(1, 4):
+                await server.send(publish("full", b"%d" % number, 1, number))
+            await asyncio.sleep_ms(100)
+            server.before_pong = publish("other", b"7", 1, 50)  # Its acknowledgement could get lost.
+            server.greeting = publish("full", b"3", 1, 3) + publish("other", b"7", 1, 51)
+            reader = full.subscribe()
+            for number in range(1, 4):
+                equal(await reader.recv(timeout_ms=5000), number)
+            await until(lambda: 51 in server.acknowledged)
+            server.before_pong = b""
+            assert 50 not in server.acknowledged
+            equal(other.held(), 1)
+
+
 async def test_waiting_for_room_does_not_make_the_broker_look_dead():
     async with ScriptedBroker() as server:
         db = AimDb()

@@ -188,6 +188,8 @@ async def test_two_records_on_one_topic_each_get_every_message_and_one_may_be_cl
             second.close()
             await server.send(publish("n", b"3", 1, 3))
             await until(lambda: server.unsubscribed == ["n"])
+            await asyncio.sleep_ms(20)
+            equal(broker.lost_count, 0)
         equal((drain(first.subscribe()), drain(second.subscribe())), ([1], [1, 2]))
 
 
@@ -273,6 +275,25 @@ async def test_a_database_can_run_again_with_its_topics_and_readers():
                 await server.send(publish("n", b"%d" % number, 1, 7))
                 equal(await reader.recv(timeout_ms=5000), number)
                 await until(lambda: len(server.acknowledged) == number + 1)
+
+
+async def test_a_message_that_a_run_had_in_hand_is_delivered_once_by_the_next():
+    async with ScriptedBroker() as server:
+        queue = BoundedQueue(1)
+        impatient(server, clean_session=True)
+        db = AimDb()
+        db.configure("n", queue).link_from(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(b"".join([publish("n", b"%d" % number) for number in range(4)]))
+            await until(lambda: queue.held())
+            await settle()
+        async with running(db):
+            reader = queue.subscribe()
+            for number in range(4):
+                equal(await reader.recv(timeout_ms=5000), number)
+            await asyncio.sleep_ms(20)
+            equal(queue.held(), 0)
 
 
 async def test_a_committing_reader_that_is_closed_gives_back_what_it_has_not_committed():

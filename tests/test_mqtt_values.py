@@ -230,6 +230,33 @@ async def test_a_link_without_heap_for_a_moment_loses_no_value_and_goes_on():
         equal([payload for _, payload, _, _ in server.published], [b"%d" % value for value in range(10)])
 
 
+async def test_a_value_in_hand_for_want_of_heap_when_a_run_ends_is_sent_by_the_next():
+    class Starved(BytesCodec):
+        starves = True
+        tries = 0
+
+        def encode(self, value):
+            self.tries += 1
+            if self.starves:
+                raise MemoryError
+            return b"%d" % value
+
+    async with ScriptedBroker() as server:
+        codec = Starved()
+        db = AimDb()
+        queue = BoundedQueue(20)
+        for value in range(5):
+            queue.push(value)
+        db.configure("n", queue).link_to(server.url + "/n", codec=codec, broker=impatient(server, retry_ms=(1, 2)))
+        async with running(db):
+            await until(lambda: codec.tries > 2)
+            equal(queue.held(), 4)
+            codec.starves = False
+        async with running(db):
+            await until(lambda: server.published and server.published[-1][1] == b"4")
+        equal(sorted(set(int(payload) for _, payload, _, _ in server.published)), list(range(5)))
+
+
 async def test_a_message_for_which_there_is_no_heap_waits():
     class Starved(BytesCodec):
         fails = 0

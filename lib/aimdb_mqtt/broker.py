@@ -123,12 +123,13 @@ class Broker(Session):
         """Try to connect now instead of after the pause; for whoever knows that the network is back."""
         self.news.wake_all()
 
-    async def online(self, patient: bool = False, buffer=None) -> None:
+    async def online(self, patient: bool = False, buffer=None, failed=None) -> None:
         """Wait until there is a connection. Unless `patient`, raises why the next attempt to make one failed.
 
-        With a `buffer`, waits no longer than until that is closed. Cancel safety: nothing to lose. IRQ safety: none.
+        With a `buffer`, waits no longer than until that is closed. `failed`: the `error` that there was when the wait
+        began, if that was earlier.
         """
-        failed = self.error
+        failed = failed or self.error
         while not (self.connected or (buffer is not None and buffer.closed)):
             if not patient and self.error is not failed:
                 raise type(self.error)(*self.error.args)  # For each task its own, with its own traceback.

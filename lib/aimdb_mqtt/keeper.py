@@ -34,7 +34,9 @@ async def keep(broker) -> None:
             broker.disconnect(error)
             pause = min(max(2 * pause, shortest), longest)
             await broker.news.rest(max(1, pause - (pause * getrandbits(8) >> 9)))
-        except MemoryError:
+        except Exception as er:
+            if not isinstance(er, MemoryError):
+                tell(1, "no connection to %s: %r", broker.name, er)
             await asyncio.sleep_ms(broker.retry_ms[0])
 
 

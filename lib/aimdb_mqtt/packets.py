@@ -37,7 +37,7 @@ def payload_of(codec, value) -> "bytes | bytearray":
         return payload.encode()
     if isinstance(payload, memoryview):
         return bytes(payload)  # Its length may count something larger than bytes.
-    if isinstance(payload, (bytes, bytearray)):
+    if isinstance(payload, bytes) or isinstance(payload, bytearray):  # A tuple would be made at each call.
         return payload
     raise TypeError("the codec must make bytes or a string, not %r" % (payload,))
 

@@ -2,7 +2,7 @@ from array import array
 from collections import OrderedDict
 from time import ticks_ms
 
-from aimdb.waiting import Line
+from aimdb.waiting import Line, current_loop
 from micropython import const
 
 from . import once
@@ -53,13 +53,16 @@ class Window:
         self.flights: OrderedDict = OrderedDict()  # By packet id, in the order of sending.
         self.packet_id = 0  # The last one. Ours have 15 bits; the others are for subscriptions.
         self.one_by_one = False  # There is a suspect among the flights.
+        self._loop: "Any" = None
         self.begin()
 
     def begin(self) -> None:
         """Forget the producers of a loop that was left."""
-        self.counts = turns = array("i", (1, 0, 0, 0, 0, 0))
-        self._line = Line(turns, 0)  # There is one: of the producer that is next to get a place.
-        self.waiting = 0  # Producers that wait, the first one included.
+        if self._loop is not current_loop():
+            self._loop = current_loop()
+            self.counts = counts = array("i", (1, 0, 0, 0, 0, 0))
+            self._line = Line(counts, 0)  # There is one turn: of the producer that is next to get a place.
+            self.waiting = 0  # Producers that wait, the first one included.
 
     def has_room(self, qos: int) -> bool:
         """Whether a message can be sent now; those who are `waiting` come first."""
@@ -75,21 +78,22 @@ class Window:
         """
         if not self.waiting and self.has_room(qos):
             return
+        self.begin()
         broker = self.broker
         turn, turns = self._line, self.counts
+        failed = broker.error
         self.waiting += 1
         try:
-            while True:
-                await broker.online(patient, buffer)
-                await self._wait_for(turn)
-                turns[0] = 0
-                try:
-                    while broker.connected and not (self.has_room(qos) or (buffer is not None and buffer.closed)):
+            await self._wait_for(turn)
+            turns[0] = 0
+            try:
+                while not (self.has_room(qos) or (buffer is not None and buffer.closed)):
+                    if broker.connected:
                         await broker.moved.wait()
-                    if broker.connected or (buffer is not None and buffer.closed):
-                        return
-                finally:
-                    turn.give()
+                    else:
+                        await broker.online(patient, buffer, failed)
+            finally:
+                turn.give()
         finally:
             self.waiting -= 1
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from board_image import library_image
 from emulated_pico import Board
 from fault_proxy import FaultProxy
-from mqtt_broker import Listener, LocalBroker, Outage
+from mqtt_broker import Listener, LocalBroker, Outage, find_mosquitto
 
 COUNT = 110
 
@@ -127,6 +130,55 @@ def test_the_heap_does_not_grow(story) -> None:
     assert len(heap) > 4, printed
     # What the queue stages, and what is on its way, comes and goes.
     assert min(heap[-3:]) < min(heap[:3]) + 2000, printed
+
+
+# The clock of a board that has just started says 2021.
+HANDSHAKES = """
+import asyncio
+from aimdb import AimDb, SingleLatest
+from aimdb_mqtt import Broker
+
+async def attempts(broker, count):
+    db = AimDb()
+    db.configure("n", SingleLatest()).link_to(broker.name + "/n", broker=broker)
+    run = asyncio.create_task(db.run())
+    while broker.state.peek().attempts < count:
+        await asyncio.sleep_ms(20)
+    print(broker.state.peek().last_error)
+    run.cancel()
+
+async def main():
+    tls = bytes.fromhex("CERTIFICATE")
+    await attempts(Broker("mqtts://10.0.0.1:PLAIN", client_id="a", tls=tls, retry_ms=(10, 20)), 8)
+    await attempts(Broker("mqtts://10.0.0.1:SECURE", client_id="b", tls=tls), 1)
+    async with Broker("mqtt://10.0.0.1:PLAIN", client_id="c") as broker:
+        while not broker.connected:
+            await asyncio.sleep_ms(20)
+        print("connected")
+
+asyncio.run(main())
+"""
+
+
+def test_eight_failed_handshakes_leave_sockets_for_others_and_an_old_clock_is_told(wifi_board) -> None:
+    if not find_mosquitto():
+        pytest.skip("mosquitto is not installed: apt install mosquitto")
+    with tempfile.TemporaryDirectory(prefix="secrets-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        key, certificate, der = folder / "key.pem", folder / "certificate.pem", folder / "certificate.der"
+        make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=10.0.0.1"
+        subprocess.run([*make.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        convert = ["openssl", "x509", "-in", certificate, "-outform", "DER", "-out", der]
+        subprocess.run(convert, check=True, capture_output=True)
+        key.chmod(0o644)
+        settings = f"certfile {certificate}\nkeyfile {key}\nallow_anonymous true"
+        with LocalBroker("mosquitto", settings) as secure, LocalBroker("mosquitto") as plain:
+            code = HANDSHAKES.replace("PLAIN", str(plain.port)).replace("SECURE", str(secure.port))
+            printed = wifi_board.exec(code.replace("CERTIFICATE", der.read_bytes().hex()), 400)
+    first, second, third = printed.replace("\r", "").splitlines()[-3:]
+    assert "the clock says 2021" in second, printed
+    assert third == "connected", printed
 
 
 # Each start of the board keeps its number in a file; a sample is that number and its own.
