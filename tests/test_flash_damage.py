@@ -1,0 +1,199 @@
+"""What cannot be decoded or read is passed over, and what is not the queue's is left alone."""
+
+import asyncio
+import os
+
+from aimdb.timing import timed
+from aimdb_conformance.support import drain, settle
+from aimdb_flash import (
+    BytesCodec,
+    CodecError,
+    FlashQueue,
+    JsonCodec,
+    StorageError,
+)
+from flash_devices import Flash
+from flash_model import Files
+from flash_support import opened, power_cut
+from harness import equal, raises
+from stepping import outcome
+
+
+async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed_over():
+    flash = Flash()
+    queue = opened(flash, BytesCodec())
+    for value in (b"{", b"1", b"\xff", b"2"):
+        await queue.push_async(value)
+    flash = power_cut(flash)
+    told = []
+    queue = opened(flash, JsonCodec(), undecodable=told.append)
+    equal(queue.peek(), 1)
+    reader = queue.subscribe()
+    equal(drain(reader), [1, 2])
+    equal([(type(error), error.value) for error in told], [(CodecError, b"{"), (CodecError, b"\xff")])
+    equal((queue.undecodable_count, queue.dropped_count, queue.held()), (2, 2, 2))
+    await queue.flush()
+    equal(drain(opened(power_cut(flash), BytesCodec()).subscribe()), [b"1", b"2"])
+
+
+async def test_values_that_cannot_be_decoded_are_named_the_first_second_fourth_time():
+    import aimdb_flash.values as module
+
+    flash = Flash()
+    queue = opened(flash, BytesCodec())
+    for i in range(9):
+        await queue.push_async(b"{%d" % i)
+    said = []
+    module.print = lambda text, file: said.append(text)
+    try:
+        equal(drain(opened(power_cut(flash)).subscribe()), [])
+    finally:
+        del module.print
+    equal([text.split("b'")[1][:2] for text in said], ["{0", "{1", "{3", "{7"])
+
+
+async def test_a_reader_that_was_woken_for_a_value_that_is_damaged_waits_for_the_next_one():
+    flash = Flash()
+    queue = opened(flash, BytesCodec())
+    waiting = asyncio.create_task(queue.subscribe().recv())
+    other = queue.subscribe()
+    await settle()
+    found = []
+
+    async def produce(value, last):
+        await queue.push_async(value)
+        if last:
+            for i in range(len(flash.data)):
+                flash.data[i] &= 0x0F
+            queue._flusher.log.forget()
+            found.extend(drain(other))
+
+    await asyncio.gather(produce(b"first", False), produce(b"second", True))
+    await settle()
+    equal((found, waiting.done(), queue.held(), queue.dropped_count), ([], False, 0, 2))
+    queue.push(b"third")
+    equal(await timed(waiting, 1000), b"third")
+
+
+async def test_a_staged_value_that_cannot_be_decoded_is_passed_over_too():
+    class Strange(BytesCodec):
+        def decode(self, data):
+            if data == b"no":
+                raise KeyError
+            return data
+
+    queue = opened(Flash(), Strange(), undecodable=lambda error: None)
+    for value in (b"no", b"a", b"no", b"b"):
+        queue.push(value)
+    equal(drain(queue.subscribe()), [b"a", b"b"])
+    equal(queue.held(), 2)
+
+
+async def test_an_error_of_the_flash_that_passes_costs_no_value():
+    flash = Flash()
+    queue = opened(flash)
+    for i in range(2):
+        await queue.push_async(i)
+    reader = queue.subscribe()
+    works = flash.readblocks
+    failures = [1, 1]
+    flash.readblocks = lambda *arguments: -5 if failures and failures.pop() else works(*arguments)
+    equal(drain(reader), [0, 1])
+
+
+async def test_a_segment_that_cannot_be_read_is_passed_over_and_the_queue_opens_and_goes_on():
+    flash = Flash(6, 512)
+    queue = opened(flash)
+    for i in range(40):
+        await queue.push_async("%02d" % i)
+    whole = drain(opened(power_cut(flash)).subscribe())
+    flash = power_cut(flash)
+    works = flash.readblocks
+    flash.readblocks = lambda block, *arguments: -5 if block == 1 else works(block, *arguments)
+    queue = opened(flash)
+    left = drain(queue.subscribe())
+    assert 0 < len(left) < len(whole) and queue.damaged_count
+    equal(queue.held(), len(left))
+    # Its place is used again; as what was written there cannot be read back, another one is taken.
+    assert isinstance(await outcome(asyncio.create_task(queue.push_async("more"))), StorageError)
+    await queue.push_async("more")
+    equal(drain(queue.subscribe()), ["more"])
+
+
+async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_queue_is_open():
+    flash = Flash(6, 512)
+    queue = opened(flash, drop_oldest=True)
+    for i in range(40):
+        await queue.push_async("%02d" % i)
+    works = flash.readblocks
+    flash.readblocks = lambda block, *arguments: -5 if block == 0 else works(block, *arguments)
+    left = drain(queue.subscribe())
+    assert 0 < len(left) < 40
+    equal((queue.damaged_count, queue.dropped_count), (1, 40 - len(left)))
+    await queue.push_async("more")
+
+
+# files beside those of the queue
+
+
+def files_of(folder="/flash/queue"):
+    return sorted(os.listdir(folder))
+
+
+async def test_files_of_others_in_the_folder_are_left_alone():
+    files = Files()
+    os.mkdir("/flash/queue")
+    os.mkdir("/flash/queue/cafe")
+    os.mkdir("/flash/queue/00000002")
+    foreign = {
+        "00000001": b"a letter",
+        "00000003": b"\xa5" * 600,
+        "deadbeef": b"x" * 30,
+        "cafe.txt": b"y",
+        "beef": b"z",
+    }
+    for name, content in foreign.items():
+        with open("/flash/queue/" + name, "wb") as file:
+            file.write(content)
+    for i in range(5):
+        queue = FlashQueue(files.storage(), BytesCodec())
+        for _ in range(8):
+            await queue.push_async(b"%d" % i + bytes(100))
+        equal(queue.damaged_count, 0)
+        reader = queue.subscribe()
+        equal(len(drain(reader)), 8)
+        await reader.commit()
+        await asyncio.sleep_ms(20)
+        files.lose_power()
+    for name, content in foreign.items():
+        with open("/flash/queue/" + name, "rb") as file:
+            equal(file.read(), content)
+
+
+async def test_a_queue_whose_files_are_deleted_goes_on_in_new_ones():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec())
+    for i in range(10):
+        await queue.push_async(b"old" + bytes(100))
+    reader = queue.subscribe()
+    equal(reader.try_recv()[:3], b"old")
+    for name in files_of():
+        os.remove("/flash/queue/" + name)
+    os.rmdir("/flash/queue")
+    await queue.push_async(b"new")
+    assert drain(reader)[-1] == b"new"
+    assert queue.damaged_count
+    await reader.commit(0)
+    files.lose_power()
+    equal(drain(FlashQueue(files.storage(), BytesCodec()).subscribe()), [b"new"])
+
+
+def test_a_path_that_cannot_be_used_is_named_with_its_error():
+    files = Files()
+    with open("/flash/file", "wb") as file:
+        file.write(b"x")
+    with raises(StorageError) as caught:
+        FlashQueue("/flash/file")
+    text = str(caught.error)
+    assert "/flash/file" in text and "OSError" in text, text
+    equal(files.flash.dead, False)
