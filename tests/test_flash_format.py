@@ -88,6 +88,13 @@ def test_what_the_document_says_is_read():
     equal(queue.damaged_count, 0)
 
 
+def test_a_value_that_is_damaged_below_an_acknowledged_one_is_not_held():
+    flash = flash_of(header(1) + record(1, 2, 1, b"") + value(1, 1) + value(1, 2) + record(1, 3, 1, pack("<IB", 0, 16)))
+    queue = opened(flash)
+    equal(queue.held(), 2)  # Not 3, whose record is missing.
+    equal(held_by(queue), [b"value 1", b"value 2"])
+
+
 def test_an_unknown_version_is_refused_by_its_number():
     with raises(UnknownFormat) as caught:
         opened(flash_of(header(1, version=1)))
