@@ -3,11 +3,27 @@
 import asyncio
 
 import aimdb_flash.storage
-from aimdb_conformance.support import drain
+from aimdb import BufferClosed, BufferEmpty
 from aimdb_flash import BlockStorage, FlashQueue, JsonCodec, Storage
 from harness import equal
 
 NEVER = 1000000
+
+
+async def settle():
+    # Long enough for every task that can run to reach its next wait point. Not that of the conformance suite, all of
+    # which would be loaded.
+    for _ in range(5):
+        await asyncio.sleep_ms(0)
+
+
+def drain(reader):
+    values = []
+    while True:
+        try:
+            values.append(reader.try_recv())
+        except (BufferEmpty, BufferClosed):
+            return values
 
 
 def power_cut(flash):

@@ -4,7 +4,6 @@ import asyncio
 import os
 
 from aimdb.timing import timed
-from aimdb_conformance.support import drain, settle
 from aimdb_flash import (
     BytesCodec,
     CodecError,
@@ -14,7 +13,7 @@ from aimdb_flash import (
 )
 from flash_devices import Flash
 from flash_model import Files
-from flash_support import opened, power_cut
+from flash_support import drain, opened, power_cut, settle
 from harness import equal, raises
 from stepping import outcome
 

@@ -8,10 +8,10 @@ from struct import pack
 import aimdb_flash.storage
 import harness
 from aimdb import BufferEmpty
-from aimdb_conformance.support import drain
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
 from flash_devices import PARTLY, Flash, PowerCut
 from flash_model import Files
+from flash_support import drain
 from harness import equal, raises
 
 ROUNDS = 50 if harness.target == "unix" else 1  # Of random bytes; one takes the emulated chip many seconds.

@@ -5,7 +5,6 @@ import os
 
 from aimdb import AimDb, BufferClosed, BufferFull, SelfDeadlock
 from aimdb.timing import timed
-from aimdb_conformance.support import drain, settle
 from aimdb_flash import (
     BlockStorage,
     FlashQueue,
@@ -17,7 +16,7 @@ from aimdb_flash import (
 )
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
 from flash_model import Files
-from flash_support import NEVER, Pieces, after_restart, fill, opened, power_cut
+from flash_support import NEVER, Pieces, after_restart, drain, fill, opened, power_cut, settle
 from harness import equal, heap_locked, raises
 from stepping import Steps, outcome
 
