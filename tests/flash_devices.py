@@ -30,7 +30,6 @@ class Flash:
         self.fails = None
         self.how = how
         self.dead = False
-        self.starved = False  # There was no memory for this device itself, which a real one does not need.
 
     def _erase(self, start, size):
         self.data[start : start + size] = b"\xff" * size
@@ -60,11 +59,7 @@ class Flash:
         if self.dead:
             raise PowerCut
         start = block * self.block_size + offset
-        try:
-            buffer[:] = self.data[start : start + len(buffer)]
-        except MemoryError:
-            self.starved = True  # littlefs takes it for an error of the flash.
-            raise
+        buffer[:] = self.data[start : start + len(buffer)]
 
     def writeblocks(self, block, buffer, offset=0):
         def program(start, size):

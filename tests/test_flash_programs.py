@@ -49,3 +49,7 @@ def test_every_value_is_delivered_in_order_and_none_comes_back_whatever_readers_
 
 def test_a_queue_that_drops_its_oldest_values_delivers_the_others_in_order():
     run(plain, drop_oldest=True)
+
+
+def test_what_was_accepted_outlasts_errors_of_the_flash_and_nothing_else_is_there():
+    run(failing)

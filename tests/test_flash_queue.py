@@ -737,6 +737,32 @@ async def test_release_ends_a_flush_that_waits_for_room():
     assert isinstance(await outcome(task), BufferClosed)
 
 
+async def test_release_ends_a_reader_that_waits_behind_a_value_without_room():
+    queue = opened(Flash(4, 512))
+    tasks = fill(queue)
+    await settle()
+    reader = queue.subscribe()
+    drain(reader)
+    reading = asyncio.create_task(reader.recv())
+    await settle()
+    queue.release()
+    assert isinstance(await outcome(reading), BufferClosed)
+    for task in tasks:
+        await outcome(task)
+
+
+async def test_flush_brings_an_acknowledgement_to_the_flash_when_nothing_was_staged():
+    flash = Flash()
+    await opened(flash).push_async(1)
+    flash = power_cut(flash)
+    queue = opened(flash, flush_ms=NEVER)
+    reader = queue.subscribe()
+    reader.try_recv()
+    reader.commit()
+    await timed(queue.flush(), 1000)
+    equal(after_restart(flash), [])
+
+
 async def test_a_flush_after_release_of_what_there_was_no_room_for_is_refused():
     queue = opened(Flash(4, 512), stage=4)
     for i in range(200):
@@ -863,3 +889,369 @@ def test_values_come_back_through_the_codec():
     queue = opened(Flash(), StructCodec("<If"))
     queue.push((7, 0.5))
     equal(queue.subscribe().try_recv(), (7, 0.5))
+
+
+# what needs no power cut
+
+
+async def test_commits_end_and_stay_cheap_whatever_their_order():
+    flash = Flash(16, 4096)
+    queue = opened(flash, BytesCodec())
+    for i in range(800):
+        queue.push(b"%d" % i)
+        if i % 16 == 15:
+            await queue.flush()
+    first, second = queue.subscribe(), queue.subscribe()
+    for i in range(400):
+        first.try_recv()
+        equal(second.try_recv(), b"%d" % (2 * i + 1))
+    written = flash.programmed
+    for _ in range(400):
+        await timed(second.commit(1), 5000)
+    assert flash.programmed - written < 400 * 600
+    equal(queue.held(), 400)
+    equal(drain(opened(power_cut(flash), BytesCodec()).subscribe()), [b"%d" % i for i in range(0, 800, 2)])
+
+
+async def test_a_full_queue_takes_more_commits_than_its_free_segments_hold():
+    flash = Flash(4, 512)
+    queue = opened(flash, BytesCodec())
+    tasks = [asyncio.create_task(queue.push_async(b"")) for _ in range(100)]
+    await settle()
+    first, second = queue.subscribe(), queue.subscribe()
+    first.try_recv()
+    left = queue.held() - 1
+    for _ in range(left):
+        second.try_recv()
+        await timed(second.commit(), 5000)
+    equal(len(drain(opened(power_cut(flash), BytesCodec()).subscribe())), 1)
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_segment_is_filled_before_the_next_is_begun():
+    for size, together in ((32, 48), (128, 16), (100, 1)):
+        flash = Flash(6, 4096)
+        queue = opened(flash, BytesCodec())
+        tasks = []
+        while all([task.done() for task in tasks]):
+            tasks += [asyncio.create_task(queue.push_async(bytes(size))) for _ in range(together)]
+            operations = -1
+            while operations != flash.operations:
+                operations = flash.operations
+                await asyncio.sleep_ms(20)
+        count = len([task for task in tasks if task.done()])
+        for task in tasks:
+            task.cancel()
+        assert count >= 0.9 * 4 * 4096 // (size + 12), (size, count)
+
+
+async def test_other_tasks_run_between_the_segments_of_a_flush():
+    flash = Flash(16, 512)
+    queue = opened(flash, stage=40)
+    for i in range(40):
+        queue.push("x" * 100 + str(i))
+    flush = asyncio.create_task(queue.flush())
+    before = 0
+    while not flush.done():
+        await asyncio.sleep_ms(0)
+        assert flash.programmed - before <= 1024
+        before = flash.programmed
+
+
+def test_opening_reads_the_newest_segment_and_the_heads_of_the_others():
+    flash = Flash(16, 4096)
+    queue = opened(flash, BytesCodec())
+
+    async def fill():
+        for i in range(600):
+            queue.push(b"%032d" % i)
+            if i % 16 == 15:
+                await queue.flush()
+        await queue.flush()
+
+    asyncio.run(fill())
+    flash = power_cut(flash)
+    read = [0]
+    works = flash.readblocks
+
+    def readblocks(block, buffer, offset=0):
+        read[0] += len(buffer)
+        works(block, buffer, offset)
+
+    flash.readblocks = readblocks
+    queue = opened(flash, BytesCodec())
+    equal(queue.held(), 600)
+    assert read[0] < 16 * 1024 + 2 * 4096, read
+    equal(drain(queue.subscribe()), [b"%032d" % i for i in range(600)])
+
+
+async def test_who_awaits_alone_does_not_wait_for_others():
+    flash = Flash()
+    queue = FlashQueue(BlockStorage(flash), JsonCodec())
+    await timed(queue.push_async(1), 100)
+    reader = queue.subscribe()
+    reader.try_recv()
+    await timed(reader.commit(), 100)
+    equal(after_restart(flash), [])
+
+
+async def test_what_nobody_awaits_is_not_flushed_with_what_was_awaited_before():
+    flash = Flash()
+    queue = FlashQueue(BlockStorage(flash), JsonCodec())
+    await queue.push_async(1)
+    queue.push(2)
+    await settle()
+    equal(after_restart(flash), [1])
+
+
+async def test_the_stage_is_bounded_in_bytes():
+    queue = opened(Flash(16, 4096), BytesCodec(), stage_bytes=1000)
+    count = 0
+    with raises(BufferFull):
+        while True:
+            queue.try_push(bytes(300))
+            count += 1
+    equal(count, 3)
+    await settle()
+    queue.try_push(bytes(3000))  # One may be longer.
+
+
+async def test_bytes_are_counted_as_bytes():
+    from array import array
+
+    queue = opened(Flash(), BytesCodec())
+    with raises(ValueError):
+        queue.try_push(memoryview(array("H", bytes(1600))))
+    queue.try_push(memoryview(array("H", (1, 2))))
+    equal(queue.subscribe().try_recv(), b"\1\0\2\0")
+
+
+def test_the_longest_value_has_a_length_of_16_bits():
+    storage = Pieces()
+    storage.segment_size = 80000
+    queue = FlashQueue(storage)
+    equal(queue.largest, 65535)
+    with raises(ValueError):
+        queue.try_push(bytes(65536))
+    queue.release()
+
+
+async def test_a_reader_that_never_commits_keeps_no_more_than_the_queue_holds():
+    queue = opened(Flash(4, 512), drop_oldest=True)
+    reader = queue.subscribe()
+    for i in range(2000):
+        await queue.push_async(i)
+        reader.try_recv()
+    assert len(reader._taken) < 100
+    with raises(ValueError):
+        reader.commit(2001)
+    reader.commit(1990)
+    equal(queue.held(), 10)
+    await reader.commit()
+    equal(queue.held(), 0)
+
+
+async def test_values_that_have_no_room_on_flash_are_told_of_until_they_have():
+    from aimdb_flash import standstill
+
+    said = []
+    standstill.complain = lambda key, what, milliseconds: said.append(what)
+    flash = Flash(4, 512)
+    queue = opened(flash)
+    tasks = fill(queue)
+    await settle()
+    complaint = queue._flusher._standstill
+    complaint._due()  # The time has come.
+    assert "no room on flash" in said[-1] and "%d more wait" % len([t for t in tasks if not t.done()]) in said[-1]
+    reader = queue.subscribe()
+    while not all([task.done() for task in tasks]):
+        await reader.recv()
+        reader.commit()
+        await asyncio.sleep_ms(0)
+    assert not complaint._timer.runs()
+    drain(reader)
+    await reader.commit()
+    flash.fails = lambda number: True
+    queue.push(1)
+    await settle()
+    complaint._due()
+    assert "cannot write" in said[-1] and "OSError" in said[-1] and "1 values wait" in said[-1], said[-1]
+    flash.fails = None
+    await queue.flush()
+    assert not complaint._timer.runs()
+
+
+def test_a_producer_of_a_loop_that_was_left_holds_up_nobody():
+    flash = Flash()
+    queue = opened(flash)
+
+    async def begin():
+        asyncio.create_task(queue.push_async(1))
+        await asyncio.sleep_ms(0)
+        queue.push(2)
+        while not queue._stage.barred[0].number:
+            await asyncio.sleep_ms(0)
+            if flash.operations:
+                break
+
+    asyncio.run(begin())
+    asyncio.new_event_loop()
+
+    async def go_on():
+        reader = queue.subscribe()
+        return [await reader.recv(timeout_ms=1000), await reader.recv(timeout_ms=1000)]
+
+    equal(asyncio.run(go_on()), [1, 2])
+
+
+def test_a_producer_of_a_loop_that_was_left_before_the_flush_holds_up_nobody():
+    queue = opened(Flash(), flush_ms=NEVER)
+
+    async def begin():
+        asyncio.create_task(queue.push_async(1))
+        await asyncio.sleep_ms(0)
+        queue.push(2)
+
+    asyncio.run(begin())
+    asyncio.new_event_loop()
+
+    async def go_on():
+        reader = queue.subscribe()
+        return [await reader.recv(timeout_ms=1000), await reader.recv(timeout_ms=1000)]
+
+    equal(asyncio.run(go_on()), [1, 2])
+
+
+def test_a_reader_of_a_loop_that_was_left_gets_nothing():
+    queue = opened(Flash())
+    reader = queue.subscribe()
+
+    async def begin():
+        asyncio.create_task(reader.recv())
+        await asyncio.sleep_ms(0)
+
+    asyncio.run(begin())
+    asyncio.new_event_loop()
+
+    async def go_on():
+        await queue.push_async(1)
+        return await queue.subscribe().recv(timeout_ms=1000)
+
+    equal(asyncio.run(go_on()), 1)
+
+
+def test_a_program_that_is_restarted_from_inside_opens_its_queue_again():
+    flash = Flash()
+    aimdb_flash.storage._claimed.clear()
+
+    async def main(i):
+        queue = FlashQueue(BlockStorage(flash), JsonCodec())
+        queue.push(i)
+        raise OSError
+
+    for i in range(6):
+        with raises(OSError):
+            asyncio.run(main(i))
+        if i % 2:
+            asyncio.new_event_loop()
+    equal(drain(FlashQueue(BlockStorage(flash), JsonCodec()).subscribe()), list(range(6)))
+
+
+def test_opening_that_is_interrupted_leaves_the_path_free():
+    flash = Flash()
+    asyncio.run(opened(flash).push_async(1))
+    aimdb_flash.storage._claimed.clear()
+    works = flash.readblocks
+    for count in range(1, 8):
+        left = [count]
+
+        def readblocks(*arguments):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+            return works(*arguments)
+
+        flash.readblocks = readblocks
+        with raises(KeyboardInterrupt):
+            FlashQueue(BlockStorage(flash), JsonCodec())
+        equal(aimdb_flash.storage._claimed, {})
+
+
+async def test_a_failed_flush_of_what_nobody_awaits_is_tried_again_by_itself():
+    flash = Flash()
+    queue = opened(flash)
+    flash.fails = lambda number: number <= 3
+    queue.push(1)
+    for _ in range(100):
+        await asyncio.sleep_ms(10)
+        if after_restart(flash) == [1]:
+            break
+    else:
+        raise AssertionError("not stored")
+
+
+# files beside those of the queue
+
+
+def files_of(folder="/flash/queue"):
+    return sorted(os.listdir(folder))
+
+
+async def test_files_of_others_in_the_folder_are_left_alone():
+    files = Files()
+    os.mkdir("/flash/queue")
+    os.mkdir("/flash/queue/cafe")
+    os.mkdir("/flash/queue/00000002")
+    foreign = {
+        "00000001": b"a letter",
+        "00000003": b"\xa5" * 600,
+        "deadbeef": b"x" * 30,
+        "cafe.txt": b"y",
+        "beef": b"z",
+    }
+    for name, content in foreign.items():
+        with open("/flash/queue/" + name, "wb") as file:
+            file.write(content)
+    for i in range(5):
+        queue = FlashQueue(files.storage(), BytesCodec())
+        for _ in range(8):
+            await queue.push_async(b"%d" % i + bytes(100))
+        equal(queue.damaged_count, 0)
+        reader = queue.subscribe()
+        equal(len(drain(reader)), 8)
+        await reader.commit()
+        await asyncio.sleep_ms(20)
+        files.lose_power()
+    for name, content in foreign.items():
+        with open("/flash/queue/" + name, "rb") as file:
+            equal(file.read(), content)
+
+
+async def test_a_queue_whose_files_are_deleted_goes_on_in_new_ones():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec())
+    for i in range(10):
+        await queue.push_async(b"old" + bytes(100))
+    reader = queue.subscribe()
+    equal(reader.try_recv()[:3], b"old")
+    for name in files_of():
+        os.remove("/flash/queue/" + name)
+    os.rmdir("/flash/queue")
+    await queue.push_async(b"new")
+    assert drain(reader)[-1] == b"new"
+    assert queue.damaged_count
+    await reader.commit(0)
+    files.lose_power()
+    equal(drain(FlashQueue(files.storage(), BytesCodec()).subscribe()), [b"new"])
+
+
+def test_a_path_that_cannot_be_used_is_named_with_its_error():
+    files = Files()
+    with open("/flash/file", "wb") as file:
+        file.write(b"x")
+    with raises(StorageError) as caught:
+        FlashQueue("/flash/file")
+    text = str(caught.error)
+    assert "/flash/file" in text and "OSError" in text, text
+    equal(files.flash.dead, False)

@@ -6,11 +6,12 @@ import gc
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing
 from aimdb_conformance.support import settle
-from harness import equal
-from scarce import Scarce
+from harness import equal, only
+from scarce import BLOCK, Scarce
 
 TIME_LIMIT = 600
 ENOUGH = 3  # So many times in a row a call must have had memory enough.
+ROOM = 32768 // BLOCK  # For a sweep on a board: the rest is filled only once, as a collection takes long there.
 
 
 class Scene:
@@ -261,12 +262,16 @@ BUFFERS = {
 
 async def sweep_all(cases, buffers=("queue", "ring"), waits=False):
     if harness.target != "unix":
-        cases, buffers = cases[:2], ("queue",)
+        cases, buffers = cases[:1], ("queue",)
     for name in buffers:
         for prepare, call in cases:
             gc.collect()
             try:
-                await sweep(BUFFERS[name], prepare, call, waits)
+                if harness.target == "unix":
+                    await sweep(BUFFERS[name], prepare, call, waits)
+                else:
+                    with Scarce(ROOM):
+                        await sweep(BUFFERS[name], prepare, call, waits)
             except AssertionError as error:
                 case = "%s on a %s, %s" % (call.__name__, name, prepare.__name__ if prepare else "empty")
                 raise AssertionError("%s: %s" % (case, error))
@@ -337,6 +342,7 @@ async def sweep_database(prepare, call, check):
         blocks += 1
 
 
+@only("unix", reason="a collection takes long on a board")
 async def test_configuring_a_record_does_all_or_nothing():
     buffer = None
 
@@ -353,6 +359,7 @@ async def test_configuring_a_record_does_all_or_nothing():
     await sweep_database(prepare, lambda db: db.configure("record", buffer), check)
 
 
+@only("unix", reason="a collection takes long on a board")
 async def test_adding_stages_does_all_or_nothing():
     runs = []
 
@@ -371,6 +378,7 @@ async def test_adding_stages_does_all_or_nothing():
     await sweep_database(prepare, lambda db: db.configure("record").source(stage), check)
 
 
+@only("unix", reason="a collection takes long on a board")
 async def test_a_run_for_which_there_is_too_little_memory_can_be_repeated():
     received = [None] * 6
     count = 0

@@ -201,3 +201,9 @@ def test_a_ready_made_buffer_can_be_extended():
 def test_the_exceptions_can_be_made_with_the_value_alone():
     equal(BufferFull(3).value, 3)
     equal(BufferClosed(4).value, 4)
+
+
+def test_a_buffer_without_push_says_what_it_lacks():
+    with raises(NotImplementedError) as caught:
+        Buffer().push(1)
+    assert "push" in str(caught.error)

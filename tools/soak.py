@@ -138,7 +138,7 @@ class Soak:
         name = " ".join([*(f"{key}={value}" for key, value in variables.items()), file])
         log = LOGS / (re.sub(r"\W+", "-", name) + ".log")
         command = [sys.executable, "-m", "pytest", "-s", "-x", file]
-        environment = {**os.environ, **variables, "PYTHONPATH": str(ROOT / "tools")}
+        environment = {**os.environ, **variables}
         began = time.monotonic()
         process = subprocess.Popen(
             command,

@@ -4,9 +4,11 @@ On an emulated chip its flash must be busy as a real one is, see `emulated_pico.
 """
 
 import asyncio
+import gc
 import json
 import time
 
+from aimdb import BufferFull
 from aimdb_flash import BlockStorage, FlashQueue
 from machine import Timer
 
@@ -83,8 +85,64 @@ class Gaps:
         self._timer.deinit()
 
 
+class Steps:
+    """The longest step of the loop."""
+
+    def __init__(self):
+        self.longest = 0
+        self._task = asyncio.create_task(self._watch())
+
+    async def _watch(self):
+        last = time.ticks_us()
+        while True:
+            await asyncio.sleep_ms(0)
+            now = time.ticks_us()
+            self.longest = max(self.longest, time.ticks_diff(now, last))
+            last = now
+
+    def stop(self):
+        self._task.cancel()
+
+
+async def bursts(medium, queue):
+    for count, size in ((16, 32), (12, 3500)):
+        reader = queue.subscribe()
+        steps = Steps()
+        await asyncio.gather(*[queue.push_async(bytes(size)) for _ in range(count)])
+        steps.stop()
+        report(medium, "longest step of the loop, %d values of %d bytes" % (count, size), steps.longest)
+        for _ in range(queue.held()):
+            reader.try_recv()
+        await reader.commit()
+        reader.close()
+        await queue.flush()
+
+
+def opening(medium, open_queue, count):
+    queue = open_queue()
+
+    async def fill():
+        for i in range(count):
+            while True:
+                try:
+                    queue.try_push(VALUE)
+                    break
+                except BufferFull:
+                    await queue.flush()
+        await queue.flush()
+
+    asyncio.run(fill())
+    held = queue.held()
+    queue.release()
+    gc.collect()
+    start = time.ticks_us()
+    queue = open_queue()
+    report(medium, "opening with %d values held" % held, taken(start))
+    queue.release()
+
+
 async def run(medium, storage):
-    queue = FlashQueue(storage, flush_ms=0)
+    queue = FlashQueue(storage, stage_bytes=50000)
     await producing(medium, queue, 1, 16)
     await producing(medium, queue, 8, 4)
     await staging(medium, queue)
@@ -103,6 +161,19 @@ async def run(medium, storage):
 def main(free):
     import rp2
 
+    def raw():
+        return FlashQueue(BlockStorage(rp2.Flash(start=free, len=16 * 4096)))
+
     # The raw region first: littlefs may take these sectors later.
-    asyncio.run(run("raw", BlockStorage(rp2.Flash(start=free, len=4 * 4096))))
+    asyncio.run(run("raw", BlockStorage(rp2.Flash(start=free, len=16 * 4096))))
+    queue = raw()
+    asyncio.run(bursts("raw", queue))
+    queue.release()
+    opening("raw", raw, 90)
+    opening("raw", raw, 1000)
     asyncio.run(run("littlefs", "/queue"))
+    queue = FlashQueue("/burst")
+    asyncio.run(bursts("littlefs", queue))
+    queue.release()
+    opening("littlefs", lambda: FlashQueue("/open"), 90)
+    opening("littlefs", lambda: FlashQueue("/open"), 1000)

@@ -92,6 +92,35 @@ async def queue(storage, flush_records, awaited):
     log.release()
 
 
+async def every_second(storage, way):
+    # A value a second with the default settings: each has its own flush, as the next one comes after `flush_ms`.
+    log = FlashQueue(storage, drop_oldest=way == "kept")
+    reader = log.subscribe()
+    for i in range(RECORDS):
+        if way == "kept":
+            log.push(record(i))
+            await log.flush()
+            continue
+        if way == "committed":
+            log.push(record(i))
+        else:
+            await log.push_async(record(i))
+        reader.try_recv()
+        if way == "both awaited":
+            await reader.commit()
+        else:
+            reader.commit()
+    log.release()
+
+
+WAYS = (
+    ("A value a second, read and committed at once", "committed"),
+    ("A value a second, kept while the network is down", "kept"),
+    ("A value a second, each awaited", "awaited"),
+    ("A value a second, each awaited, and its commit too", "both awaited"),
+)
+
+
 def on_files(records, awaited=False):
     return lambda: asyncio.run(queue("/flash/queue", records, awaited))
 
@@ -126,6 +155,12 @@ def run():
     ):
         measure(name, "littlefs", filesystem(), function)
         vfs.umount("/flash")
+    for name, way in WAYS:
+        measure(name, "littlefs", filesystem(), lambda: asyncio.run(every_second("/flash/queue", way)))
+        vfs.umount("/flash")
+    for name, way in WAYS:
+        flash = Flash(16)
+        measure(name, "raw", flash, lambda: asyncio.run(every_second(BlockStorage(flash, PAGE), way)))
     for records in (1, 4, 16, 64):
         flash = Flash(16)
         name = "FlashQueue, default (16)" if records == 16 else "FlashQueue, flush_records=%d" % records

@@ -33,11 +33,14 @@ class CodecError(RecordError):
 
     def __str__(self) -> str:
         # The first bytes tell what wrote them; a value may have thousands.
-        return "CodecError: record %r holds %d bytes that its codec cannot decode, %r: %r" % (
-            self.key,
-            len(self.value),
-            self.value[:16],
-            self.cause,
+        return (
+            "CodecError: record %r holds %d bytes that its codec cannot decode, %r: %r"
+            % (
+                self.key,
+                len(self.value),  # type: ignore[arg-type]
+                self.value[:16],  # type: ignore[index]
+                self.cause,
+            )
         )
 
     __repr__ = __str__

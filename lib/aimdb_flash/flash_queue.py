@@ -10,14 +10,12 @@ from .ledger import Ledger
 from .recovery import recover
 from .segment_log import SegmentLog
 from .stage import Stage
-from .storage import claim, unclaim
+from .storage import Storage, claim, unclaim
 from .values import Values
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
     from typing import Any
-
-    from .storage import Storage
 
 _OVERHEAD = const(12)  # Bytes of a value on flash besides its own.
 _MASK = const(0x1FFFFFFF)
@@ -86,6 +84,8 @@ class FlashQueue(Buffer):
             from .file_storage import FileStorage
 
             storage = FileStorage(storage, max_size)
+        if not isinstance(storage, Storage):
+            raise TypeError("storage is a path or a Storage, not %r" % (storage,))
         storage.check()
         if codec is None:
             from aimdb.codecs import BytesCodec
@@ -187,7 +187,7 @@ class FlashQueue(Buffer):
         Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
         is no room on flash, it waits for commits.
         """
-        return self._flusher.reached(self._stage.tickets)
+        return self._flusher.reached(self._stage.tickets, 0)
 
     # Reading
 
@@ -259,6 +259,7 @@ class FlashQueue(Buffer):
         self.close()
         for entry in self._stage.entries:
             self.dropped_count += entry.waits is None
+        flusher.goes_on()
         flusher.log = None
         flusher.full = True  # For producers that wait still.
         unclaim(self.path, self)

@@ -83,7 +83,7 @@ class FlashReader(Reader):
             raise ValueError(
                 "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, most)
             )
-        reached = buffer._flusher.reached(0)  # Below nothing needs heap, so all of it happens.
+        reached = buffer._flusher.reached(0, buffer.flush_ms or 0)  # Below nothing needs heap, so all of it happens.
         gone = min(count, self._gone)
         self._gone -= gone
         count -= gone

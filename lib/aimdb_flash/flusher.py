@@ -7,6 +7,10 @@ from micropython import const
 
 from .errors import StorageError
 
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from typing import Any
+
 _RETRY_MS = const(100)  # After a failure, not at once again.
 _STAGED_MS = const(500)  # How long a value that nobody awaits may be staged, unless the user says.
 
@@ -34,7 +38,7 @@ class Flusher:
         self._timer = Timer(self._come)
         self._when = 0  # It calls then.
         self._due = None  # When the next flush begins.
-        self._complaint = None
+        self._standstill: "Any" = None  # From the first one on.
 
     def come(self) -> None:
         """Something is staged: have the flush come when the queue's policy says."""
@@ -69,7 +73,12 @@ class Flusher:
             return
         if self._due is not None and ticks_diff(self._due, ticks_ms()) <= 0:
             self.begin()
-        if self.step() is not False:
+        try:
+            more = self.step()
+        except BaseException:  # Ctrl-C.
+            self.flush_within(0)
+            raise
+        if more is not False:
             self._step_within(0)
         elif self._due is not None:
             self._step_within(max(ticks_diff(self._due, ticks_ms()), 0))
@@ -109,8 +118,8 @@ class Flusher:
                     self.values.outlet.stored(first, stage.stored(count, first))
                     self.values.admit()
                 if count or not entries:
-                    self.full = False
                     self._wrote = True
+                    self.goes_on()
                     return True
         if log.free():
             return True
@@ -121,6 +130,8 @@ class Flusher:
             return True
         self.full = bool(entries)
         self._flushes = False
+        if entries:
+            self._complain()
         return False
 
     def _free(self):
@@ -146,24 +157,42 @@ class Flusher:
         except Exception:
             pass  # The next write tries again before it does anything else.
         self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
+        if not isinstance(error, MemoryError):  # Which loading a module would not mend.
+            self._complain()
 
-    def reached(self, ticket: int):
-        """Await it: the values up to this ticket, and what is acknowledged, are on flash; it sees that a flush comes.
+    def _complain(self):
+        try:
+            if self._standstill is None:
+                from .standstill import Standstill
+
+                self._standstill = Standstill(self)
+            self._standstill.begin()
+        except MemoryError:
+            pass
+
+    def goes_on(self) -> None:
+        """What was staged is on flash, or need not go there."""
+        self.full = False
+        if self._standstill:
+            self._standstill.end()
+
+    def reached(self, ticket: int, milliseconds: int):
+        """Await it: the values up to this ticket, and what is acknowledged, are on flash; a flush comes in that time.
 
         Raises `StorageError` when one fails, and `BufferClosed` after `release`.
         """
         failures = self.failures
         commits = self.ledger.commits
         entries = self.stage.entries
-        wait = 0 if ticket else self.queue.flush_ms or 0
+        comes = False
         while self.ledger.stored < commits or (entries and entries[0].ticket <= ticket):
             if self.failures != failures:
                 raise StorageError(None, self.queue, self.cause)
             if not self.log:
                 raise BufferClosed(None, self.queue)
-            if wait is not None:
-                self.flush_within(wait)
-                wait = None
+            if not comes:
+                self.flush_within(milliseconds)
+                comes = True
             self.flushed.park(self)
             yield
 

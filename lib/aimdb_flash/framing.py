@@ -39,8 +39,8 @@ def parse_header(data: bytes) -> "tuple[int, int] | None":
         return None
     if version != _VERSION:
         raise UnknownFormat(
-            "the flash holds a queue of format version %d, and this release knows %d: read it with the release that "
-            "wrote it, or erase it" % (version, _VERSION)
+            "the flash holds a queue of format version %d, and this release knows version %d: read it with the one "
+            "that wrote it, or erase it" % (version, _VERSION)
         )
     return number, floor
 

@@ -3,7 +3,7 @@ from struct import unpack_from
 from micropython import const
 
 from .framing import parse_header, records
-from .segment_log import Segment
+from .segments import Segment
 
 _HEADER_SIZE = const(16)
 _VALUE = const(1)

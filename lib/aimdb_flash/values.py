@@ -108,7 +108,8 @@ class Values:
                 raise
             except Exception as er:
                 self._pass_over(value, data, er)
-        raise error(BufferClosed if queue.closed and not self.stage.barred else BufferEmpty, None, queue)
+        ended = queue.closed and not (self.stage.barred and self.flusher.log)
+        raise error(BufferClosed if ended else BufferEmpty, None, queue)
 
     def take(self, value) -> None:
         """The running task has read what came next. Needs no heap."""
@@ -142,7 +143,7 @@ class Values:
     def _unstage(self, entry):
         self.stage.remove(entry)
         if not self.stage.entries:
-            self.flusher.full = False
+            self.flusher.goes_on()
 
     def _tell_acknowledged(self):
         # It goes to flash within `commit_ms`, or at once when it makes room that is waited for.

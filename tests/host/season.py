@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from device_files import files_for
-from emulator import Board, BoardError
-from emulator.filesystem import build_image
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
 from fault_proxy import FaultProxy
 from mqtt_broker import Listener, LocalBroker, Outage
 from time_server import TimeServer

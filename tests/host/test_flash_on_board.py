@@ -71,7 +71,7 @@ asyncio.run(main())
 @pytest.fixture(scope="module")
 def image():
     files = {}
-    for source in device_files.library_sources(LIBRARY, []) + sorted((LIBRARY / "aimdb_flash").glob("*.py")):
+    for source in device_files.library_sources(LIBRARY, ["aimdb_flash"]):
         place = source.relative_to(LIBRARY).as_posix()
         files["lib/" + place.removesuffix(".py") + ".mpy"] = device_files.compiled(source, place)
     return build_image(files)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from board_image import library_image
 from device_files import files_for
-from emulator import Board
-from emulator.filesystem import build_image
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
 
 FIRMWARE = {path[1:]: data for path, data in files_for("pico_w").items()}
 SENSOR_CELSIUS_27 = 876

@@ -40,7 +40,7 @@ def wear() -> list[dict]:
 def speed() -> list[dict]:
     """Measured on the emulated chip, with a flash that is busy for as long as a real one is."""
     files = {}
-    for source in library_sources(ROOT / "lib", [FOLDER / "speed.py"]):
+    for source in library_sources(ROOT / "lib", ["aimdb_flash"]):
         place = source.relative_to(ROOT / "lib").as_posix()
         files["lib/" + place.removesuffix(".py") + ".mpy"] = compiled(source, place)
     files["speed.mpy"] = compiled(FOLDER / "speed.py", "speed.py")
@@ -51,9 +51,9 @@ def speed() -> list[dict]:
 
 
 def free_sectors(image: bytes) -> int:
-    """A place for four sectors at the end of the filesystem that it does not use, as far from its files as can be."""
-    for start in range(len(image) - 4 * SECTOR, 0, -SECTOR):
-        if not image[start : start + 4 * SECTOR].strip(b"\xff"):
+    """A place for 16 sectors at the end of the filesystem that it does not use, as far from its files as can be."""
+    for start in range(len(image) - 16 * SECTOR, 0, -SECTOR):
+        if not image[start : start + 16 * SECTOR].strip(b"\xff"):
             return start
     raise ValueError("the filesystem is full")
 

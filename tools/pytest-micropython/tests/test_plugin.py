@@ -9,7 +9,7 @@ pytest_plugins = ["pytester"]
 needs_emulator = pytest.mark.skipif(not find_spec("emulated_pico"), reason="emulated-pico is not installed")
 if find_spec("emulated_pico"):
     # Here and not in the runs inside of this one, which forget what they import: littlefs works only once.
-    import emulated_pico
+    import emulated_pico.filesystem
 
 
 @pytest.fixture
