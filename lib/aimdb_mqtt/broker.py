@@ -98,7 +98,7 @@ class Broker(Session):
     def close(self, user=None) -> None:
         """Undo one `open`. The last one says good-bye to the broker, which then publishes no will.
 
-        That blocks for as long as the broker takes to answer, at most for 300 ms or a quarter of `timeout_ms`.
+        That blocks for as long as the broker takes to answer, at most for a second or a quarter of `timeout_ms`.
         """
         if user in self._users and self._loop is current_loop():
             self._users.remove(user)

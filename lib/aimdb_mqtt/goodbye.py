@@ -4,14 +4,14 @@ from time import sleep_ms, ticks_diff, ticks_ms
 
 from micropython import const
 
-_LONGEST = const(300)  # Milliseconds.
+_LONGEST = const(1000)  # Milliseconds.
 
 
 def say(connection, broker) -> None:
     """Send a DISCONNECT, once the broker has all that was sent before, and we all that it has acknowledged.
 
     A socket that is closed with something unread in it takes what was sent last along, so this blocks for the time of
-    a question and its answer, at most for 300 ms or a quarter of `timeout_ms`.
+    a question and its answer, at most for a second or a quarter of `timeout_ms`.
     """
     broker.ping()
     longest = min(_LONGEST, broker.patience_ms)

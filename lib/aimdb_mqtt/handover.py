@@ -28,6 +28,7 @@ def begin(broker, session_kept: bool) -> None:
                     inbox.values.append(entry)
         if inbox.asked and not inbox.ended:
             _ask(inbox)
+        inbox.wake()
     resume(broker.window)
 
 

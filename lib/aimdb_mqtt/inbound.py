@@ -87,7 +87,7 @@ class LinkFrom:
         attempts = 0
         while True:
             if self._entry is None:
-                while not inbox.values:
+                while not inbox.has_value():
                     await self._line.wait()
                 self._entry = inbox.take()
                 attempts = 0

@@ -62,6 +62,13 @@ class Inbox:
         """Whether one more message can be held."""
         return len(self.values) + self.taken < self.capacity
 
+    def has_value(self) -> bool:
+        """Whether there is a message to take. What a lost connection has brought may come again by the next one."""
+        if not self.values:
+            return False
+        broker = self.broker
+        return broker.connected or broker.clean_session or self.buffer.closed or self.values[0][1] is None
+
     def take(self):
         """The next (value, arrival): `finish` or `give_back` is due for each."""
         entry = self.values.popleft()

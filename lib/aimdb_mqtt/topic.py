@@ -158,7 +158,7 @@ class MqttTopic(Buffer):
         raise ConnectionLost("%s: the connection was lost before the subscription was acknowledged" % self.name)
 
     def has_value(self, reader) -> bool:
-        return len(self._inbox.values) > 0
+        return self._inbox.has_value()
 
     def take(self, reader):
         inbox = self._inbox

@@ -174,6 +174,53 @@ def test_restarts_from_inside_deliver_everything_in_both_directions(mosquitto, t
         program.cut_power()
 
 
+SAME_DATABASE = """
+Broker("mqtt://127.0.0.1:PORT", client_id="node", retry_ms=(10, 50))
+outbound = BoundedQueue(200)
+got = []
+
+async def tap(consumer):
+    async for value in consumer.subscribe():
+        got.append(value)
+        outbound.push(value)
+
+db = AimDb()
+db.configure("out", outbound).link_to("mqtt://127.0.0.1:PORT/out")
+db.configure("in", BoundedQueue(4)).link_from("mqtt://127.0.0.1:PORT/in").tap(tap)
+
+async def main():
+    until = len(got) + 20
+    asyncio.create_task(db.run())
+    while len(got) < until:
+        await asyncio.sleep_ms(1)
+    raise ZeroDivisionError
+
+print("ready")
+for start in range(6):
+    try:
+        asyncio.run(asyncio.wait_for(main(), 5))
+    except (ZeroDivisionError, asyncio.TimeoutError):
+        pass
+    asyncio.new_event_loop()
+print(got)
+sys.stdin.readline()
+"""
+
+
+def test_one_database_runs_again_after_its_loop_was_left(mosquitto, tmp_path) -> None:
+    with Listener(mosquitto.port) as listener:
+        program = Program(tmp_path, SAME_DATABASE, PORT=mosquitto.port)
+        assert program.process.stdout.readline() == "ready\n"
+        until(lambda: b"as node" in mosquitto.log.read_bytes())
+        time.sleep(0.3)
+        listener.publish("in", *(b"%d" % value for value in range(100)))
+        got = json.loads(program.process.stdout.readline())
+        assert got == list(range(100))
+        until(lambda: 99 in firsts(listener.payloads("out")))
+        assert list(dict.fromkeys(firsts(listener.payloads("out")))) == list(range(100))
+        program.cut_power()
+
+
 HEAP = """
 import gc
 outbound = BoundedQueue(50)
