@@ -29,12 +29,16 @@ class Complaint:
 
     def _due(self):
         waited = self._waited
-        if self._say(waited) is False:
+        try:
+            begins = self._say(waited) is False
+        except MemoryError:
+            begins = True  # It is said later.
+        if begins:
             self._waited = self._first
             self._timer.start(self._first)
         else:
             self._waited = min(2 * waited, 0x1FFFFFFF)
-            self._timer.start(self._waited - waited)
+            self._timer.start(self._waited - waited or waited)  # At the largest time, after that time again.
 
 
 def complain(key, what: str, milliseconds: int) -> None:
