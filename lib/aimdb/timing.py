@@ -3,7 +3,7 @@
 Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 """
 
-from asyncio import CancelledError, TimeoutError
+from asyncio import CancelledError, TimeoutError, get_event_loop
 
 from .errors import check_int
 from .loop import entry, raise_in, schedule, time_out, unschedule, waits_for
@@ -36,7 +36,12 @@ class Timer:
     def send(self, _):
         """Called by the loop."""
         self._loop = None
-        self._function()
+        try:
+            self._function()
+        except Exception as er:
+            # Not raised: the loop would put the entry into its queue, where it is already if `function` has started us.
+            context = {"message": "aimdb: a timer's call failed", "exception": er, "future": self}
+            get_event_loop().call_exception_handler(context)
 
 
 class TimedOut(CancelledError):
@@ -87,22 +92,22 @@ async def _timed(awaitable, milliseconds, what):
 
 
 class Alarm:
-    """Ends a wait of `Reader.recv` in time. The task parks with the alarm for its owner."""
+    """Ends one wait of `Reader.recv` in time. The task parks with the alarm for its owner."""
 
     def __init__(self, reader):
         self.reader = reader  # By which a reader that is closed finds its tasks.
         self.milliseconds = 0
         self._entry = entry(self)
         self._loop = None  # Where the entry is.
-        self._task = None
-        self._is_late = False  # The time was up when the task had been woken for nothing.
+        self._task = None  # Whose wait it ends.
+        self._is_late = False  # The time was up when the task had been woken already.
 
     def is_free(self) -> bool:
-        """Whether no other task waits with it; then it is as new."""
-        if self._loop is not None:
-            if self._task is not current() and not self._task.done():
-                return False
-            self.stop()  # That task was cancelled when a value was kept for it already.
+        """Whether no other task uses it; then it is as new."""
+        task = self._task
+        if task is not None and task is not current() and not task.done():
+            return False
+        self.stop()  # It runs still if the task was cancelled when a value was kept for it.
         self._is_late = False
         return True
 
@@ -113,7 +118,8 @@ class Alarm:
             self._loop = schedule(self._entry, 0 if self._is_late else self.milliseconds)
 
     def stop(self):
-        """It need not be woken any more."""
+        """The wait has ended."""
+        self._task = None
         loop = self._loop
         if loop is not None:
             self._loop = None
@@ -125,9 +131,13 @@ class Alarm:
         self._is_late = True
         if waits_for(self._task, self):
             reader = self.reader
+            try:
+                error = TimeoutError("record %r had no value within %d ms" % (reader.buffer.key, self.milliseconds))
+            except MemoryError as er:
+                error = er
             reader.remove(self._task)
-            error = "record %r had no value within %d ms" % (reader.buffer.key, self.milliseconds)
-            raise_in(self._task, TimeoutError(error))
+            raise_in(self._task, error)
+            self._task = None
 
     def remove(self, task):
         """Called by `Task.cancel` on the task that waits."""
