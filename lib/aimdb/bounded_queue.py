@@ -48,7 +48,9 @@ class BoundedQueue(InMemory):
         self._readers = 0  # Attached and not closed.
 
     def subscribe(self) -> "QueueReader":
-        if not self._readers:
+        if self._readers:
+            self._line.prepare_to_lend()
+        else:
             self._line.begin()  # Who has read had another reader.
         reader = QueueReader(self)
         self._readers += 1

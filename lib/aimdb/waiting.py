@@ -70,14 +70,18 @@ class Line(tuple):
         self.taken_by = None  # The only task that has taken any. None: no task has, or several have.
 
     def _begin_anew(self):
-        # In another loop, where nobody waits.
-        self._tasks = core.TaskQueue()
+        # In another loop. Once there are `_tasks` it needs no heap, as `push` may come here.
         counts = self._counts
         place = self._place
-        counts[place] += counts[place + _KEPT]
-        counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
-        if self.loop is not None:
-            self._entry = None  # It may be in the loop that was left still, with what stands below it there.
+        if self._tasks is None:
+            self._tasks = core.TaskQueue()
+        else:
+            while self._tasks.peek():
+                self._tasks.pop()
+            if counts[place + _LENT]:
+                self._entry = None  # It is in the loop that was left, and bound to what else is there.
+            counts[place] += counts[place + _KEPT]
+            counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
             self.begin()
         self.loop = core._task_queue
 
@@ -142,12 +146,22 @@ class Line(tuple):
                 self.taken_by = None
                 self._counts[self._place + _NOTE] = 0
 
+    def prepare_to_lend(self):
+        """Have what `lend` needs; else it uses heap the first time."""
+        if self._entry is None:
+            self._lent_to = None
+            self._entry = core.Task(self)
+
     def lend(self):
-        """One is free, though somebody waits. The running task may take it until its step ends; then it is theirs."""
+        """One is free, though somebody waits: lend it to the running task. What it leaves is granted after its step."""
         counts = self._counts
         place = self._place
-        if self._entry is None:
-            self._entry = core.Task(self)
+        try:
+            self.prepare_to_lend()
+        except MemoryError:
+            counts[place] -= 1
+            self.grant()
+            raise
         if not counts[place + _LENT]:
             self.loop.push(self._entry)
         counts[place + _LENT] = 3
@@ -173,10 +187,11 @@ class Line(tuple):
                     self.grant()
 
     def remove(self, task):
-        """Called by `Task.cancel` on a task for which one is kept."""
+        """Called by `Task.cancel` on a task for which one is kept: it is for the next."""
         core._task_queue.remove(task)
-        self._counts[self._place + _KEPT] -= 1
-        self.give()
+        if self._counts[self._place + _KEPT]:  # Else the task's loop was left, and what was kept is free already.
+            self._counts[self._place + _KEPT] -= 1
+            self.give()
 
     def give_up(self):
         """What is kept for the running task is for the next one."""
