@@ -1,4 +1,4 @@
-"""What ends a wait, or calls a function, when its time has come. Loaded when it is first used.
+"""Calls a function at its time, and ends a wait that takes too long. Loaded when the first time is set.
 
 Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 """
@@ -11,7 +11,10 @@ from .waiting import current, current_loop
 
 
 class Timer:
-    """Calls `function` when its time has come, with no task. Once it is stopped the loop knows nothing of it."""
+    """Calls `function` when its time has come, with no task. What it raises goes to the loop's exception handler.
+
+    Nothing of a timer that is stopped is left in the loop.
+    """
 
     def __init__(self, function):
         self._function = function
@@ -19,7 +22,7 @@ class Timer:
         self._loop = None  # Where the entry is.
 
     def start(self, milliseconds: int) -> None:
-        """Call in so many milliseconds, whatever was said before; 0: after the step that runs now."""
+        """Call in so many milliseconds, and not at an earlier start's time; 0: after the step that runs now."""
         self.stop()
         self._loop = schedule(self._entry, milliseconds)
 
@@ -39,7 +42,7 @@ class Timer:
         try:
             self._function()
         except Exception as er:
-            # Not raised: the loop would put the entry into its queue, where it is already if `function` has started us.
+            # The loop puts an entry that raises into its queue, where this one is already if `function` started it.
             context = {"message": "aimdb: a timer's call failed", "exception": er, "future": self}
             get_event_loop().call_exception_handler(context)
 
@@ -49,7 +52,7 @@ class TimedOut(CancelledError):
 
 
 class Deadline(Timer):
-    """Cancels the running task where it waits when the time is up: `TimedOut` is thrown in, and `passed` true."""
+    """Throws `TimedOut` into the task that starts it, where that waits when the time is up; then `passed` is true."""
 
     def __init__(self):
         super().__init__(self._cancel)
@@ -69,10 +72,11 @@ class Deadline(Timer):
 
 
 def timed(awaitable, milliseconds: int, what: str = "it"):
-    """Await it: `awaitable`, cancelled where it waits after `milliseconds`; then `asyncio.TimeoutError`.
+    """Await `awaitable`, which is cancelled where it waits after `milliseconds`; then raise `asyncio.TimeoutError`.
 
-    Unlike `asyncio.wait_for` it can lose no result, as the awaitable runs in the calling task: it returns, or it is
-    told where it waits. `what` begins the sentence of the error. Raises `TypeError` or `ValueError` at once.
+    It runs in the calling task, so that no result is lost, as `asyncio.wait_for` loses them: it has returned, or it
+    waits and is cancelled. `what` begins the sentence of the error. The call itself raises `TypeError` or `ValueError`
+    for a wrong number.
     """
     check_int("timeout_ms", milliseconds)
     return _timed(awaitable, milliseconds, what)
