@@ -348,3 +348,34 @@ async def test_a_reader_that_there_was_no_heap_for_is_not_attached():
     queue.push(2)
     with raises(SelfDeadlock):  # Not so if another reader were attached.
         await queue.push_async(3)
+
+
+async def test_ready_lends_without_heap():
+    queue = BoundedQueue(3)
+    readers = [queue.subscribe(), queue.subscribe()]
+
+    async def look():
+        await readers[0].ready()  # While the other waits behind it.
+
+    task = asyncio.create_task(look())
+    other = asyncio.create_task(readers[1].recv())
+    await settle()
+    queue.push(1)
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+    await task
+    equal(await other, 1)
+
+
+async def test_ready_that_cannot_lend_leaves_the_value_to_who_waits():
+    queue = BoundedQueue(3)
+    reader = queue.subscribe()
+    task = asyncio.create_task(reader.ready())
+    other = asyncio.create_task(reader.recv())
+    await settle()
+    queue.push(1)
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+    with raises(MemoryError):
+        await task
+    equal(await other, 1)

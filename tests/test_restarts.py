@@ -8,7 +8,8 @@ import os
 
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, SpmcRing
-from harness import equal, raises
+from aimdb_conformance.support import settle
+from harness import equal, heap_locked, raises
 from programs import check
 from random_programs import search
 
@@ -50,6 +51,48 @@ def test_what_was_free_before_is_there_with_it():
 
 def test_a_slot_that_a_producer_was_granted_is_free_when_its_loop_is_left():
     check("queue", 1, "open x | produce | a: put | rest | take x | leave | try")
+
+
+def test_a_task_that_is_cancelled_after_its_loop_was_left_frees_nothing_twice():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+    tasks = []
+
+    async def grant():
+        tasks.append(asyncio.create_task(reader.recv()))
+        await settle()
+        queue.push(1)
+
+    async def cancel():
+        equal(reader.try_recv(), 1)
+        tasks[0].cancel()
+        await settle()
+        with raises(BufferEmpty):
+            reader.try_recv()
+
+    asyncio.run(grant())
+    asyncio.new_event_loop()
+    asyncio.run(cancel())
+
+
+def test_a_slot_of_a_loop_that_was_left_is_filled_without_heap():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+
+    async def grant():
+        queue.push(1)
+        asyncio.create_task(queue.push_async(2))
+        await settle()
+        reader.try_recv()
+
+    async def produce():
+        with heap_locked():
+            queue.push(3)
+        equal(reader.try_recv(), 3)
+
+    asyncio.run(grant())
+    asyncio.new_event_loop()
+    asyncio.run(produce())
 
 
 def test_a_time_limit_of_a_loop_that_was_left_does_nothing():

@@ -259,6 +259,32 @@ def test_a_new_loop_takes_what_is_sent_with_no_call_by_the_user():
         equal(reader.buffer.held(), 0)
 
 
+def test_no_task_of_a_loop_that_was_left_comes_along_into_the_new_one():
+    steps = []
+
+    async def step_on():
+        while True:
+            await asyncio.sleep_ms(50)
+            steps.append(1)
+
+    async def make_and_leave():
+        for _ in range(6):
+            asyncio.create_task(step_on())
+        await asyncio.sleep_ms(1)
+        SyncProducer(SpmcRing(4), 4)
+        raise ValueError
+
+    with raises(ValueError):
+        asyncio.run(make_and_leave())
+    asyncio.new_event_loop()
+
+    async def rest():
+        await asyncio.sleep_ms(100)
+
+    asyncio.run(rest())
+    equal(steps, [])
+
+
 def test_run_of_the_database_takes_what_is_sent_in_a_new_loop():
     db = AimDb()
     seen = []

@@ -1,12 +1,15 @@
 """The words for time that packages build on: Timer, timed, Complaint."""
 
 import asyncio
+import time
 
+import aimdb.loop
 import harness
+from aimdb import SpmcRing
 from aimdb.complaint import Complaint
 from aimdb.timing import Timer, timed
 from aimdb_conformance.support import busy, raises_async, settle
-from harness import equal
+from harness import equal, heap_locked
 
 UNIT = 4 if harness.target == "unix" else 40  # Milliseconds: longer than a few steps take.
 
@@ -60,6 +63,28 @@ async def test_a_timer_may_be_started_by_what_it_calls():
     equal(calls, 0)
     await settle()
     equal(calls, 3)
+
+
+async def test_a_timer_goes_on_when_what_it_calls_has_started_it_and_then_raises():
+    calls = []
+    told = []
+
+    def call():
+        calls.append(1)
+        if len(calls) < 3:
+            timer.start(0)
+            raise ValueError
+
+    timer = Timer(call)
+    timer.start(0)
+    loop = asyncio.get_event_loop()
+    loop.set_exception_handler(lambda _, context: told.append(type(context["exception"])))
+    try:
+        await settle()
+    finally:
+        loop.set_exception_handler(None)
+    equal(len(calls), 3)
+    equal(told, [ValueError, ValueError])
 
 
 def test_a_timer_of_a_loop_that_was_left_does_not_call_and_can_be_started_anew():
@@ -160,3 +185,87 @@ async def test_a_complaint_about_a_wait_that_moves_on_begins_anew():
         await asyncio.sleep_ms(UNIT)
     complaint.end()
     equal(said, [UNIT, 2 * UNIT, UNIT, 2 * UNIT])
+
+
+class Hasty:
+    """Has the loop believe that much more time has passed than has."""
+
+    def __init__(self):
+        self._kept = aimdb.loop.ticks_ms, asyncio.core.ticks
+        self._ahead = 0
+
+    def __enter__(self):
+        aimdb.loop.ticks_ms = asyncio.core.ticks = self._ticks
+        return self
+
+    def __exit__(self, *_):
+        aimdb.loop.ticks_ms, asyncio.core.ticks = self._kept
+
+    def _ticks(self):
+        return time.ticks_add(self._kept[0](), self._ahead)
+
+    async def pass_by(self, milliseconds):
+        self._ahead = time.ticks_add(self._ahead, milliseconds)
+        await settle()
+
+
+async def test_a_complaint_about_the_longest_wait_comes_once_in_that_time():
+    longest = 2**29 - 1
+    said = []
+    complaint = Complaint(said.append, 2**28)
+    with Hasty() as time_flies:
+        complaint.begin()
+        for _ in range(7):
+            await time_flies.pass_by(2**27)
+        equal(said, [2**28, longest])
+        for _ in range(8):
+            await time_flies.pass_by(2**27)
+        complaint.end()
+    equal(len(said), 4)
+
+
+async def test_a_complaint_for_which_there_was_no_memory_comes_later():
+    said = []
+
+    def say(milliseconds):
+        said.append(milliseconds)
+        if len(said) == 1:
+            raise MemoryError
+
+    complaint = Complaint(say, UNIT)
+    complaint.begin()
+    while len(said) < 3:
+        await asyncio.sleep_ms(UNIT)
+    complaint.end()
+    equal(said, [UNIT, UNIT, 2 * UNIT])
+
+
+async def test_two_tasks_that_share_a_reader_each_keep_their_time_limit():
+    ring = SpmcRing(4)
+    reader = ring.subscribe()
+
+    async def read_on():
+        equal(await reader.recv(100 * UNIT), 1)
+        await reader.recv(100 * UNIT)
+
+    other = asyncio.create_task(read_on())
+    await settle()
+    task = asyncio.create_task(reader.recv(UNIT))
+    await settle()
+    busy(2 * UNIT)
+    ring.push(1)  # Wakes both, the second for nothing and when its time is over.
+    await raises_async(asyncio.TimeoutError, task)
+    other.cancel()
+    await raises_async(asyncio.CancelledError, other)
+
+
+async def test_a_time_limit_for_whose_error_there_is_no_memory_ends_the_wait():
+    reader = SpmcRing(4).subscribe()
+    task = asyncio.create_task(reader.recv(UNIT))
+    await settle()
+    busy(2 * UNIT)
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(0)
+    await raises_async(MemoryError, task)
+    await raises_async(asyncio.TimeoutError, reader.recv(UNIT))

@@ -6,22 +6,22 @@ from .errors import BufferClosed, BufferFull, error
 from .in_memory import InMemory
 from .waiting import Line, current, ptr32
 
-# The places in `_counts`.
+# The places in `_counts`, which all tasks change between two yields. See docs/states.md.
 _PRODUCED = const(0)
 _CONSUMED = const(1)
 _DROPPED = const(2)
 _CLOSED = const(3)
-_OVERWRITES = const(4)  # 1: a value that comes when the slot is filled takes the place of the one in it.
+_OVERWRITES = const(4)  # 1: a value for which no slot is empty takes the place of the one held.
 # The line of the readers:
-_FILLED = const(5)  # how many values are free for whoever comes,
-_ASKED = const(6)  # 1: readers wait,
-_KEPT = const(7)  # how many values are kept for readers that were woken,
-_LENT = const(8)  # not 0: a reader may take one until its step ends,
-_NOTE = const(9)  # 1: call `note` when one is taken. 2: it is the task that parked last, which is noted. 0: no more.
+_FILLED = const(5)  # How many values are free.
+_ASKED = const(6)  # 1: a reader waits.
+_KEPT = const(7)  # How many values are kept for readers that were woken.
+_LENT = const(8)  # Not 0: a value is or was lent.
+_NOTE = const(9)  # 1: who takes a value calls `note`. 2: the task that parked last need not. 0: never again.
 # The line of the producers:
-_EMPTY = const(11)  # how many slots are free,
-_WANTED = const(12)  # 1: producers wait,
-_RESERVED = const(13)  # how many slots are kept for producers that were woken.
+_EMPTY = const(11)  # How many slots are free.
+_WANTED = const(12)  # 1: a producer waits.
+_RESERVED = const(13)  # How many slots are kept for producers that were woken.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
@@ -38,7 +38,7 @@ class BoundedQueue(InMemory):
 
     # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
-    watched = None  # The loop in which it is said on stderr when producers wait too long.
+    watched = None  # The loop in which a `Complaint` looks after the producers that wait.
 
     def __init__(self, capacity: int):
         super().__init__(capacity)
@@ -48,8 +48,10 @@ class BoundedQueue(InMemory):
         self._readers = 0  # Attached and not closed.
 
     def subscribe(self) -> "QueueReader":
-        if not self._readers:
-            self._line.begin()  # Who has read had another reader.
+        if self._readers:
+            self._line.prepare_to_lend()
+        else:
+            self._line.begin()  # Whoever has read did so with a reader that is closed.
         reader = QueueReader(self)
         self._readers += 1
         return reader
@@ -111,7 +113,7 @@ class BoundedQueue(InMemory):
         self._room.forget(task)
 
     def _is_hopeless(self):
-        # Whether only the task that has read can read.
+        # Whether nobody else can make room for the task that alone has read.
         return self._readers < 2 and not self._counts[_KEPT]
 
     def _watch(self):
@@ -185,7 +187,7 @@ class QueueReader(Reader):
             return True
         counts = ptr32(self._counts)
         if counts[_NOTE]:
-            counts[_NOTE] = 1  # It may be another task that takes it.
+            counts[_NOTE] = 1  # Another task may take the value.
         if counts[_ASKED] and counts[_FILLED]:
             self.buffer._line.lend()
         done.__traceback__ = none
@@ -202,6 +204,6 @@ class QueueReader(Reader):
                 buffer._room.wake_task(buffer._line.taken_by, buffer)
 
     def _leave(self, _):
-        # In place of `park`, once it is closed.
+        # Stands in for `park` once the reader is closed.
         self.buffer._line.give_up()
         return False

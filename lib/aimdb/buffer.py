@@ -28,7 +28,7 @@ class Buffer:
     Cancel safety: a cancelled `push_async` must have stored nothing. IRQ safety: none; only for the asyncio thread.
     """
 
-    # Here for buffers that do not call __init__.
+    # Class attributes, so that a buffer need not call __init__.
     key: "str | None" = None
     capacity = 0
     closed = False
@@ -103,8 +103,8 @@ class Buffer:
         self.wake()
 
 
-none = None  # What viper code writes None is no object.
-done = StopIteration()  # Raised again and again, so that a wait can end without heap.
+none = None  # For viper code, where the word None is a number.
+done = StopIteration()  # Ends every `ready()`, so that none needs heap.
 
 
 def _endless():
@@ -116,8 +116,8 @@ _forever = _endless()
 
 
 class _Ready(filter):
-    # Awaited again and again. A filter of what never ends has no state, and the interpreter steps it without heap;
-    # `send` and `throw` are what asyncio asks of a coroutine.
+    # What `ready()` returns, the same object each time. A filter of an endless generator has no state of its own, and
+    # the interpreter steps it without heap. `send` and `throw` are what asyncio's tools ask of a coroutine.
 
     def send(self, _):
         return next(self)
@@ -128,7 +128,7 @@ class _Ready(filter):
 
 def _alarm_of(reader, timeout_ms):
     global _alarm_of
-    from .timing import alarm_of as _alarm_of  # Here, so that who sets no limits has none of it in RAM.
+    from .timing import alarm_of as _alarm_of  # Loaded when the first time limit is set.
 
     return _alarm_of(reader, timeout_ms)
 
@@ -136,13 +136,13 @@ def _alarm_of(reader, timeout_ms):
 class Reader:
     """Reads one buffer; every task that reads has one of its own, from `subscribe`.
 
-    It asks the buffer's `has_value` and `take`. A subclass that overrides `has_value` and `try_recv` needs neither.
-    A reader that is forgotten is collected as garbage; one that is closed detaches at once.
+    It reads by the buffer's `has_value` and `take`. A subclass that overrides `has_value` and `try_recv` needs neither.
+    A reader that is closed detaches at once; one that is forgotten is collected as garbage.
 
     Cancel safety: a call that is cancelled or timed out has taken nothing. IRQ safety: none.
     """
 
-    alarm: "Any" = None  # Of the last read with a limit, for the next one.
+    alarm: "Any" = None  # The one of the last read with a time limit, for the next such read.
 
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
@@ -204,7 +204,7 @@ class Reader:
                 while self.park(self):
                     yield
             else:
-                timeout_ms = _alarm_of(self, timeout_ms)  # In its place: another name makes each call take more heap.
+                timeout_ms = _alarm_of(self, timeout_ms)  # A second local variable would cost heap at each call.
                 while self.park(timeout_ms):
                     timeout_ms.start()
                     yield
@@ -213,14 +213,14 @@ class Reader:
 
     @micropython.native
     def look(self, _):
-        """A step of awaiting `ready()`: wait for another, or end it."""
+        """One step of awaiting `ready()`: return True to wait, or raise `StopIteration`."""
         if self.park(self):
             return True
         done.__traceback__ = None
         raise done
 
     def park(self, owner) -> bool:
-        """Have the running task wait, which must `yield` next; or False: it can read. See `Line.park`."""
+        """Park the running task, which must `yield` next; or return False: it can read. See `Line.park`."""
         if self.has_value() or self.buffer.closed:
             return False
         return self.buffer._line.park(owner)
@@ -235,7 +235,7 @@ class Reader:
         What it had not read stays for the others.
         """
         nothing = self.nothing
-        self.buffer._line.wake_of(self)  # Up to here it may fail for want of heap, and has done nothing.
+        self.buffer._line.wake_of(self)  # It changes nothing when it raises; nothing below needs heap.
         self.closed = True
         self.park = _never
         self.try_recv = nothing

@@ -1,4 +1,7 @@
-"""Nobody waits in silence. Loaded when somebody waits."""
+"""Says on stderr that somebody waits, and why. Loaded when somebody does.
+
+IRQ safety: none.
+"""
 
 import sys
 
@@ -7,9 +10,10 @@ from .waiting import current_loop
 
 
 class Complaint:
-    """Calls `say(milliseconds)` when a wait has lasted so long: after `first_ms`, and then 2, 4, 8 … times as late.
+    """Calls `say(milliseconds)` while a wait lasts: after `first_ms`, and then 2, 4, 8 … times as late.
 
-    `say` prints a line on stderr, or returns False when the wait has moved on meanwhile: then the time counts anew.
+    `say` prints a line on stderr. It returns False when somebody has been served meanwhile: then the time begins anew,
+    as it does when there is no memory for the line.
     """
 
     def __init__(self, say, first_ms: int = 10000):
@@ -18,32 +22,36 @@ class Complaint:
         self._timer = Timer(self._due)
 
     def begin(self) -> None:
-        """A wait begins, unless one has begun already."""
+        """The wait begins, unless it has begun already."""
         if not self._timer.runs():
             self._waited = self._first
             self._timer.start(self._first)
 
     def end(self) -> None:
-        """It has ended."""
+        """The wait has ended."""
         self._timer.stop()
 
     def _due(self):
         waited = self._waited
-        if self._say(waited) is False:
+        try:
+            said = self._say(waited) is not False
+        except MemoryError:
+            said = False
+        if not said:
             self._waited = self._first
             self._timer.start(self._first)
         else:
             self._waited = min(2 * waited, 0x1FFFFFFF)
-            self._timer.start(self._waited - waited)
+            self._timer.start(self._waited - waited or waited)  # The longest time does not double: it comes again.
 
 
 def complain(key, what: str, milliseconds: int) -> None:
-    """Print the line."""
+    """Print such a line: what the record does, and how long it has been so."""
     print("aimdb: record %r %s, for %d s now" % (key, what, milliseconds // 1000), file=sys.stderr)
 
 
 class _RoomComplaint(Complaint):
-    # Of the producers that wait for space in a `BoundedQueue`.
+    # For the producers that wait for space in a `BoundedQueue`. It looks by itself whether there are any.
 
     def __init__(self, queue):
         super().__init__(self._tell)
@@ -67,6 +75,6 @@ class _RoomComplaint(Complaint):
 
 
 def watch_room(queue):
-    """Complain when producers wait and nobody reads. Returns the loop in which that is done."""
+    """Complain while producers wait and nobody reads. Returns the loop in which that is done."""
     _RoomComplaint(queue)
     return current_loop()

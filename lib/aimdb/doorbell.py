@@ -89,7 +89,8 @@ class Doorbell(list):
     def hold(self) -> None:
         """In the current loop, hand over only after all tasks that could run now have had a step."""
         poll(stream, self)
-        unschedule(self._entry, self._held_in)
+        if self._held_in is not None:
+            self._entry = unschedule(self._entry, self._held_in)
         self._held_in = schedule(self._entry, 0)
 
     def _hand_over(self):

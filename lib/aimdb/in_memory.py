@@ -7,12 +7,12 @@ from .buffer import Buffer
 from .errors import check_int
 from .waiting import Line
 
-# The places in `_counts` that all have. A file that uses one has its own name for it.
+# The places in `_counts` that all buffers in memory have. Each file names those that it uses.
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
 _CLOSED = const(3)
-_LINE = const(5)  # From here on: the counts of the line of the readers. See waiting.py.
+_LINE = const(5)  # Here begin the counts of the readers' line; see waiting.py.
 _PLACES = const(17)
 
 
@@ -40,6 +40,6 @@ class InMemory(Buffer):
         return counts[_PRODUCED], counts[_CONSUMED], counts[_DROPPED] + self.dropped_count
 
     def close(self) -> None:
-        self.closed = True  # First: it is all that needs heap.
+        self.closed = True  # Nothing below needs heap.
         self._counts[_CLOSED] = 1
         self._line.close()

@@ -1,7 +1,7 @@
-"""What the loop itself is told, besides who waits (waiting.py): what to call later, what to look at, when it runs.
+"""What else the loop does for this library: it calls at a time, polls a stream, and tells of its runs.
 
-Only the two name asyncio's private parts. They are apart, as a program that sets no time limits and produces nothing
-from interrupts has none of this in RAM.
+Like waiting.py it names asyncio's private parts, as no other module does. A program that sets no time limits and
+produces nothing from interrupts does not load it.
 
     core._task_queue         what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
     core.Task                around any object with `send`: an entry for that queue that is no coroutine
@@ -17,7 +17,7 @@ from time import ticks_add, ticks_ms
 
 
 def entry(thing):
-    """What the loop takes for a task; it calls `thing.send(None)` when the time has come."""
+    """An entry for the loop's queue: when its time has come, the loop calls `thing.send(None)`."""
     return core.Task(thing)
 
 
@@ -29,7 +29,10 @@ def schedule(entry, milliseconds: int):
 
 
 def unschedule(entry, loop):
-    """Take back an entry from the loop where it is. Returns the one to use next: in a loop that was left it stays."""
+    """Take an entry out of the loop where it is. Returns the entry to use from now on.
+
+    That is another one when the loop was left: there the entry is linked to tasks, which must not come along.
+    """
     if loop is core._task_queue:
         loop.remove(entry)
         return entry
@@ -37,7 +40,7 @@ def unschedule(entry, loop):
 
 
 def raise_in(task, error):
-    """Have a task that was taken out of its line run, and raise `error` there."""
+    """Have a task that was taken out of its line run on, with `error` thrown in."""
     core._task_queue.push(task)
     task.data = error
 
@@ -48,7 +51,7 @@ def waits_for(task, owner) -> bool:
 
 
 def time_out(task, error) -> bool:
-    """Throw `error` (a class) into a task where it waits. False: it is cancelled already, and about to run."""
+    """Throw `error` (a class) into a task where it waits. False: it has been cancelled already and has yet to run."""
     while isinstance(task.data, core.Task):
         task = task.data  # The innermost task is the one at a wait point, as for Task.cancel.
     if task.data is core.CancelledError or task.data is error:
@@ -62,7 +65,7 @@ def time_out(task, error) -> bool:
 
 
 def poll(stream, places):
-    """Have the loop look whether `stream` can be read, unless it does; `places` is what it finds in its `map`."""
+    """Have the loop poll `stream` until it can be read; `places` stands in the loop's `map` for the stream."""
     polled = core._io_queue
     key = id(stream)
     if key not in polled.map:
@@ -75,7 +78,7 @@ def poll(stream, places):
 
 
 def run_as(entry):
-    """What runs now is this entry, and not the task that ran last."""
+    """Have `core.cur_task` be this entry, and not the task that ran last."""
     core.cur_task = entry
 
 
@@ -88,7 +91,7 @@ def around_runs(thing):
         try:
             return run(main_task)
         finally:
-            core.cur_task = None  # After Ctrl-C it is a task that is over, and no longer runs.
+            core.cur_task = None  # After Ctrl-C it would be a task that is over.
             thing.end()
 
     core.run_until_complete = run_until_complete

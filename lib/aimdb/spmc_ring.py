@@ -13,7 +13,7 @@ _CONSUMED = const(1)
 _DROPPED = const(2)
 _CLOSED = const(3)
 _CAPACITY = const(4)
-_ASKED = const(6)  # 1: readers wait.
+_ASKED = const(6)  # 1: a reader waits.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
@@ -46,7 +46,7 @@ class SpmcRing(InMemory):
         return RingReader(self, self._counts[_PRODUCED])
 
     def missed(self, reader, count):
-        """So many values were overwritten before this reader read them."""
+        """Count the values that were overwritten before `reader` read them, and tell it."""
         reader.lagged += count
         counts = self._counts
         counts[_DROPPED] = (counts[_DROPPED] & _MASK) + count
@@ -67,7 +67,7 @@ class SingleLatest(SpmcRing):
         return RingReader(self, self._counts[_PRODUCED] - len(self._values))
 
     def missed(self, reader, count):
-        pass  # What was overwritten is of no interest.
+        pass  # Only the newest counts.
 
     def peek(self):
         return self._values[0] if self._values else None
@@ -79,7 +79,7 @@ class RingReader(Reader):
         self._counts = buffer._counts
         self._values = buffer._values
         self._wait = buffer._line.park
-        self._cursor = array("i", (cursor,))  # The number of the value that was read last.
+        self._cursor = array("i", (cursor,))  # The number of the value that this reader read last.
 
     def has_value(self) -> bool:
         return self._cursor[0] != self._counts[_PRODUCED]

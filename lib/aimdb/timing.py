@@ -1,9 +1,9 @@
-"""What ends a wait, or calls a function, when its time has come. Loaded when it is first used.
+"""Calls a function at its time, and ends a wait that takes too long. Loaded when the first time is set.
 
 Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 """
 
-from asyncio import CancelledError, TimeoutError
+from asyncio import CancelledError, TimeoutError, get_event_loop
 
 from .errors import check_int
 from .loop import entry, raise_in, schedule, time_out, unschedule, waits_for
@@ -11,7 +11,10 @@ from .waiting import current, current_loop
 
 
 class Timer:
-    """Calls `function` when its time has come, with no task. Once it is stopped the loop knows nothing of it."""
+    """Calls `function` when its time has come, with no task. What it raises goes to the loop's exception handler.
+
+    Nothing of a timer that is stopped is left in the loop.
+    """
 
     def __init__(self, function):
         self._function = function
@@ -19,7 +22,7 @@ class Timer:
         self._loop = None  # Where the entry is.
 
     def start(self, milliseconds: int) -> None:
-        """Call in so many milliseconds, whatever was said before; 0: after the step that runs now."""
+        """Call in so many milliseconds, and not at an earlier start's time; 0: after the step that runs now."""
         self.stop()
         self._loop = schedule(self._entry, milliseconds)
 
@@ -36,7 +39,12 @@ class Timer:
     def send(self, _):
         """Called by the loop."""
         self._loop = None
-        self._function()
+        try:
+            self._function()
+        except Exception as er:
+            # The loop puts an entry that raises into its queue, where this one is already if `function` started it.
+            context = {"message": "aimdb: a timer's call failed", "exception": er, "future": self}
+            get_event_loop().call_exception_handler(context)
 
 
 class TimedOut(CancelledError):
@@ -44,7 +52,7 @@ class TimedOut(CancelledError):
 
 
 class Deadline(Timer):
-    """Cancels the running task where it waits when the time is up: `TimedOut` is thrown in, and `passed` true."""
+    """Throws `TimedOut` into the task that starts it, where that waits when the time is up; then `passed` is true."""
 
     def __init__(self):
         super().__init__(self._cancel)
@@ -64,10 +72,11 @@ class Deadline(Timer):
 
 
 def timed(awaitable, milliseconds: int, what: str = "it"):
-    """Await it: `awaitable`, cancelled where it waits after `milliseconds`; then `asyncio.TimeoutError`.
+    """Await `awaitable`, which is cancelled where it waits after `milliseconds`; then raise `asyncio.TimeoutError`.
 
-    Unlike `asyncio.wait_for` it can lose no result, as the awaitable runs in the calling task: it returns, or it is
-    told where it waits. `what` begins the sentence of the error. Raises `TypeError` or `ValueError` at once.
+    It runs in the calling task, so that no result is lost, as `asyncio.wait_for` loses them: it has returned, or it
+    waits and is cancelled. `what` begins the sentence of the error. The call itself raises `TypeError` or `ValueError`
+    for a wrong number.
     """
     check_int("timeout_ms", milliseconds)
     return _timed(awaitable, milliseconds, what)
@@ -87,22 +96,22 @@ async def _timed(awaitable, milliseconds, what):
 
 
 class Alarm:
-    """Ends a wait of `Reader.recv` in time. The task parks with the alarm for its owner."""
+    """Ends one wait of `Reader.recv` in time. The task parks with the alarm for its owner."""
 
     def __init__(self, reader):
         self.reader = reader  # By which a reader that is closed finds its tasks.
         self.milliseconds = 0
         self._entry = entry(self)
         self._loop = None  # Where the entry is.
-        self._task = None
-        self._is_late = False  # The time was up when the task had been woken for nothing.
+        self._task = None  # Whose wait it ends.
+        self._is_late = False  # The time was up when the task had been woken already.
 
     def is_free(self) -> bool:
-        """Whether no other task waits with it; then it is as new."""
-        if self._loop is not None:
-            if self._task is not current() and not self._task.done():
-                return False
-            self.stop()  # That task was cancelled when a value was kept for it already.
+        """Whether no other task uses it; then it is as new."""
+        task = self._task
+        if task is not None and task is not current() and not task.done():
+            return False
+        self.stop()  # It runs still if the task was cancelled when a value was kept for it.
         self._is_late = False
         return True
 
@@ -113,7 +122,8 @@ class Alarm:
             self._loop = schedule(self._entry, 0 if self._is_late else self.milliseconds)
 
     def stop(self):
-        """It need not be woken any more."""
+        """The wait has ended."""
+        self._task = None
         loop = self._loop
         if loop is not None:
             self._loop = None
@@ -125,9 +135,13 @@ class Alarm:
         self._is_late = True
         if waits_for(self._task, self):
             reader = self.reader
+            try:
+                error = TimeoutError("record %r had no value within %d ms" % (reader.buffer.key, self.milliseconds))
+            except MemoryError as er:
+                error = er
             reader.remove(self._task)
-            error = "record %r had no value within %d ms" % (reader.buffer.key, self.milliseconds)
-            raise_in(self._task, TimeoutError(error))
+            raise_in(self._task, error)
+            self._task = None
 
     def remove(self, task):
         """Called by `Task.cancel` on the task that waits."""

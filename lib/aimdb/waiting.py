@@ -2,14 +2,14 @@
 
     core.cur_task        the task that runs now, or None; `asyncio.current_task()` raises instead
     core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
-    core.TaskQueue       a heap of tasks that pushes and pops without allocating; with equal keys, first in, first out
-    core.Task            around any object with `send`: an entry for that queue that is no coroutine
-    core._io_queue       what the loop polls: [task that waits to read, task that waits to write, stream] by id(stream)
-    core.run_until_complete   what runs the loop, also for `asyncio.run`
-    task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. A task on the loop's own queue
-                         runs on when its data is false; else the data is thrown into it
+    core.TaskQueue       a queue of tasks that pushes and pops without heap; with equal keys, first in, first out
+    core.Task            makes of any object with `send` an entry for that queue
+    task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. When the loop runs a task, it
+                         throws the data into it, unless that is false
 
-IRQ safety: none of it; only for the asyncio thread.
+docs/states.md has the states of a task and the counts of a line in tables.
+
+IRQ safety: none; only for the asyncio thread.
 """
 
 from array import array
@@ -24,17 +24,16 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
-# Of a line's counts, from its place on.
-_FREE = const(0)  # What is there for whoever comes.
-_ASKED = const(1)  # 1: somebody waits, so that nothing is free but what is lent.
-_KEPT = const(2)  # What is kept for tasks that were woken and have not run yet.
-_LENT = const(3)  # Bit 0: one of the free is lent to a task for its step. Bit 1: `send` will be called.
-_NOTE = const(4)  # 1: call `note` when one is taken. 2: it is the task that parked last, which is noted. 0: no more.
-_CLOSED = const(5)  # 1: nobody waits any more.
+# The counts of a line, from its place on. The first, at the place itself, is how many are free.
+_ASKED = const(1)  # 1: a task waits.
+_KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
+_LENT = const(3)  # Bit 0: one of the free is lent. Bit 1: the loop has an entry that calls `send`.
+_NOTE = const(4)  # 1: who takes one calls `note`. 2: it need not, as it parked last and is `taken_by`. 0: never again.
+_CLOSED = const(5)  # 1: nobody parks any more.
 
 
 def ptr32(counts):
-    """`counts` itself. In native code the name is a pointer and calls nothing; as bytecode the array will do."""
+    """`counts` itself. Native code has a pointer of this name, and calls nothing; bytecode does with the array."""
     return counts
 
 
@@ -45,47 +44,51 @@ class Line(tuple):
             yield
         # Now one is free for this task, until its next yield; or the line is closed.
 
-    States of a task: it waits, and its data is the `owner`; or one is kept for it, and its data is the line, until it
-    runs and parks again, which sets free what was kept for it. When it is cancelled before, the next one gets that.
-    Tasks of a loop that was left (`asyncio.new_event_loop`) are never woken, and what was kept for them is free.
+    `counts` is an array of the owner, whose native code changes it without a call. The counts of this line begin at
+    `place`.
 
-    `counts` is an array of the owner's, whose native code takes what is free without a call; ours begin at `place`.
+    Cancel safety: what is kept for a task that is cancelled goes to the next. Tasks of a loop that was left
+    (`asyncio.new_event_loop`) are never woken, and what was kept for them is free.
     """
 
-    # An empty tuple, and so false: the loop runs a task whose data it is.
+    # An empty tuple, because the loop throws data that is true into its task.
 
-    _lent_to = _entry = None
+    _lent_to = _entry = None  # Who may take the one that is lent; what calls `send`.
 
     def __init__(self, counts, place: int):
         super().__init__()
         self._counts = counts
         self._place = place
-        self.loop: Any = None  # The loop's queue,
-        self._tasks: Any = None  # and those who wait in that loop.
+        self.loop: Any = None  # The loop in which tasks last waited.
+        self._tasks: Any = None  # The tasks that wait, from the first one on.
         self.begin()
 
     def begin(self):
-        """Forget who has taken."""
+        """Forget who has taken one."""
         self._counts[self._place + _NOTE] = 1
-        self.taken_by = None  # The only task that has taken any. None: no task has, or several have.
+        self.taken_by = None  # The only task that has taken one. None: no task has, or several have.
 
     def _begin_anew(self):
-        # In another loop, where nobody waits.
-        self._tasks = core.TaskQueue()
+        # In another loop nobody waits yet. Only the first time needs heap, for `push` may come here.
         counts = self._counts
         place = self._place
-        counts[place] += counts[place + _KEPT]
-        counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
-        if self.loop is not None:
-            self._entry = None  # It may be in the loop that was left still, with what stands below it there.
+        if self._tasks is None:
+            self._tasks = core.TaskQueue()
+        else:
+            while self._tasks.peek():
+                self._tasks.pop()
+            if counts[place + _LENT]:
+                self._entry = None  # In the queue of the loop that was left it is linked to other tasks.
+            counts[place] += counts[place + _KEPT]
+            counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
             self.begin()
         self.loop = core._task_queue
 
     @micropython.viper
     def park(self, owner) -> bool:
-        """Put the running task into the line, which must `yield` next; or False: it need not wait.
+        """Put the running task into the line, and it must `yield` next; or return False: it need not wait.
 
-        `owner.remove(task)` is called when the task is cancelled meanwhile, and calls `forget(task)`.
+        When the task is cancelled while it waits, `owner.remove(task)` is called, which must call `forget(task)`.
         """
         counts = ptr32(self._counts)
         place = int(self._place)
@@ -113,19 +116,22 @@ class Line(tuple):
 
     @micropython.viper
     def grant(self):
-        """Keep one, which is not among the free, for the task that has waited longest, and wake it. Somebody waits."""
+        """Wake the task that has waited longest, and keep one for it. Call it only when a task waits.
+
+        The one that is kept must not be counted as free.
+        """
         counts = ptr32(self._counts)
         place = int(self._place)
         tasks = self._tasks
         task = tasks.pop()
-        self.loop.push(task)  # One of a loop that was left goes where nobody runs it.
+        self.loop.push(task)  # When this loop was left, nobody runs it.
         task.data = self
         counts[place + _KEPT] += 1
         if not tasks.peek():
             counts[place + _ASKED] = 0
 
     def give(self):
-        """One more is there."""
+        """Add one: it is granted, or free."""
         if self._counts[self._place + _ASKED]:
             self.grant()
         else:
@@ -133,7 +139,7 @@ class Line(tuple):
 
     @micropython.native
     def note(self):
-        """The running task takes."""
+        """Note that the running task takes one."""
         task = core.cur_task
         if self.taken_by is not task:
             if self.taken_by is None:
@@ -142,24 +148,34 @@ class Line(tuple):
                 self.taken_by = None
                 self._counts[self._place + _NOTE] = 0
 
+    def prepare_to_lend(self):
+        """Allocate what `lend` needs, so that it needs no heap later."""
+        if self._entry is None:
+            self._lent_to = None
+            self._entry = core.Task(self)
+
     def lend(self):
-        """One is free, though somebody waits. The running task may take it until its step ends; then it is theirs."""
+        """Lend one that is free to the running task, though others wait: what it leaves in this step is granted."""
         counts = self._counts
         place = self._place
-        if self._entry is None:
-            self._entry = core.Task(self)
+        try:
+            self.prepare_to_lend()
+        except MemoryError:
+            counts[place] -= 1
+            self.grant()
+            raise
         if not counts[place + _LENT]:
             self.loop.push(self._entry)
         counts[place + _LENT] = 3
         self._lent_to = core.cur_task
 
     def send(self, _):
-        """Called by the loop after the step of a task that was lent one."""
+        """Called by the loop, after the step of the task that was lent one."""
         self._counts[self._place + _LENT] &= 1
         self.settle()
 
     def settle(self):
-        """What a step that has ended, or a loop that was left, has not taken is for others."""
+        """Grant what was lent to a step that has ended; free what was kept for tasks of a loop that was left."""
         if self.loop is not core._task_queue:
             if self.loop is not None:
                 self._begin_anew()
@@ -173,13 +189,14 @@ class Line(tuple):
                     self.grant()
 
     def remove(self, task):
-        """Called by `Task.cancel` on a task for which one is kept."""
+        """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
         core._task_queue.remove(task)
-        self._counts[self._place + _KEPT] -= 1
-        self.give()
+        if self._counts[self._place + _KEPT]:  # Else its loop was left, and what was kept for it is free already.
+            self._counts[self._place + _KEPT] -= 1
+            self.give()
 
     def give_up(self):
-        """What is kept for the running task is for the next one."""
+        """Give what is kept for the running task to the next."""
         task = core.cur_task
         if task and task.data is self:
             task.data = None
@@ -187,7 +204,7 @@ class Line(tuple):
             self.give()
 
     def forget(self, task):
-        """Take a task that is cancelled out of the line."""
+        """Take a task out of the line."""
         self._tasks.remove(task)
         self._count()
 
@@ -195,13 +212,13 @@ class Line(tuple):
         self._counts[self._place + _ASKED] = bool(self._tasks.peek())
 
     def close(self):
-        """Nobody waits any more: who does is woken."""
+        """Wake all tasks, and let nobody park any more."""
         self._counts[self._place + _CLOSED] = 1
         self.wake_all()
 
     @micropython.viper
     def wake_all(self):
-        """Wake all tasks, in their order."""
+        """Wake all tasks, in order."""
         counts = ptr32(self._counts)
         asked = int(self._place) + _ASKED
         if counts[asked]:
@@ -214,8 +231,8 @@ class Line(tuple):
                     break
 
     def wake_of(self, owner):
-        """Wake the tasks that parked with this `owner`, or an alarm of it; the others keep their places."""
-        others = core.TaskQueue()  # First: below nothing allocates.
+        """Wake the tasks that parked with this `owner`, or with its alarm; the others keep their places."""
+        others = core.TaskQueue()  # Nothing below needs heap.
         tasks = self._tasks
         while tasks and tasks.peek():
             task = tasks.pop()
@@ -240,9 +257,9 @@ class Line(tuple):
             self.loop.push(task)
 
 
-def semaphore(free: int = 0) -> Line:
-    """A line with counts of its own, of which so many are free."""
-    return Line(array("i", (free, 0, 0, 0, 0, 0)), 0)
+def semaphore() -> Line:
+    """A line with counts of its own, in which none is free."""
+    return Line(array("i", bytes(4 * 6)), 0)
 
 
 def current():
@@ -251,5 +268,5 @@ def current():
 
 
 def current_loop():
-    """Stands for the loop that runs now; `asyncio.new_event_loop()` makes another one."""
+    """The loop that runs now, to compare with another; `asyncio.new_event_loop()` makes a new one."""
     return core._task_queue
