@@ -27,6 +27,10 @@ ARRIVAL_SECONDS = 120
 # By the wall's, for an emulated board on a busy machine: of starting, with its WiFi, and of nothing moving at all.
 PATIENCE_SECONDS = 600
 
+# The board's filesystem, and what of it is left free, so that filling it does not take long.
+FILESYSTEM = 848 * 1024
+FREE = 200 * 1024
+
 # What is on the board besides its firmware: a record whose every value is acknowledged, and faults on request.
 STAGES = """
 import asyncio, gc, os
@@ -56,8 +60,8 @@ async def suffer(consumer):
             try:
                 with open("/fill", "wb") as file:
                     while True:
-                        file.write(bytes(512))
-                        file.flush()
+                        file.write(bytes(4096))
+                        await asyncio.sleep_ms(0)
             except OSError as error:
                 print("full", repr(error))
         elif what == "free":
@@ -123,6 +127,7 @@ class Season:
         files["network.json"] = json.dumps(network).encode()
         files["interval.json"] = b"1000"  # An emulated chip that is busy takes seven times as long.
         files["watchdog.json"] = b"8000"
+        files["ballast"] = bytes(FILESYSTEM - FREE - sum(len(data) + 4095 & ~4095 for data in files.values()))
         return build_image(files)
 
     def __enter__(self) -> Season:
