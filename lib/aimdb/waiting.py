@@ -190,7 +190,7 @@ class Line(tuple):
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
-        core._task_queue.remove(task)
+        self.loop.remove(task)  # It may be a loop that was left, out of which no other task must come along.
         if self._counts[self._place + _KEPT]:  # Else its loop was left, and what was kept for it is free already.
             self._counts[self._place + _KEPT] -= 1
             self.give()
