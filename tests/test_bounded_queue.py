@@ -379,3 +379,29 @@ async def test_ready_that_cannot_lend_leaves_the_value_to_who_waits():
     with raises(MemoryError):
         await task
     equal(await other, 1)
+
+
+async def test_a_deadlock_is_named_when_the_other_reader_is_closed_while_a_value_is_kept_for_it():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    other = queue.subscribe()
+
+    async def produce():
+        queue.push(0)
+        reader.try_recv()
+        await turn.wait()
+        queue.push(1)
+        await queue.push_async(2)
+
+    turn = asyncio.Event()
+    task = asyncio.create_task(produce())
+    await settle()
+    waiting = asyncio.create_task(other.recv())
+    await settle()
+    turn.set()
+    await asyncio.sleep_ms(0)
+    other.close()
+    with raises(BufferClosed):
+        await waiting
+    with raises(SelfDeadlock):
+        await asyncio.wait_for_ms(task, 1000)

@@ -54,25 +54,40 @@ def test_a_slot_that_a_producer_was_granted_is_free_when_its_loop_is_left():
 
 
 def test_a_task_that_is_cancelled_after_its_loop_was_left_frees_nothing_twice():
-    queue = BoundedQueue(2)
-    reader = queue.subscribe()
-    tasks = []
+    def cancel_granted(first_taken):
+        queue = BoundedQueue(2)
+        reader = queue.subscribe()
+        tasks = []
+        late = []
 
-    async def grant():
-        tasks.append(asyncio.create_task(reader.recv()))
-        await settle()
-        queue.push(1)
+        async def sleep():
+            await asyncio.sleep_ms(30)
+            late.append(1)
 
-    async def cancel():
-        equal(reader.try_recv(), 1)
-        tasks[0].cancel()
-        await settle()
-        with raises(BufferEmpty):
-            reader.try_recv()
+        async def grant():
+            tasks.append(asyncio.create_task(reader.recv()))
+            for _ in range(5):
+                asyncio.create_task(sleep())
+            await settle()
+            queue.push(1)
 
-    asyncio.run(grant())
-    asyncio.new_event_loop()
-    asyncio.run(cancel())
+        async def cancel():
+            if first_taken:
+                equal(reader.try_recv(), 1)
+            tasks[0].cancel()
+            await asyncio.sleep_ms(60)
+            if not first_taken:
+                equal(reader.try_recv(), 1)
+            with raises(BufferEmpty):
+                reader.try_recv()
+
+        asyncio.run(grant())
+        asyncio.new_event_loop()
+        asyncio.run(cancel())
+        return late  # Of the tasks of the loop that was left.
+
+    cancel_granted(True)
+    equal(cancel_granted(False), [])
 
 
 def test_a_slot_of_a_loop_that_was_left_is_filled_without_heap():

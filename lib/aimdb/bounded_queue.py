@@ -116,6 +116,11 @@ class BoundedQueue(InMemory):
         # Whether nobody else can make room for the task that alone has read.
         return self._readers < 2 and not self._counts[_KEPT]
 
+    def _name_deadlock(self):
+        # Have the task that waits in vain look again.
+        if self._is_hopeless():
+            self._room.wake_task(self._line.taken_by, self)
+
     def _watch(self):
         try:
             from .complaint import watch_room
@@ -198,12 +203,11 @@ class QueueReader(Reader):
             leave = self._leave
             super().close()
             self.park = leave
-            buffer = self.buffer
-            buffer._readers -= 1
-            if buffer._is_hopeless():
-                buffer._room.wake_task(buffer._line.taken_by, buffer)
+            self.buffer._readers -= 1
+            self.buffer._name_deadlock()
 
     def _leave(self, _):
         # Stands in for `park` once the reader is closed.
         self.buffer._line.give_up()
+        self.buffer._name_deadlock()
         return False

@@ -79,7 +79,7 @@ class Record:
             return await self.buffer.subscribe_async()
 
     else:
-        # Of a record without a buffer. `AimDb.configure` puts the buffer's own calls in front.
+        # For a record without a buffer, so that each raises. `AimDb.configure` gives the instance the buffer's calls.
         def produce(self, *_):
             return self.db.producer(self.key)
 
@@ -142,9 +142,9 @@ class AimDb:
         self._records: dict[str, Record] = {}
         self._stages: list = []  # (record, kind, function), in the order of configuring.
         self.mistakes: list = []  # (record, kind, what was refused, reason).
-        # What ended the last `run`: (record key, "source" or "tap", function name, error).
+        # What ended the last `run`: (record key, kind of stage, function name, error).
         self.failed: tuple | None = None
-        self._loop: Any = None  # The one that `run` is under way in.
+        self._loop: Any = None  # The loop in which `run` is under way.
 
     def configure(self, key: str, buffer: "Buffer | None" = None) -> Record:
         """Declare record `key` with its `buffer`, or extend it when called again with the key alone.
@@ -165,12 +165,12 @@ class AimDb:
             if buffer is not None:
                 self.mistakes.append((record, "buffer", buffer, None))
             return record
-        # From here on the record's calls are the buffer's own. What makes it known comes last, when nothing can fail.
+        # The record's calls are the buffer's own. The record becomes known when it has them all.
         record.producer = record.consumer = record
         record.produce = buffer.push
         record.try_produce = buffer.try_push
         record.push_async = buffer.push_async
-        record.produce_async = record.produce_async  # The interpreter finds it ten times as fast.
+        record.produce_async = record.produce_async  # The interpreter finds it ten times as fast in the instance.
         record.subscribe = buffer.subscribe
         record.subscribe_async = buffer.subscribe_async
         self._records[key] = record
@@ -226,15 +226,15 @@ class AimDb:
             return self.producer(key).produce_async(value, timeout_ms)
 
     async def run(self) -> None:
-        """Run all stages in this loop until all have ended: what buffers `run`, links, taps and sources.
+        """Run all stages in this loop until all have ended.
 
-        Links start first, then taps, then sources, so a tap that subscribes first thing misses nothing. A stage that
-        ends normally stops no other. When one dies of an exception, a line on `sys.stderr` names it with its record
-        and `failed` keeps it; all other stages are cancelled and waited for; then `run` raises that exception.
+        The `run` of buffers starts first, then links, then taps, then sources, so a tap that subscribes first thing
+        misses nothing. A stage that ends normally stops no other. When one raises, a line on `sys.stderr` names it with
+        its record and `failed` keeps it; all other stages are cancelled and waited for; then `run` raises the error.
 
         Raises `InvalidConfiguration` with every mistake made in configuring, before any stage has started, and
-        `AlreadyRunning` when it runs in this loop. A stage that is no async function itself, but a lambda, closure,
-        bound method or object, is called to see whether it gives a coroutine, if there is no other mistake.
+        `AlreadyRunning` when it runs in this loop. When there is no other mistake, a stage that is a lambda, closure,
+        bound method or object is called to see whether it gives a coroutine.
         """
         loop = current_loop()
         if self._loop is loop:

@@ -33,9 +33,9 @@ class Doorbell(list):
     Idle ones are in no list, so they cost nothing, and what a program no longer refers to is collected.
     """
 
-    # The loop's poll finds it as [task that waits to read, task that waits to write, stream]. When the stream can be
-    # read, the loop pushes the task and then sets that place to None. This is the moment, between two tasks, in which
-    # all is handed over: the task is taken back, and stays in its place.
+    # It stands in the loop's poll map as [task that waits to read, task that waits to write, stream]. When the stream
+    # can be read, the loop pushes the first and sets that place to None. `__setitem__` is this moment, between two
+    # tasks: it takes the entry back, keeps the place as it is, and hands over.
 
     def __init__(self) -> None:
         super().__init__((entry(None), None, stream))
@@ -44,11 +44,11 @@ class Doorbell(list):
         # from it, both in critical sections. Empty: `last` is this object.
         self.next = None
         self.last = self
-        self._either = [None, self]
-        # Only for the asyncio thread: the producers that have a task; what hands over after a pause, and its loop.
-        self.waiting: list = []
-        self._entry = entry(self)
-        self._held_in = None
+        self._either = [None, self]  # Indexed in a critical section, in place of an `if`.
+        # The rest is only for the asyncio thread.
+        self.waiting: list = []  # The producers that have a task.
+        self._entry = entry(self)  # What hands over after `hold`,
+        self._held_in = None  # and the loop where it is.
         self.thread = get_ident()  # The one that runs asyncio.
         around_runs(self)
 
@@ -56,7 +56,7 @@ class Doorbell(list):
     def ring(self, producer) -> None:
         """Have `producer` hand over soon; from any context. It does nothing if that is to come already."""
         state = disable_irq()
-        # Add it to the chain, unless it is there: an index stands in for `if`.
+        # Add it to the chain, unless it is there.
         rings = 1 - producer.rung
         producer.rung = 1
         either = producer.either  # [None, producer]
@@ -107,7 +107,7 @@ class Doorbell(list):
             self.last = either[producer is self.last]
             either[0] = None
             producer.rung = 0  # What is sent from now on rings again.
-            # No more than this: who sends without a pause must not keep the readers from running.
+            # No more than these: a sender without pause must not keep the readers from running.
             producer.due = len(producer.values)
             enable_irq(state)
             try:

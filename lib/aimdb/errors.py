@@ -1,8 +1,8 @@
-"""What this library raises on its own account."""
+"""The errors that tasks meet at work. Those that tell of a mistake in the program are in mistakes.py."""
 
 
 class DbError(Exception):
-    """Base class of every error that aimdb raises on its own account."""
+    """Base class of the errors that aimdb defines."""
 
 
 class RecordError(DbError):
@@ -11,7 +11,7 @@ class RecordError(DbError):
     For a producer `value` is what was not stored; for a reader that lagged `count` is how many values it missed.
     """
 
-    # Made of (value, buffer), which costs the least; nothing else is worked out before it is asked for.
+    # Its arguments are (value, buffer). The rest is worked out when it is asked for.
 
     value: object
     count: int
@@ -21,7 +21,7 @@ class RecordError(DbError):
 
     def __getattr__(self, name):
         if name == "count":
-            return self.value  # An exception has that: the first thing it was made of.
+            return self.value  # Every exception of MicroPython has it: the first argument.
         if name == "key" or name == "capacity":
             buffer = self.args[1] if self.args else _refused_by[0]
             return None if buffer is None else getattr(buffer, name)
@@ -63,8 +63,8 @@ class BufferLagged(RecordError):
     _text = " has overwritten %d unread values"
 
 
-# For where no new error can be made: with the heap locked, as in an interrupt. Only there an error is raised twice;
-# elsewhere each time would leave an entry of the traceback in it.
+# They are raised where there is no heap for a new error, and only there: with heap, each raise would add to the
+# traceback in them.
 _spares = BufferEmpty(), BufferFull(), BufferClosed(), BufferLagged()
 _spare: RecordError
 for _spare in _spares:

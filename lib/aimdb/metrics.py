@@ -1,4 +1,4 @@
-"""What a buffer says of itself. Loaded when it is first asked."""
+"""The metrics of a buffer. Loaded when they are first asked for."""
 
 from collections import namedtuple
 

@@ -1,4 +1,4 @@
-"""What is said to a program that is wrong. Loaded then, so that one that is right has none of it in RAM."""
+"""Errors that tell of a mistake in the program. Loaded when one is made."""
 
 from .errors import DbError, RecordError
 
@@ -32,7 +32,9 @@ class InvalidConfiguration(DbError):
 
 
 def error(kind: str, key: object, refused: object) -> Exception:
-    """What a call raises at once: what was given for the record's `kind`, or the record itself, is none."""
+    """What a wrong call raises at once. `kind` is the stage or the part of record `key` for which `refused` was given,
+    or "producer" when no such record is known, or "run" for a second run.
+    """
     if kind == "run":
         return AlreadyRunning("db.run() is under way in this loop; asyncio.new_event_loop() would leave it")
     if kind == "producer":

@@ -29,6 +29,6 @@ def _socket():
             stream.close()
 
 
-# It has a file descriptor, which alone ends a sleep in the kernel's poll. Without a loopback network it is a RingIO, at
-# which MicroPython's poll looks every millisecond.
+# Only a file descriptor ends a sleep in the kernel's poll, and a socket has one. Without a loopback network it is a
+# RingIO, at which MicroPython's poll looks every millisecond.
 stream = _socket() or RingIO(1)

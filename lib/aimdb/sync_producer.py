@@ -45,14 +45,14 @@ class SyncProducer:
         self._depth = depth
         # 1: append raises IndexError when it is full.
         self.values: deque = deque((), depth, 1)  # type: ignore[call-overload]
-        # For the doorbell: whether this producer is in its chain, and what comes next there.
+        # For the doorbell, in its critical sections: whether this producer is in its chain, what comes next there, and
+        # what it indexes in place of an `if`.
         self.rung = 0
         self.next = None
         self.either = [None, self]
-        # Only for the asyncio thread: how many values it may hand over, and what waits for the buffer to store the
-        # first of them.
-        self.due = 0
-        self._task = None
+        # Only for the asyncio thread.
+        self.due = 0  # So many values may be handed over now.
+        self._task = None  # It waits for the buffer to store the first of them.
         bell.hold()
         buffer.sync_producers += (self,)
 
@@ -130,12 +130,12 @@ class SyncProducer:
                     complain_us *= 2
                     print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
         finally:
-            request.claim()  # Whatever has ended the wait: it must not be stored later.
+            request.claim()  # However the wait has ended, it must not be stored later.
         if request.outcome is not True:
             raise request.outcome
 
     def start(self) -> None:
-        """Hand over only after the tasks that could run now have had a step; `AimDb.run` does it, after its taps."""
+        """Hand over only after the tasks that can run now have had a step. `AimDb.run` calls it, for its taps."""
         bell.hold()
 
     def close(self) -> None:

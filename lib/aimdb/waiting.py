@@ -190,16 +190,19 @@ class Line(tuple):
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
-        core._task_queue.remove(task)
-        if self._counts[self._place + _KEPT]:  # Else its loop was left, and what was kept for it is free already.
-            self._counts[self._place + _KEPT] -= 1
-            self.give()
+        self.loop.remove(task)  # It may be a loop that was left, out of which no other task must come along.
+        self._pass_on()
 
     def give_up(self):
         """Give what is kept for the running task to the next."""
         task = core.cur_task
         if task and task.data is self:
             task.data = None
+            self._pass_on()
+
+    def _pass_on(self):
+        # What was kept for a task is for the next.
+        if self._counts[self._place + _KEPT]:  # Else its loop was left, and what was kept for it is free already.
             self._counts[self._place + _KEPT] -= 1
             self.give()
 

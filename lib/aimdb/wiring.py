@@ -1,4 +1,4 @@
-"""What `AimDb.run` does before the stages start, and after one has died. Loaded for that, and not kept."""
+"""Checks and starts the stages for `AimDb.run`, and names those that died. Loaded for that, and not kept."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ def start(db) -> tuple:
             stage[3] = tasks[-1]
         for record in db._records.values():
             for producer in record.buffer.sync_producers:
-                producer.start()  # Now, so that it comes after the taps.
+                producer.start()  # The tasks of the taps are made, so they subscribe before it hands over.
         return stages, asyncio.gather(*tasks)
     except BaseException:
         for task in tasks:
@@ -30,7 +30,7 @@ def checked(db) -> list[list]:
     """[record, kind, function or buffer, coroutine] of each stage, in the order of their start."""
     mistakes = list(db.mistakes)
     stages = [
-        [record, "buffer", record.buffer, None]  # It keeps up something of its own, such as a connection.
+        [record, "buffer", record.buffer, None]  # It has a `run` of its own.
         for record in db._records.values()
         if hasattr(record.buffer, "run")
     ] + [
@@ -68,7 +68,7 @@ def checked(db) -> list[list]:
             mistakes.append((record, kind, function, TypeError("it is a def without async")))
     records = [mistake[0] for mistake in mistakes if mistake[1] == "buffer"]
     for record in db._records.values():
-        if record.buffer is None and record not in records:  # Else it is told what is wrong with its buffer.
+        if record.buffer is None and record not in records:  # Else there is a mistake about its buffer already.
             mistakes.append((record, "buffer", None, None))
     if not mistakes:
         for stage in unknown:
@@ -83,8 +83,8 @@ def checked(db) -> list[list]:
 def asynchronous(function) -> "bool | None":
     """Whether a stage is an async function, or an object that is called like one. None: only a call tells.
 
-    MicroPython shows no more than the type: an async function is a generator, and what is in a closure or a bound
-    method cannot be seen.
+    MicroPython shows only the type: that of an async function is `generator`, and those of a closure and of a bound
+    method do not tell what they call.
     """
     kind = type(function).__name__
     if kind == "generator" or type(getattr(type(function), "__call__", None)).__name__ == "generator":
@@ -93,7 +93,7 @@ def asynchronous(function) -> "bool | None":
 
 
 def end(db, stages: list[list], cause: "Exception | None") -> None:
-    """Name the stages that died, which have an error in the place of the coroutine; `cause` ended the run."""
+    """Name the stages that died: an error stands in place of their task. `cause` is the one that ended the run."""
     for record, kind, function, error in stages:
         if isinstance(error, Exception):
             name = getattr(function, "__name__", type(function).__name__)
