@@ -302,19 +302,21 @@ def test_busy_port_is_said(run):
     assert f"{os.ttyname(theirs)} is busy" in complaint
 
 
-def test_port_without_micropython_is_said(tree, monkeypatch):
+def test_port_without_micropython_is_said():
     ours, theirs = pty.openpty()
     link = board_link.BoardLink(os.ttyname(theirs))
+    link.patience = 2
     with pytest.raises(DeployError, match="no MicroPython answers. Unplug the board"):
-        link.run(["exec", "print(1)"], patience=2)
+        link.run(["exec", "print(1)"])
 
 
 def test_connection_that_breaks_off_is_said(start):
     board, port = start({})
     link = board_link.BoardLink(port)
     link.run(["exec", "print(1)"])
+    link.patience = 2
     with pytest.raises(DeployError, match="broke off: it was unplugged, or it restarted"):
-        link.run(["exec", "while True: pass"], patience=2)
+        link.run(["exec", "while True: pass"])
 
 
 def test_error_on_the_board_is_said_without_its_traceback(start):

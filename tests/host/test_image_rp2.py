@@ -64,9 +64,10 @@ def test_the_sensor_node_of_the_image_measures_and_answers(session):
     assert "record       produced consumed dropped  held" in status
 
 
-def test_the_board_takes_the_filesystem_as_it_is_and_writes_nothing_to_it(session):
+def test_the_board_takes_the_filesystem_as_it_is_and_writes_only_the_count_of_its_starts(session):
     *_, operations = session
-    assert operations == []
+    assert [operation.kind for operation in operations] == ["program"] * 3
+    assert b"starts.json" in operations[0].data
 
 
 def test_what_was_in_the_flash_of_the_emulated_board_is_what_the_file_says(session, pico_w):
