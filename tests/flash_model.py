@@ -22,7 +22,7 @@ class Blocks:
     segment_size = 512
 
     def __init__(self, **options):
-        aimdb_flash.storage._claimed.clear()
+        aimdb_flash.storage.claimed.clear()
         self.options = options
         self.flash = Flash(self.segments, self.segment_size)
 
@@ -30,7 +30,7 @@ class Blocks:
         return BlockStorage(self.flash, **self.options)
 
     def lose_power(self):
-        aimdb_flash.storage._claimed.clear()
+        aimdb_flash.storage.claimed.clear()
         self.flash = self.flash.restarted()
 
 
@@ -38,7 +38,7 @@ class Files(Blocks):
     """The queue in files on littlefs."""
 
     def __init__(self, blocks=24, block_size=512, program_size=32):
-        aimdb_flash.storage._claimed.clear()
+        aimdb_flash.storage.claimed.clear()
         self.program_size = program_size
         self._unmount()  # What was there before takes memory.
         self.flash = Flash(blocks, block_size)

@@ -28,13 +28,13 @@ def drain(reader):
 
 def power_cut(flash):
     """The flash after the power has gone and come back."""
-    aimdb_flash.storage._claimed.clear()
+    aimdb_flash.storage.claimed.clear()
     return flash.restarted()
 
 
 def opened(flash, codec=None, **options):
     if flash.operations == 0:
-        aimdb_flash.storage._claimed.clear()  # Of the tests before.
+        aimdb_flash.storage.claimed.clear()  # Of the tests before.
     options.setdefault("flush_ms", 0)
     return FlashQueue(BlockStorage(flash), codec or JsonCodec(), **options)
 

@@ -19,7 +19,7 @@ class AnyValue:
 
 
 def make(flush_ms=20, **options):
-    aimdb_flash.storage._claimed.clear()  # Of the tests before.
+    aimdb_flash.storage.claimed.clear()  # Of the tests before.
     # `capacity` is 14 with this storage and codec: as the suite wants it, a queue that holds so many is full until
     # there was time for a flush.
     return FlashQueue(BlockStorage(Flash(4, 512)), AnyValue(), stage=14, flush_ms=flush_ms, **options)

@@ -36,7 +36,7 @@ async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed
 
 
 async def test_values_that_cannot_be_decoded_are_named_the_first_second_fourth_time():
-    import aimdb_flash.values as module
+    import aimdb_flash.mistakes as module
 
     flash = Flash()
     queue = opened(flash, BytesCodec())

@@ -1,6 +1,7 @@
 """Values and commits flow, whatever their order and size, and whoever was left behind."""
 
 import asyncio
+import sys
 
 import aimdb_flash.storage
 from aimdb import BufferFull
@@ -225,7 +226,7 @@ def test_a_producer_of_a_loop_that_was_left_holds_up_nobody():
         asyncio.create_task(queue.push_async(1))
         await asyncio.sleep_ms(0)
         queue.push(2)
-        while not queue._stage.barred[0].number:
+        while not queue._values.barred[0].number:
             await asyncio.sleep_ms(0)
             if flash.operations:
                 break
@@ -278,7 +279,7 @@ def test_a_reader_of_a_loop_that_was_left_gets_nothing():
 
 def test_a_program_that_is_restarted_from_inside_opens_its_queue_again():
     flash = Flash()
-    aimdb_flash.storage._claimed.clear()
+    aimdb_flash.storage.claimed.clear()
 
     async def main(i):
         queue = FlashQueue(BlockStorage(flash), JsonCodec())
@@ -296,7 +297,7 @@ def test_a_program_that_is_restarted_from_inside_opens_its_queue_again():
 def test_opening_that_is_interrupted_leaves_the_path_free():
     flash = Flash()
     asyncio.run(opened(flash).push_async(1))
-    aimdb_flash.storage._claimed.clear()
+    aimdb_flash.storage.claimed.clear()
     works = flash.readblocks
     for count in range(1, 8):
         left = [count]
@@ -310,7 +311,7 @@ def test_opening_that_is_interrupted_leaves_the_path_free():
         flash.readblocks = readblocks
         with raises(KeyboardInterrupt):
             FlashQueue(BlockStorage(flash), JsonCodec())
-        equal(aimdb_flash.storage._claimed, {})
+        equal(aimdb_flash.storage.claimed, {})
 
 
 async def test_a_failed_flush_of_what_nobody_awaits_is_tried_again_by_itself():
@@ -324,3 +325,23 @@ async def test_a_failed_flush_of_what_nobody_awaits_is_tried_again_by_itself():
             break
     else:
         raise AssertionError("not stored")
+
+
+def test_what_only_opening_needs_is_not_kept():
+    opened(Flash())
+    used_once = "names opening places recovery"
+    equal([name for name in used_once.split() if "aimdb_flash." + name in sys.modules], [])
+
+
+async def test_a_value_that_was_read_from_ram_and_dropped_from_flash_is_not_given_back():
+    queue = opened(Flash(4, 512), drop_oldest=True)
+    reader = queue.subscribe()
+    queue.push(0)
+    equal(reader.try_recv(), 0)
+    for i in range(1, 100):
+        queue.push(i)
+        await queue.flush()
+    dropped = queue.dropped_count
+    reader.close()
+    found = drain(queue.subscribe())
+    equal((len(found), queue.dropped_count), (99 - dropped, dropped))

@@ -18,7 +18,7 @@ ROUNDS = 50 if harness.target == "unix" else 1  # Of random bytes; one takes the
 
 
 def opened(flash, **options):
-    aimdb_flash.storage._claimed.clear()
+    aimdb_flash.storage.claimed.clear()
     return FlashQueue(BlockStorage(flash, **options), flush_ms=0)
 
 

@@ -32,7 +32,7 @@ class Folder:
         return FileStorage("queue", max_size=6 * 512, segment_size=512)
 
     def lose_power(self):
-        aimdb_flash.storage._claimed.clear()
+        aimdb_flash.storage.claimed.clear()
 
 
 class Scene:

@@ -1,16 +1,15 @@
 from errno import EIO
 
-from aimdb.errors import check_int
+from aimdb import once
 from micropython import const
 
-from .framing import parse_header
 from .storage import Storage
+
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 
 # Larger writes are cut in pieces of this size: an RP2040 has its interrupts off for the whole of one.
 _PIECE = const(256)
 
-_BLOCK_COUNT = const(4)
-_BLOCK_SIZE = const(5)
 _ERASE = const(6)
 
 
@@ -27,50 +26,33 @@ class BlockStorage(Storage):
 
     preallocated = True
 
+    if _EDITOR:  # Set by `places.divide`.
+        write_size: int
+        block_size: int
+        blocks: int
+
     def __init__(self, device, write_size: int = 256, rewritable: bool = True, blocks: int = 1):
-        check_int("write_size", write_size, 1)
-        check_int("blocks", blocks, 1)
-        self.identity = device
-        self.alignment = 1 if rewritable else write_size
-        self._write_size = write_size
-        self._block_size = device.ioctl(_BLOCK_SIZE, 0)
-        self._blocks = blocks
-        self.segment_size = self._block_size * blocks
-        self.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
-        self.check()
+        once("places", "aimdb_flash").divide(self, device, write_size, rewritable, blocks)
         # The place of each segment, by its number. What was removed stays there until its place is needed.
-        self._places: dict = {}
+        self.places: "dict[int, int]" = {}
         self._last = -1  # The place used last. The next ones are taken in turn, which wears them evenly.
 
     def numbers(self):
-        places = {}
-        self.unreadable_count = 0
-        for place in range(self.segment_count):
-            self._places = {0: place}  # For `read`.
-            try:
-                found = parse_header(self.read(0, 0, _PIECE))
-            except OSError:
-                self.unreadable_count += 1
-                if self.unreadable_count == self.segment_count:
-                    raise  # The whole device fails; else that place is free, and is erased before it is used.
-                continue
-            if found:
-                places[found[0]] = place
-        self._places = places
+        places = self.places = once("places", "aimdb_flash").on_device(self)
         self._last = places[max(places)] if places else -1
         return list(places)
 
     def create(self, number, data):
         place = (self._last + 1) % self.segment_count
-        while place in self._places.values():
+        while place in self.places.values():
             place = (place + 1) % self.segment_count
-        self._places[number] = self._last = place
-        for i in range(self._blocks):
-            _check(self.identity.ioctl(_ERASE, place * self._blocks + i))
+        self.places[number] = self._last = place
+        for i in range(self.blocks):
+            _check(self.identity.ioctl(_ERASE, place * self.blocks + i))
         self.append(number, 0, data)
 
     def append(self, number, offset, data):
-        unit = self._write_size
+        unit = self.write_size
         most = max(unit, _PIECE)
         rest = memoryview(data)
         while rest:
@@ -87,13 +69,13 @@ class BlockStorage(Storage):
             offset += len(part)
 
     def remove(self, number):
-        self._places.pop(number, None)
+        self.places.pop(number, None)
 
     def read(self, number, offset, size):
         data = bytearray(min(size, self.segment_size - offset))
         rest = memoryview(data)
         while rest:
-            part = rest[: self._block_size - offset % self._block_size]
+            part = rest[: self.block_size - offset % self.block_size]
             self._move(self.identity.readblocks, number, offset, part)
             rest = rest[len(part) :]
             offset += len(part)
@@ -101,7 +83,7 @@ class BlockStorage(Storage):
 
     def _move(self, function, number, offset, data):
         # Within one block.
-        block, within = divmod(self._places[number] * self.segment_size + offset, self._block_size)
+        block, within = divmod(self.places[number] * self.segment_size + offset, self.block_size)
         _check(function(block, data, within))
 
 

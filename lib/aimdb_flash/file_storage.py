@@ -1,12 +1,12 @@
 import os
 from errno import ENOENT, ENOMEM
 
-from aimdb.errors import check_int
+from aimdb import once
 from micropython import const
 
 from .storage import Storage
 
-_FILE = const(0x8000)  # What `os.ilistdir` and `os.stat` say of one.
+_FILE = const(0x8000)  # What `os.stat` says of one.
 _TYPES = const(0xF000)
 
 
@@ -21,22 +21,7 @@ class FileStorage(Storage):
     """
 
     def __init__(self, path: str, max_size: int = 65536, segment_size: "int | None" = None):
-        if not isinstance(path, str) or not path.strip("/."):
-            raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
-        check_int("max_size", max_size, 1)
-        if segment_size is None:
-            # Whole blocks of littlefs. Smaller ones mean shorter writes, as the last block is written anew each time.
-            segment_size = max(4096, max_size // 32 // 4096 * 4096)
-        check_int("segment_size", segment_size, 512)
-        self.segment_size = segment_size
-        self.segment_count = max_size // segment_size
-        if path[:1] != "/":
-            path = os.getcwd() + "/" + path
-        self.identity = ""
-        for part in path.split("/"):
-            if part not in ("", "."):
-                self.identity += "/" + part
-        self.check()
+        once("places", "aimdb_flash").arrange(self, path, max_size, segment_size)
 
     def _file(self, number):
         return "%s/%08x" % (self.identity, number)
@@ -50,16 +35,7 @@ class FileStorage(Storage):
             raise
 
     def numbers(self):
-        found = []
-        try:
-            for entry in os.ilistdir(self.identity):
-                name = entry[0]
-                if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
-                    found.append(int(name, 16))
-        except OSError as er:
-            if er.errno != ENOENT:
-                raise
-        return found
+        return once("places", "aimdb_flash").in_folder(self.identity)
 
     def length(self, number):
         return os.stat(self._file(number))[6]

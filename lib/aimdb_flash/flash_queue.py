@@ -1,21 +1,20 @@
-from aimdb import Buffer
-from aimdb.errors import BufferClosed, BufferEmpty, BufferFull, check_int, error
+from aimdb import Buffer, once
+from aimdb.errors import BufferClosed, BufferEmpty, BufferFull, error
 from aimdb.waiting import current, current_loop
 from micropython import const
 
-from .errors import StorageError
 from .flash_reader import FlashReader
 from .flusher import Flusher
 from .ledger import Ledger
-from .recovery import recover
 from .segment_log import SegmentLog
-from .stage import Stage
-from .storage import Storage, claim, unclaim
+from .storage import StorageError, claimed
 from .values import Values
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
     from typing import Any
+
+    from .storage import Storage
 
 _OVERHEAD = const(12)  # Bytes of a value on flash besides its own.
 _MASK = const(0x1FFFFFFF)
@@ -56,6 +55,18 @@ class FlashQueue(Buffer):
     return, no reader gets the value, and the next flush makes that last. IRQ safety: none.
     """
 
+    if _EDITOR:  # Set by `opening.configure`.
+        codec: Any
+        stage: int
+        stage_bytes: int
+        flush_records: int
+        flush_bytes: int
+        flush_ms: "int | None"
+        commit_ms: int
+        drop_oldest: bool
+        undecodable: Any
+        path: Any
+
     def __init__(
         self,
         storage: "str | Storage",
@@ -70,55 +81,38 @@ class FlashQueue(Buffer):
         stage_bytes: int = 8192,
         undecodable: "Any" = None,
     ):
-        check_int("stage", stage, 1)
-        check_int("stage_bytes", stage_bytes, 1)
-        check_int("flush_records", flush_records, 1)
-        check_int("flush_bytes", flush_bytes, 1)
-        if flush_ms is not None:
-            check_int("flush_ms", flush_ms)
-        check_int("commit_ms", commit_ms)
-        if undecodable is not None and not callable(undecodable):
-            raise TypeError("undecodable is a function, not %r" % (undecodable,))
-        super().__init__()
-        if isinstance(storage, str):
-            from .file_storage import FileStorage
-
-            storage = FileStorage(storage, max_size)
-        if not isinstance(storage, Storage):
-            raise TypeError("storage is a path or a Storage, not %r" % (storage,))
-        storage.check()
-        if codec is None:
-            from aimdb.codecs import BytesCodec
-
-            codec = BytesCodec()
-        codec.encode, codec.decode  # Told now what is missing.
-        self.codec = codec
-        self.flush_records = min(flush_records, stage)
-        self.flush_bytes = min(flush_bytes, stage_bytes)
-        self.flush_ms = flush_ms
-        self.commit_ms = commit_ms
-        self.drop_oldest = bool(drop_oldest)
-        self.path = storage.identity
-        self.undecodable_count = 0
-        self.undecodable = undecodable
-        self._opener = current()
-        self._loop = current_loop()
+        opening = once("opening", "aimdb_flash")
+        device, size = opening.configure(
+            self,
+            storage,
+            codec,
+            max_size,
+            stage,
+            flush_records,
+            flush_bytes,
+            flush_ms,
+            commit_ms,
+            drop_oldest,
+            stage_bytes,
+            undecodable,
+        )
+        self.opener = current()  # The task that opened it,
+        self.loop = current_loop()  # and the loop that it is used in.
         self._flusher: "Any" = None
         try:
-            claim(self.path, self)
-            log = SegmentLog(storage, Ledger())
-            recover(log)
-            self._stage = Stage(stage, stage_bytes)
-            self._values = Values(self, log, self._stage)
+            opening.claim(self)
+            log = SegmentLog(device, Ledger())
+            held = once("recovery", "aimdb_flash").recover(log)
+            self._values = Values(self, log, held)
             self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.
+            self.damaged_count = log.damaged_count
+            self.undecodable_count = 0
             self.largest = log.largest
-            size = check_size(codec)
-            self.capacity = (storage.segment_count - 2) * (log.largest // (_OVERHEAD + size))
+            self.capacity = (device.segment_count - 2) * (log.largest // (_OVERHEAD + size))
             self._flusher = self._values.flusher = Flusher(self, log, self._values)
         except BaseException as er:
-            unclaim(self.path, self)
-            raise StorageError(None, self, er) if isinstance(er, OSError) else er
+            raise opening.failed(self, er)
 
     # Producing
 
@@ -133,9 +127,11 @@ class FlashQueue(Buffer):
         if self.closed:
             raise error(BufferClosed, value, self)
         data = self._encoded(value)
-        if not self._stage.has_room(len(data)):
+        values = self._values
+        count = len(values.entries)
+        if count >= self.stage or (count and values.bytes + len(data) > self.stage_bytes):
             raise error(BufferFull, value, self)
-        self._values.accept_staged(self._stage.add(data, None))
+        values.accept(values.add(data, None))
         self._flusher.come()
 
     def push_async(self, value):
@@ -148,12 +144,17 @@ class FlashQueue(Buffer):
         if self.closed:
             raise BufferClosed(value, self)
         flusher = self._flusher
-        entry = self._stage.add(data, current_loop())
+        entry = self._values.add(data, current_loop())
         try:
             flusher.come()
             while not entry.number:
-                if flusher.full:
-                    self._check_hope(value)
+                if flusher.full:  # It may be of no use to wait for room.
+                    if self.closed:
+                        raise BufferClosed(value, self)
+                    if self._readers < 2 and self._line.taken_by is current():
+                        from aimdb import SelfDeadlock
+
+                        raise SelfDeadlock(value, self)
                 flusher.flushed.park(flusher)
                 yield
             if entry.number < 0:
@@ -165,21 +166,13 @@ class FlashQueue(Buffer):
 
     def _encoded(self, value):
         data = self.codec.encode(value)
-        if not isinstance(data, (bytes, bytearray, memoryview)):
-            raise TypeError("record %r stores bytes, not %r; a codec makes them" % (self.key, data))
-        data = bytes(data)
-        if len(data) > self.largest:
-            raise ValueError("record %r: a value has at most %d bytes, not %d" % (self.key, self.largest, len(data)))
-        return data
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            data = bytes(data)
+            if len(data) <= self.largest:
+                return data
+        from .mistakes import unfit
 
-    def _check_hope(self, value):
-        # Whether it is any use for the running task to wait for room on flash.
-        if self.closed:
-            raise BufferClosed(value, self)
-        if self._readers < 2 and self._line.taken_by is current():
-            from aimdb import SelfDeadlock
-
-            raise SelfDeadlock(value, self)
+        raise unfit(self, data)
 
     def flush(self) -> "Any":
         """Await it: what is staged and acknowledged now goes to flash at once, and has arrived when it returns.
@@ -187,7 +180,7 @@ class FlashQueue(Buffer):
         Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
         is no room on flash, it waits for commits.
         """
-        return self._flusher.reached(self._stage.tickets, 0)
+        return self._flusher.reached(self._values.tickets, 0)
 
     # Reading
 
@@ -201,8 +194,8 @@ class FlashQueue(Buffer):
 
     def wake_up(self) -> None:
         """In a new event loop: what was staged in the one that was left still goes to flash."""
-        if self._loop is not current_loop():
-            self._loop = current_loop()
+        if self.loop is not current_loop():
+            self.loop = current_loop()
             self._values.admit()
             self._flusher.flush_within(0)
 
@@ -218,15 +211,6 @@ class FlashQueue(Buffer):
 
     # Ending
 
-    @property
-    def damaged_count(self) -> int:
-        return self._flusher.values.log.damaged_count
-
-    def is_in_use(self) -> bool:
-        """Whether the task that opened it still runs."""
-        opener = self._opener
-        return opener is not None and self._flusher is not None and self._loop is current_loop() and not opener.done()
-
     def close(self) -> None:
         """Take no more values; what is staged goes to flash with the next flush, which comes at once.
 
@@ -234,7 +218,7 @@ class FlashQueue(Buffer):
         get `BufferClosed`. The storage stays in use: see `release`.
         """
         self.closed = True
-        if not self._stage.barred:
+        if not self._values.barred:
             self._line.close()
         self.flush_ms = self.commit_ms = 0
         self._flusher.flush_within(0)
@@ -257,20 +241,13 @@ class FlashQueue(Buffer):
         if failures != flusher.failures and isinstance(flusher.cause, MemoryError):
             raise MemoryError
         self.close()
-        for entry in self._stage.entries:
+        for entry in self._values.entries:
             self.dropped_count += entry.waits is None
         flusher.goes_on()
         flusher.log = None
         flusher.full = True  # For producers that wait still.
-        unclaim(self.path, self)
+        claimed.pop(self.path, None)
         self._line.close()
         flusher.flushed.wake_all()
         if failures != flusher.failures:
             raise StorageError(None, self, flusher.cause)
-
-
-def check_size(codec) -> int:
-    """How many bytes a value of this codec is likely to have."""
-    size = getattr(codec, "size", 32)
-    check_int("codec.size", size)
-    return size

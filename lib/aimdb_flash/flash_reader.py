@@ -98,8 +98,13 @@ class FlashReader(Reader):
         return reached
 
     def park(self, owner) -> bool:
-        self.buffer.wake_up()
-        return self._values.park(owner)
+        buffer = self.buffer
+        values = self._values
+        buffer.wake_up()
+        while not values.line.park(owner):
+            if not values.owed or values.free() or buffer.closed:
+                return False
+        return True
 
     def look(self, _) -> bool:
         if self.park(self):

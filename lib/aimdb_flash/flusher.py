@@ -5,7 +5,7 @@ from aimdb.timing import Timer
 from aimdb.waiting import semaphore
 from micropython import const
 
-from .errors import StorageError
+from .storage import StorageError
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
@@ -27,13 +27,12 @@ class Flusher:
         self.log = log  # None after `release`.
         self.ledger = log.ledger
         self.values = values
-        self.stage = values.stage
         self.flushed = semaphore()  # The line of the tasks that wait for the flash; nothing is ever free in it.
         self.full = False  # There was no room on flash for what is staged.
         self.failures = 0
         self.cause = None  # Of the last failure.
         self._flushes = False  # The next step is one of a flush; else there is only something to remove.
-        self._until = 0  # The ticket of the last value that goes to flash in this flush.
+        self.until = 0  # The ticket of the last value that goes to flash in this flush.
         self._wrote = False  # And looked for nothing to remove since.
         self._timer = Timer(self._come)
         self._when = 0  # It calls then.
@@ -43,16 +42,16 @@ class Flusher:
     def come(self) -> None:
         """Something is staged: have the flush come when the queue's policy says."""
         queue = self.queue
-        stage = self.stage
+        values = self.values
         if self.full:
             return
         wait = queue.flush_ms
-        if len(stage.entries) >= queue.flush_records or stage.bytes >= queue.flush_bytes:
+        if len(values.entries) >= queue.flush_records or values.bytes >= queue.flush_bytes:
             wait = 0
         elif wait is None:
             # Who awaits alone gains nothing by waiting for others.
-            wait = 0 if stage.barred and not stage.barred[-1].number else _STAGED_MS
-        if wait and len(stage.entries) > 1 and self._due is not None and self._timer.runs():
+            wait = 0 if values.barred and not values.barred[-1].number else _STAGED_MS
+        if wait and len(values.entries) > 1 and self._due is not None and self._timer.runs():
             return  # The one before has seen to that.
         self.flush_within(wait)
 
@@ -84,13 +83,13 @@ class Flusher:
             self._step_within(0)
         elif self._due is not None:
             self._step_within(max(ticks_diff(self._due, ticks_ms()), 0))
-        elif self.stage.entries:
+        elif self.values.entries:
             self.come()  # Staged while it was full.
 
     def begin(self) -> None:
         """The next steps are for what is staged and acknowledged now."""
         self._due = None
-        self._until = self.stage.tickets
+        self.until = self.values.tickets
         self._flushes = True
 
     def step(self) -> "bool | None":
@@ -98,26 +97,48 @@ class Flusher:
         try:
             more = self._step()
         except Exception as er:
-            self._failed(er)
             more = False
+            self.failures += 1
+            self.cause = er
+            self._flushes = False
+            entries = self.values.entries
+            for i in range(len(entries) - 1, -1, -1):
+                if entries[i].waits is not None:
+                    entries[i].number = -1
+                    self.values.withdraw(entries[i])
+            try:
+                # A new segment: values that were refused just now must not come to light after a restart.
+                if not self.log.writable:
+                    self.log.write([], 0, True)
+            except Exception:
+                pass  # The next write tries again before it does anything else.
+            self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
+            if not isinstance(er, MemoryError):  # Which loading a module would not mend.
+                self._complain()
         self.flushed.wake_all()
         return more
 
     def _step(self):
         log = self.log
-        stage = self.stage
-        self.values.admit()
-        if (self._wrote or log.is_crowded()) and self._free():
-            return True
+        values = self.values
+        values.admit()
+        crowded = len(log.segments) >= log.storage.segment_count  # Only the newest segment may take more.
+        if self._wrote or crowded:
+            self._wrote = False
+            try:
+                if log.free():
+                    return True
+            except OSError:
+                pass  # It is tried again after the next write, or when there is no room.
         entries = []
         if self._flushes:
-            if stage.entries and stage.entries[0].ticket <= self._until:
-                entries = stage.entries
+            if values.entries and values.entries[0].ticket <= self.until:
+                entries = values.entries
             if entries or self.ledger.commits != self.ledger.stored:
                 first = log.next
-                count = log.write(entries, self._until)
+                count = log.write(entries, self.until)
                 if count:
-                    self.values.outlet.stored(first, stage.stored(count, first))
+                    values.stored(count, first)
                     self.values.admit()
                 if count or not entries:
                     self._wrote = True
@@ -126,41 +147,18 @@ class Flusher:
         if log.free():
             return True
         if entries and self.queue.drop_oldest and len(log.segments) > 1:
-            if stage.barred and 0 < stage.barred[0].number < log.stop(0):
+            if values.barred and 0 < values.barred[0].number < log.stop(0):
                 return None  # The oldest value was stored just now; its producer must learn that first.
-            self.values.drop_below(log.drop_oldest())
+            stop = log.stop(0)
+            log.remove(log.segments[0])
+            self.values.lose(self.ledger.acknowledged, stop)
+            self.ledger.commits += 1
             return True
         self.full = bool(entries)
         self._flushes = False
         if entries:
             self._complain()
         return False
-
-    def _free(self):
-        self._wrote = False
-        try:
-            return self.log.free()
-        except OSError:
-            return False  # It is tried again after the next write, or when there is no room.
-
-    def _failed(self, error):
-        self.failures += 1
-        self.cause = error
-        self._flushes = False
-        entries = self.stage.entries
-        for i in range(len(entries) - 1, -1, -1):
-            if entries[i].waits is not None:
-                entries[i].number = -1
-                self.values.withdraw(entries[i])
-        try:
-            # A new segment: values that were refused just now must not come to light after a restart.
-            if not self.log.writable:
-                self.log.write([], 0, True)
-        except Exception:
-            pass  # The next write tries again before it does anything else.
-        self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
-        if not isinstance(error, MemoryError):  # Which loading a module would not mend.
-            self._complain()
 
     def _complain(self):
         try:
@@ -169,8 +167,8 @@ class Flusher:
 
                 self._standstill = Standstill(self)
             self._standstill.begin()
-        except MemoryError:
-            pass
+        except Exception:
+            pass  # There is no memory, or the flash that failed has this module, too.
 
     def goes_on(self) -> None:
         """What was staged is on flash, or need not go there."""
@@ -185,7 +183,7 @@ class Flusher:
         """
         failures = self.failures
         commits = self.ledger.commits
-        entries = self.stage.entries
+        entries = self.values.entries
         comes = False
         while self.ledger.stored < commits or (entries and entries[0].ticket <= ticket):
             if self.failures != failures:

@@ -1,4 +1,6 @@
-"""The bytes of a segment: a header and the records after it. docs/flash-format.md says the same in prose.
+"""The bytes of a segment: a header, which places.py reads, and the records after it.
+
+docs/flash-format.md says the same in prose.
 
 Each file that uses these has them as constants:
 
@@ -8,17 +10,14 @@ _VALUE, _EVERYTHING, _NEWS  kinds of record: a value, two acknowledgements
 """
 
 from binascii import crc32
-from struct import pack, unpack, unpack_from
+from struct import pack, unpack
 
 from micropython import const
-
-from .errors import UnknownFormat
 
 _VERSION = const(2)
 _MAGIC = const(b"AQF")
 _MARK = const(b"\xa5")  # First byte of a record; an erased byte is 0xFF.
 
-_HEADER_SIZE = const(16)
 _OVERHEAD = const(12)
 
 _PIECE = const(256)  # Bytes looked at together.
@@ -28,21 +27,6 @@ def header(number: int, floor: int) -> bytes:
     """The header of segment `number`. Values of older segments do not count from the sequence number `floor` on."""
     start = pack("<3sBII", _MAGIC, _VERSION, number, floor)
     return start + pack("<I", crc32(start))
-
-
-def parse_header(data: bytes) -> "tuple[int, int] | None":
-    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`."""
-    if len(data) < _HEADER_SIZE or data[:3] != _MAGIC:
-        return None
-    _, version, number, floor, check = unpack_from("<3sBIII", data)
-    if crc32(data[:12]) != check:
-        return None
-    if version != _VERSION:
-        raise UnknownFormat(
-            "the flash holds a queue of format version %d, and this release knows version %d: read it with the one "
-            "that wrote it, or erase it" % (version, _VERSION)
-        )
-    return number, floor
 
 
 def record(segment: int, kind: int, sequence: int, payload: bytes) -> bytes:

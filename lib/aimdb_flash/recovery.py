@@ -1,9 +1,12 @@
+"""Finds out what is on the flash. Loaded when a queue opens, and not kept."""
+
 from struct import unpack_from
 
+from aimdb import once
 from micropython import const
 
-from .framing import parse_header, records
-from .segments import Segment
+from .framing import records
+from .segment_log import Segment
 
 _HEADER_SIZE = const(16)
 _VALUE = const(1)
@@ -13,13 +16,15 @@ _NEWS = const(3)
 _PAGE = const(256)
 
 
-def recover(log) -> None:
-    """Find out what is on the flash, and tell a new log, and its ledger. Nothing is written.
+def recover(log) -> int:
+    """Tell a new log, and its ledger, what is on the flash; returns how many values are not acknowledged.
 
-    Whatever the bytes are, raises only `OSError`, when the storage fails, `MemoryError`, and `UnknownFormat`.
+    Nothing is written. Whatever the bytes are, raises only `OSError`, when the storage fails, `MemoryError`, and
+    `UnknownFormat`.
     """
     # From the newest segment back, because what a newer one says decides what counts in an older one. Once all
     # acknowledgements are known, headers will do: values are numbered without gaps, so they need not be counted.
+    parse_header = once("places", "aimdb_flash").parse_header
     ledger = log.ledger
     limit = 0  # Values from this number on do not count; 0: all do.
     everything = False
@@ -43,16 +48,22 @@ def recover(log) -> None:
                 gaps.append((expected, limit))
             else:
                 log.next = expected
-                gaps.append((expected, ledger.end()))
+                gaps.append((expected, _end(ledger)))
                 log.writable = log.writable and found is not None
         limit = segment.first
     log.damaged_count += log.storage.unreadable_count
-    log.next = max(log.next, ledger.end())
+    log.next = max(log.next, _end(ledger))
     ledger.cover(log.next)
     if log.segments:
         ledger.acknowledge_below(log.segments[0].first)
     for first, stop in gaps:
         ledger.commits += ledger.lose(first, stop)  # To be said in the next write.
+    held = log.next - ledger.acknowledged
+    for byte in ledger.everything():
+        while byte:
+            held -= byte & 1
+            byte >>= 1
+    return held
 
 
 def _first_value(log, number):
@@ -90,9 +101,9 @@ def _scan(log, segment, limit, gaps):
                     expected = number + 1
             elif kind == _EVERYTHING:
                 everything = True
-                ledger.recall(number, number, payload)
+                _recall(ledger, number, number, payload)
             elif kind == _NEWS:
-                ledger.recall(number, unpack_from("<I", payload)[0] if payload else 0, payload[4:])
+                _recall(ledger, number, unpack_from("<I", payload)[0] if payload else 0, payload[4:])
         if not limit:
             _find_end(log, segment, length, intact)
     except OSError:
@@ -108,3 +119,24 @@ def _find_end(log, segment, length, intact):
             if log.read(segment.number, page, _PAGE).strip(b"\xff"):
                 segment.end = min(page + _PAGE, length)
     log.writable = log.storage.preallocated or segment.end == length
+
+
+def _recall(ledger, acknowledged, first, marks):
+    # What an acknowledgement on flash says: `first` is the number of the first bit of `marks`.
+    first &= ~7
+    ledger.acknowledge_below(acknowledged)
+    ledger.cover(first + 8 * len(marks))
+    for i in range(len(marks)):
+        if first + 8 * i >= ledger.base:
+            ledger.marks[(first + 8 * i - ledger.base) >> 3] |= marks[i]
+            ledger.top = max(ledger.top, first + 8 * i + 8)
+    while ledger.has(ledger.acknowledged):
+        ledger.acknowledged += 1
+
+
+def _end(ledger):
+    # The number after the highest value that is acknowledged.
+    stop = ledger.base + 8 * len(ledger.marks)
+    while stop > ledger.acknowledged and not ledger.has(stop - 1):
+        stop -= 1
+    return max(stop, ledger.acknowledged)

@@ -3,8 +3,7 @@ from struct import pack
 
 from micropython import const
 
-from .framing import header, record
-from .segments import Segment, Segments
+from .framing import header, record, records
 
 _HEADER_SIZE = const(16)
 _OVERHEAD = const(12)
@@ -17,29 +16,142 @@ _BITS = const(256)  # The most bytes of an acknowledgement's bits in front of va
 _STEP = const(4096)  # The most bytes of values in one write, so that it takes no longer than two erasures.
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
 _LONGEST = const(65535)  # The length of a payload has 16 bits.
+_CHUNK = const(512)  # Bytes read at a time: about ten short records.
+_ATTEMPTS = const(3)  # To read a segment, before it counts as damaged.
 
 
-class SegmentLog(Segments):
-    """Writes values and acknowledgements into the segments.
+class Segment:
+    """What is known of a segment without reading it."""
+
+    def __init__(self, number: int, first: int):
+        self.number = number
+        self.first = first  # The number of its first value; it has all up to the first one of the next segment.
+        self.end = 0  # Where its valid bytes end; 0: not looked at yet; -1: it could not be made, and is to be removed.
+
+
+class SegmentLog:
+    """The segments of a storage, in order: reads their values, writes new ones, and acknowledgements, and removes them.
 
     A value gets its number when it is written, and the next one the next number. A value whose write failed has none.
+    `recover` finds the segments that are there. `ledger` knows what is acknowledged. Methods raise `OSError` when the
+    storage fails, and `MemoryError`.
     """
 
     def __init__(self, storage, ledger):
-        super().__init__(storage, ledger)
+        self.storage = storage
+        self.ledger = ledger
+        self.segments = []  # Oldest first.
+        self.number = 0  # Of the newest segment that there ever was, also if it could not be made.
+        self.writable = False  # Whether the newest segment may take more.
+        self.whole = 0  # The newest segment that begins with an acknowledgement of everything.
+        self.next = 1  # The number of the next value.
+        self.damaged_count = 0  # Found when it was opened.
+        # What was read last: segment number, offset, bytes. And the value that was found last: segment number, number
+        # of the value, offsets of its record and of the next. At first nothing was.
+        self._chunk = (None, 0, b"")
+        self._found = (None, 0, 0, 0)
         # The longest value that fits into a new segment together with an acknowledgement.
         self.largest = min(_LONGEST, storage.segment_size - _HEADER_SIZE - 2 * _OVERHEAD - _BITS)
 
-    def write(self, entries: list, until: int, acknowledges: bool = False) -> int:
+    def forget(self) -> None:
+        """What was read last may have changed."""
+        self._chunk = (None, 0, b"")
+
+    # Reading
+
+    def read(self, number: int, offset: int, size: int) -> bytes:
+        """Bytes of a segment, fewer at its end."""
+        known, start, data = self._chunk
+        if known != number or offset < start or offset + size > start + len(data):
+            start = offset
+            data = self.storage.read(number, offset, max(size, _CHUNK))
+            self._chunk = (number, offset, data)
+        return data[offset - start : offset - start + size]
+
+    def stop(self, i: int) -> int:
+        """The number after the last value of segment `i` of the list."""
+        return self.segments[i + 1].first if i + 1 < len(self.segments) else self.next
+
+    def get(self, number: int) -> "tuple[int, bytes] | None":
+        """(number, bytes) of the first value from this one on that is not acknowledged and can be read, or None.
+
+        A segment that cannot be read, again and again, is passed over.
+        """
+        segments = self.segments
+        i = 0
+        stop = len(segments)
+        while stop - i > 1:  # The last one that begins with it or before.
+            middle = (i + stop) // 2
+            if segments[middle].first <= number:
+                i = middle
+            else:
+                stop = middle
+        while i < len(segments):
+            found = None
+            for _ in range(_ATTEMPTS):
+                try:
+                    found = self._look(segments[i], number, self.stop(i))
+                    break
+                except OSError:
+                    self.forget()
+            if found:
+                return found
+            number = max(number, self.stop(i))
+            i += 1
+        return None
+
+    def _look(self, segment, number, stop):
+        # In one segment.
+        if number >= stop:
+            return None
+        if not segment.end:
+            segment.end = self.storage.length(segment.number)
+        known, before, offset, after = self._found
+        if known != segment.number or before > number:
+            offset = _HEADER_SIZE
+        elif before < number:
+            offset = after
+        for item in records(self.read, segment.number, offset, segment.end, self.storage.alignment):
+            if item and item[1] == _VALUE and number <= item[2] < stop and not self.ledger.has(item[2]):
+                self._found = (segment.number, item[2], item[0] - _OVERHEAD - len(item[3]), item[0])
+                return item[2], item[3]
+        return None
+
+    # Removing
+
+    def free(self) -> bool:
+        """Remove a segment that nobody needs, if there is one; whether there was."""
+        acknowledged = self.ledger.acknowledged
+        for i, segment in enumerate(self.segments):
+            if segment.end < 0:
+                self.remove(segment)
+                return True
+            if i + 1 < len(self.segments):
+                stop = self.stop(i)
+                # Of one without values the acknowledgements are needed, until all is said anew.
+                if stop <= acknowledged or (segment.first == stop and segment.number < self.whole):
+                    self.remove(segment)
+                    return True
+        return False
+
+    def remove(self, segment) -> None:
+        """Remove a segment, whatever is in it."""
+        self.storage.remove(segment.number)
+        self.segments.remove(segment)
+        self.forget()
+
+    # Writing
+
+    def write(self, entries: list, until: int, commits: bool = False) -> int:
         """Put values on flash, and what is acknowledged, if that is new; returns how many values.
 
         They go there in order, those with a ticket above `until` not at all. One call writes to one segment, so not
-        all may fit; 0: there is room for none. What is acknowledged is always written, with `acknowledges` even when
+        all may fit; 0: there is room for none. What is acknowledged is always written, with `commits` even when
         it is not new. An entry has a `ticket` and `data`.
         """
         storage = self.storage
         ledger = self.ledger
-        acknowledges = acknowledges or ledger.commits != ledger.stored
+        commits = commits or ledger.commits != ledger.stored
         used = len(self.segments)
         for_values = storage.segment_count - _SPARE
         if self.next - ledger.acknowledged > 8 * (storage.segment_size - 64):
@@ -48,7 +160,7 @@ class SegmentLog(Segments):
         if self.writable:
             segment = self.segments[-1]
             start = -(-segment.end // storage.alignment) * storage.alignment
-            said = self._said(segment.number, False) if acknowledges else b""
+            said = self._said(segment.number, False) if commits else b""
             room = storage.segment_size - start - len(said)
             values = self._values(segment.number, entries, until, room) if used <= for_values else []
             if room >= 0 and (values or not entries or used >= for_values):
@@ -58,7 +170,7 @@ class SegmentLog(Segments):
                     return len(values)
         if used >= for_values:
             entries = []
-            if not acknowledges and self.writable:
+            if not commits and self.writable:
                 return 0
             if used >= storage.segment_count:
                 raise OSError(_ENOSPC)
@@ -124,4 +236,5 @@ class SegmentLog(Segments):
         segment.end = end
         self.writable = True
         self.next += count
-        self.ledger.written()
+        self.ledger.stored = self.ledger.commits
+        self.ledger.stop = 0

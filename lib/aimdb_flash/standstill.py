@@ -10,7 +10,7 @@ class Standstill(Complaint):
 
     def _tell(self, milliseconds):
         flusher = self._flusher
-        count = len(flusher.stage.entries)
+        count = len(flusher.values.entries)
         if flusher.full:
             held = max(flusher.values.held - count, 0)
             what = "has no room on flash, where %d values are not committed; %d more wait in RAM" % (held, count)

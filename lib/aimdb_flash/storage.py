@@ -1,39 +1,32 @@
-from aimdb.errors import check_int
-from micropython import const
+import errno
 
-from .errors import QueueInUse, StorageError
+from aimdb.errors import RecordError
+from micropython import const
 
 _EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
 if _EDITOR:
     from typing import Any
 
-_FEWEST = const(4)  # Segments: two for values, and two that are kept free for acknowledgements.
-
 # The open queues, by path or device.
-_claimed: dict = {}
+claimed: dict = {}
 
 
-def claim(identity: "Any", queue: "Any") -> None:
-    """Take a path or device for this queue.
+class StorageError(RecordError):
+    """The flash or its filesystem failed; `cause` is what it raised, `value` what was not accepted, if anything.
 
-    A queue that has it is released first, with all that it has staged: it was left behind by a task that ended, or by
-    a loop that was left. `QueueInUse` when the task that opened it still runs.
+    The queue goes on working: the next write is tried on another piece of the flash.
     """
-    other = _claimed.get(identity)
-    if other is not None:
-        if other.is_in_use():
-            raise QueueInUse("%r is open already in another queue; release() that first" % (identity,))
-        try:
-            other.release()
-        except StorageError:
-            pass  # It is released even so.
-    _claimed[identity] = queue
 
+    def __init__(self, value=None, buffer=None, cause: "Exception | None" = None):
+        super().__init__(value, buffer)
+        self.cause = cause
+        self.path = None if buffer is None else buffer.path  # A path, or a device.
 
-def unclaim(identity: "Any", queue: "Any") -> None:
-    """Let another queue have it."""
-    if _claimed.get(identity) is queue:
-        del _claimed[identity]
+    def __str__(self) -> str:
+        name = errno.errorcode.get(self.cause.errno, "") if isinstance(self.cause, OSError) else ""
+        return "StorageError: record %r could not use %r: %r %s" % (self.key, self.path, self.cause, name)
+
+    __repr__ = __str__
 
 
 class Storage:
@@ -49,16 +42,6 @@ class Storage:
     preallocated = False  # Whether a segment has all its bytes from the beginning; those to be written are 0xFF.
     unreadable_count = 0  # Segments that `numbers` could not read.
     identity: "Any" = None  # What no other open queue may use: a path, or a device.
-
-    def check(self) -> None:
-        """Raise `ValueError` when there are not enough segments, and `AttributeError` when a method is missing."""
-        check_int("segment_size", self.segment_size, 512)
-        if self.segment_count < _FEWEST:
-            raise ValueError(
-                "a queue needs %d segments of %d bytes, not %d" % (_FEWEST, self.segment_size, self.segment_count)
-            )
-        for method in ("numbers", "create", "append", "read", "remove"):
-            getattr(self, method)  # Told now, and not when the flash is full.
 
     def length(self, number: int) -> int:
         """How many bytes there may be in a segment."""

@@ -1,12 +1,12 @@
-import sys
 from array import array
 
 from aimdb.errors import BufferClosed, BufferEmpty, error
 from aimdb.waiting import Line, current_loop
 from micropython import const
 
-from .errors import CodecError
-from .outlet import Outlet
+_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+if _EDITOR:
+    from typing import Any
 
 # The counts of the readers' line.
 _FREE = const(0)  # Values that can be read.
@@ -16,35 +16,95 @@ _NOTE = const(4)
 _MASK = const(0x1FFFFFFF)
 
 
-class Values:
-    """What becomes of each value of a queue: accepted, handed out, acknowledged, or lost; and how many are held.
+class Entry:
+    """A value on its way to the flash."""
 
-    A value that was handed out is known by its number on flash, or as an `Entry` until it has one.
+    def __init__(self, ticket: int, data: bytes, waits):
+        self.ticket = ticket  # Values get them in the order of staging.
+        self.data = data
+        self.number = 0  # On flash; 0: not there yet; -1: refused.
+        # The loop of the task that awaits it: nobody may read it before that task knows that it is on flash. None: no
+        # task does.
+        self.waits = waits
+
+
+class Values:
+    """The values of a queue: staged in RAM, stored, handed out, acknowledged, or lost; and how many are held.
+
+    A reader gets those first that were given back, then those on flash, then those in RAM. A value that was handed out
+    is known by its number on flash, or as an `Entry` until it has one.
     """
 
-    def __init__(self, queue, log, stage):
+    def __init__(self, queue, log, held):
         self.queue = queue
         self.log = log
-        self.stage = stage
-        self.outlet = Outlet(log, stage)
-        self.flusher = None
-        self.held = log.ledger.held(log.next)  # Accepted and not acknowledged.
-        self.counts = array("i", (self.held, 0, 0, 0, 0, 0))
+        self.flusher: "Any" = None
+        # Those in RAM, which go to flash with the next flush.
+        self.entries: list = []
+        self.barred: list = []  # Those that must not be read yet: the first is awaited, the others came after it.
+        self.handed = 0  # So many of the first entries were handed out to readers.
+        self.tickets = 0  # Given so far.
+        self.bytes = 0
+        self.again: list = []  # Handed out and given back, in order.
+        self.next = log.ledger.acknowledged  # Values on flash from here on were not handed out yet.
+        self.held = held  # Accepted and not acknowledged.
+        self.counts = array("i", (held, 0, 0, 0, 0, 0))
         self.line = Line(self.counts, 0)  # Of the readers.
-        self._owed = 0  # Values were lost that were kept for readers: so many must wait again.
+        self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
+
+    # Staging
+
+    def add(self, data: bytes, waits) -> Entry:
+        """A new entry, barred if a task awaits it or one before it. When there is no memory, nothing has changed."""
+        entry = Entry(self.tickets + 1, data, waits)
+        barred = self.barred
+        self.entries.append(entry)
+        if waits is not None or barred:
+            try:
+                barred.append(entry)
+            except MemoryError:
+                self.entries.pop()
+                raise
+        self.tickets += 1
+        self.bytes += len(data)
+        return entry
+
+    def _unstage(self, entry):
+        # It need not go to flash.
+        i = self.entries.index(entry)
+        self.entries.pop(i)
+        if i < self.handed:
+            self.handed -= 1
+        self.bytes -= len(entry.data)
+        if not self.entries:
+            self.flusher.goes_on()
+
+    def stored(self, count: int, number: int) -> None:
+        """The first entries are on flash, from this number on. Needs no heap."""
+        for _ in range(count):
+            entry = self.entries.pop(0)
+            self.bytes -= len(entry.data)
+            entry.number = number
+            entry.data = b""
+            number += 1
+            if self.handed:
+                self.handed -= 1
+                self.next = number
+        again = self.again
+        for i in range(len(again)):
+            if not isinstance(again[i], int) and again[i].number:
+                again[i] = again[i].number
 
     # Accepting
 
     def accept(self, entry) -> None:
-        """Readers may have it: its producer knows that it is stored."""
-        if entry in self.stage.barred:
-            self._accept(entry)
-            self.admit()
-
-    def accept_staged(self, entry) -> None:
-        """Readers may have a new entry that nobody awaits."""
+        """Readers may have it: its producer knows that it is stored, or does not await it."""
+        if entry.waits is None and entry.number:
+            return  # `admit` has seen to it already.
         self._accept(entry)
-        if not self.stage.barred:
+        if self.barred:
+            self.admit()
+        else:
             self.line.give()
 
     def _accept(self, entry):
@@ -55,20 +115,20 @@ class Values:
 
     def withdraw(self, entry) -> None:
         """No reader will have it: its producer is told that it was not accepted, or was cancelled."""
-        stage = self.stage
-        if entry not in stage.barred:
+        barred = self.barred
+        if entry not in barred:
             return
         if entry.number > 0:
             self.log.ledger.acknowledge(entry.number)
             self._tell_acknowledged()
         else:
             self._unstage(entry)
-        stage.barred.remove(entry)
+        barred.remove(entry)
         self.admit()
 
     def admit(self) -> None:
         """Let readers have what no longer stands behind a value whose producer does not know yet."""
-        barred = self.stage.barred
+        barred = self.barred
         while barred:
             entry = barred[0]
             if entry.waits is not None:
@@ -87,53 +147,100 @@ class Values:
         counts = self.counts
         if counts[_LENT] or (counts[_KEPT] and not counts[_FREE]):
             self.line.settle()
-        if self._owed and counts[_FREE] > 0:
-            paid = min(self._owed, counts[_FREE])
-            self._owed -= paid
+        if self.owed and counts[_FREE] > 0:
+            paid = min(self.owed, counts[_FREE])
+            self.owed -= paid
             counts[_FREE] -= paid
         return counts[_FREE]
 
-    def park(self, owner) -> bool:
-        """Have the running task wait, which must `yield` next; or False: there is something to read."""
-        while not self.line.park(owner):
-            if not self._owed or self.free() or self.queue.closed:
-                return False
-        return True
+    def look(self):
+        """(value, bytes, None) of what comes next, or (None, first, stop): these numbers should be there and are not.
+
+        Call it only when there is something.
+        """
+        again = self.again
+        log = self.log
+        if again:
+            number = again[0] if isinstance(again[0], int) else again[0].number
+            stop = number + 1
+        else:
+            while log.ledger.has(self.next):
+                self.next += 1
+            number = self.next
+            stop = log.next
+            barred = self.barred
+            if barred and barred[0].number:
+                stop = barred[0].number
+        if not number or number >= log.next:
+            entry = again[0] if again else self.entries[self.handed]
+            return entry, entry.data, None
+        found = log.get(number)
+        if found and found[0] == number:
+            return number, found[1], None
+        return None, number, min(found[0], stop) if found else stop
 
     def upcoming(self):
         """The value that comes next, and what the codec makes of it. Raises what `try_recv` does."""
         queue = self.queue
         while self.free() and self.flusher.log:
-            value, data, stop = self.outlet.look()
+            value, data, stop = self.look()
             if value is None:
-                self._lose(data, stop)
+                self.lose(data, stop)
+                queue.damaged_count += 1
+                self._tell_acknowledged()
                 continue
             try:
                 return value, queue.codec.decode(data)
             except MemoryError:
                 raise
             except Exception as er:
-                self._pass_over(value, data, er)
-        ended = queue.closed and not (self.stage.barred and self.flusher.log)
+                from .mistakes import pass_over  # While this fails, the value is not passed over.
+
+                pass_over(self, value, data, er)
+        ended = queue.closed and not (self.barred and self.flusher.log)
         raise error(BufferClosed if ended else BufferEmpty, None, queue)
 
     def take(self, value) -> None:
         """The running task has read what came next. Needs no heap."""
-        self.outlet.take(value)
+        self.hand_out(value)
         counts = self.counts
-        counts[_FREE] -= 1
         if counts[_NOTE] == 1:
             self.line.note()
         elif counts[_NOTE]:
             counts[_NOTE] = 1
 
+    def hand_out(self, value) -> None:
+        """What came next is not free any more."""
+        self.counts[_FREE] -= 1
+        if self.again:
+            self.again.pop(0)
+        elif isinstance(value, int):
+            self.next = value + 1
+        else:
+            self.handed += 1
+
     def give_back(self, values: list) -> None:
         """They were handed out and come again. When there is no memory, nothing has changed."""
         ledger = self.log.ledger
-        values = [value for value in values if not isinstance(value, int) or not ledger.has(value)]
-        self.outlet.give_back(values)
-        for _ in values:
+        numbers = []
+        entries = []
+        count = -len(self.again)
+        for value in self.again + values:
+            number = value if isinstance(value, int) else value.number
+            if not number:
+                entries.append(value)
+            elif ledger.has(number):
+                continue  # The queue has dropped it.
+            else:
+                numbers.append(number)
+            count += 1
+        numbers.sort()
+        entries.sort(key=lambda entry: entry.ticket)
+        self.again = numbers + entries
+        for _ in range(count):
             self.line.give()
+
+    # Acknowledging
 
     def acknowledge(self, values: list, count: int) -> None:
         """Nobody needs the first ones of these any more, which were handed out. Needs no heap but at the beginning."""
@@ -154,11 +261,6 @@ class Values:
         if stored:
             self._tell_acknowledged()
 
-    def _unstage(self, entry):
-        self.stage.remove(entry)
-        if not self.stage.entries:
-            self.flusher.goes_on()
-
     def _tell_acknowledged(self):
         # It goes to flash within `commit_ms`, or at once when it makes room that is waited for.
         log = self.log
@@ -166,47 +268,20 @@ class Values:
         makes_room = self.flusher.full and log.stop(0) <= log.ledger.acknowledged
         self.flusher.flush_within(0 if makes_room else self.queue.commit_ms)
 
-    def _pass_over(self, value, data, cause):
-        # The codec cannot decode what comes next.
-        queue = self.queue
-        values = [value]
-        self.outlet.take(value)
-        self.counts[_FREE] -= 1
-        self.acknowledge(values, 1)
-        queue.dropped_count += 1
-        queue.undecodable_count = count = queue.undecodable_count + 1
-        try:
-            error = CodecError(data, queue, cause)
-            if queue.undecodable:
-                queue.undecodable(error)
-            elif not count & (count - 1):
-                print("%s (%d so far)" % (error, count), file=sys.stderr)
-        except Exception as er:
-            sys.print_exception(er)
-
     # Losing
 
-    def _lose(self, first, stop):
-        # These values were there when they were counted, and cannot be read.
-        count = self.log.ledger.lose(first, stop)
-        self.outlet.skip(stop)
-        self.held -= count
-        self._unread_are_gone(count)
-        self.log.damaged_count += 1
-        self._tell_acknowledged()
-
-    def drop_below(self, stop: int) -> None:
-        """The values below were removed from the flash to make room."""
+    def lose(self, first: int, stop: int) -> None:
+        """Values from `first` up to `stop` are gone from the flash."""
         ledger = self.log.ledger
-        outlet = self.outlet
-        handed = ledger.lose(ledger.acknowledged, min(stop, outlet.next))
-        fresh = ledger.lose(outlet.next, stop)
-        self.held -= handed + fresh
-        self._unread_are_gone(fresh + outlet.skip(stop))
-        ledger.commits += 1
-
-    def _unread_are_gone(self, count):
-        free = min(count, self.counts[_FREE])
+        again = self.again
+        handed = ledger.lose(first, min(stop, self.next))
+        unread = ledger.lose(self.next, stop)
+        self.held -= handed + unread
+        while again and isinstance(again[0], int) and again[0] < stop:
+            again.pop(0)
+            unread += 1
+        self.next = max(self.next, stop)
+        free = min(unread, self.counts[_FREE])
         self.counts[_FREE] -= free
-        self._owed += count - free
-        self.queue.dropped_count += count
+        self.owed += unread - free
+        self.queue.dropped_count += unread

@@ -8,8 +8,7 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
 The public names are in `__init__.pyi`, for editors and people.
 """
 
-import sys
-
+import aimdb
 from aimdb import load
 from micropython import const
 
@@ -26,11 +25,7 @@ aimdb.codecs BytesCodec StructCodec""")
 
 def once(name: str):
     """Module `name` of this package, for a single use: it does not stay loaded."""
-    full_name = "aimdb_mqtt." + name
-    module = __import__(full_name, None, None, (name,))
-    sys.modules.pop(full_name)
-    globals().pop(name, None)
-    return module
+    return aimdb.once(name, "aimdb_mqtt")
 
 
 def __getattr__(name):

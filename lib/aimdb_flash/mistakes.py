@@ -1,0 +1,63 @@
+"""What is wrong with a program, or with what is on its flash. Loaded when something is, and kept."""
+
+import sys
+
+from aimdb.errors import DbError, RecordError
+
+
+class CodecError(RecordError):
+    """A value was read whose bytes the codec cannot decode; `value` has the bytes, `cause` what the codec raised.
+
+    Given to the queue's `undecodable` function. The value is acknowledged, and readers get the next one.
+    """
+
+    def __init__(self, value=None, buffer=None, cause: "Exception | None" = None):
+        super().__init__(value, buffer)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        # The first bytes tell what wrote them; a value may have thousands.
+        return (
+            "CodecError: record %r holds %d bytes that its codec cannot decode, %r: %r"
+            % (
+                self.key,
+                len(self.value),  # type: ignore[arg-type]
+                self.value[:16],  # type: ignore[index]
+                self.cause,
+            )
+        )
+
+    __repr__ = __str__
+
+
+class UnknownFormat(DbError):
+    """What is on the flash was written by a version of this package that this one does not know."""
+
+
+class QueueInUse(DbError):
+    """Another queue has this path or device open, and the task that opened it still runs; `release` it first."""
+
+
+def pass_over(values, value, data, cause) -> None:
+    """Acknowledge the value that comes next, because the codec cannot decode it, and say so."""
+    queue = values.queue
+    error = CodecError(data, queue, cause)
+    handed = [value]  # Up to here it may fail for want of heap, and has done nothing.
+    values.hand_out(value)
+    values.acknowledge(handed, 1)
+    queue.dropped_count += 1
+    queue.undecodable_count = count = queue.undecodable_count + 1
+    try:
+        if queue.undecodable:
+            queue.undecodable(error)
+        elif not count & (count - 1):
+            print("%s (%d so far)" % (error, count), file=sys.stderr)
+    except Exception as er:
+        sys.print_exception(er)
+
+
+def unfit(queue, data) -> Exception:
+    """What is raised for a value of which the codec has made no bytes, or too many."""
+    if not isinstance(data, bytes):
+        return TypeError("record %r stores bytes, not %r; a codec makes them" % (queue.key, data))
+    return ValueError("record %r: a value has at most %d bytes, not %d" % (queue.key, queue.largest, len(data)))

@@ -1,0 +1,116 @@
+"""Makes a storage, and finds the segments that are in it. Loaded when a queue opens, and not kept."""
+
+import os
+from binascii import crc32
+from errno import ENOENT
+from struct import unpack_from
+
+from aimdb.errors import check_int
+from micropython import const
+
+_VERSION = const(2)
+_MAGIC = const(b"AQF")
+_HEADER_SIZE = const(16)
+
+_FILE = const(0x8000)  # What `os.ilistdir` says of one.
+_TYPES = const(0xF000)
+
+_BLOCK_COUNT = const(4)
+_BLOCK_SIZE = const(5)
+_PIECE = const(256)
+
+_FEWEST = const(4)  # Segments: two for values, and two that are kept free for acknowledgements.
+
+
+def check(storage) -> None:
+    """Raise `ValueError` when there are not enough segments, and `AttributeError` when a method is missing."""
+    check_int("segment_size", storage.segment_size, 512)
+    if storage.segment_count < _FEWEST:
+        raise ValueError(
+            "a queue needs %d segments of %d bytes, not %d" % (_FEWEST, storage.segment_size, storage.segment_count)
+        )
+    for method in ("numbers", "create", "append", "read", "remove"):
+        getattr(storage, method)  # Told now, and not when the flash is full.
+
+
+def arrange(storage, path: str, max_size: int, segment_size: "int | None") -> None:
+    """Set a `FileStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
+    if not isinstance(path, str) or not path.strip("/."):
+        raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
+    check_int("max_size", max_size, 1)
+    if segment_size is None:
+        # Whole blocks of littlefs. Smaller ones mean shorter writes, as the last block is written anew each time.
+        segment_size = max(4096, max_size // 32 // 4096 * 4096)
+    check_int("segment_size", segment_size, 512)
+    storage.segment_size = segment_size
+    storage.segment_count = max_size // segment_size
+    if path[:1] != "/":
+        path = os.getcwd() + "/" + path
+    storage.identity = ""
+    for part in path.split("/"):
+        if part not in ("", "."):
+            storage.identity += "/" + part
+    check(storage)
+
+
+def in_folder(path: str) -> "list[int]":
+    """The numbers of the files in this folder that may be segments."""
+    found = []
+    try:
+        for entry in os.ilistdir(path):
+            name = entry[0]
+            if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
+                found.append(int(name, 16))
+    except OSError as er:
+        if er.errno != ENOENT:
+            raise
+    return found
+
+
+def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> None:
+    """Set a `BlockStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
+    check_int("write_size", write_size, 1)
+    check_int("blocks", blocks, 1)
+    storage.identity = device
+    storage.alignment = 1 if rewritable else write_size
+    storage.write_size = write_size
+    storage.block_size = device.ioctl(_BLOCK_SIZE, 0)
+    storage.blocks = blocks
+    storage.segment_size = storage.block_size * blocks
+    storage.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
+    check(storage)
+
+
+def on_device(storage) -> "dict[int, int]":
+    """The places of the segments of a `BlockStorage`, by their numbers."""
+    places = {}
+    storage.unreadable_count = 0
+    for place in range(storage.segment_count):
+        storage.places = {0: place}  # For `read`.
+        try:
+            found = parse_header(storage.read(0, 0, _PIECE))
+        except OSError:
+            storage.unreadable_count += 1
+            if storage.unreadable_count == storage.segment_count:
+                raise  # The whole device fails; else that place is free, and is erased before it is used.
+            continue
+        if found:
+            places[found[0]] = place
+    return places
+
+
+def parse_header(data: bytes) -> "tuple[int, int] | None":
+    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`."""
+    if len(data) < _HEADER_SIZE or data[:3] != _MAGIC:
+        return None
+    _, version, number, floor, check = unpack_from("<3sBIII", data)
+    if crc32(data[:12]) != check:
+        return None
+    if version != _VERSION:
+        from .mistakes import UnknownFormat
+
+        raise UnknownFormat(
+            "the flash holds a queue of format version %d, and this release knows version %d: read it with the one "
+            "that wrote it, or erase it" % (version, _VERSION)
+        )
+    return number, floor
