@@ -9,13 +9,14 @@ from aimdb import AimDb, BufferClosed, BufferEmpty, BufferFull, BufferLagged
 from .support import Suite
 
 # A block of the heap is 16 bytes on a board and 32 on a computer; what is found is one such block for each call.
-_ON_A_BOARD = 100
-_ON_A_COMPUTER = 20000
-_NOISE = 1000  # Bytes: the collector takes old numbers on the stack for references.
+# The noise is in bytes: the collector takes old numbers on the stack for references.
+_ON_A_COMPUTER = sys.platform in ("linux", "darwin", "win32")
+_CALLS = 20000 if _ON_A_COMPUTER else 100
+_NOISE = 4000 if _ON_A_COMPUTER else 1000
 
 
 class Growing(Suite):
-    calls = _ON_A_COMPUTER if sys.platform in ("linux", "darwin", "win32") else _ON_A_BOARD
+    calls = _CALLS
 
     def setup(self):
         self.buffer = self.make()
