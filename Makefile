@@ -46,7 +46,7 @@ CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
 	$(RUN) -m pytest $(BOTH_CORES)
 	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py \
-		tests/test_random_programs.py tests/test_restarts.py
+		tests/test_random_programs.py
 
 .PHONY: soak
 soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever more seeds: SOAK=60m SEASON_SEED=number
