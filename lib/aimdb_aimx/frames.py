@@ -1,0 +1,67 @@
+"""What both ways to cut a stream into frames have in common. A frame is a JSON text.
+
+Cancel safety: a `send` that is cancelled may have sent a part of its frame; the connection is of no use any more.
+IRQ safety: none.
+"""
+
+from time import ticks_ms
+
+from aimdb.loop import writable
+
+
+class FrameReceiver:
+    """Cuts what arrives into frames, in one buffer of fixed size.
+
+        count = receiver.fill(stream)
+        while (frame := receiver.next()) is not None:
+            ...
+
+    A subclass defines `next()`. What it returns lasts until the next `fill`, which is called when `next` has returned
+    None.
+    """
+
+    def __init__(self, room: int):
+        self._data = bytearray(room)
+        self._view = memoryview(self._data)
+        self._start = 0  # Where the next frame begins,
+        self._end = 0  # and where what has arrived ends.
+
+    def fill(self, stream) -> "int | None":
+        """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now."""
+        view = self._view
+        if self._start:
+            left = self._end - self._start
+            view[:left] = view[self._start : self._end]
+            self._start, self._end = 0, left
+        count = stream.readinto(view[self._end :])
+        self._end += count or 0
+        return count
+
+
+class FrameSender:
+    """Sends frames, 256 bytes at a time. A subclass defines `send(pieces)`, which is awaited.
+
+    `pieces` are bytes, in a list, a tuple or anything else that can be gone through twice with the same result, so
+    that no frame need ever be whole in RAM. One task sends at a time.
+    """
+
+    _most = 256  # Bytes to offer the stream at once.
+
+    def __init__(self, stream):
+        self._stream = stream
+        self._buffer = bytearray(256)
+        self._view = memoryview(self._buffer)
+        self.stuck_since: "int | None" = None  # Since this `ticks_ms` the peer takes nothing.
+
+    def _flush(self, end):
+        # What was not taken is offered again from the same place: TLS needs the same bytes.
+        at = 0
+        while at < end:
+            count = self._stream.write(self._view[at : min(end, at + self._most)])
+            if count:
+                at += count
+                self.stuck_since = None
+            else:
+                if self.stuck_since is None:
+                    self.stuck_since = ticks_ms()
+                yield writable(self._stream)
