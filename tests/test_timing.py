@@ -269,3 +269,18 @@ async def test_a_time_limit_for_whose_error_there_is_no_memory_ends_the_wait():
         await asyncio.sleep_ms(0)
     await raises_async(MemoryError, task)
     await raises_async(asyncio.TimeoutError, reader.recv(UNIT))
+
+
+async def test_a_value_that_comes_as_the_time_ends_leaves_the_next_read_its_whole_time():
+    ring = SpmcRing(4)
+    reader = ring.subscribe()
+    for _ in range(2):
+        task = asyncio.create_task(reader.recv(UNIT))
+        await settle()
+        busy(2 * UNIT)  # The time is up before the loop can tell, and the value is there before it does.
+        ring.push(1)
+        equal(await task, 1)
+        task = asyncio.create_task(reader.recv(3 * UNIT))
+        await asyncio.sleep_ms(UNIT)
+        assert not task.done()
+        await raises_async(asyncio.TimeoutError, task)

@@ -15,12 +15,15 @@ IRQ safety: none of it; only for the asyncio thread.
 from asyncio import core  # type: ignore[attr-defined]
 from time import ticks_add, ticks_ms
 
+import micropython
+
 
 def entry(thing):
     """An entry for the loop's queue: when its time has come, the loop calls `thing.send(None)`."""
     return core.Task(thing)
 
 
+@micropython.native
 def schedule(entry, milliseconds: int):
     """Have the loop call the entry in so many milliseconds; returns that loop."""
     loop = core._task_queue
@@ -28,6 +31,7 @@ def schedule(entry, milliseconds: int):
     return loop
 
 
+@micropython.native
 def unschedule(entry, loop):
     """Take an entry out of the loop where it is. Returns the entry to use from now on.
 
