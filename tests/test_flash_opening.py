@@ -1,15 +1,20 @@
 """What a queue on flash is opened with: storages, codecs, and arguments that are refused."""
 
+import asyncio
+import gc
+
 from aimdb_flash import (
     BlockStorage,
     FlashQueue,
     JsonCodec,
+    QueueInUse,
     Storage,
     StructCodec,
 )
 from flash_devices import Flash
-from flash_support import Pieces, drain, opened
+from flash_support import NEVER, Pieces, after_restart, drain, opened, settle
 from harness import equal, raises
+from stepping import outcome
 
 
 async def test_a_storage_of_ones_own_keeps_values():
@@ -63,3 +68,120 @@ def test_values_come_back_through_the_codec():
     queue = opened(Flash(), StructCodec("<If"))
     queue.push((7, 0.5))
     equal(queue.subscribe().try_recv(), (7, 0.5))
+
+
+# taking over
+
+
+def queue_on(flash, **options):
+    return FlashQueue(BlockStorage(flash), JsonCodec(), **options)
+
+
+async def test_a_path_opens_again_while_the_task_lives_that_opened_it_and_has_dropped_the_queue():
+    flash = Flash()
+    for i in range(6):
+        queue_on(flash, flush_ms=NEVER).push(i)
+        gc.collect()
+    queue_on(flash).release()
+    equal(after_restart(flash), list(range(6)))
+
+
+async def test_a_new_queue_has_all_that_the_one_before_has_accepted():
+    flash = Flash()
+    old = queue_on(flash, flush_ms=NEVER)
+    reader = old.subscribe()
+    for i in range(4):
+        old.push(i)
+    reader.try_recv()
+    reader.try_recv()
+    reader.commit(1)
+    equal(drain(queue_on(flash).subscribe()), [1, 2, 3])
+
+
+async def test_whoever_uses_a_queue_whose_storage_was_taken_over_is_told():
+    flash = Flash()
+    old = queue_on(flash)
+    old.key = "outbox"
+    reader = old.subscribe()
+    new = queue_on(flash)
+    for use in (lambda: old.try_push(1), reader.try_recv, reader.commit):
+        with raises(QueueInUse) as caught:
+            use()
+        assert "record 'outbox' is closed: another queue has opened" in str(caught.error), caught.error
+    for use in (old.push_async(1), reader.recv()):
+        with raises(QueueInUse):
+            await use
+    old.push(1)
+    equal((old.peek(), old.dropped_count, new.peek()), (None, 1, None))
+    old.release()
+    old.close()
+    await new.push_async(2)
+    equal(after_restart(flash), [2])
+
+
+async def test_who_waits_at_a_queue_whose_storage_is_taken_over_is_told():
+    flash = Flash(4, 512)
+    old = queue_on(flash, flush_ms=0)
+    waiting = [asyncio.create_task(old.push_async(i)) for i in range(200)]
+    await settle()
+    reader = old.subscribe()
+    drain(reader)
+    waiting.append(asyncio.create_task(reader.recv()))
+    await settle()
+    queue_on(flash)
+    outcomes = []
+    for task in waiting:
+        outcomes.append(await outcome(task))
+    equal([each for each in outcomes[-50:] if not isinstance(each, QueueInUse)], [])
+
+
+async def test_a_storage_is_taken_over_from_a_queue_whose_flash_fails():
+    flash = Flash()
+    old = queue_on(flash, flush_ms=NEVER)
+    old.push(1)
+    flash.fails = lambda number: not old.closed
+    new = queue_on(flash)
+    await new.push_async(2)
+    equal(after_restart(flash), [2])
+    with raises(QueueInUse):
+        old.try_push(3)
+
+
+class Partition:
+    """Stands for a piece of flash as an `esp32.Partition` does: another object each time, with the same place."""
+
+    def __init__(self, flash):
+        self.readblocks = flash.readblocks
+        self.writeblocks = flash.writeblocks
+        self.ioctl = flash.ioctl
+
+    def __repr__(self):
+        return "<Partition type=1, subtype=6, address=3145728, size=65536, label=queue, encrypted=0>"
+
+
+async def test_two_objects_for_the_same_piece_of_flash_are_one_storage():
+    flash = Flash()
+    old = queue_on(Partition(flash))
+    old.push(1)
+    new = queue_on(Partition(flash))
+    equal(new.peek(), 1)
+    with raises(QueueInUse):
+        old.try_push(2)
+    new.release()
+
+
+def test_two_rp2_flash_objects_for_the_same_piece_of_flash_are_one_storage():
+    try:
+        from rp2 import Flash as Region
+    except ImportError:
+        return  # Not on this chip.
+    start = Region().ioctl(4, 0) * 4096 - 4 * 4096  # The last of the filesystem, which has used none of it.
+    old = FlashQueue(BlockStorage(Region(start=start, len=4 * 4096)))
+    old.push(b"1")
+    new = FlashQueue(BlockStorage(Region(start=start, len=4 * 4096)))
+    equal(new.peek(), b"1")
+    with raises(QueueInUse):
+        old.try_push(b"2")
+    other = FlashQueue(BlockStorage(Region(start=start - 4 * 4096, len=4 * 4096)))
+    equal(other.peek(), None)
+    new.try_push(b"3")

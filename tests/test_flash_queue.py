@@ -9,7 +9,6 @@ from aimdb_flash import (
     BlockStorage,
     FlashQueue,
     JsonCodec,
-    QueueInUse,
     StorageError,
     StructCodec,
 )
@@ -584,16 +583,6 @@ def test_values_outlast_an_event_loop_that_ends_before_the_flush():
     asyncio.run(push(2))
     asyncio.run(queue.flush())
     equal(after_restart(flash), [1, 2])
-
-
-async def test_a_second_queue_on_the_same_storage_is_refused_until_it_is_released():
-    flash = Flash()
-    queue = opened(flash)
-    await queue.push_async(1)
-    with raises(QueueInUse):
-        opened(flash)
-    queue.release()
-    opened(flash)
 
 
 async def test_release_puts_everything_on_flash_before_it_returns():

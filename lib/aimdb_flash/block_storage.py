@@ -5,7 +5,11 @@ from micropython import const
 
 from .storage import Storage
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
 
 # Larger writes are cut in pieces of this size: an RP2040 has its interrupts off for the whole of one.
 _PIECE = const(256)
@@ -26,7 +30,8 @@ class BlockStorage(Storage):
 
     preallocated = True
 
-    if _EDITOR:  # Set by `places.divide`.
+    if TYPE_CHECKING:  # Set by `places.divide`.
+        device: Any
         write_size: int
         block_size: int
         blocks: int
@@ -48,7 +53,7 @@ class BlockStorage(Storage):
             place = (place + 1) % self.segment_count
         self.places[number] = self._last = place
         for i in range(self.blocks):
-            _check(self.identity.ioctl(_ERASE, place * self.blocks + i))
+            _check(self.device.ioctl(_ERASE, place * self.blocks + i))
         self.append(number, 0, data)
 
     def append(self, number, offset, data):
@@ -63,7 +68,7 @@ class BlockStorage(Storage):
             # Bytes that stay as they are: 0xFF clears no bit.
             piece = bytearray(b"\xff" * (-(-(before + len(part)) // unit) * unit))
             piece[before : before + len(part)] = part
-            self._move(self.identity.writeblocks, number, offset - before, piece)
+            self._move(self.device.writeblocks, number, offset - before, piece)
             if self.read(number, offset, len(part)) != part:
                 raise OSError(EIO)
             offset += len(part)
@@ -76,7 +81,7 @@ class BlockStorage(Storage):
         rest = memoryview(data)
         while rest:
             part = rest[: self.block_size - offset % self.block_size]
-            self._move(self.identity.readblocks, number, offset, part)
+            self._move(self.device.readblocks, number, offset, part)
             rest = rest[len(part) :]
             offset += len(part)
         return data

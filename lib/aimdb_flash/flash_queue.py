@@ -1,5 +1,5 @@
 from aimdb import Buffer, once
-from aimdb.errors import BufferClosed, BufferEmpty, BufferFull, error
+from aimdb.errors import BufferClosed, BufferFull, RecordError, error
 from aimdb.waiting import current, current_loop
 from micropython import const
 
@@ -10,13 +10,14 @@ from .segment_log import SegmentLog
 from .storage import StorageError, claimed
 from .values import Values
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
     from .storage import Storage
 
-_OVERHEAD = const(12)  # Bytes of a value on flash besides its own.
 _MASK = const(0x1FFFFFFF)
 
 
@@ -48,24 +49,17 @@ class FlashQueue(Buffer):
 
     `capacity` is how many values of the codec's `size` fit, and `largest` how many bytes the longest one may have.
     `damaged_count` says how many stretches of damaged bytes were passed over, `undecodable_count` how many values could
-    not be decoded; their values count as dropped. Raises `ValueError` or `TypeError` for bad arguments, `QueueInUse`,
+    not be decoded; their values count as dropped. Raises `ValueError` or `TypeError` for bad arguments,
     `UnknownFormat`, and `StorageError` when the flash cannot be read; damaged bytes raise nothing.
+
+    A storage has one queue at a time. A new one takes it over from the one before, which puts what is staged on flash
+    and is closed; whoever uses that one still gets `QueueInUse`.
 
     Cancel safety: a cancelled `produce_async` has stored nothing; when the cancellation comes between the flush and the
     return, no reader gets the value, and the next flush makes that last. IRQ safety: none.
     """
 
-    if _EDITOR:  # Set by `opening.configure`.
-        codec: Any
-        stage: int
-        stage_bytes: int
-        flush_records: int
-        flush_bytes: int
-        flush_ms: "int | None"
-        commit_ms: int
-        drop_oldest: bool
-        undecodable: Any
-        path: Any
+    taken_over = False  # Another queue has opened its storage since.
 
     def __init__(
         self,
@@ -81,23 +75,19 @@ class FlashQueue(Buffer):
         stage_bytes: int = 8192,
         undecodable: "Any" = None,
     ):
+        self.codec = codec
+        self.stage = stage
+        self.stage_bytes = stage_bytes
+        self.flush_records = flush_records
+        self.flush_bytes = flush_bytes
+        self.flush_ms = flush_ms
+        self.commit_ms = commit_ms
+        self.drop_oldest = drop_oldest
+        self.undecodable = undecodable
         opening = once("opening", "aimdb_flash")
-        device, size = opening.configure(
-            self,
-            storage,
-            codec,
-            max_size,
-            stage,
-            flush_records,
-            flush_bytes,
-            flush_ms,
-            commit_ms,
-            drop_oldest,
-            stage_bytes,
-            undecodable,
-        )
-        self.opener = current()  # The task that opened it,
-        self.loop = current_loop()  # and the loop that it is used in.
+        device = opening.configure(self, storage, max_size)
+        self.path = device.identity
+        self.loop = current_loop()  # That it is used in.
         self._flusher: "Any" = None
         try:
             opening.claim(self)
@@ -109,7 +99,7 @@ class FlashQueue(Buffer):
             self.damaged_count = log.damaged_count
             self.undecodable_count = 0
             self.largest = log.largest
-            self.capacity = (device.segment_count - 2) * (log.largest // (_OVERHEAD + size))
+            self.capacity = opening.capacity(self, device)
             self._flusher = self._values.flusher = Flusher(self, log, self._values)
         except BaseException as er:
             raise opening.failed(self, er)
@@ -125,7 +115,7 @@ class FlashQueue(Buffer):
     def try_push(self, value) -> None:
         """Stage `value`, or raise `BufferFull`, `BufferClosed`, or what the codec raises for it."""
         if self.closed:
-            raise error(BufferClosed, value, self)
+            raise self.ended(value)
         data = self._encoded(value)
         values = self._values
         count = len(values.entries)
@@ -142,7 +132,7 @@ class FlashQueue(Buffer):
         """
         data = self._encoded(value)
         if self.closed:
-            raise BufferClosed(value, self)
+            raise self.ended(value)
         flusher = self._flusher
         entry = self._values.add(data, current_loop())
         try:
@@ -150,7 +140,7 @@ class FlashQueue(Buffer):
             while not entry.number:
                 if flusher.full:  # It may be of no use to wait for room.
                     if self.closed:
-                        raise BufferClosed(value, self)
+                        raise self.ended(value)
                     if self._readers < 2 and self._line.taken_by is current():
                         from aimdb import SelfDeadlock
 
@@ -202,7 +192,7 @@ class FlashQueue(Buffer):
     def peek(self):
         try:
             return self._values.upcoming()[1]
-        except (BufferEmpty, BufferClosed):
+        except RecordError:
             return None
 
     def held(self) -> int:
@@ -210,6 +200,14 @@ class FlashQueue(Buffer):
         return self._values.held
 
     # Ending
+
+    def ended(self, value=None) -> "Exception":
+        """What those get who use it when it is closed, or has given its storage to another queue."""
+        if self.taken_over:
+            from .mistakes import QueueInUse
+
+            return QueueInUse(value, self)
+        return error(BufferClosed, value, self)
 
     def close(self) -> None:
         """Take no more values; what is staged goes to flash with the next flush, which comes at once.

@@ -1,10 +1,12 @@
 from aimdb import Reader
 from aimdb.buffer import done
-from aimdb.errors import BufferClosed, BufferEmpty
+from aimdb.errors import BufferEmpty
 from micropython import const
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Any
 
@@ -76,7 +78,7 @@ class FlashReader(Reader):
         buffer = self.buffer
         taken = self._taken
         if not buffer._flusher.log:
-            raise BufferClosed(None, buffer)
+            raise buffer.ended()
         most = self._gone + len(taken)
         if count is None:
             count = most

@@ -1,14 +1,15 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
-from aimdb.errors import BufferClosed
 from aimdb.timing import Timer
 from aimdb.waiting import semaphore
 from micropython import const
 
 from .storage import StorageError
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 _RETRY_MS = const(100)  # After a failure, not at once again.
@@ -189,7 +190,7 @@ class Flusher:
             if self.failures != failures:
                 raise StorageError(None, self.queue, self.cause)
             if not self.log:
-                raise BufferClosed(None, self.queue)
+                raise self.queue.ended()
             if not comes:
                 self.flush_within(milliseconds)
                 comes = True

@@ -34,8 +34,14 @@ class UnknownFormat(DbError):
     """What is on the flash was written by a version of this package that this one does not know."""
 
 
-class QueueInUse(DbError):
-    """Another queue has this path or device open, and the task that opened it still runs; `release` it first."""
+class QueueInUse(RecordError):
+    """Another queue has opened the path or device of this one, which is closed since; a storage has one at a time."""
+
+    def __str__(self) -> str:
+        path = getattr(self.args[1], "path")
+        return "QueueInUse: record %r is closed: another queue has opened %r since" % (self.key, path)
+
+    __repr__ = __str__
 
 
 def pass_over(values, value, data, cause) -> None:

@@ -2,38 +2,25 @@
 
 from aimdb import once
 from aimdb.errors import check_int
-from aimdb.waiting import current_loop
+from micropython import const
 
 from .storage import Storage, StorageError, claimed
 
+_OVERHEAD = const(12)  # Bytes of a value on flash besides its own.
 
-def configure(
-    queue,
-    storage,
-    codec,
-    max_size,
-    stage,
-    flush_records,
-    flush_bytes,
-    flush_ms,
-    commit_ms,
-    drop_oldest,
-    stage_bytes,
-    undecodable,
-):
-    """Check the arguments of a `FlashQueue`, and give it what they say.
 
-    Returns its storage, and how many bytes a value is likely to have. Raises `TypeError` or `ValueError`.
+def configure(queue, storage, max_size: int) -> Storage:
+    """Check the arguments of a `FlashQueue`, which has most of them already; returns its storage.
+
+    Raises `TypeError` or `ValueError`.
     """
-    check_int("stage", stage, 1)
-    check_int("stage_bytes", stage_bytes, 1)
-    check_int("flush_records", flush_records, 1)
-    check_int("flush_bytes", flush_bytes, 1)
-    if flush_ms is not None:
-        check_int("flush_ms", flush_ms)
-    check_int("commit_ms", commit_ms)
-    if undecodable is not None and not callable(undecodable):
-        raise TypeError("undecodable is a function, not %r" % (undecodable,))
+    for name in ("stage", "stage_bytes", "flush_records", "flush_bytes"):
+        check_int(name, getattr(queue, name), 1)
+    if queue.flush_ms is not None:
+        check_int("flush_ms", queue.flush_ms)
+    check_int("commit_ms", queue.commit_ms)
+    if queue.undecodable is not None and not callable(queue.undecodable):
+        raise TypeError("undecodable is a function, not %r" % (queue.undecodable,))
     if isinstance(storage, str):
         from .file_storage import FileStorage
 
@@ -42,43 +29,40 @@ def configure(
         once("places", "aimdb_flash").check(storage)
     else:
         raise TypeError("storage is a path or a Storage, not %r" % (storage,))
-    if codec is None:
+    if queue.codec is None:
         from aimdb.codecs import BytesCodec
 
-        codec = BytesCodec()
-    codec.encode, codec.decode  # Told now what is missing.
-    size = getattr(codec, "size", 32)
-    check_int("codec.size", size)
-    queue.codec = codec
-    queue.stage = stage
-    queue.stage_bytes = stage_bytes
-    queue.flush_records = min(flush_records, stage)
-    queue.flush_bytes = min(flush_bytes, stage_bytes)
-    queue.flush_ms = flush_ms
-    queue.commit_ms = commit_ms
-    queue.drop_oldest = bool(drop_oldest)
-    queue.undecodable = undecodable
-    queue.path = storage.identity
-    return storage, size
+        queue.codec = BytesCodec()
+    queue.codec.encode, queue.codec.decode  # Told now what is missing.
+    check_int("codec.size", _size(queue))
+    queue.flush_records = min(queue.flush_records, queue.stage)
+    queue.flush_bytes = min(queue.flush_bytes, queue.stage_bytes)
+    return storage
+
+
+def _size(queue):
+    # How many bytes a value is likely to have.
+    return getattr(queue.codec, "size", 32)
+
+
+def capacity(queue, storage) -> int:
+    """How many such values fit."""
+    return (storage.segment_count - 2) * (queue.largest // (_OVERHEAD + _size(queue)))
 
 
 def claim(queue) -> None:
-    """Take a path or device for this queue.
+    """Take a path or device for this queue, from the queue that has it.
 
-    A queue that has it is released first, with all that it has staged: it was left behind by a task that ended, or by
-    a loop that was left. `QueueInUse` when the task that opened it still runs.
+    That one is released, with all that it has staged on flash. Raises `MemoryError`; then it has its storage still.
     """
+    # Whether the program still uses it nobody can tell. Whoever does is told: see `FlashQueue.ended`.
     other = claimed.get(queue.path)
     if other is not None:
-        opener = other.opener
-        if opener is not None and other.loop is current_loop() and not opener.done():
-            from .mistakes import QueueInUse
-
-            raise QueueInUse("%r is open already in another queue; release() that first" % (queue.path,))
         try:
             other.release()
         except StorageError:
             pass  # It is released even so.
+        other.taken_over = True
     claimed[queue.path] = queue
 
 

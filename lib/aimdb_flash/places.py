@@ -7,6 +7,7 @@ from struct import unpack_from
 
 from aimdb.errors import check_int
 from micropython import const
+from uctypes import addressof
 
 _VERSION = const(2)
 _MAGIC = const(b"AQF")
@@ -71,7 +72,8 @@ def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> N
     """Set a `BlockStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
     check_int("write_size", write_size, 1)
     check_int("blocks", blocks, 1)
-    storage.identity = device
+    storage.device = device
+    storage.identity = _identity(device)
     storage.alignment = 1 if rewritable else write_size
     storage.write_size = write_size
     storage.block_size = device.ioctl(_BLOCK_SIZE, 0)
@@ -79,6 +81,16 @@ def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> N
     storage.segment_size = storage.block_size * blocks
     storage.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
     check(storage)
+
+
+def _identity(device):
+    # Equal for two objects that stand for the same piece of flash, which does not make these objects equal.
+    if type(device).__name__ == "Partition":
+        return repr(device)  # That of an esp32.Partition has its address.
+    try:
+        return "%r at 0x%x" % (device, addressof(device))  # An rp2.Flash is also memory.
+    except TypeError:
+        return device  # Written in Python.
 
 
 def on_device(storage) -> "dict[int, int]":

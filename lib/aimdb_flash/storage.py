@@ -3,8 +3,10 @@ import errno
 from aimdb.errors import RecordError
 from micropython import const
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 # The open queues, by path or device.
@@ -51,7 +53,7 @@ class Storage:
         """Whether something that is not ours is where this segment would be."""
         return False
 
-    if _EDITOR:  # What each storage has of its own.
+    if TYPE_CHECKING:  # What each storage has of its own.
 
         def numbers(self) -> "list[int]":
             """The numbers of all segments that are there, in any order; also of what only may be one."""

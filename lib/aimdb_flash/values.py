@@ -1,11 +1,13 @@
 from array import array
 
-from aimdb.errors import BufferClosed, BufferEmpty, error
+from aimdb.errors import BufferEmpty, error
 from aimdb.waiting import Line, current_loop
 from micropython import const
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from typing import Any
 
 # The counts of the readers' line.
@@ -198,7 +200,7 @@ class Values:
 
                 pass_over(self, value, data, er)
         ended = queue.closed and not (self.barred and self.flusher.log)
-        raise error(BufferClosed if ended else BufferEmpty, None, queue)
+        raise queue.ended() if ended else error(BufferEmpty, None, queue)
 
     def take(self, value) -> None:
         """The running task has read what came next. Needs no heap."""
