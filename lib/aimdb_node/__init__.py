@@ -13,8 +13,10 @@ from micropython import const
 
 __version__ = "0.1.0"
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from .clock import Clock as Clock
     from .commands import Commands as Commands
     from .commands import Refused as Refused

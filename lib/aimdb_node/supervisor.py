@@ -8,8 +8,10 @@ from micropython import const
 from .crashes import CrashBook
 from .watchdog import Watchdog, reset_cause
 
-_EDITOR = const(0)  # For editors only: what is below it costs the board nothing.
-if _EDITOR:
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _RUNS = const(5)  # Quick failures in a row, after which the board is reset.
