@@ -15,23 +15,25 @@ LONGEST = 400  # Bytes of a line, for `append`.
 
 
 async def main():
+    commands = repairs()
+
+    async def obey(consumer):
+        async for line in consumer.subscribe():
+            answer("answer", commands.obey(line))
+
+    async def tell(consumer):
+        answer("reduced", "the node is in reduced mode: %s" % CrashBook().text)
+
     db = AimDb()
     try:
         import telemetry
 
-        answer = telemetry.connect(db)
+        answer = telemetry.connect(db, obey)
     except Exception as error:  # Whatever it is, there is the console.
         say("network", "none: %r" % error)
         db = AimDb()
         answer = say
-    commands = repairs()
-
-    async def obey(consumer):
-        answer("reduced", "the node is in reduced mode: %s" % CrashBook().text)
-        async for line in consumer.subscribe():
-            answer("answer", commands.obey(line))
-
-    db.configure("command", Mailbox()).source(console(LONGEST)).tap(obey)
+    db.configure("command", Mailbox()).source(console(LONGEST)).tap(obey).tap(tell)
     await db.run()
 
 

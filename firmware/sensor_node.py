@@ -2,7 +2,7 @@
 
     temperature  SpmcRing      read_sensor -> watch (fast), archive (slow), summarize
     uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
-    command      Mailbox       the console -> obey
+    command      Mailbox       the console -> obey; what the broker sends has a record of its own, see telemetry.py
     interval     Setting       obey -> read_sensor; watchdog: obey -> main.py, at the next start
     journal      FlashQueue    see journal.py
     wind         SpmcRing      turned (an interrupt) -> measure_wind
@@ -112,14 +112,6 @@ async def send(consumer):
 
 async def obey(consumer):
     """The command handler: what a line is not, it says, and goes on."""
-    commands = Commands(passed=(Restart,))
-    commands.add("status", status)
-    commands.add("interval", set_interval, whole("MS", 1, LONGEST_MS))
-    commands.add("led", led, one_of("on", "off"))
-    commands.add("watchdog", set_watchdog, whole("MS", 0, 8388))
-    commands.add("crash", lambda: CrashBook().text or "none")
-    commands.add("restart", restart)
-    commands.add("break", break_)
     async for line in consumer.subscribe():
         answer("obey", commands.obey(line))
 
@@ -157,6 +149,15 @@ def status():
     return "\n".join(lines)
 
 
+commands = Commands(passed=(Restart,))
+commands.add("status", status)
+commands.add("interval", set_interval, whole("MS", 1, LONGEST_MS))
+commands.add("led", led, one_of("on", "off"))
+commands.add("watchdog", set_watchdog, whole("MS", 0, 8388))
+commands.add("crash", lambda: CrashBook().text or "none")
+commands.add("restart", restart)
+commands.add("break", break_)
+
 sensor = Tally("sensor")
 temperature = SpmcRing(16)
 uplink = BoundedQueue(3)
@@ -174,7 +175,7 @@ db.configure("wind", wind).tap(measure_wind)
 db.configure("journal", journal.samples)
 db.configure("starts", journal.starts)
 anemometer = db.sync_producer("wind")
-answer = telemetry.connect(db, "journal")
+answer = telemetry.connect(db, obey, "journal")
 
 
 async def main():

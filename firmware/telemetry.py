@@ -3,7 +3,7 @@
 wifi     SingleLatest  (whether it is joined) -> clock and broker try again
 clock    SingleLatest  (when it was set)      -> the broker tries again
 network  SingleLatest  the state of the connection -> tell, doubt
-command  (the node's)  <- node/command, as bytes: whatever it is, it is checked by `Commands`
+remote   Mailbox       <- node/command, as bytes (whatever it is, it is checked by `Commands`) -> obey
 answer   SpmcRing      -> node/answer
 
 /network.json has "ssid", "password" and "broker", and may have "ca", the path of the certificate for a broker
@@ -30,9 +30,10 @@ def settings():
     return {}
 
 
-def connect(db, journal=None):
+def connect(db, obey, journal=None):
     """Add links and records to the database; returns the function `answer(who, text)`, which says, and sends.
 
+    `obey`: the tap for the commands that the broker sends.
     `journal`: the key of the record whose values go to node/samples.
     """
     found = settings()
@@ -40,7 +41,7 @@ def connect(db, journal=None):
         say("network", "none: there is no /network.json")
         return say
     # Here, so that a node without a network has none of it in its memory.
-    from aimdb import BytesCodec, SingleLatest, SpmcRing
+    from aimdb import BytesCodec, Mailbox, SingleLatest, SpmcRing
     from aimdb_mqtt import Broker
     from aimdb_node import Clock, Wifi
 
@@ -103,7 +104,7 @@ def connect(db, journal=None):
     db.configure("wifi", SingleLatest()).source(wifi.keep).tap(joined)
     db.configure("clock", SingleLatest()).source(clock.keep).tap(timed)
     db.configure("network", broker.state).tap(tell).tap(doubt)
-    db.configure("command").link_from(url + "/node/command", codec=BytesCodec())
+    db.configure("remote", Mailbox()).link_from(url + "/node/command", codec=BytesCodec()).tap(obey)
     db.configure("answer", answers).link_to(url + "/node/answer")
     if journal:
         db.configure(journal).link_to(url + "/node/samples")
