@@ -10,13 +10,14 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from typing import Any
 
     from .buffer import Reader
     from .sync_producer import SyncProducer
 
     Stage = Callable[["Record"], Awaitable[object]]
+    JoinStage = Callable[[Reader, "Record"], Awaitable[object]]
 
 
 class Record:
@@ -106,25 +107,57 @@ class Record:
         """
         return self._add("tap", stage)
 
-    def _add(self, kind, stage):
+    def _add(self, kind, stage, url=None):
         if not callable(stage):
             from .mistakes import error
 
             raise error(kind, self.key, stage)
-        self.db._stages.append((self, kind, stage))
+        self.db._stages.append((self, kind, stage, url))
         return self
 
-    def link_to(self, url: str, **options) -> "Record":
-        """Send every value of this record to `url`; `options` are those of the package for its scheme.
+    if TYPE_CHECKING:
 
-        An `mqtt://` URL needs the package aimdb_mqtt, and so on. Mistakes are reported by `AimDb.run`. Returns the
-        record.
-        """
-        return once("linking").link(self, "link_to", url, options)
+        def transform(self, key: str, fn: "Callable[..., Any]", state: Any = None) -> "Record":
+            """Compute this record from record `key`: `fn(value)` gives its next value, or None for none.
 
-    def link_from(self, url: str, **options) -> "Record":
-        """Produce in this record what comes from `url`; the rest is as for `link_to`."""
-        return once("linking").link(self, "link_from", url, options)
+            With a `state`, which is kept for all calls, it is `fn(value, state)`. The new value is handed over by
+            `produce_async`: while a full queue makes that wait, the rule of the input decides about what comes
+            meanwhile. What the transform itself misses of an `SpmcRing` is skipped, and counted there. When the input
+            is closed, so is this record. Returns the record.
+
+            Raises `TypeError` for a key that is no string, and for an `fn` that is async or cannot be called; unknown
+            inputs, cycles and a second writer are reported by `AimDb.run`.
+            """
+            return self
+
+        def transform_join(self, keys: "Iterable[str]", stage: "JoinStage") -> "Record":
+            """Compute this record from several: run `async def stage(inputs, producer)`.
+
+            `async for key, value in inputs` gives their values in order of arrival, and ends when all inputs are
+            closed; `inputs` is a `Reader`. Up to 16 values wait there, and then the inputs' own rules decide, as for
+            `transform`. When the stage returns after all inputs were closed, this record is closed. Returns it.
+
+            Raises `TypeError` or `ValueError` for what are no different keys, and for what cannot be called; the rest
+            is reported by `AimDb.run`.
+            """
+            return self
+
+        def link_to(self, url: str, **options) -> "Record":
+            """Send every value of this record to `url`; `options` are those of the package for its scheme.
+
+            An `mqtt://` URL needs the package aimdb_mqtt, and so on. Mistakes are reported by `AimDb.run`. Returns the
+            record.
+            """
+            return self
+
+        def link_from(self, url: str, **options) -> "Record":
+            """Produce in this record what comes from `url`; the rest is as for `link_to`."""
+            return self
+
+    else:
+
+        def __getattr__(self, name):
+            return once("registrar").find("Record", self, name)
 
 
 class AimDb:
@@ -140,7 +173,7 @@ class AimDb:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._stages: list = []  # (record, kind, function), in the order of configuring.
+        self._stages: list = []  # (record, kind, function, URL of a link), in the order of configuring.
         self.mistakes: list = []  # (record, kind, what was refused, reason).
         # What ended the last `run`: (record key, kind of stage, function name, error).
         self.failed: tuple | None = None
@@ -224,6 +257,22 @@ class AimDb:
 
         def produce_any_async(self, key, value, timeout_ms=None):
             return self.producer(key).produce_async(value, timeout_ms)
+
+    if TYPE_CHECKING:
+
+        def graph(self) -> dict[str, list]:
+            """The program as data: its records in "nodes", what is between them in "edges", and the "order" of records.
+
+            A node has `key`, `origin`, `buffer_type`, `buffer_capacity`, `tap_count` and `has_outbound_link`; an edge
+            `from`, `to` and `edge_type`; in the order a record comes after those from which it is computed. All are in
+            the form that AimDB's `graph.nodes`, `graph.edges` and `graph.topo_order` have. URLs are without password.
+            """
+            return {}
+
+    else:
+
+        def __getattr__(self, name):
+            return once("registrar").find("AimDb", self, name)
 
     async def run(self) -> None:
         """Run all stages in this loop until all have ended.

@@ -10,7 +10,7 @@ def link(record, direction: str, url: str, options: dict):
     """Add such a stage to the record, or a mistake that `AimDb.run` tells. Returns the record."""
     scheme = url.partition("://")[0].lower() if isinstance(url, str) and "://" in url else ""
     try:
-        return record._add(direction, getattr(package_for(scheme), direction)(record, url, **options))
+        return record._add(direction, getattr(package_for(scheme), direction)(record, url, **options), url)
     except (TypeError, ValueError) as er:
         mistake = "%s:// that is wrong: %s" % (scheme, er) if scheme else "with no URL, such as mqtt://host/topic"
     except (ImportError, AttributeError) as er:

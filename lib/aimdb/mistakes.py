@@ -58,10 +58,12 @@ def _sentence(record, kind, refused, reason):
     if isinstance(reason, str):
         return "has a %s %s" % (kind, reason)
     name = getattr(refused, "__name__", type(refused).__name__)
+    if isinstance(reason, tuple):  # The kind of the writer that it had already.
+        if kind in reason:
+            return "has a second %s, %s; one task writes a record" % (kind, name)
+        return "has a %s, %s, beside its %s; one task writes a record" % (kind, name, reason[0])
     if reason:
         return "has a %s, %s, that is not an async function of one argument: %s" % (kind, name, reason)
-    if kind == "source":
-        return "has a second source, %s; one task writes a record" % name
     if refused is None:
         return "has no buffer; configure(%r, buffer) gives it one" % record.key
     if record.buffer is not None:

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+from . import once
+
 
 def start(db) -> tuple:
     """Start all stages: ([record, kind, function or buffer, task] of each, what to await until all have ended).
@@ -29,22 +31,25 @@ def start(db) -> tuple:
 def checked(db) -> list[list]:
     """[record, kind, function or buffer, coroutine] of each stage, in the order of their start."""
     mistakes = list(db.mistakes)
-    stages = [
+    stages: list = [
         [record, "buffer", record.buffer, None]  # It has a `run` of its own.
         for record in db._records.values()
         if hasattr(record.buffer, "run")
-    ] + [
-        [record, kind, function, None]
-        for kind in ("link_to", "link_from", "tap", "source")
-        for record, each, function in db._stages
-        if each == kind
     ]
-    records = []
-    for record, kind, function, _ in stages:
-        if kind == "source":
-            if record in records:
-                mistakes.append((record, kind, function, None))
-            records.append(record)
+    writers: dict = {}  # The kind of the first writer of each record.
+    order = "link_to", "tap", "computed", "link_from", "source"
+    kinds: dict = {kind: [] for kind in order}
+    for record, kind, function, _ in db._stages:
+        if kind not in ("link_to", "tap"):
+            first = writers.get(record)
+            if first and (kind, first) != ("link_from", "link_from"):
+                mistakes.append((record, kind, function, (first,)))
+            writers[record] = first or kind
+        kinds[kind if kind in kinds else "computed"].append([record, kind, function, None])
+    if kinds["computed"]:
+        once("computing").sort(db, kinds["computed"], mistakes)
+    for kind in order:
+        stages += kinds[kind]
 
     def call(stage):
         record, kind, function, _ = stage

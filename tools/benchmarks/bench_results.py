@@ -10,15 +10,20 @@ IMPORT = "import: the whole core"
 LOADED_WHEN_USED = (
     "aimdb/codecs.mpy",
     "aimdb/complaint.mpy",
+    "aimdb/computing.mpy",
     "aimdb/doorbell.mpy",
+    "aimdb/graph.mpy",
+    "aimdb/joining.mpy",
     "aimdb/json_codec.mpy",
     "aimdb/linking.mpy",
     "aimdb/loading.mpy",
     "aimdb/metrics.mpy",
     "aimdb/mistakes.mpy",
     "aimdb/packed_producer.mpy",
+    "aimdb/registrar.mpy",
     "aimdb/sync_producer.mpy",
     "aimdb/timing.mpy",
+    "aimdb/transforming.mpy",
     "aimdb/wiring.mpy",
 )
 EMPTY_LOOP = "floor: empty loop"

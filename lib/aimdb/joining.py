@@ -1,0 +1,97 @@
+"""A record that is computed from several. Loaded when the first transform_join is configured."""
+
+import asyncio
+
+from micropython import const
+
+from .bounded_queue import BoundedQueue
+from .buffer import Buffer
+from .errors import BufferClosed, BufferEmpty, BufferLagged
+
+_CAPACITY = const(16)
+_NOTHING = object()
+
+
+class Join:
+    """What `Record.transform_join` runs: a task for each input hands values over to one queue, which the stage reads.
+
+    Cancel safety: what was taken from the inputs and not read by the stage is for the next run. IRQ safety: none.
+    """
+
+    def __init__(self, keys, stage):
+        self.inputs = keys
+        self.fn = stage
+        self.__name__ = getattr(stage, "__name__", type(stage).__name__)
+        self._queue = BoundedQueue(_CAPACITY)
+        self._taken = [_NOTHING] * len(keys)  # From each input: a value that is not in the queue yet.
+        self._open = 0  # How many inputs are not closed.
+        self._error = None  # What ended one of those tasks.
+
+    async def __call__(self, record):
+        queue = self._queue
+        queue.key = "inputs of " + record.key
+        self._open = len(self.inputs)
+        self._error = None
+        stage = asyncio.current_task()
+        tasks: list = []
+        readers: list = []
+        inputs = queue.subscribe()
+        try:
+            for i, key in enumerate(self.inputs):
+                source = record.db.consumer(key)
+                reader = None
+                # Now, so that no value is missed; unless the buffer must attach somewhere first.
+                if type(source.buffer).subscribe_async is Buffer.subscribe_async:
+                    reader = source.subscribe()
+                    readers.append(reader)
+                tasks.append(asyncio.create_task(self._hand_over(i, source, reader, stage)))
+            await self.fn(inputs, record)
+            if queue.closed:
+                record.buffer.close()
+        except asyncio.CancelledError:
+            if self._error:
+                raise self._error
+            raise
+        finally:
+            inputs.close()
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                try:
+                    await task
+                except asyncio.CancelledError:
+                    pass
+            for reader in readers:
+                reader.close()  # Also if its task has not begun.
+
+    async def _hand_over(self, i, source, reader, stage):
+        queue = self._queue
+        taken = self._taken
+        try:
+            if reader is None:
+                reader = await source.subscribe_async()
+            commit = getattr(reader, "commit", None)
+            try:
+                while True:
+                    if taken[i] is _NOTHING:
+                        await reader.ready()
+                        try:
+                            taken[i] = reader.try_recv()
+                        except (BufferLagged, BufferEmpty):
+                            continue
+                        except BufferClosed:
+                            break
+                    await queue.push_async((self.inputs[i], taken[i]))
+                    taken[i] = _NOTHING
+                    if commit:
+                        commit()
+            finally:
+                reader.close()
+                if commit:
+                    taken[i] = _NOTHING
+            self._open -= 1
+            if not self._open:
+                queue.close()
+        except Exception as er:
+            self._error = er
+            stage.cancel()

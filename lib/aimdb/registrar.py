@@ -1,0 +1,53 @@
+"""The calls of a record and of a database that few programs make. Loaded for each such call, and not kept.
+
+Boards look here for an attribute that `Record` or `AimDb` has not.
+"""
+
+from . import once
+
+
+def find(kind: str, owner, name: str):
+    """What their `__getattr__` returns: the call `name`, which is a function below, bound to its owner."""
+    function = globals().get(kind + "_" + name)
+    if function is None:
+        raise AttributeError("'%s' object has no attribute '%s'" % (kind, name))
+    return lambda *arguments, **named: function(owner, *arguments, **named)
+
+
+def Record_link_to(record, url, **options):
+    return once("linking").link(record, "link_to", url, options)
+
+
+def Record_link_from(record, url, **options):
+    return once("linking").link(record, "link_from", url, options)
+
+
+def Record_transform(record, key, fn, state=None):
+    if not isinstance(key, str):
+        raise TypeError("record %r: a transform's input is a record's key, not %r" % (record.key, key))
+    # The type of an async function is `generator`.
+    if not callable(fn) or type(fn).__name__ == "generator":
+        raise TypeError("record %r: a transform is a function without async, not %r" % (record.key, fn))
+    from .transforming import Transform
+
+    return record._add("transform", Transform(key, fn, state))
+
+
+def Record_transform_join(record, keys, stage):
+    if not callable(stage):
+        from .mistakes import error
+
+        raise error("transform_join", record.key, stage)
+    keys = () if isinstance(keys, (str, bytes)) else tuple(keys)
+    for key in keys:
+        if not isinstance(key, str):
+            raise TypeError("record %r: a transform_join's inputs are records' keys, not %r" % (record.key, key))
+    if not keys or len(set(keys)) < len(keys):
+        raise ValueError("record %r: a transform_join has one or more keys, all different, not %r" % (record.key, keys))
+    from .joining import Join
+
+    return record._add("transform_join", Join(keys, stage))
+
+
+def AimDb_graph(db):
+    return once("graph").graph(db)

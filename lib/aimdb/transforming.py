@@ -1,0 +1,68 @@
+"""A record that is computed from another one. Loaded when the first transform is configured."""
+
+from .buffer import Buffer
+from .errors import BufferClosed, BufferEmpty, BufferLagged
+
+
+async def _coroutine():
+    pass
+
+
+_COROUTINE = type(_coroutine())
+
+
+class Transform:
+    """What `Record.transform` runs.
+
+    Cancel safety: a value that was computed and not stored is stored by the next run; the input gives what can be
+    committed once more. IRQ safety: none.
+    """
+
+    def __init__(self, key: str, fn, state):
+        self.inputs = (key,)
+        self.fn = fn
+        self.state = state
+        self.__name__ = getattr(fn, "__name__", type(fn).__name__)
+        self._computed = None  # What is yet to be stored.
+
+    async def __call__(self, record):
+        fn = self.fn
+        state = self.state
+        buffer = record.buffer
+        # What `push_async` does, if the buffer does not override it, without heap.
+        push = record.try_produce if type(buffer).push_async is Buffer.push_async else None
+        reader = await record.db.consumer(self.inputs[0]).subscribe_async()
+        commit = getattr(reader, "commit", None)
+        try:
+            if self._computed is not None:
+                await record.push_async(self._computed)
+                self._computed = None
+            while True:
+                await reader.ready()
+                try:
+                    value = reader.try_recv()
+                except (BufferLagged, BufferEmpty):
+                    continue
+                except BufferClosed:
+                    return buffer.close()
+                value = fn(value) if state is None else fn(value, state)
+                if value is not None:
+                    if type(value) is _COROUTINE:
+                        raise TypeError("a transform is a function without async, not %r" % (fn,))
+                    if push:
+                        push(value)
+                    else:
+                        self._computed = value
+                        await record.push_async(value)
+                        self._computed = None
+                if commit:
+                    commit()
+        except BufferClosed as er:
+            if not buffer.closed:
+                raise
+            record.produce(er.value)  # It is dropped, and counted.
+            self._computed = None
+        finally:
+            reader.close()
+            if commit:
+                self._computed = None
