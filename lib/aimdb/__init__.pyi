@@ -31,6 +31,7 @@ from .mistakes import RecordKeyNotFound as RecordKeyNotFound
 from .mistakes import SelfDeadlock as SelfDeadlock
 from .mistakes import SendDeadlock as SendDeadlock
 from .packed_producer import PackedProducer as PackedProducer
+from .periodic import Every
 from .spmc_ring import SingleLatest as SingleLatest
 from .spmc_ring import SpmcRing as SpmcRing
 from .sync_producer import SyncProducer as SyncProducer
@@ -38,6 +39,7 @@ from .sync_producer import SyncProducer as SyncProducer
 __version__: str
 __all__: list[str]
 
+every = Every
 Producer = Record
 Consumer = Record
 

@@ -14,7 +14,8 @@ aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec
 aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadlock SendDeadlock
 aimdb.sync_producer SyncProducer
-aimdb.packed_producer PackedProducer""")
+aimdb.packed_producer PackedProducer
+aimdb.periodic every=Every""")
 
 
 def find(package: dict, name: str) -> object:

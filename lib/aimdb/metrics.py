@@ -10,4 +10,10 @@ def metrics(buffer) -> Metrics:
     produced, consumed, dropped = buffer.counted()
     for producer in buffer.sync_producers:
         dropped += producer.refused_count
-    return Metrics(produced, consumed, dropped, (buffer.held(), buffer.capacity))
+    counts = produced, consumed, dropped, (buffer.held(), buffer.capacity)
+    source = getattr(buffer, "periodic", None)
+    if source:  # An `every`, which is loaded already.
+        from .periodic import metrics
+
+        return metrics(source, *counts)
+    return Metrics(*counts)

@@ -20,6 +20,7 @@ LOADED_WHEN_USED = (
     "aimdb/metrics.mpy",
     "aimdb/mistakes.mpy",
     "aimdb/packed_producer.mpy",
+    "aimdb/periodic.mpy",
     "aimdb/registrar.mpy",
     "aimdb/sync_producer.mpy",
     "aimdb/timing.mpy",

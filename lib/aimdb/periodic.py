@@ -1,0 +1,169 @@
+"""A source that keeps time. Loaded when a program uses `every`."""
+
+import sys
+from asyncio import sleep_ms
+from collections import namedtuple
+from time import ticks_add, ticks_diff, ticks_ms
+
+from micropython import const
+
+from .errors import BufferClosed, check_int
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .db import Record
+
+_MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
+_NAP_MS = const(1000)  # So late, at most, a change of the period is noticed.
+
+
+async def _coroutine():
+    pass
+
+
+_COROUTINE = type(_coroutine())
+
+
+class Every:
+    """A source that calls `read` every `period_ms` milliseconds, and produces what it returns by `produce_async`.
+
+        db.configure("temperature", SpmcRing(16)).source(every(100, sensor.celsius))
+
+    It does so at its start and then after n times the period, without drift. A time that is past when the value before
+    has been read and stored is left out and counted in `overruns`; so is one at which another task held up the loop for
+    a whole period. It ends when the record is closed.
+
+    read            a function, sync or async; None is no value
+    period_ms       an int from 1 to 2**29 - 1, or a function that gives it, such as the `peek` of a record's buffer; it
+                    may change at any time, and is looked at every second. While the function gives no such number, the
+                    period before holds, or 1 s at first
+    give_up_after   so many failures in a row end the source, with the last one's error; None: none does
+
+    What `read` or the record raises, and what the function for the period gives that is none, is a failure. It is
+    counted in `failures`, a line on stderr names the 1st, 2nd, 4th … one, and the source goes on. The record's
+    `metrics()` show all three counts.
+
+    Raises `TypeError` or `ValueError` for wrong arguments. Cancel safety: a run that is cancelled has lost at most the
+    value that was not stored. IRQ safety: none.
+    """
+
+    def __init__(
+        self,
+        period_ms: "int | Callable[[], Any]",
+        read: "Callable[[], Any]",
+        give_up_after: "int | None" = None,
+    ):
+        if not callable(period_ms):
+            check_int("period_ms", period_ms, 1)
+        if not callable(read):
+            raise TypeError("every: read is a function, sync or async, not %r" % (read,))
+        if give_up_after is not None:
+            check_int("give_up_after", give_up_after, 1)
+        self.period_ms = period_ms
+        self.overruns = 0
+        self.failures = 0
+        self._read = read
+        self._give_up_after = give_up_after
+        self._period = _NAP_MS  # The one that holds.
+        self._count = self._least = self._sum = self._most = 0  # Of the lateness.
+        self.__name__ = getattr(read, "__name__", type(read).__name__)
+
+    @property
+    def lateness(self) -> "tuple[int, float, int]":
+        """How many milliseconds after its time `read` was called: (min, mean, max)."""
+        return self._least, self._sum / (self._count or 1), self._most
+
+    async def __call__(self, producer: "Record") -> None:
+        buffer = producer.buffer
+        buffer.periodic = self  # For its metrics.
+        failures = 0  # In a row.
+        self._look_at_period(producer)
+        due = ticks_ms()
+        while not buffer.closed:
+            value = None
+            try:
+                value = self._read()
+                if type(value) is _COROUTINE:
+                    value = await value
+                if value is not None:
+                    await producer.produce_async(value)
+                failures = 0
+            except Exception as er:
+                if isinstance(er, BufferClosed) and buffer.closed:
+                    if value is not None:
+                        producer.produce(value)  # It is dropped, and counted.
+                    return
+                self._fail(producer, er)
+                failures += 1
+                if failures == self._give_up_after:
+                    raise
+            due = await self._next(producer, due)
+
+    async def _next(self, producer, due):
+        # Wait until the first time that is not past. Returns it.
+        period = self._period
+        missed = (ticks_diff(ticks_ms(), due) - 1) // period
+        if missed > 0:
+            self.overruns = (self.overruns + missed) & _MASK
+            due = ticks_add(due, missed * period)
+        due = ticks_add(due, period)
+        left = ticks_diff(due, ticks_ms())
+        while not producer.buffer.closed:
+            await sleep_ms(min(max(left, 0), _NAP_MS))
+            self._look_at_period(producer)
+            now = ticks_ms()
+            if self._period != period:
+                due = ticks_add(due, self._period - period)
+                period = self._period
+                if ticks_diff(due, now) < 0:
+                    due = now
+            left = ticks_diff(due, now)
+            if left <= 0:
+                self._note_lateness(-left)
+                break
+        return due
+
+    def _look_at_period(self, producer):
+        try:
+            period = self.period_ms
+            if callable(period):
+                period = period()
+            check_int("period_ms", period, 1)
+            self._period = period
+        except Exception as er:
+            self._fail(producer, er)
+
+    def _fail(self, producer, error):
+        self.failures = count = (self.failures & _MASK) + 1
+        if not count & (count - 1):
+            try:
+                text = "aimdb: record %r: %s of its source failed: %r; %d in all"
+                print(text % (producer.key, self.__name__, error, count), file=sys.stderr)
+            except MemoryError:
+                pass  # It is counted.
+
+    def _note_lateness(self, milliseconds):
+        if self._sum + milliseconds > _MASK:
+            self._sum >>= 1  # The mean stays as it is.
+            self._count >>= 1
+        if not self._count or milliseconds < self._least:
+            self._least = milliseconds
+        self._count += 1
+        self._sum += milliseconds
+        self._most = max(self._most, milliseconds)
+
+
+PeriodicMetrics = namedtuple(
+    "PeriodicMetrics",
+    ("produced_count", "consumed_count", "dropped_count", "occupancy", "overruns", "failures", "lateness"),
+)
+
+
+def metrics(source, *counts):
+    """The metrics of a record with this source."""
+    return PeriodicMetrics(*counts, source.overruns, source.failures, source.lateness)
