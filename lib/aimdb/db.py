@@ -11,9 +11,10 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
-    from typing import Any
+    from typing import Any, overload
 
     from .buffer import Reader
+    from .packed_producer import PackedProducer
     from .sync_producer import SyncProducer
 
     Stage = Callable[["Record"], Awaitable[object]]
@@ -228,6 +229,14 @@ class AimDb:
 
     else:
         consumer = producer
+
+    if TYPE_CHECKING:
+
+        @overload
+        def sync_producer(self, key: str, depth: int = 16, format: None = None) -> SyncProducer: ...
+
+        @overload
+        def sync_producer(self, key: str, depth: int, format: str) -> PackedProducer: ...
 
     def sync_producer(self, key: str, depth: int = 16, format: "str | None" = None) -> "SyncProducer":
         """A new producer of the record for one interrupt handler, thread or other core; see `SyncProducer`.

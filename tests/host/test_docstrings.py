@@ -41,7 +41,8 @@ def functions_in(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFu
         if isinstance(node, ast.If):
             yield from functions_in(node.body)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            if node.name not in OF_THE_LOOP:
+            is_overload = any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
+            if node.name not in OF_THE_LOOP and not is_overload:
                 yield node
 
 
