@@ -75,8 +75,12 @@ interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, la
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
 	$(RUN) tools/benchmarks/bench.py --record
 
+.PHONY: figures
+figures: $(VENV)/ready ## write the tables of figures in docs/ anew, from what was measured last
+	$(RUN) tools/documents/figures.py
+
 .PHONY: plot
-plot: $(VENV)/ready ## draw bench/results.png from bench/results.json
+plot: $(VENV)/ready ## draw docs/pictures/costs.png from bench/results.json
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements-plot.txt
 	$(RUN) tools/benchmarks/bench_plot.py
 
@@ -88,11 +92,21 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell, the type checkers, and whethe
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(VENV)/bin/basedpyright
 	$(RUN) tools/release/package.py --check
+	$(RUN) tools/documents/figures.py --check
 
 .PHONY: format
 format: $(VENV)/ready-to-develop ## let ruff lay out all Python files
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+.PHONY: docs
+docs: $(VENV)/ready-to-develop ## build the site of the documents into build/site, with every link checked
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html, or run make docs-serve."
+
+.PHONY: docs-serve
+docs-serve: $(VENV)/ready-to-develop ## show the site, and build it anew when a page changes: http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"

@@ -1,4 +1,4 @@
-"""`make plot`: bench/results.png for the README, drawn from bench/results.json."""
+"""`make plot`: docs/pictures/costs.png for README and docs, drawn from bench/results.json."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ OUR_BUFFERS = ("SpmcRing", "SingleLatest", "Mailbox", "BoundedQueue")
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, default=ROOT / "bench" / "results.json")
-    parser.add_argument("--png", type=Path, default=ROOT / "bench" / "results.png")
+    parser.add_argument("--png", type=Path, default=ROOT / "docs" / "pictures" / "costs.png")
     options = parser.parse_args(arguments)
     draw(json.loads(options.json.read_text()), options.png)
     return 0

@@ -1,0 +1,10 @@
+// On a phone each row of a table stands as a block of its own: its cells say which column they are of.
+document$.subscribe(() => {
+  for (const table of document.querySelectorAll(".md-typeset table:not([class])")) {
+    const titles = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    if (titles.length < 3) continue;
+    for (const row of table.querySelectorAll("tbody tr")) {
+      [...row.cells].forEach((cell, i) => i && titles[i] && cell.setAttribute("data-label", titles[i]));
+    }
+  }
+});

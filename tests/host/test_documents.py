@@ -1,0 +1,90 @@
+"""What README and docs say, tried: every program that they show runs, and prints what they say it prints."""
+
+import re
+import subprocess
+
+import pytest
+from board_image import library_image
+from documents import BLOCKS, FOLLOWED, PAGES, ROOT
+from emulated_pico import Board
+from mqtt_broker import LocalBroker
+from pytest_micropython.files import find_tool
+
+BOARD_FILE = ROOT / "boards/pico_w/board.py"
+
+# So long a program that does not end by itself may show what it does.
+LIMIT_MS = 1000
+
+# What runs before each program: its loop is ended when the time is up.
+LIMITED = """
+import asyncio
+def _run_limited(coroutine, run=asyncio.run):
+    async def limited():
+        try:
+            await asyncio.wait_for_ms(coroutine, %d)
+        except asyncio.TimeoutError:
+            pass
+    run(limited())
+asyncio.run = _run_limited
+""" % (LIMIT_MS)
+
+# Programs with these run on the emulated chip.
+OF_THE_CHIP = re.compile(r"^ *(?:import|from) (?:\w+, )*(?:machine|rp2|network|board|rp2_temperature)\b", re.MULTILINE)
+
+PROGRAMS = [block for block in BLOCKS if block.page.stem not in FOLLOWED]
+ON_LAPTOP = [block for block in PROGRAMS if not OF_THE_CHIP.search(block.program)]
+ON_CHIP = [block for block in PROGRAMS if OF_THE_CHIP.search(block.program)]
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with LocalBroker() as broker:
+        yield broker
+
+
+@pytest.mark.parametrize("block", ON_LAPTOP, ids=str)
+def test_a_program_runs_on_the_laptop(block, tmp_path, broker):
+    program = block.program.replace("broker.local", f"127.0.0.1:{broker.port}")
+    program = re.sub(r'"/(?=[\w.-]+")', f'"{tmp_path}/', program)  # Files at the root of a board's filesystem.
+    file = tmp_path / "program.py"
+    file.write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'lib')!r})\n{LIMITED}{program}")
+    result = subprocess.run(
+        [find_tool("micropython"), file], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.startswith(block.printed), result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("block", ON_CHIP, ids=str)
+def test_a_program_runs_on_the_chip(block):
+    own = {
+        place.name: place.read_bytes()
+        for place in (ROOT / "boards/pico_w/board.py", ROOT / "boards/rp2_temperature.py")
+    }
+    with Board(filesystem=library_image(own)) as board:
+        board.adc[4] = 876  # 27 degrees, of the sensor in the chip.
+        assert board.exec(LIMITED + block.program, timeout=60).startswith(block.printed)
+
+
+def test_the_board_file_that_is_shown_is_the_one_that_is_there():
+    assert BOARD_FILE.read_text().partition("\n\n")[2] in {block.code for block in BLOCKS}
+
+
+def test_most_blocks_are_programs_that_run():
+    assert len(ON_LAPTOP) > 10 and ON_CHIP
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_make_is_listed_by_make_help(page):
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for command in re.findall(r"(?:`|^ *)make (?:-C \\S+ )?([a-z][a-z-]*)", page.read_text(), re.MULTILINE):
+        assert re.search(rf"^{command} ", listed, re.MULTILINE), command
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().split()) <= 700
+
+
+def test_every_link_of_the_readme_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).exists(), target

@@ -1,0 +1,122 @@
+"""`make figures`: the tables of measured figures in docs/, written anew from what was measured last.
+
+A table stands between two comments, which readers do not see:
+
+    <!-- figures: delivering -->
+    <!-- end of figures -->
+
+With --check nothing is written, and the exit status is 1 when a page is out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+MEGAHERTZ = 125
+PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+Rows = list[tuple[str, ...]]
+
+
+def measured(name: str) -> dict:
+    return json.loads((ROOT / "bench" / name).read_text())
+
+
+def costs(*beginnings: str) -> Rows:
+    """The time and heap of each operation whose name begins like that, the cheapest first."""
+    rows = [("", "us", "bytes of heap")]
+    operations = measured("results.json")["operations"]
+    found = {name: cost for name, cost in operations.items() if name.startswith(beginnings)}
+    for name, cost in sorted(found.items(), key=lambda item: item[1]["cycles"]):
+        label = name.removeprefix(beginnings[0]).strip() if len(beginnings) == 1 else name
+        rows.append((label, f"{cost['cycles'] / MEGAHERTZ:.0f}", f"{cost['bytes']:.0f}"))
+    return rows
+
+
+def heap() -> Rows:
+    sizes = measured("results.json")["heap"]
+    return [("", "bytes"), *((name, f"{size:,}") for name, size in sizes.items() if "held value" not in name)]
+
+
+def wear() -> Rows:
+    return [
+        ("32-byte values", "erasures a value", "programmed bytes a value"),
+        *(
+            (f"{each['medium']}: {each['pattern']}", f"{each['erases']:.3f}", f"{each['programmed']:.0f}")
+            for each in measured("flash/results.json")["wear"]
+        ),
+    ]
+
+
+def flash_times() -> Rows:
+    times = {(each["name"], each["medium"]): each["microseconds"] for each in measured("flash/results.json")["speed"]}
+    names = dict.fromkeys(name for name, _ in times)
+    return [
+        ("", "littlefs, ms", "raw, ms"),
+        *((name, *(f"{times[name, medium] / 1000:.1f}" for medium in ("littlefs", "raw"))) for name in names),
+    ]
+
+
+def messages() -> Rows:
+    figures = measured("mqtt.json")["figures"]
+    return [
+        ("", "messages a second", "bytes of heap a message"),
+        *((name, f"{rate}", f"{size}") for name, (rate, size) in figures.items() if rate),
+    ]
+
+
+def interrupts() -> Rows:
+    results = measured("interrupts.json")
+    rows: Rows = [("200 hard Pin interrupts a second", "shortest, ms", "median, ms", "longest, ms", "received")]
+    for name, latency in results["latency at 200/s, microseconds"].items():
+        times = (f"{latency[which] / 1000:.2f}" for which in ("min", "median", "max"))
+        rows.append((name, *times, latency["received"]))
+    return rows
+
+
+TABLES: dict[str, Callable[[], Rows]] = {
+    "producing": lambda: costs("produce:"),
+    "refusing": lambda: costs("try_produce:"),
+    "putting": lambda: costs("put:"),
+    "looking": lambda: costs("try_recv:"),
+    "receiving": lambda: costs("recv", "wait_for_ms"),
+    "delivering": lambda: costs("deliver:"),
+    "queue_of_1": lambda: costs("queue of 1:"),
+    "queue_of_16": lambda: costs("queue of 16:"),
+    "floors": lambda: costs("floor:"),
+    "heap": heap,
+    "wear": wear,
+    "flash_times": flash_times,
+    "messages": messages,
+    "interrupts": interrupts,
+}
+
+
+def as_markdown(rows: Rows) -> str:
+    first, *others = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([first, "|---" + "|--:" * (len(rows[0]) - 1) + "|", *others]) + "\n"
+
+
+def with_figures(text: str) -> str:
+    return PLACE.sub(lambda found: f"{found[1]}\n{as_markdown(TABLES[found[2]]())}\n{found[3]}", text)
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit status."""
+    late = [page for page in sorted((ROOT / "docs").glob("*.md")) if with_figures(page.read_text()) != page.read_text()]
+    for page in late:
+        if "--check" in arguments:
+            print(f"{page.relative_to(ROOT)} does not show what was measured last: run `make figures`.")
+        else:
+            page.write_text(with_figures(page.read_text()))
+            print(f"wrote {page.relative_to(ROOT)}")
+    return int(bool(late) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
