@@ -155,6 +155,16 @@ class Record:
             """Produce in this record what comes from `url`; the rest is as for `link_to`."""
             return self
 
+        def remote(self, write: bool = False, codec: "Any" = None) -> "Record":
+            """Let others reach this record, by a server such as `AimxServer`; with `write` they may produce in it, too.
+
+            A record with a source, a transform or a transform_join is never written by others. `codec` turns values
+            into JSON text and back; without one they are what JSON has. Returns the record.
+
+            Raises `TypeError` for what is no codec, and `ValueError` for a key that others could not name.
+            """
+            return self
+
     else:
 
         def __getattr__(self, name):
@@ -175,6 +185,7 @@ class AimDb:
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
         self._stages: list = []  # (record, kind, function, URL of a link), in the order of configuring.
+        self.remotes: dict[str, tuple] = {}  # (record, whether it may be written, codec), by key; see `Record.remote`.
         self.mistakes: list = []  # (record, kind, what was refused, reason).
         # What ended the last `run`: (record key, kind of stage, function name, error).
         self.failed: tuple | None = None

@@ -22,6 +22,10 @@ def Record_link_from(record, url, **options):
     return once("linking").link(record, "link_from", url, options)
 
 
+def Record_remote(record, write=False, codec=None):
+    return once("access").grant(record, write, codec)
+
+
 def Record_transform(record, key, fn, state=None):
     if not isinstance(key, str):
         raise TypeError("record %r: a transform's input is a record's key, not %r" % (record.key, key))

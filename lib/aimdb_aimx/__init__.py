@@ -14,6 +14,7 @@ from micropython import const
 
 # A line for each module, which is loaded when one of its names is first used.
 _MODULES = const("""\
+aimdb_aimx.server AimxServer
 aimdb_aimx.errors AimxError FrameError""")
 
 

@@ -4,5 +4,6 @@ from types import ModuleType
 
 from .errors import AimxError as AimxError
 from .errors import FrameError as FrameError
+from .server import AimxServer as AimxServer
 
 def once(name: str) -> ModuleType: ...

@@ -7,33 +7,43 @@ IRQ safety: none.
 from time import ticks_ms
 
 from aimdb.loop import writable
+from micropython import const
+
+_FIRST = const(160)  # Bytes. What AimDB's own tools ask for is shorter.
 
 
 class FrameReceiver:
-    """Cuts what arrives into frames, in one buffer of fixed size.
+    """Cuts what arrives into frames, in one buffer that grows for a long frame, and shrinks after it.
 
         count = receiver.fill(stream)
         while (frame := receiver.next()) is not None:
             ...
 
     A subclass defines `next()`. What it returns lasts until the next `fill`, which is called when `next` has returned
-    None.
+    None. `most`: bytes that the buffer grows to.
     """
 
-    def __init__(self, room: int):
-        self._data = bytearray(room)
-        self._view = memoryview(self._data)
+    def __init__(self, most: int):
+        self._most = most
+        self._data = bytearray(min(_FIRST, most))
         self._start = 0  # Where the next frame begins,
         self._end = 0  # and where what has arrived ends.
 
     def fill(self, stream) -> "int | None":
         """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now."""
-        view = self._view
-        if self._start:
-            left = self._end - self._start
-            view[:left] = view[self._start : self._end]
+        data = self._data
+        left = self._end - self._start
+        size = len(data)
+        if left == size < self._most:
+            size = min(2 * size, self._most)
+        elif not left and size > _FIRST:
+            size = _FIRST
+        if self._start or size != len(data):
+            kept = data if size == len(data) else bytearray(size)
+            memoryview(kept)[:left] = memoryview(data)[self._start : self._end]
+            self._data = data = kept
             self._start, self._end = 0, left
-        count = stream.readinto(view[self._end :])
+        count = stream.readinto(memoryview(data)[left:])
         self._end += count or 0
         return count
 

@@ -26,7 +26,7 @@ class Receiver(FrameReceiver):
             end = self._data.find(b"\0", self._seen, self._end)
             if end < 0:
                 self._seen = self._end
-                if self._skips or self._end - self._start == len(self._data):
+                if self._skips or self._end - self._start == self._most:
                     self.lost += not self._skips
                     self._skips = True
                     self._start = self._end = self._seen = 0
@@ -38,12 +38,12 @@ class Receiver(FrameReceiver):
             elif end > start:
                 end = self._decode(start, end)
                 if end:
-                    return self._view[start : end - 1]
+                    return memoryview(self._data)[start : end - 1]
                 self.lost += 1
 
     def _decode(self, start, end):
         # In place. Returns where the frame ends, plus one; 0 when it is no COBS.
-        view = self._view
+        view = memoryview(self._data)
         to = start
         while start < end:
             length = view[start]

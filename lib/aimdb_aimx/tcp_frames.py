@@ -3,6 +3,9 @@
 from .errors import FrameError
 from .frames import FrameReceiver, FrameSender
 
+# Of servers, by port: the number of the loop in which it is served, and the sockets.
+sockets_of: dict = {}
+
 
 class Receiver(FrameReceiver):
     """For frames of up to `size` bytes. A longer one ends the connection, as AimDB does."""
@@ -13,7 +16,7 @@ class Receiver(FrameReceiver):
 
     def next(self) -> "memoryview | None":
         """The next frame, or None when more must arrive first. Raises `FrameError`."""
-        view = self._view
+        view = memoryview(self._data)
         start = self._start
         body = start + 4
         if body > self._end:

@@ -1,0 +1,32 @@
+"""Which records can be reached from outside, for packages that serve them. Loaded for each use, and not kept."""
+
+import sys
+
+_READERS = ("link_to", "tap", "link_from")  # Stages that may stand beside a writer from outside.
+
+
+def grant(record, write: bool, codec):
+    """What `Record.remote` does. Returns the record; raises `TypeError` or `ValueError`."""
+    if codec is not None and (isinstance(codec, type) or not hasattr(codec, "encode") or not hasattr(codec, "decode")):
+        raise TypeError("record %r: a codec is an object with encode and decode, not %r" % (record.key, codec))
+    for character in record.key:
+        if character in '"\\\x7f' or character < " ":
+            raise ValueError(
+                "record %r: a name for others has no quotes, backslashes or control characters" % record.key
+            )
+        if character in "*#":
+            raise ValueError("record %r: in a name for others, * and # would be a pattern" % record.key)
+    db = record.db
+    db.remotes[record.key] = (record, bool(write), codec)
+    return record
+
+
+def owned(db) -> list:
+    """The records of `db` that may not be written from outside, though it was said so; it is told on stderr."""
+    found = []
+    for stage in db._stages:
+        record, kind = stage[:2]
+        if kind not in _READERS and record not in found and db.remotes.get(record.key, (None, False))[1]:
+            found.append(record)
+            print("aimdb: record %r has a %s, and is not written from outside" % (record.key, kind), file=sys.stderr)
+    return found

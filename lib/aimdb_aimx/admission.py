@@ -1,0 +1,82 @@
+"""Opens the door for peers by TCP, and lets them in. Loaded for each, and not kept."""
+
+import socket
+
+from aimdb.waiting import current_loop
+from micropython import const
+
+from .peer import Peer
+from .tcp_frames import Receiver, Sender, sockets_of
+
+# Numbers that all ports share; not all of them name them.
+_IPPROTO_TCP = const(6)
+_TCP_NODELAY = const(1)
+
+
+def listen(server):
+    """A socket that listens at the server's port. When the loop that served there was left, its sockets are closed."""
+    loop = id(current_loop())
+    left = sockets_of.get(server.tcp)
+    if left and left[0] != loop:
+        while len(left) > 1:
+            left.pop().close()
+    door = socket.socket()
+    try:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(socket.getaddrinfo("0.0.0.0", server.tcp)[0][-1])
+        door.listen(2)
+        door.setblocking(False)
+        sockets_of[server.tcp] = [loop, door]
+        return door
+    except BaseException:
+        door.close()
+        raise
+
+
+def close(port) -> None:
+    """The run has ended, and has closed its sockets."""
+    sockets_of.pop(port, None)
+
+
+def complaint(server):
+    """What says on stderr that the port cannot be had."""
+    from aimdb.complaint import Complaint, complain
+
+    return Complaint(lambda waited: complain(server.key, server.last_error, waited))
+
+
+def admit(server, raw) -> None:
+    """Let a peer in, or turn it away. Raises what TLS raises."""
+    if not _has_place(server):
+        server.turned_away_count += 1
+        raw.close()
+        return
+    raw.setblocking(False)
+    try:
+        raw.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+    except (OSError, ValueError):
+        pass  # Slower, that is all: small frames then wait for the peer's acknowledgement of those before.
+    stream: object = raw
+    if server.tls:
+        # The handshake is done by the first reads and writes.
+        stream = server.tls.wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
+        if hasattr(stream, "setblocking"):
+            stream.setblocking(False)
+    is_trusted = server.token is None
+    may_write = server.anyone != "read"
+    peer = Peer(server, stream, Receiver(server.max_frame), Sender(stream), is_trusted, may_write, (stream, raw))
+    server.joined(peer)
+    sockets_of[server.tcp][2:] = [each for other in server.peers for each in other.sockets]
+
+
+def _has_place(server):
+    # Who has been silent for long, and of those who watches least, makes room.
+    peers = [peer for peer in server.peers if peer.sockets]
+    if len(peers) < server.connections:
+        return True
+    silent = [peer for peer in peers if peer.quiet * 1000 > server.silence_ms]
+    if not silent:
+        return False
+    silent.sort(key=lambda peer: (len(peer.subscriptions), -peer.quiet))
+    silent[0].drop("a peer said nothing for %d s, and another one came" % silent[0].quiet)
+    return True

@@ -1,0 +1,104 @@
+"""Replies that are lists, and that of `record.list`. Loaded for each, and not kept."""
+
+import json
+
+from .requests import Refusal, may_write
+
+# What AimDB's client takes. Of a longer frame on a serial line it waits for the end for ever.
+_MOST_SERIAL = 8192
+_MOST_TCP = 65536
+_AROUND = 48  # Bytes of the frame around the list, and of COBS.
+
+
+def listing(peer):
+    """Its body: with counters, and with the times of stages, where there is room for them. Raises `Refusal`."""
+    db = peer.server.db
+    nodes = [node for node in db.graph()["nodes"] if node["key"] in db.remotes]
+    most = _MOST_TCP if peer.sockets else _MOST_SERIAL
+    profile = getattr(db, "profile", tuple)()
+    for details in (2, 1, 0):
+        if details == 2 and not profile:
+            continue
+        pieces = JsonList(nodes, Lister(peer, nodes, profile, details))
+        size = _AROUND
+        for piece in pieces:
+            size += len(piece)
+        if size + size // 254 <= most:
+            return pieces
+    raise Refusal("internal")
+
+
+class JsonList:
+    """The pieces of a reply that is a list. Only one item is in RAM at a time; `text_of` gives its JSON."""
+
+    head = b""  # What comes before the list.
+
+    def __init__(self, items, text_of):
+        self._items = items
+        self._text_of = text_of
+
+    def __iter__(self):
+        yield self.head
+        before = "["
+        for item in self._items:
+            yield (before + self._text_of(item)).encode()
+            before = ","
+        yield b"]}" if before == "," else b"[]}"
+
+
+class Lister:
+    """Called with a node of the graph, it gives the record's entry. That is as long each time it is made."""
+
+    def __init__(self, peer, nodes, profile, details: int):
+        self._peer = peer
+        self._nodes = nodes
+        self._profile = profile
+        self._details = details
+
+    def __call__(self, node) -> str:
+        server = self._peer.server
+        key = node["key"]
+        name = json.dumps(key)
+        entry = server.db.remotes[key]
+        text = (
+            '{"record_id":%d,"record_key":%s,"name":%s,"type_id":"","origin":%s,"buffer_type":"%s",'
+            '"producer_count":%d,"consumer_count":%d,"writable":%s,"outbound_connector_count":%d'
+        ) % (
+            self._nodes.index(node),
+            name,
+            name,  # AimDB's tool shows this one.
+            json.dumps(node["origin"]),
+            node["buffer_type"],
+            node["origin"] != "passive",
+            node["tap_count"],
+            "true" if may_write(self._peer, entry) else "false",
+            node["has_outbound_link"],
+        )
+        if self._details:
+            if node["buffer_capacity"]:
+                text += ',"buffer_capacity":%d' % node["buffer_capacity"]
+            text += self._counters(key, entry[0].buffer.metrics())
+        if self._details == 2:
+            text += ',"stage_profiling":[%s]' % ",".join(
+                [_stage(each) for each in self._profile if each["record"] == key]
+            )
+        return text + "}"
+
+    def _counters(self, key, metrics):
+        # Of fixed width, so that the entry is as long when it is sent as it was when it was measured.
+        counts = metrics[:3]
+        since = self._peer.server.counted_from.get(key)
+        if since:
+            counts = tuple([(counts[i] - since[i]) & 0x1FFFFFFF for i in range(3)])
+        return ',"produced_count":%10d,"consumed_count":%10d,"dropped_count":%10d,"occupancy":[%10d,%10d]' % (
+            counts + metrics.occupancy
+        )
+
+
+def _stage(each):
+    calls = each["calls"]
+    times = [each["total_us"] // calls if calls else 0, each["min_us"] or 0, each["max_us"] or 0, each["total_us"]]
+    return (
+        '{"stage_type":"%s","name":%s,"call_count":%d,"avg_time_ns":%d,"min_time_ns":%d,"max_time_ns":%d,'
+        '"total_time_ns":%d}'
+    ) % tuple([each["kind"], json.dumps(each["name"]), calls] + [1000 * time for time in times])

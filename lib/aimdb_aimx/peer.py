@@ -1,0 +1,175 @@
+import asyncio
+import json
+
+from aimdb.loop import readable
+from aimdb.waiting import current, current_loop
+from micropython import const
+
+from . import once
+from .errors import AimxError
+from .requests import Refusal, get
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class Peer:
+    """One peer of an `AimxServer`. What it sends is cut into frames, checked and answered, one after the other.
+
+    `receiver` and `sender` have the frames of its kind of stream; `sockets` are closed with it, and a serial line has
+    none. One task reads and answers, each record that is watched has another, and who sends takes a turn. Only `end`
+    cancels them: the loop forgets all that wait for a stream when one of them is cancelled.
+    """
+
+    was_dropped = False  # For something that it did or did not do.
+    error: "Exception | None" = None  # What ended it.
+    _probe: "Any" = None
+
+    def __init__(self, server, stream, receiver, sender, is_trusted: bool, may_write: bool, sockets=()):
+        self.server = server
+        self.stream = stream
+        self.sockets = sockets
+        self.is_trusted = is_trusted  # It has shown the token, or need not.
+        self.may_write = may_write
+        self.age = self.quiet = self.mute = 0  # Seconds since it came; since it said something; since we did.
+        self.subscriptions: dict = {}  # By their ids, as text.
+        self.cursors: dict = {}  # Readers, by key; see `cursor_of`.
+        self.sender = sender
+        self.turn = asyncio.Lock()
+        self._receiver = receiver
+        self._loop = current_loop()
+        self._task: "Any" = asyncio.create_task(self._serve())
+
+    def _serve(self):
+        receiver = self._receiver
+        try:
+            while not self.error:
+                yield readable(self.stream)
+                if receiver.fill(self.stream) == 0:
+                    raise AimxError("a peer has closed the connection")
+                self.quiet = 0
+                frame = receiver.next()
+                while frame is not None and not self.error:
+                    yield from self._take(frame)
+                    frame = receiver.next()
+                # A peer that asks without a pause must not starve other tasks.
+                yield from asyncio.sleep_ms(0)
+        except Exception as er:
+            self.end(er)
+
+    def _take(self, frame):
+        try:
+            message = json.loads(str(frame, "utf-8"))
+            kind = message.get("t")
+            id = message.get("id")
+        except (ValueError, AttributeError):
+            kind = None
+        if kind == "ping":
+            yield from self.send((b'{"t":"pong"}',))
+        elif kind == "unsub":
+            self.unsubscribe(message.get("sub"))
+        elif kind == "write" and self.is_trusted:
+            from .changing import write
+
+            yield from write(self, message)
+        elif kind in ("req", "sub") and type(id) is int and not id >> 64:
+            method = kind if kind == "sub" else message.get("method")
+            try:
+                pieces = yield from self._answer(id, method, message)
+            except (OSError, AimxError):
+                raise
+            except Exception as er:  # A buffer of the program's own may raise anything.
+                code = er.args[0] if isinstance(er, Refusal) else "internal"
+                if not isinstance(er, Refusal):
+                    self.server.refused("%r of a peer failed: %r", method, er)
+                pieces = (('{"t":"reply","id":%d,"err":"%s"}' % (id, code)).encode(),)
+            if pieces:
+                yield from self.send(pieces)
+                if not self.is_trusted:
+                    self.drop("a peer has not shown the token")
+        else:
+            self.server.malformed_count += 1
+
+    def _answer(self, id, method, message):
+        # The pieces of the reply, if there is one.
+        params = message.get("params")
+        if method == "hello":
+            body = yield from once("welcome").welcome(self, params)
+        elif not self.is_trusted:
+            raise Refusal("denied")
+        elif method == "record.get":
+            body = (get(self, params),)
+        elif method == "record.set":
+            from .changing import put_and_tell
+
+            body = yield from put_and_tell(self, params)
+        elif method == "sub":
+            from .subscription import subscribe
+
+            return (yield from subscribe(self, str(id), message.get("topic")))
+        else:
+            body = once("answers").answer(self, method, params)
+        head = ('{"t":"reply","id":%d,"ok":' % id).encode()
+        if isinstance(body, tuple):
+            return (head,) + body + (b"}",)
+        body.head = head
+        return body
+
+    async def send(self, pieces) -> None:
+        """Send a frame when it is our turn."""
+        async with self.turn:
+            await self.sender.send(pieces)
+        self.mute = 0
+
+    async def _pong(self):
+        try:
+            await self.send((b'{"t":"pong"}',))
+        except Exception as er:
+            self.end(er)
+
+    def probe(self) -> None:
+        """Send something, so that the network tells when nobody is there any more."""
+        if not self._probe or self._probe.done():
+            self._probe = asyncio.create_task(self._pong())
+
+    def unsubscribe(self, id) -> None:
+        """End a subscription, if there is one of this id."""
+        subscription = self.subscriptions.pop(id, None) if isinstance(id, str) else None
+        if subscription:
+            subscription.end()
+
+    def forget(self) -> None:
+        """End all subscriptions, and close the cursors."""
+        for id in list(self.subscriptions):
+            self.unsubscribe(id)
+        while self.cursors:
+            self.cursors.popitem()[1].close()
+
+    def drop(self, reason: str) -> None:
+        """End it for something that it did or did not do."""
+        self.was_dropped = True
+        self.end(AimxError(reason))
+
+    def end(self, error: Exception) -> None:
+        """It is over, because of `error`: stop its tasks, close its stream, and tell the server."""
+        if self.error:
+            return
+        self.error = error
+        if self._loop is current_loop():
+            # Cancelled before the socket goes, so that the loop forgets it.
+            tasks = [self._task, self._probe]
+            for subscription in self.subscriptions.values():
+                tasks += subscription.tasks
+            for task in tasks:
+                if task and task is not current():
+                    task.cancel()
+        self.forget()
+        for each in self.sockets:
+            try:
+                each.close()
+            except OSError:
+                pass
+        self.server.left(self)

@@ -1,0 +1,82 @@
+"""What peers ask for most: a record's value. The names that they give are checked here."""
+
+from aimdb import BufferClosed, BufferEmpty, BufferLagged, JsonCodec, SpmcRing
+
+json_codec = JsonCodec()
+
+
+class Refusal(Exception):
+    """A request is refused; the argument is the code that the peer gets."""
+
+
+def entry_of(peer, name, code: str = "not_found") -> tuple:
+    """(record, whether it may be written, codec) of a record that peers can reach. Raises `Refusal`."""
+    entry = peer.server.db.remotes.get(name) if isinstance(name, str) else None
+    if entry is None or entry[0].buffer is None:
+        raise Refusal(code)
+    return entry
+
+
+def name_in(params) -> object:
+    """The record's name in the parameters of a request, if there is one."""
+    return params.get("name") if isinstance(params, dict) else None
+
+
+def may_write(peer, entry: tuple) -> bool:
+    """Whether the peer may write the record: one with a writer of its own, nobody may."""
+    return peer.may_write and entry[1] and entry[0] not in peer.server.owned
+
+
+def is_ring(record) -> bool:
+    """Whether each reader sees all values. From other buffers, who reads takes what the program's own readers miss."""
+    return isinstance(record.buffer, SpmcRing)
+
+
+def text_of(peer, entry: tuple, value) -> "bytes | None":
+    """The JSON text of a value, or None for one that AimX cannot carry: null is none, and others are told of."""
+    if value is None:
+        return None
+    try:
+        text = (entry[2] or json_codec).encode(value)
+    except (ValueError, TypeError) as er:
+        peer.server.refused("record %r has a value that AimX cannot carry: %s", entry[0].key, er)
+        return None
+    if isinstance(text, str):
+        text = text.encode()
+    return None if text == b"null" else text
+
+
+def cursor_of(peer, record):
+    """The reader that this peer's `record.get` and `record.drain` have in common; the first call opens it."""
+    reader = peer.cursors.get(record.key)
+    if reader is None:
+        reader = peer.cursors[record.key] = record.subscribe()
+    return reader
+
+
+def next_of(reader):
+    """The next value of a cursor, or None. Lag is skipped."""
+    while True:
+        try:
+            return reader.try_recv()
+        except BufferLagged:
+            pass
+        except (BufferEmpty, BufferClosed):
+            return None
+
+
+def get(peer, params) -> bytes:
+    """The value in the reply to `record.get`. Of a ring it is the newest value since this peer's last read."""
+    entry = entry_of(peer, name_in(params))
+    record = entry[0]
+    value = record.buffer.peek()
+    if value is None and is_ring(record):
+        reader = cursor_of(peer, record)
+        newer = next_of(reader)
+        while newer is not None:
+            value = newer
+            newer = next_of(reader)
+    text = text_of(peer, entry, value)
+    if text is None:
+        raise Refusal("not_found")
+    return text

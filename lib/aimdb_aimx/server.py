@@ -1,0 +1,152 @@
+import asyncio
+import sys
+from time import ticks_diff, ticks_ms
+
+from aimdb import SingleLatest
+from micropython import const
+
+from . import once
+from .errors import AimxError
+from .peer import Peer
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
+_TEND_MS = const(1000)
+_PROBE_S = const(15)
+
+
+class AimxServer(SingleLatest):
+    """Lets AimDB's tools and hubs reach the records that have a `.remote()`, by AimX 3.0, while `db.run()` runs.
+
+        db.configure("level", SingleLatest()).remote(write=True)
+        AimxServer(db, tcp=7433, token="secret")
+
+    It is itself a record of `db`, whose value is how many peers are connected by TCP.
+
+    tcp            the port to listen at; then either `token` or `anyone` is needed
+    token          what a peer must show in its `hello`; AimDB's own tools have none
+    anyone         "read" or "write": no token is asked for, and whoever reaches the port may read, or write as well
+    serial         a stream, such as a machine.UART, at whose other end is one peer, which needs no token
+    tls            an ssl.SSLContext, or (certificate, key) in DER, for TCP. A handshake blocks the loop, on an RP2040
+                   for about a second
+    key            that of its record
+    connections    so many peers are connected by TCP at once (1 to 16)
+    subscriptions  so many records can each of them watch (1 to 255)
+    max_frame      bytes of the longest frame that is received
+    timeout_ms     a peer that takes nothing for so long, or does not show the token, is dropped; so long may a record
+                   make a peer's value wait
+    silence_ms     who comes when all places are taken gets the place of a peer that has said nothing for so long
+
+    Attributes: `turned_away_count` (peers, since no place was free), `ended_count` (peers that were dropped),
+    `malformed_count` (frames that were none), `refused_count` (requests for which there is a line on stderr: a value
+    that the record or JSON does not take, a wrong token, a call that raised), `last_error` (a sentence, or None).
+
+    Raises `TypeError` or `ValueError`. Cancel safety: with the run all connections end. IRQ safety: none.
+    """
+
+    last_error: "str | None" = None
+    turned_away_count = ended_count = malformed_count = refused_count = 0
+    owned: "Any" = ()  # Records that have a writer of their own.
+
+    if TYPE_CHECKING:
+        db: Any
+        tcp: int | None
+        serial: Any
+        timeout_ms: int
+        max_frame: int
+        peers: list[Peer]
+
+        def __init__(
+            self,
+            db: Any,
+            tcp: int | None = None,
+            serial: Any = None,
+            token: str | None = None,
+            anyone: str | None = None,
+            tls: Any = None,
+            key: str = "aimx",
+            connections: int = 4,
+            subscriptions: int = 16,
+            max_frame: int = 1024,
+            timeout_ms: int = 10000,
+            silence_ms: int = 60000,
+        ): ...
+
+    else:
+
+        def __init__(self, db, **options):
+            super().__init__()
+            key = once("arguments").settle(self, db, **options)
+            self.counted_from = {}  # Counters of records, by key, when a peer has last set them to zero.
+            self.peers = []
+            db.configure(key, self)
+            self.push(0)
+
+    async def run(self) -> None:
+        """Serve; `db.run()` does it."""
+        once("arguments").announce(self)
+        door: Any = None
+        try:
+            if self.tcp is not None:
+                from .tcp_door import serve
+
+                door = asyncio.create_task(serve(self))
+            while True:
+                if self.serial and not any([not peer.sockets for peer in self.peers]):
+                    from .serial_frames import Receiver, Sender
+
+                    # Nobody tells when such a peer goes and another comes, but each begins with a `hello`.
+                    receiver, sender = Receiver(self.max_frame), Sender(self.serial)
+                    self.joined(Peer(self, self.serial, receiver, sender, True, True))
+                await asyncio.sleep_ms(_TEND_MS)
+                self._tend()
+        finally:
+            if door:
+                door.cancel()
+            for peer in self.peers[:]:
+                peer.end(AimxError("the run has ended"))
+
+    def _tend(self):
+        # Drop the peers that take nothing, or have no token; see whether those that are silent are there.
+        for peer in self.peers[:]:
+            peer.age += 1
+            peer.quiet += 1
+            peer.mute += 1
+            stuck = peer.sender.stuck_since
+            if stuck is not None and ticks_diff(ticks_ms(), stuck) > self.timeout_ms:
+                peer.drop("a peer took nothing for %d ms" % self.timeout_ms)
+            elif not peer.is_trusted and peer.age * _TEND_MS > self.timeout_ms:
+                peer.drop("a peer did not show the token within %d ms" % self.timeout_ms)
+            elif peer.sockets and min(peer.quiet, peer.mute) >= _PROBE_S:
+                peer.probe()
+
+    def joined(self, peer) -> None:
+        """A peer has come."""
+        self.peers.append(peer)
+        self._show()
+
+    def left(self, peer) -> None:
+        """A peer has ended."""
+        if peer in self.peers:
+            self.peers.remove(peer)
+            if peer.was_dropped:
+                self.ended_count += 1
+                self.last_error = str(peer.error)
+            self._show()
+
+    def _show(self):
+        self.push(len([peer for peer in self.peers if peer.sockets]))
+
+    def refused(self, text: str, *values) -> None:
+        """Count what was refused, and say it on stderr: the 1st time, and then the 2nd, 4th, 8th …"""
+        self.refused_count = count = self.refused_count + 1
+        if not count & (count - 1):
+            try:
+                self.last_error = text % values
+                print("aimdb: %s; %d in all" % (self.last_error, count), file=sys.stderr)
+            except MemoryError:
+                pass

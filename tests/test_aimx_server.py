@@ -1,0 +1,334 @@
+"""What a peer at the end of a serial line is answered: AimX 3.0, as AimDB has it."""
+
+import asyncio
+
+from aimdb import AimDb, BoundedQueue, Mailbox, SingleLatest, SpmcRing
+from aimdb_aimx import AimxServer
+from aimx_client import Client, Running, cable
+from harness import equal
+
+
+def program(**options):
+    """A database with a record of each kind, and a client of its server."""
+    near, far = cable()
+    db = AimDb()
+    db.configure("setting", SingleLatest()).remote(write=True)
+    db.configure("boxed", SingleLatest()).remote(write=True)
+    db.configure("fixed", SingleLatest()).remote()
+    db.configure("private", SingleLatest())
+    db.configure("cmd", Mailbox()).remote(write=True)
+    db.configure("queue", BoundedQueue(2)).remote()
+    db.configure("sensors.temp", SpmcRing(4)).remote()
+    db.configure("sensors.hum", SingleLatest()).remote()
+    AimxServer(db, serial=far, **options)
+    return db, Client(near)
+
+
+async def test_hello_is_answered_with_what_a_peer_may_do():
+    db, client = program()
+    async with Running(db):
+        welcome = await client.hello()
+        equal(sorted(welcome.pop("writable_records")), ["boxed", "cmd", "setting"])
+        equal(
+            welcome,
+            {
+                "authenticated": False,
+                "max_subscriptions": 16,
+                "permissions": ["read", "write"],
+                "server": "aimdb",
+                "version": "3.0",
+            },
+        )
+
+
+async def test_other_versions_are_refused_and_the_session_goes_on():
+    db, client = program()
+    async with Running(db):
+        for version in ("3", "3.0", "3.7"):
+            equal((await client.hello(version=version))["version"], "3.0")
+        for version in ("2.0", "1.0", "", ".0", "garbage", 3.0, None, "30"):
+            equal(await client.hello(version=version), "version_mismatch")
+        equal(await client.ask("hello"), "version_mismatch")
+        db.produce_any("setting", 5)
+        equal(await client.get("setting"), 5)
+
+
+async def test_a_ping_is_answered_by_a_pong():
+    db, client = program()
+    async with Running(db):
+        await client.send(b'{"t":"ping"}')
+        equal(await client.next(), {"t": "pong"})
+
+
+async def test_get_gives_the_value_or_not_found():
+    db, client = program()
+    async with Running(db):
+        db.produce_any("setting", {"level": 5, "text": 'a"b\\\u00e9'})
+        equal(await client.get("setting"), {"level": 5, "text": 'a"b\\\u00e9'})
+        for name in ("fixed", "private", "nosuch", "", 5, None, ["setting"]):
+            equal(await client.get(name), "not_found")
+        equal(await client.ask("record.get"), "not_found")
+        equal(await client.ask("record.get", [1]), "not_found")
+        equal(await client.ask("no.such"), "not_found")
+        equal(await client.ask("record.query", {"name": "#"}), "not_found")
+        equal(await client.ask(5), "not_found")
+
+
+async def test_a_value_that_json_has_not_is_not_found_and_ends_nothing():
+    db, client = program()
+    async with Running(db):
+        for value in (float("nan"), float("inf"), object(), b"bytes", {1: 2}):
+            db.produce_any("fixed", value)
+            equal(await client.get("fixed"), "not_found")
+        db.produce_any("fixed", 1)
+        equal(await client.get("fixed"), 1)
+
+
+async def test_set_writes_what_the_program_allows_and_nothing_else():
+    db, client = program()
+    async with Running(db):
+        equal(await client.set("setting", {"level": 3}), {"status": "success", "value": {"level": 3}})
+        equal(db.consumer("setting").buffer.peek(), {"level": 3})
+        for name in ("fixed", "private", "nosuch", "sensors.temp", "queue", "aimx"):
+            equal(await client.set(name, 1), "denied")
+        equal(await client.ask("record.set", {"value": 1}), "internal")
+        equal(await client.ask("record.set", {"name": "setting"}), "internal")
+        equal(await client.set("setting", None), "internal")
+        await client.send(b'{"t":"req","id":77,"method":"record.set","params":{"name":"setting","value":1e999}}')
+        equal(await client.reply(77), "internal")
+        equal(db.consumer("setting").buffer.peek(), {"level": 3})
+
+
+async def test_a_record_with_a_writer_of_its_own_is_not_written():
+    async def source(producer):
+        producer.produce(1)
+        await asyncio.sleep_ms(500)
+
+    db, client = program()
+    db.configure("counter", SingleLatest()).source(source).remote(write=True)
+    async with Running(db):
+        assert "counter" not in (await client.hello())["writable_records"]
+        equal(await client.set("counter", 99), "denied")
+        await client.send({"t": "write", "topic": "counter", "payload": {"value": 99}})
+        equal(await client.get("counter"), 1)
+
+
+async def test_write_is_unwrapped_only_when_value_is_the_only_key():
+    db, client = program()
+    async with Running(db):
+        for payload, value in (
+            ({"value": {"level": 70}}, {"level": 70}),
+            ({"level": 71}, {"level": 71}),
+            ({"value": 72, "unit": "Z"}, {"value": 72, "unit": "Z"}),
+            ({"value": {"value": 73, "unit": "Z"}}, {"value": 73, "unit": "Z"}),
+            (74, 74),
+        ):
+            await client.send({"t": "write", "topic": "boxed", "payload": payload})
+            equal(await client.get("boxed"), value)
+        for topic in ("fixed", "private", "nosuch", 5, None):
+            await client.send({"t": "write", "topic": topic, "payload": {"value": 1}})
+        await client.send(b'{"t":"write","topic":"boxed"}', b'{"t":"write"}')
+        equal(await client.get("boxed"), 74)
+        equal(await client.get("fixed"), "not_found")
+
+
+async def test_what_a_record_refuses_is_internal_and_the_next_is_taken():
+    class Picky(SingleLatest):
+        def try_push(self, value):
+            if value > 10:
+                raise ValueError("at most 10")
+            super().try_push(value)
+
+    db, client = program()
+    db.configure("picky", Picky()).remote(write=True)
+    async with Running(db):
+        equal(await client.set("picky", 11), "internal")
+        equal(await client.set("picky", "text"), "internal")
+        equal(await client.set("picky", 9), {"status": "success", "value": 9})
+
+
+async def test_a_codec_stands_between_values_and_json():
+    class Scaled:
+        def encode(self, value):
+            return str(value * 100)
+
+        def decode(self, data):
+            if int(data) < 0:
+                raise ValueError("negative")
+            return int(data) / 100
+
+    db, client = program()
+    db.configure("scaled", SingleLatest()).remote(write=True, codec=Scaled())
+    async with Running(db):
+        db.produce_any("scaled", 2)
+        equal(await client.get("scaled"), 200)
+        equal(await client.set("scaled", 150), {"status": "success", "value": 150})
+        equal(db.consumer("scaled").buffer.peek(), 1.5)
+        equal(await client.set("scaled", -1), "internal")
+
+
+async def test_a_full_queue_holds_the_reply_back_until_the_value_is_in_it():
+    db, client = program(timeout_ms=300)
+    db.configure("work", BoundedQueue(1)).remote(write=True)
+    reader = db.consumer("work").subscribe()
+    async with Running(db):
+        equal(await client.set("work", 1), {"status": "success", "value": 1})
+        equal(await client.set("work", 2), "internal")  # Nobody made room in time.
+        task = asyncio.create_task(client.set("work", 3))
+        await asyncio.sleep_ms(50)
+        equal(reader.try_recv(), 1)
+        equal((await task)["status"], "success")
+        equal(reader.try_recv(), 3)
+
+
+async def test_get_of_a_ring_is_the_newest_since_the_last_read():
+    db, client = program()
+    async with Running(db):
+        db.produce_any("sensors.temp", 1)
+        equal(await client.get("sensors.temp"), "not_found")
+        for value in range(2, 12):
+            db.produce_any("sensors.temp", value)
+        equal(await client.get("sensors.temp"), 11)
+        equal(await client.get("sensors.temp"), "not_found")
+
+
+async def test_drain_gives_the_oldest_first_and_skips_what_was_overwritten():
+    db, client = program()
+    async with Running(db):
+
+        async def drain(name, **more):
+            params = {"name": name}
+            params.update(more)
+            answer = await client.ask("record.drain", params)
+            if isinstance(answer, str):
+                return answer
+            equal(answer["record_name"], name)
+            equal(answer["count"], len(answer["values"]))
+            return answer["values"]
+
+        db.produce_any("sensors.temp", 0)
+        equal(await drain("sensors.temp"), [])
+        for value in range(9):
+            db.produce_any("sensors.temp", value)
+        equal(await drain("sensors.temp", limit=1), [5])
+        equal(await drain("sensors.temp", limit=0), [])
+        equal(await drain("sensors.temp"), [6, 7, 8])
+        db.produce_any("setting", {"level": 71})
+        equal(await drain("setting"), [{"level": 71}])
+        equal(await drain("setting"), [])
+        await client.set("cmd", {"op": "a"})
+        equal(await client.get("cmd"), {"op": "a"})
+        equal(await drain("cmd"), [{"op": "a"}])
+        equal(await client.get("cmd"), "not_found")
+        equal(await drain("queue"), "denied")  # It would take from the program's own readers.
+        for name in ("nosuch", "private"):
+            equal(await drain(name), "not_found")
+        equal(await client.ask("record.drain", {}), "internal")
+        for limit in (-1, 1.5, "x", True):
+            equal(await drain("setting", limit=limit), "internal")
+
+
+async def test_ids_are_unsigned_and_have_64_bits():
+    db, client = program()
+    async with Running(db):
+        db.produce_any("setting", 5)
+        for id in (0, 1, 2**32, 2**64 - 1):
+            await client.send({"t": "req", "id": id, "method": "record.get", "params": {"name": "setting"}})
+            equal(await client.next(), {"t": "reply", "id": id, "ok": 5})
+        for id in ("24", 25.5, -1, 2**64, None, True):
+            await client.send({"t": "req", "id": id, "method": "record.get", "params": {"name": "setting"}})
+        await client.nothing()
+
+
+async def test_frames_that_are_none_are_dropped_and_counted():
+    db, client = program()
+    server = db.consumer("aimx").buffer
+    async with Running(db):
+        rubbish = (
+            b"not json",
+            b"[1,2,3]",
+            b"5",
+            b'{"t":"zzz","id":30}',
+            b"",
+            b'{"t":"pi\xffng"}',
+            b'{"id":1}',
+            b"null",
+        )
+        await client.send(*rubbish)
+        await client.nothing()
+        equal(server.malformed_count, len(rubbish))
+        await client.send(b'{"t":"ping"}\n')
+        equal(await client.next(), {"t": "pong"})
+
+
+def numbered(count, room=20000):
+    """A database with so many records, and a client of its server."""
+    near, far = cable(room)
+    db = AimDb()
+    for number in range(count):
+        db.configure("rec.%02d" % number, SpmcRing(8)).remote(write=number == 3)
+    AimxServer(db, serial=far)
+    return db, Client(near, size=8192)
+
+
+async def test_a_list_has_what_aimdbs_tool_insists_on_and_the_counters():
+    async def tap(consumer):
+        async for _ in consumer.subscribe():
+            pass
+
+    db, client = numbered(10)
+    db.configure("rec.05").tap(tap)
+    async with Running(db):
+        for value in range(9):
+            db.produce_any("rec.05", value)
+        await asyncio.sleep_ms(10)
+        listed = await client.ask("record.list")
+        equal([each["record_key"] for each in listed], ["rec.%02d" % number for number in range(10)])
+        equal(
+            listed[5],
+            {
+                "record_id": 5,
+                "record_key": "rec.05",
+                "name": "rec.05",
+                "type_id": "",
+                "origin": "passive",
+                "buffer_type": "spmc_ring",
+                "buffer_capacity": 8,
+                "producer_count": 0,
+                "consumer_count": 1,
+                "writable": False,
+                "outbound_connector_count": 0,
+                "produced_count": 9,
+                "consumed_count": 8,
+                "dropped_count": 1,
+                "occupancy": [8, 8],
+            },
+        )
+        equal([each["writable"] for each in listed].index(True), 3)
+        equal(await client.ask("buffer_metrics.reset"), {"reset": True})
+        db.produce_any("rec.05", 1)
+        again = (await client.ask("record.list", None))[5]
+        equal([again[name] for name in ("produced_count", "dropped_count")], [1, 0])
+
+
+async def test_forty_records_fit_what_aimdbs_tool_takes_on_a_serial_line():
+    db, client = numbered(40)
+    async with Running(db):
+        listed = await client.ask("record.list")
+        equal(len(listed), 40)
+        assert "produced_count" not in listed[0]  # There was no room for them.
+    db, client = numbered(60)
+    async with Running(db):
+        equal(await client.ask("record.list"), "internal")  # Of a longer frame it would wait for the end for ever.
+        await client.send(b'{"t":"ping"}')
+        equal(await client.next(), {"t": "pong"})
+
+
+async def test_the_wiring_is_shown_as_db_graph_has_it():
+    db, client = program()
+    async with Running(db):
+        graph = db.graph()
+        equal(await client.ask("graph.nodes"), graph["nodes"])
+        equal(await client.ask("graph.edges"), graph["edges"])
+        equal(await client.ask("graph.topo_order"), graph["order"])
+        equal(await client.ask("graph.else"), "not_found")

@@ -1,0 +1,262 @@
+"""Peers of an `AimxServer` that come by TCP: places, tokens, TLS, runs that end in every way."""
+
+import asyncio
+import gc
+import random
+
+from aimdb import AimDb, SingleLatest, SpmcRing
+from aimdb_conformance.support import raises as raised
+from aimx_client import Running, connect
+from harness import equal, raises, skip, target
+
+if target != "unix":
+    skip("these tests need the loopback of a computer; tests/host has the board's")
+
+from aimdb_aimx import AimxServer
+
+
+def program(**options):
+    """A database with a server, and its port."""
+    port = random.randint(20000, 30000)
+    db = AimDb()
+    db.configure("setting", SingleLatest()).remote(write=True)
+    db.configure("temp", SpmcRing(8)).remote()
+    options.setdefault("anyone", "read")
+    server = AimxServer(db, tcp=port, **options)
+    return db, port, server
+
+
+async def there(port, **options):
+    """A client, once somebody listens."""
+    while True:
+        try:
+            return connect(port, **options)
+        except OSError:
+            await asyncio.sleep_ms(10)
+
+
+async def until(condition, milliseconds=5000):
+    for _ in range(milliseconds // 10):
+        if condition():
+            return
+        await asyncio.sleep_ms(10)
+    raise AssertionError("it does not become true")
+
+
+async def test_whoever_comes_reads_and_does_not_write():
+    db, port, server = program()
+    async with Running(db):
+        client = await there(port)
+        welcome = await client.hello()
+        equal(welcome["permissions"], ["read"])
+        equal(welcome["writable_records"], [])
+        db.produce_any("setting", 5)
+        equal(await client.get("setting"), 5)
+        equal(await client.set("setting", 6), "denied")
+        await client.send({"t": "write", "topic": "setting", "payload": 7})
+        equal(await client.get("setting"), 5)
+        equal(await client.ask("profiling.reset"), "denied")
+        equal(await client.ask("buffer_metrics.reset"), "denied")
+        client.close()
+
+
+async def test_whoever_comes_may_write_when_it_was_said_so():
+    db, port, server = program(anyone="write")
+    async with Running(db):
+        client = await there(port)
+        equal((await client.hello())["writable_records"], ["setting"])
+        equal((await client.set("setting", 6))["value"], 6)
+        client.close()
+
+
+async def test_with_a_token_nothing_is_answered_without_it():
+    db, port, server = program(token="se\u00e9cret", anyone=None)
+    async with Running(db):
+        db.produce_any("setting", 5)
+        for wrong in (
+            {},
+            {"auth_token": "x"},
+            {"auth_token": "se\u00e9cre"},
+            {"auth_token": 5},
+            {"auth_token": "se\u00e9cret2"},
+        ):
+            client = await there(port)
+            equal(await client.hello(**wrong), "denied")
+            equal(await client.next(), None)
+            client.close()
+        client = await there(port)
+        equal(await client.get("setting"), "denied")
+        equal(await client.next(), None)
+        client.close()
+        client = await there(port)
+        welcome = await client.hello(auth_token="se\u00e9cret")
+        equal(welcome["authenticated"], True)
+        equal(await client.get("setting"), 5)
+        equal((await client.set("setting", 6))["value"], 6)
+        client.close()
+        equal(server.refused_count, 5)
+
+
+async def test_who_shows_no_token_in_time_is_dropped():
+    db, port, server = program(token="secret", anyone=None, timeout_ms=900)
+    async with Running(db):
+        client = await there(port)
+        await client.send(b'{"t":"ping"}', {"t": "write", "topic": "setting", "payload": 1})
+        equal(await client.next(), {"t": "pong"})
+        equal(await client.next(4000), None)
+        equal(server.ended_count, 1)
+        equal(db.consumer("setting").buffer.peek(), None)
+        client.close()
+
+
+async def test_a_frame_that_is_too_long_ends_the_connection_and_no_other():
+    db, port, server = program(max_frame=256)
+    async with Running(db):
+        one, other = await there(port), await there(port)
+        await one.send(b'"' + b"x" * 300 + b'"')
+        equal(await one.next(), None)
+        await other.send(b'{"t":"ping"}')
+        equal(await other.next(), {"t": "pong"})
+        one.close()
+        other.close()
+
+
+async def test_more_peers_than_places_are_turned_away_and_a_silent_one_makes_room():
+    db, port, server = program(connections=2, silence_ms=1000)
+    async with Running(db):
+        one, two = await there(port), await there(port)
+        await one.hello()
+        await two.hello()
+        equal(server.peek(), 2)
+        three = await there(port)
+        equal(await three.next(), None)
+        equal(server.turned_away_count, 1)
+        three.close()
+        await two.watch("temp")
+        await until(lambda: server.peers and min(peer.quiet for peer in server.peers) > 1)
+        four = await there(port)
+        equal((await four.hello())["version"], "3.0")  # It has the place of `one`, which watches nothing.
+        equal(await one.next(), None)
+        db.produce_any("temp", 1)
+        equal(await two.event(), (1, 1))
+        for client in (one, two, four):
+            client.close()
+        await until(lambda: server.peek() == 0)
+
+
+async def test_a_peer_that_vanishes_frees_its_place():
+    db, port, server = program()
+    async with Running(db):
+        for _ in range(20):
+            client = await there(port)
+            await client.hello()
+            await client.watch("#")
+            client.close()
+            db.produce_any("temp", 1)
+        await until(lambda: server.peek() == 0)
+        equal(server.peers, [])
+        equal(server.ended_count, 0)
+
+
+async def test_with_the_run_the_connections_end_and_the_next_run_serves_at_the_same_port():
+    db, port, server = program()
+    for number in range(3):
+        async with Running(db):
+            client = await there(port)
+            db.produce_any("setting", number)
+            equal(await client.get("setting"), number)
+            await client.watch("#")
+            equal((await client.next())["t"], "snap")
+        equal(await client.next(), None)
+        client.close()
+        equal(server.peers, [])
+
+
+def test_after_a_loop_that_was_left_another_server_has_the_port():
+    found = []
+    for number in range(3):
+
+        async def main():
+            db, _, server = program()
+            port = 31234
+            server.tcp = port
+            asyncio.create_task(db.run())
+            client = await there(port)
+            while not await client.hello():  # It has met the server of the run before.
+                client = await there(port)
+            await client.watch("#")
+            db.produce_any("setting", number)
+            found.append((await client.event())[1])
+            # The loop is left with all of this in it.
+
+        asyncio.run(main())
+        asyncio.new_event_loop()
+        gc.collect()
+    equal(found, [0, 1, 2])
+
+
+async def test_a_port_that_is_taken_ends_nothing_and_is_served_when_it_is_free():
+    one, port, _ = program()
+    other = AimDb()
+    server = AimxServer(other, tcp=port, anyone="read")
+    async with Running(other):
+        async with Running(one):
+            pass
+        first = asyncio.create_task(one.run())
+        await asyncio.sleep_ms(1200)
+        assert server.last_error is None or "%d" % port in server.last_error
+        first.cancel()
+        try:
+            await first
+        except asyncio.CancelledError:
+            pass
+        client = await there(port)
+        equal((await client.hello())["version"], "3.0")
+        client.close()
+
+
+async def test_peers_that_flood_starve_nobody():
+    db, port, server = program()
+    ticks = []
+
+    async def tick():
+        while True:
+            ticks.append(1)
+            await asyncio.sleep_ms(5)
+
+    async with Running(db):
+        task = asyncio.create_task(tick())
+        client = await there(port)
+        for _ in range(20):
+            await client.send(*[b'{"t":"ping"}'] * 50)
+            for _ in range(50):
+                equal(await client.next(), {"t": "pong"})
+        task.cancel()
+        assert len(ticks) > 5, len(ticks)
+        client.close()
+
+
+def test_wrong_arguments_are_told_where_they_are_given():
+    db = AimDb()
+    for kind, word, arguments in (
+        (ValueError, "tcp=", {}),
+        (ValueError, "token", {"tcp": 7433}),
+        (ValueError, "not both", {"tcp": 7433, "token": "x", "anyone": "read"}),
+        (ValueError, "65535", {"tcp": 0, "anyone": "read"}),
+        (TypeError, "tcp", {"tcp": "7433", "anyone": "read"}),
+        (ValueError, "anyone", {"tcp": 7433, "anyone": "all"}),
+        (ValueError, "empty", {"tcp": 7433, "token": ""}),
+        (TypeError, "string", {"tcp": 7433, "token": 5}),
+        (TypeError, "readinto", {"serial": 5}),
+        (ValueError, "connections", {"tcp": 7433, "anyone": "read", "connections": 0}),
+        (ValueError, "max_frame", {"tcp": 7433, "anyone": "read", "max_frame": 5}),
+        (TypeError, "SSLContext", {"tcp": 7433, "anyone": "read", "tls": "x"}),
+        (ValueError, "DER", {"tcp": 7433, "anyone": "read", "tls": (b"x", b"y")}),
+    ):
+        with raises(kind) as caught:
+            AimxServer(db, **arguments)
+        assert word in str(caught.error), caught.error
+    equal(db._records, {})
+    for key in ('a"b', "a\\b", "a\nb", "a*", "#"):
+        raised(ValueError, db.configure(key, SingleLatest()).remote)
+    raised(TypeError, db.configure("k", SingleLatest()).remote, False, 5)
