@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import Any
 
 from griffe import Class, Extension, Function, Module, Object
@@ -17,7 +18,24 @@ EDITORS_CONSTANTS = ("TYPE_CHECKING", "_EDITOR")
 # A name or several, and what is said of them, two or more spaces away or on the lines below.
 OPTION = re.compile(r"^(\w+(?:, \w+)*)(?: {2,}(\S.*))?$")
 
+LIBRARY = Path(__file__).resolve().parents[2] / "lib"
+EXPORT = re.compile(r"^ *from (\.?)\S+ import (?:[A-Z]\w+) as ([A-Z]\w+)$", re.MULTILINE)
+
 SAFETY = re.compile(r"\b(Cancel safety|IRQ safety|Heap):")
+
+
+def public_classes() -> dict[str, str]:
+    """Where the reference has each public class, by its name."""
+    places = {}
+    for package in sorted(folder.parent for folder in LIBRARY.glob("*/__init__.py")):
+        for file in package.glob("__init__.py*"):
+            for own, name in EXPORT.findall(file.read_text()):
+                if own:  # Others are those of aimdb.
+                    places[name] = f"{package.name}.{name}"
+    return places
+
+
+PLACES = public_classes()
 
 
 class Docstrings(Extension):
@@ -57,10 +75,20 @@ def in_markdown(docstring: str) -> str:
 def paragraph_in_markdown(paragraph: str) -> str:
     lines = paragraph.split("\n")
     if options := options_in(lines):
-        return "\n".join(f"- {', '.join(f'`{name}`' for name in names)}: {text}" for names, text in options)
+        return "\n".join(f"- {', '.join(f'`{name}`' for name in names)}: {with_links(text)}" for names, text in options)
     if lines[0].startswith("    "):
         return paragraph  # Code.
-    return SAFETY.sub(r"\n\n**\1:**", paragraph).lstrip("\n")
+    return with_links(SAFETY.sub(r"\n\n**\1:**", paragraph).lstrip("\n"))
+
+
+def with_links(text: str) -> str:
+    """The text with each public class that it names as a link to where the reference has that."""
+
+    def link(found: re.Match[str]) -> str:
+        place = PLACES.get(found[1])
+        return f"[{found[0]}][{place}]" if place else found[0]
+
+    return re.sub(r"`([A-Z]\w+)`", link, text)
 
 
 def options_in(lines: list[str]) -> list[tuple[list[str], str]]:
