@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, overload
 
     from .buffer import Reader
+    from .gauge import Gauge
     from .packed_producer import PackedProducer
     from .sync_producer import SyncProducer
 
@@ -143,6 +144,13 @@ class Record:
             """
             return self
 
+        def signal_gauge(self, name: str, unit: str = "") -> "Gauge":
+            """A gauge for a number of this record: `gauge.update(value)` takes one in, `AimDb.signals` tells of it.
+
+            Without `AimDb(profile=True)` it does nothing. Raises `TypeError` for what are no strings.
+            """
+            return Gauge(self.key, name, unit)
+
         def link_to(self, url: str, **options) -> "Record":
             """Send every value of this record to `url`; `options` are those of the package for its scheme.
 
@@ -182,7 +190,8 @@ class AimDb:
     stored nothing. IRQ safety: none; only for the asyncio thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, profile: bool = False) -> None:
+        """`profile`: time all stages, for `profile()`, and let gauges take values. Without it nothing is timed."""
         self._records: dict[str, Record] = {}
         self._stages: list = []  # (record, kind, function, URL of a link), in the order of configuring.
         self.remotes: dict[str, tuple] = {}  # (record, whether it may be written, codec), by key; see `Record.remote`.
@@ -190,6 +199,11 @@ class AimDb:
         # What ended the last `run`: (record key, kind of stage, function name, error).
         self.failed: tuple | None = None
         self._loop: Any = None  # The loop in which `run` is under way.
+        self._profile: Any = None
+        if profile:
+            from .profiling import Profile
+
+            self._profile = Profile()
 
     def configure(self, key: str, buffer: "Buffer | None" = None) -> Record:
         """Declare record `key` with its `buffer`, or extend it when called again with the key alone.
@@ -288,6 +302,23 @@ class AimDb:
             the form that AimDB's `graph.nodes`, `graph.edges` and `graph.topo_order` have. URLs are without password.
             """
             return {}
+
+        def profile(self) -> list[dict]:
+            """How long each stage has run in its own code, waiting taken off; empty without `AimDb(profile=True)`.
+
+            A dict for each, in the order of configuring: `record`, `kind`, `name`, `calls`, `total_us`, `min_us`,
+            `mean_us` and `max_us`. A call is what runs from one wait to the next; of a transform it is one of `fn`.
+            """
+            return []
+
+        def signals(self) -> list[dict]:
+            """What the gauges have, a dict for each: `record`, `name`, `unit`, `count`, `last`, `min`, `max`, `mean`,
+            and `refused`, the number of values that were no finite numbers.
+            """
+            return []
+
+        def reset_profile(self) -> None:
+            """Begin anew with `profile()` and `signals()`."""
 
     else:
 

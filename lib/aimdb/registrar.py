@@ -53,5 +53,36 @@ def Record_transform_join(record, keys, stage):
     return record._add("transform_join", Join(keys, stage))
 
 
+def Record_signal_gauge(record, name, unit=""):
+    if not isinstance(name, str) or not isinstance(unit, str):
+        raise TypeError("record %r: a gauge's name and unit are strings, not %r, %r" % (record.key, name, unit))
+    profile = record.db._profile
+    if not profile:
+        return _Off()
+    from .gauge import Gauge
+
+    profile.gauges.append(Gauge(record.key, name, unit))
+    return profile.gauges[-1]
+
+
+class _Off:
+    # A gauge where there is no profile.
+    def update(self, _):
+        pass
+
+
+def AimDb_profile(db):
+    return db._profile.described(db) if db._profile else []
+
+
+def AimDb_signals(db):
+    return [gauge.described() for gauge in db._profile.gauges] if db._profile else []
+
+
+def AimDb_reset_profile(db):
+    if db._profile:
+        db._profile.reset()
+
+
 def AimDb_graph(db):
     return once("graph").graph(db)

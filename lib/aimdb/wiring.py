@@ -12,6 +12,8 @@ def start(db) -> tuple:
     Raises `InvalidConfiguration` with all mistakes.
     """
     stages = checked(db)
+    if db._profile:
+        db._profile.watch(stages)
     tasks: list = []
     try:
         # They take their first step in this order, when all are made.
