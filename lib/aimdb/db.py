@@ -238,7 +238,7 @@ class AimDb:
         return record
 
     def producer(self, key: str) -> Record:
-        """The record, to produce in it outside the wiring. Raises `RecordKeyNotFound`."""
+        """The record of `key`, to produce in it outside of the wiring. Raises `RecordKeyNotFound`."""
         record = self._records.get(key)
         if record is None or record.buffer is None:
             from .mistakes import error
@@ -249,7 +249,7 @@ class AimDb:
     if TYPE_CHECKING:
 
         def consumer(self, key: str) -> Record:
-            """The record, to consume it outside the wiring. Raises `RecordKeyNotFound`."""
+            """The record of `key`, to consume it outside of the wiring. Raises `RecordKeyNotFound`."""
             return self.producer(key)
 
     else:
@@ -264,10 +264,10 @@ class AimDb:
         def sync_producer(self, key: str, depth: int, format: str) -> PackedProducer: ...
 
     def sync_producer(self, key: str, depth: int = 16, format: "str | None" = None) -> "SyncProducer":
-        """A new producer of the record for one interrupt handler, thread or other core; see `SyncProducer`.
+        """A new `SyncProducer` of the record of `key`, for interrupts, threads and the other core.
 
-        Up to `depth` values fit while the loop does not run. With a `format`, as `struct` has it, a
-        `PackedProducer`: for interrupts that carry several fields.
+        It holds up to `depth` values while the loop does not take them. With a `format`, as `struct` has it, it is a
+        `PackedProducer`, for samples of several fields.
 
         Raises `RecordKeyNotFound`, and `TypeError` or `ValueError` for a wrong depth or format.
         """
@@ -276,7 +276,7 @@ class AimDb:
         return sync_producer(self.producer(key).buffer, depth, format)
 
     def produce_any(self, key: str, value: "Any") -> None:
-        """`produce` by key, for routers and inbound connectors. Raises `RecordKeyNotFound`."""
+        """`produce(value)` in the record of `key`, for routers. Raises `RecordKeyNotFound`."""
         record = self._records.get(key)
         if record is None:
             record = self.producer(key)  # Which raises.
@@ -285,7 +285,7 @@ class AimDb:
     if TYPE_CHECKING:
 
         async def produce_any_async(self, key: str, value: Any, timeout_ms: int | None = None) -> None:
-            """`produce_async` by key; raises what it raises, and `RecordKeyNotFound`."""
+            """`produce_async(value, timeout_ms)` in the record of `key`. Raises what that raises, and `RecordKeyNotFound`."""
 
     else:
 

@@ -71,7 +71,7 @@ class Storage:
             raise NotImplementedError
 
         def read(self, number: int, offset: int, size: int) -> bytes:
-            """Up to `size` bytes of a segment, fewer at its end."""
+            """Up to `size` bytes of a segment from `offset` on; fewer at its end."""
             raise NotImplementedError
 
         def remove(self, number: int) -> None:

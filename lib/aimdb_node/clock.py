@@ -33,7 +33,11 @@ class Clock:
     The record gets the Unix time each time that the clock was set. `now()` is 0 before. Looking up the server's name
     blocks the loop, as everywhere on MicroPython; waiting for its answer does not.
 
-    `set_clock(seconds)`: what sets the clock, for tests; otherwise `machine.RTC`. IRQ safety: none.
+    host, port   of the server
+    again_s      seconds until it is asked again
+    set_clock    a function that sets the clock to so many seconds, for tests; without one, `machine.RTC` is set
+
+    IRQ safety: none.
     """
 
     def __init__(

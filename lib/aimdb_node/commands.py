@@ -36,7 +36,7 @@ class Commands:
         self.refused_count = self.failed_count = 0
 
     def add(self, name: str, function: "Callable", *arguments: "Callable") -> None:
-        """A new command. Each of `arguments` takes a word of the line and returns the value that `function` is called
+        """A new command, `name`. Each of `arguments` takes a word of the line and returns the value that `function` is called
         with, or raises `Refused`; what `function` returns is the answer, "done" for None.
         """
         self._table[name] = function, arguments
@@ -83,7 +83,7 @@ class Commands:
 
 
 def whole(name: str, least: int, most: int) -> "Callable[[str], int]":
-    """An argument that is a whole number in this range."""
+    """An argument that is a whole number from `least` to `most`. The refusal calls it `name`."""
 
     def argument(text):
         try:

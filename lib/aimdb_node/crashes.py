@@ -36,7 +36,7 @@ class CrashBook:
             pass
 
     def begin(self, by_power: bool, most: int) -> None:
-        """The board has started. A start that the power made begins the count of starts anew, at no write.
+        """The board has started. A start `by_power` begins the count of starts anew, and writes nothing.
 
         `most`: from so many on the count no longer matters, and is not written.
         """

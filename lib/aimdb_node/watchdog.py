@@ -63,7 +63,7 @@ class Watchdog:
     def patience(self, most_ms: int) -> "Watchdog":
         """`with watchdog.patience(60000):` around what keeps the loop for long, such as opening a large queue.
 
-        A timer feeds the watchdog meanwhile, but no longer than that: what hangs for good is still ended.
+        A timer feeds the watchdog meanwhile, for at most `most_ms` milliseconds: a program that hangs is still ended.
         """
         self._until = most_ms
         return self

@@ -123,7 +123,10 @@ class Wifi:
 
 
 async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
-    """Whether anybody is there: a connection is made or refused. Cancel safety: the socket is closed."""
+    """Whether anybody is there: `host` makes or refuses a connection at `port` within `timeout_ms` milliseconds.
+
+    Cancel safety: the socket is closed.
+    """
     probe = None
     try:
         info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
