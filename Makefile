@@ -101,7 +101,7 @@ format: $(VENV)/ready-to-develop ## let ruff lay out all Python files
 
 .PHONY: docs
 docs: $(VENV)/ready-to-develop ## build the site of the documents into build/site, with every link checked
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 	@echo "Open build/site/index.html, or run make docs-serve."
 
 .PHONY: docs-serve

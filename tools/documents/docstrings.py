@@ -18,24 +18,20 @@ EDITORS_CONSTANTS = ("TYPE_CHECKING", "_EDITOR")
 # A name or several, and what is said of them, two or more spaces away or on the lines below.
 OPTION = re.compile(r"^(\w+(?:, \w+)*)(?: {2,}(\S.*))?$")
 
-LIBRARY = Path(__file__).resolve().parents[2] / "lib"
-EXPORT = re.compile(r"^ *from (\.?)\S+ import (?:[A-Z]\w+) as ([A-Z]\w+)$", re.MULTILINE)
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 SAFETY = re.compile(r"\b(Cancel safety|IRQ safety|Heap):")
 
 
-def public_classes() -> dict[str, str]:
-    """Where the reference has each public class, by its name."""
-    places = {}
-    for package in sorted(folder.parent for folder in LIBRARY.glob("*/__init__.py")):
-        for file in package.glob("__init__.py*"):
-            for own, name in EXPORT.findall(file.read_text()):
-                if own:  # Others are those of aimdb.
-                    places[name] = f"{package.name}.{name}"
-    return places
+def places() -> dict[str, str]:
+    """Where the pages of the reference have each class, by its name."""
+    named = (
+        name for page in REFERENCE.glob("*.md") for name in re.findall(r"^::: (\S+)", page.read_text(), re.MULTILINE)
+    )
+    return {name.rpartition(".")[2]: name for name in named}
 
 
-PLACES = public_classes()
+PLACES = places()
 
 
 class Docstrings(Extension):
@@ -82,7 +78,7 @@ def paragraph_in_markdown(paragraph: str) -> str:
 
 
 def with_links(text: str) -> str:
-    """The text with each public class that it names as a link to where the reference has that."""
+    """The text with each class that it names as a link to where the reference has it."""
 
     def link(found: re.Match[str]) -> str:
         place = PLACES.get(found[1])
