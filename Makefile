@@ -129,6 +129,10 @@ image: $(VENV)/ready ## write one file with official firmware, library and appli
 flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
 	$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
 
+.PHONY: peers
+peers: ## build AimDB's own command line, for tests with it and for `make run`: optional, needs Rust's cargo
+	@$(PYTHON) tools/aimdb_tools.py
+
 .PHONY: package
 package: $(VENV)/ready ## write anew what `mip install` reads from this repository, and the version everywhere
 	$(RUN) tools/release/package.py
