@@ -20,6 +20,7 @@ from emulated_pico import firmware as firmware_file
 from emulated_pico.console import Console
 from emulated_pico.errors import BoardError
 from emulated_pico.flash import FlashMonitor
+from emulated_pico.inbound import Inbound
 from emulated_pico.marker import Marker
 from emulated_pico.network import keep_on_this_machine
 from emulated_pico.pins import AnalogInputs, Pin
@@ -34,6 +35,7 @@ from emulated_pico.repairs import (
     repair_wifi_credits,
 )
 from emulated_pico.terminal import Terminal
+from emulated_pico.uart_line import UartLine
 
 MODELS = ("pico", "pico_w")
 
@@ -81,6 +83,7 @@ class Board:
 
         wifi_chip = Cyw43439()
         parts = (BootselButton, lambda: wifi_chip) if model == "pico_w" else (BootselButton,)
+        self._model = model
         self._device = BaseDevice(board=BoardSpec(extras=parts, image=image))
         self.mcu = self._device.mcu
         self._geometry = geometry
@@ -99,6 +102,7 @@ class Board:
             repair_nat_retransmission(wifi_chip.bus.nat_bridge, self.mcu.clock)
             repair_nat_reset(wifi_chip.bus.nat_bridge)
             keep_on_this_machine(wifi_chip.bus.nat_bridge)
+            self._inbound = Inbound(wifi_chip.bus.nat_bridge)
         self._wifi_chip = wifi_chip
 
         self.flash = FlashMonitor(self.mcu)
@@ -107,6 +111,7 @@ class Board:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = None
         self._terminal: Terminal | None = None  # engine thread
+        self._lines: dict[int, UartLine] = {}  # engine thread
 
     def _wire_console(self) -> None:
         def printed(data: bytes | bytearray) -> None:
@@ -152,6 +157,10 @@ class Board:
         if self._terminal is not None:
             self._terminal.close()
             self._terminal = None
+        for line in self._lines.values():
+            line.close()
+        if self._model == "pico_w":
+            self._inbound.close()
         self._engine.stop()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         engine = self._device.simulator._execute_task
@@ -272,6 +281,38 @@ class Board:
             return self._terminal.path
 
         return self._on_engine(serve)
+
+    def serve_uart(self, number: int) -> str:
+        """Open a pseudo terminal onto UART `number`. Returns its path; calling again returns the same one.
+
+        Raises:
+            ValueError: an RP2040 has no such UART.
+            BoardError: the board does not run.
+        """
+        if not 0 <= number < len(self.mcu.uart):
+            raise ValueError(f"an RP2040 has no UART{number}")
+        self._require_running()
+
+        def serve() -> str:
+            if number not in self._lines:
+                self._lines[number] = UartLine(self._loop, self.mcu.clock, self.mcu.uart[number])
+            return self._lines[number].path
+
+        return self._on_engine(serve)
+
+    def forward(self, port: int) -> int:
+        """Let programs on this machine connect to a server at the board's TCP `port`, by its WiFi.
+
+        Returns:
+            The port of 127.0.0.1 that leads there.
+
+        Raises:
+            BoardError: the board does not run, or is no Pico W.
+        """
+        self._require_running()
+        if self._model != "pico_w":
+            raise BoardError("only a Pico W has WiFi")
+        return asyncio.run_coroutine_threadsafe(self._inbound.forward(port), self._loop).result()
 
     # Chip
 
