@@ -3,8 +3,8 @@
 from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
 from aimdb_conformance.support import raises
 from aimdb_mqtt import Broker, MqttTopic
-from aimdb_mqtt.address import parse
 from aimdb_mqtt.broker import brokers
+from aimdb_mqtt.settings import parts_of as parse
 from harness import equal
 
 PEM = b"""-----BEGIN CERTIFICATE-----

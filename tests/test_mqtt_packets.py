@@ -4,11 +4,12 @@ import random
 
 from aimdb_conformance.support import raises
 from aimdb_mqtt import BytesCodec, ConnectionLost
-from aimdb_mqtt.address import parse
 from aimdb_mqtt.arguments import check_topic, text
 from aimdb_mqtt.arriving import matches
-from aimdb_mqtt.packets import Receiver, number, packet, payload_of
+from aimdb_mqtt.packets import Receiver, number, packet
 from aimdb_mqtt.settings import connect_packet
+from aimdb_mqtt.settings import parts_of as parse
+from aimdb_net.window import payload_of
 from harness import equal, target
 
 ROUNDS = 1000 if target == "unix" else 10

@@ -1,6 +1,6 @@
 """A queue on flash for aimdb: `FlashQueue`, a buffer whose values survive the power going out at any moment."""
 
-from aimdb import load, once
+from aimdb import once
 from micropython import const
 
 __version__ = "0.1.0"
@@ -25,4 +25,4 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name):
-    return load(globals(), once("names", "aimdb_flash").MODULES, name)
+    return once("loading").load(globals(), once("names", "aimdb_flash").MODULES, name)

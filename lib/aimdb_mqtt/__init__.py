@@ -9,16 +9,13 @@ The public names are in `__init__.pyi`, for editors and people.
 """
 
 import aimdb
-from aimdb import load
 from micropython import const
 
 # A line for each module, which is loaded when one of its names is first used.
 _MODULES = const("""\
 aimdb_mqtt.broker Broker State
-aimdb_mqtt.outbound link_to
-aimdb_mqtt.inbound link_from
 aimdb_mqtt.topic MqttTopic
-aimdb_mqtt.errors MqttError Unreachable Refused ConnectionLost NotConnected
+aimdb_net.errors MqttError=PeerError Unreachable Refused ConnectionLost NotConnected
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec""")
 
@@ -29,4 +26,7 @@ def once(name: str):
 
 
 def __getattr__(name):
-    return load(globals(), _MODULES, name)
+    if name == "link_to" or name == "link_from":
+        # The name is not kept, so that its module need not be.
+        return getattr(__import__("aimdb_mqtt.links", None, None, (name,)), name)
+    return aimdb.once("loading").load(globals(), _MODULES, name)

@@ -1,6 +1,5 @@
 """What users give, checked where they give it."""
 
-from aimdb import JsonCodec
 from aimdb.errors import check_int
 
 from .packets import number
@@ -27,27 +26,6 @@ def check_topic(topic: str, qos: int = 1, wildcards: bool = False) -> bytes:
     if levels[0] == "$share" and not (wildcards and len(levels) > 2 and levels[1] not in ("", "+", "#")):
         raise ValueError("$share/group/topic is only for what is subscribed to: %r" % topic)
     return text(topic)
-
-
-def check_codec(codec: object) -> object:
-    """The codec, or a `JsonCodec` for None. Raises `TypeError` for what is none."""
-    if codec is None:
-        return JsonCodec()
-    if isinstance(codec, type) or not (hasattr(codec, "encode") and hasattr(codec, "decode")) or isinstance(codec, str):
-        raise TypeError("a codec is an object with encode and decode, such as JsonCodec(), not %r" % (codec,))
-    return codec
-
-
-def note_link(record, broker: str, levels: "list[str]", inward: bool) -> None:
-    """Remember a record's link to or from a topic. Raises `ValueError` when its values would circle for ever."""
-    links: tuple = getattr(record, "mqtt_links", ()) or getattr(record.buffer, "mqtt_links", ())
-    for other, others_levels, others_inward in links:
-        if other == broker and others_inward != inward:
-            from .arriving import matches
-
-            if matches(levels, others_levels) if inward else matches(others_levels, levels):
-                raise ValueError("what comes from %r would be sent there again, without end" % "/".join(levels))
-    record.mqtt_links = links + ((broker, levels, inward),)
 
 
 def text(value: "str | bytes | bytearray") -> bytes:

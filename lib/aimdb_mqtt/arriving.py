@@ -1,9 +1,10 @@
 """What the broker publishes to us. Loaded when the first message arrives."""
 
+from aimdb_net.errors import ConnectionLost
+from aimdb_net.waits import drop, tell
+
 from . import once
-from .errors import ConnectionLost
 from .packets import number, packet
-from .waits import drop, tell
 
 
 class Arrival:
@@ -71,7 +72,7 @@ def _delivered(broker, inboxes, payload, packet_id):
     found = []
     left = False  # With the broker.
     for inbox in inboxes:
-        if packet_id and (inbox.skips or inbox.ended) and not broker.clean_session:
+        if packet_id and (inbox.skips or inbox.ended) and broker.keeps:
             left = inbox.skips = True
         elif not inbox.has_room():
             drop(inbox.buffer)

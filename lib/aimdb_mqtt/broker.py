@@ -1,13 +1,13 @@
-import asyncio
+from time import ticks_ms
 
-from aimdb.waiting import current_loop
+from aimdb_net import forget
+from aimdb_net.errors import ConnectionLost, Refused
+from aimdb_net.peer import Peer
+from aimdb_net.peer import State as State
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost, MqttError
-from .keeper import keep
-from .session import Session
-from .session import State as State
+from .packets import Receiver, number, packet
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -15,11 +15,20 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
+# Of packets: the first byte, or its upper half.
+_CONNACK = const(0x20)
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_UNSUBACK = const(11)
+_PINGRESP = const(13)
+_DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
+
 # By the name of their address; what links and topics of the same address share.
 brokers: dict = {}
 
 
-class Broker(Session):
+class Broker(Peer):
     """What is known of one broker, and the one connection to it that all links and topics of its address share.
 
         Broker("mqtts://user:secret@broker.local", client_id="node7", tls=ca_certificate, will=("node7/gone", "1"))
@@ -50,6 +59,8 @@ class Broker(Session):
     Raises `TypeError` or `ValueError`. IRQ safety: none; everything here is for the asyncio thread.
     """
 
+    parting = b"\xe0\0"
+
     def __init__(
         self,
         url: str,
@@ -63,90 +74,106 @@ class Broker(Session):
         tls=None,
         max_packet: int = 1024,
     ):
-        from .settings import enter, settle  # Here, for a program that runs need not keep it.
+        from aimdb_net.checks import enter  # Here, for a program that runs need not keep it.
+
+        from .settings import settle
+
+        if TYPE_CHECKING:
+            self.client_id = client_id
+            self.clean_session = self.keeps = bool(clean_session)
+            self.credentials: Any = None
 
         numbers = keepalive_s, in_flight, timeout_ms, max_packet
         settle(self, url, client_id, clean_session, will, numbers, retry_ms, tls)
         super().__init__(in_flight)
-        self._users: list = []  # Who needs the connection now: links and topics that run,
-        self._loop: "Any" = None  # and their loop. The connection ends with the last of them, or with that.
-        self._task: "Any" = None  # Keeps up the connection while there are users.
-        self.fresh = False  # Made by a URL, and no run has used it yet.
+        self.max_packet = max_packet
+        self.unclaimed_count = 0
+        self.address = None  # That the connection goes to.
+        self.expects = False  # Somebody may yet subscribe to what arrives.
+        self._published: "Any" = None  # What a PUBLISH is given to.
+        self._asked = 0  # The packet id of the last SUBSCRIBE or UNSUBSCRIBE.
         enter(self, brokers)
 
-    def in_use(self) -> bool:
-        """Whether links or topics of the loop that runs need the connection."""
-        if self._users and self._loop is not current_loop():
-            self._users.clear()  # They are of a loop that was left, and never run again.
-            self._finish()
-        return bool(self._users)
-
     def open(self, user=None) -> None:
-        """Keep a connection from now on; each call needs its `close`. `user`: the link or topic that needs it."""
-        used = self.in_use()
-        self._users.append(user)
-        if not used:
-            self.fresh = False
-            for name in ("settings", "arguments", "address"):
-                once(name)  # A program that runs need not keep what checks its settings.
-            self.window.begin()
-            self.expects = not self.clean_session
-            self._loop = current_loop()
-            self._task = asyncio.create_task(keep(self))
+        if not self.in_use():
+            forget("aimdb_mqtt", "links", "settings", "arguments")
+            self.expects = self.keeps
+        super().open(user)
+
+    def found(self, address) -> None:
+        for other in brokers.values():
+            if other is not self and other.connection and (other.address, other.client_id) == (address, self.client_id):
+                text = "%s and %s are one broker, which would end the connection of either" % (self.name, other.name)
+                raise Refused(text + ": use one URL, or two client_ids")
+        self.address = address
+
+    def receiver(self) -> Receiver:
+        return Receiver(self.max_packet)
+
+    def take(self, first: int, body, whole: bool) -> bool:
+        kind = first >> 4
+        size = len(body)
+        if not self.connected:
+            if first != _CONNACK or size != 2:
+                raise ConnectionLost("packet %#x of %d bytes instead of CONNACK" % (first, size))
+            if body[1]:
+                raise Refused("%s refused the connection: %s" % (self.name, once("refusals").in_words(body[1])))
+            self.greeted(body[0] & 1)
+        elif kind == _PUBLISH:
+            if self._published is None:
+                from .arriving import published  # Now, for many programs only send.
+
+                self._published = published
+            return self._published(self, first, body, whole)
+        elif kind == _PINGRESP and not size:
+            self.pinged_at = None
+            self.news.wake_all()
+        elif kind in (_PUBACK, _SUBACK, _UNSUBACK) and size == (3 if kind == _SUBACK else 2):
+            packet_id = body[0] << 8 | body[1]
+            if kind == _PUBACK:
+                self.window.acknowledged(packet_id)
+                if self.renewing:
+                    self.news.wake_all()
+            elif kind == _SUBACK:
+                for inbox in self.inboxes:
+                    inbox.answered(packet_id, body[2] < 0x80)
             self.moved.wake_all()
+        else:
+            raise ConnectionLost("packet %#x of %d bytes is not for a client" % (first, size))
+        return True
 
-    def close(self, user=None) -> None:
-        """Undo one `open`. The last one says good-bye to the broker, which then publishes no will.
+    def message(self, source, payload, packet_id: int) -> bytearray:
+        first, topic = source.route
+        if not source.qos:
+            return packet(first, topic, payload)
+        return packet(first | 0x02, topic, number(packet_id), payload)
 
-        That blocks for as long as the broker takes to answer, at most for a second or a quarter of `timeout_ms`.
-        """
-        if user in self._users and self._loop is current_loop():
-            self._users.remove(user)
-            if not self._users:
-                self._task.cancel()
-                self._finish()
+    def again(self, packet) -> None:
+        packet[0] |= _DUPLICATE
 
-    def _finish(self):
-        self._task = None
-        try:
-            once("handover").leave(self.window)
-        except MemoryError:
-            pass  # What was on its way is sent again.
-        self.disconnect(ConnectionLost("the connection is no longer needed"), True)
-        self.inboxes.clear()
+    def subscribe(self, inbox) -> int:
+        return self.ask(0x82, inbox.route, bytes((inbox.qos,)))
 
-    def keys(self) -> str:
-        """Of the records that need the connection."""
-        return ", ".join([repr(user.key) for user in self._users if user])
+    def unsubscribe(self, inbox) -> None:
+        self.ask(0xA2, inbox.route)
 
-    def retry(self) -> None:
-        """Try to connect now instead of after the pause; for whoever knows that the network is back."""
-        self.news.wake_all()
+    def ask(self, first: int, *parts) -> int:
+        """SUBSCRIBE or UNSUBSCRIBE: its packet id. Those of messages are lower."""
+        self._asked = asked = self._asked + 1 & 0xFFFF | 0x8000
+        self.connection.send(packet(first, number(asked), *parts))
+        return asked
 
-    async def online(self, patient: bool = False, buffer=None, failed=None) -> None:
-        """Wait until there is a connection. Unless `patient`, raises why the next attempt to make one failed.
+    def ping(self) -> None:
+        self.pinged_at = ticks_ms()
+        self.connection.send(packet(0xC0))
 
-        With a `buffer`, waits no longer than until that is closed. `failed`: the `error` that there was when the wait
-        began, if that was earlier.
-        """
-        failed = failed or self.error
-        while not (self.connected or (buffer is not None and buffer.closed)):
-            if not patient and self.error is not failed:
-                raise type(self.error)(*self.error.args)  # For each task its own, with its own traceback.
-            if self.in_use() or patient:
-                await self.moved.wait()
-            else:
-                await self.moved.rest(self.timeout_ms)  # Perhaps the program is just starting.
-                if not self.in_use():
-                    raise MqttError("nobody keeps a connection to %s; db.run() does" % self.name)
+    def renew(self) -> None:
+        """End the connection, as soon as nothing is on its way, and make another one."""
+        if self.connected and self.keeps:
+            self.renewing = self.renewing or 1
+            self.news.wake_all()
 
-    async def __aenter__(self) -> "Broker":
-        self.open()
-        return self
-
-    async def __aexit__(self, *_) -> None:
-        self.close()
-
-    def others(self) -> list:
-        """The brokers of other addresses."""
-        return [broker for broker in brokers.values() if broker is not self]
+    def overdue(self) -> None:
+        if self.blocked is None:
+            self.expects = False  # Nobody subscribes to it.
+        super().overdue()

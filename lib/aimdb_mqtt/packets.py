@@ -1,8 +1,7 @@
 """The packets of MQTT 3.1.1: what we send is made here, and what arrives is cut here. Source: the standard."""
 
+from aimdb_net.errors import ConnectionLost
 from micropython import const
-
-from .errors import ConnectionLost
 
 _LONGEST = const(268435455)
 
@@ -28,18 +27,6 @@ def packet(first: int, *parts) -> bytearray:
 def number(value: int) -> bytes:
     """A number of two bytes, such as a packet id."""
     return bytes((value >> 8, value & 0xFF))
-
-
-def payload_of(codec, value) -> "bytes | bytearray":
-    """`value` as the bytes of a message. Raises what the codec raises, and `TypeError` when it gives no bytes."""
-    payload = codec.encode(value)
-    if isinstance(payload, str):
-        return payload.encode()
-    if isinstance(payload, memoryview):
-        return bytes(payload)  # Its length may count something larger than bytes.
-    if isinstance(payload, bytes) or isinstance(payload, bytearray):  # A tuple would be made at each call.
-        return payload
-    raise TypeError("the codec must make bytes or a string, not %r" % (payload,))
 
 
 class Receiver:

@@ -3,9 +3,10 @@
 from random import getrandbits
 
 from aimdb.errors import check_int
+from aimdb_net import checks
+from aimdb_net.address import parse
 from micropython import const
 
-from .address import parse
 from .arguments import check_topic, text
 from .packets import number, packet
 
@@ -17,62 +18,36 @@ if TYPE_CHECKING:
 
     from .broker import Broker
 
-_PEM = const(b"-----BEGIN CERTIFICATE-----")
-
 
 def settle(broker, url, client_id, clean_session, will, numbers, retry_ms, tls) -> None:
     """Give `broker` the attributes that stand for its arguments. Raises `TypeError` or `ValueError`."""
-    broker.name, is_tls, broker.host, broker.port, user, password, topic = parse(url)
+    broker.name, is_tls, broker.host, broker.port, user, password, topic = parts_of(url)
     if topic:
         raise ValueError("the URL of a broker ends before the topic: %s" % broker.name)
-    broker.keepalive_s, in_flight, broker.timeout_ms, broker.max_packet = numbers
-    check_int("keepalive_s", broker.keepalive_s, 0, 65535)
+    keepalive_s, in_flight, timeout_ms, max_packet = numbers
     check_int("in_flight", in_flight, 1, 1000)
-    check_int("timeout_ms", broker.timeout_ms, 1)
-    check_int("max_packet", broker.max_packet, 16, 65535)
-    if not isinstance(retry_ms, tuple) or len(retry_ms) != 2:
-        raise TypeError("retry_ms is a pair (shortest, longest), not %r" % (retry_ms,))
-    check_int("retry_ms[1]", retry_ms[1], 1)
-    check_int("retry_ms[0]", retry_ms[0], 1, retry_ms[1])
+    check_int("max_packet", max_packet, 16, 65535)
+    checks.settle(broker, keepalive_s, timeout_ms, retry_ms, is_tls, tls)
     if client_id is None:
         client_id, has_number = _chip()
         clean_session = clean_session if has_number else clean_session is not False
     broker.client_id = client_id
     broker.clean_session = bool(clean_session)
-    broker.hello = connect_packet(client_id, broker.clean_session, broker.keepalive_s, will, user, password)
+    broker.keeps = not clean_session
+    broker.hello = connect_packet(client_id, broker.clean_session, keepalive_s, will, user, password)
     broker.credentials = user, password
-    broker.retry_ms = retry_ms
-    broker.tls = context_of(tls) if is_tls else None
 
 
-def enter(broker, brokers: dict) -> None:
-    """From now on `broker` is that of its address, and sends what another one had to send. Raises `ValueError`."""
-    other = brokers.get(broker.name)
-    if other:
-        if other.fresh:
-            raise ValueError("make the Broker of %s before the links and topics that use it" % broker.name)
-        if other.client_id == broker.client_id:
-            if other.in_use():
-                raise ValueError("%s has a Broker of this client_id already: pass that as broker=" % broker.name)
-            broker.window.flights = other.window.flights
-    brokers[broker.name] = broker
+def parts_of(url: str) -> tuple:
+    """The parts of an MQTT URL; see `parse`."""
+    return parse(url, "mqtt", (1883, 8883))
 
 
 def broker_for(url: str, broker: "Any" = None) -> "tuple[Broker, str]":
     """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
     from .broker import Broker, brokers
 
-    name, _, _, _, user, password, topic = parse(url)
-    if broker is None:
-        broker = brokers.get(name)
-        if not broker:
-            broker = Broker(url[: len(url) - len(topic)])
-            broker.fresh = True
-    elif not isinstance(broker, Broker):
-        raise TypeError("broker is a Broker, not %r" % (broker,))
-    if user is not None and (user, password) != broker.credentials:
-        raise ValueError("%s has other credentials already" % broker.name)
-    return broker, topic
+    return checks.peer_for(Broker, brokers, url, parts_of(url), broker)
 
 
 def _chip():
@@ -110,25 +85,3 @@ def connect_packet(client_id, clean: bool, keepalive: int, will, user, password)
             flags |= 0x40
             parts.append(text(password))
     return packet(0x10, b"\0\x04MQTT\x04", bytes((flags,)), number(keepalive), *parts)
-
-
-def context_of(tls):
-    """An ssl.SSLContext that trusts the broker's certificate. Raises `TypeError` or `ValueError`."""
-    import ssl
-
-    if isinstance(tls, ssl.SSLContext):
-        return tls
-    if not isinstance(tls, (bytes, bytearray)):
-        raise TypeError("mqtts needs tls=, the bytes of the certificate that vouches for the broker, not %r" % (tls,))
-    if _PEM in tls:
-        from binascii import a2b_base64
-
-        _, _, tls = bytes(tls).partition(_PEM)
-        tls = a2b_base64(tls.partition(b"-----")[0])
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_verify_locations(cadata=tls)
-    except (ValueError, OSError) as er:
-        raise ValueError("tls is no certificate, in DER or PEM: %r" % (er,))
-    return context

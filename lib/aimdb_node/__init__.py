@@ -8,7 +8,7 @@ Wifi, Clock  joined, and joined again; set, and set again
 Commands, console   lines of text that are checked before they are obeyed
 """
 
-from aimdb import load
+from aimdb import once
 from micropython import const
 
 __version__ = "0.1.0"
@@ -45,4 +45,4 @@ aimdb_node.wifi Wifi answers""")
 
 
 def __getattr__(name):
-    return load(globals(), _MODULES, name)
+    return once("loading").load(globals(), _MODULES, name)

@@ -37,17 +37,17 @@ from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
 import aimdb.complaint, aimdb.timing
 AimDb, BoundedQueue, JsonCodec, SingleLatest
 core = used()
-from aimdb_mqtt import Broker, link_to
-Broker, link_to
+from aimdb_mqtt import Broker
+import aimdb_net.outbound
+Broker
 publishing = used()
-from aimdb_mqtt import link_from
-import aimdb_mqtt.arriving
+import aimdb_net.inbound, aimdb_net.inbox, aimdb_mqtt.arriving
 both = used()
 from aimdb_mqtt import MqttTopic
 topic = used()
 broker = Broker("mqtt://10.0.0.1:1")
-for name in ("settings", "arguments", "address"):
-    aimdb_mqtt.once(name)  # As a run does.
+aimdb_net.forget("aimdb_net", "checks", "address")  # As a run does.
+aimdb_net.forget("aimdb_mqtt", "links", "settings", "arguments")
 print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (publishing - core))
 print("RESULT heap of what link_to and link_from keep loaded, beyond the core: 0, %d" % (both - core))
 print("RESULT heap of what MqttTopic adds: 0, %d" % (topic - both))
@@ -90,7 +90,8 @@ def measure() -> dict:
 
 def board_files() -> dict[str, bytes]:
     """The packages and the measuring program, as they are deployed."""
-    sources = [*(ROOT / "lib" / "aimdb").glob("*.py"), *(ROOT / "lib" / "aimdb_mqtt").glob("*.py")]
+    packages = ("aimdb", "aimdb_net", "aimdb_mqtt")
+    sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
     files = {source.relative_to(ROOT / "lib"): source for source in sources}
     files[Path("publishing.py")] = ROOT / "bench" / "publishing.py"
     return {

@@ -1,4 +1,4 @@
-"""URLs of brokers and of topics on them. No error shows a part of a URL: a piece of a password may be in any."""
+"""URLs of peers, and of what they have. No error shows a part of a URL: a piece of a password may be in any."""
 
 from binascii import unhexlify
 
@@ -7,19 +7,21 @@ from micropython import const
 _HOST = const("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 
 
-def parse(url: str) -> "tuple[str, bool, str, int, str | None, str | None, str]":
-    """The parts of `mqtt[s]://[user[:password]@]host[:port][/topic]`: name, tls, host, port, user, password, topic.
+def parse(url: str, scheme: str, ports: "tuple[int, int]") -> "tuple[str, bool, str, int, str | None, str | None, str]":
+    """The parts of `scheme[s]://[user[:password]@]host[:port][/path]`: name, tls, host, port, user, password, path.
 
-    User and password may contain %XX; the topic is taken as it is. `name` is scheme, host and port: the same for all
-    spellings of one address. Raises `TypeError` or `ValueError` for what is no such URL.
+    `ports`: what is meant when there is none, without TLS and with it. User and password may contain %XX; the path is
+    taken as it is. `name` is scheme, host and port: the same for all spellings of one address. Raises `TypeError` or
+    `ValueError` for what is no such URL.
     """
     if not isinstance(url, str):
         raise TypeError("a URL is a string, not a %s" % type(url).__name__)
-    scheme, separator, rest = url.partition("://")
-    scheme = scheme.lower()
-    if not separator or scheme not in ("mqtt", "mqtts"):
-        raise ValueError("the URL does not begin with mqtt:// or mqtts://")
-    authority, _, topic = rest.partition("/")
+    found, separator, rest = url.partition("://")
+    found = found.lower()
+    tls = found == scheme + "s"
+    if not separator or not (tls or found == scheme):
+        raise ValueError("the URL does not begin with %s:// or %ss://" % (scheme, scheme))
+    authority, _, path = rest.partition("/")
     user = password = None
     if "@" in authority:
         user, authority = authority.rsplit("@", 1)
@@ -27,15 +29,16 @@ def parse(url: str) -> "tuple[str, bool, str, int, str | None, str | None, str]"
         user = _unquoted(user) or None
         password = _unquoted(password) if colon else None
         if password is not None and user is None:
-            raise ValueError("MQTT has no password without a user")
-    elif "@" in topic:
-        raise ValueError("a / in a password is written %2F; for a topic with an @, the URL begins with mqtt://@")
+            raise ValueError("there is a password without a user")
+    elif "@" in path:
+        text = "a / in a password is written %%2F; if there is an @ behind the host, the URL begins with %s://@"
+        raise ValueError(text % found)
     host, port = _split(authority.lower())
     if not port.isdigit() and port or port and not 0 < int(port) < 65536:
         raise ValueError("a port is a number from 1 to 65535, and a : or / in a password is written %3A or %2F")
-    number = int(port) if port else 8883 if scheme == "mqtts" else 1883
-    name = "%s://%s:%d" % (scheme, "127.0.0.1" if host == "localhost" else host, number)
-    return name, scheme == "mqtts", host, number, user, password, topic
+    number = int(port) if port else ports[tls]
+    name = "%s://%s:%d" % (found, "127.0.0.1" if host == "localhost" else host, number)
+    return name, tls, host, number, user, password, path
 
 
 def _split(authority):

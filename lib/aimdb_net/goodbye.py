@@ -7,16 +7,16 @@ from micropython import const
 _LONGEST = const(1000)  # Milliseconds.
 
 
-def say(connection, broker) -> None:
-    """Send a DISCONNECT, once the broker has all that was sent before, and we all that it has acknowledged.
+def say(connection, peer) -> None:
+    """Send `peer.parting`, once the peer has all that was sent before, and we all that it has acknowledged.
 
     A socket that is closed with something unread in it takes what was sent last along, so this blocks for the time of
     a question and its answer, at most for a second or a quarter of `timeout_ms`.
     """
-    broker.ping()
-    longest = min(_LONGEST, broker.patience_ms)
-    while not connection.error and broker.pinged_at is not None:
-        if ticks_diff(ticks_ms(), broker.pinged_at) > longest:
+    peer.ping()
+    longest = min(_LONGEST, peer.patience_ms)
+    while not connection.error and peer.pinged_at is not None:
+        if ticks_diff(ticks_ms(), peer.pinged_at) > longest:
             break
         connection.flush()
         count = connection.receiver.fill(connection.stream)
@@ -27,7 +27,7 @@ def say(connection, broker) -> None:
             return
         first = connection.receiver.next()
         while first:
-            broker.take(first, connection.receiver.body, connection.receiver.whole)
+            peer.take(first, connection.receiver.body, connection.receiver.whole)
             first = connection.receiver.next()
     if not connection.out:
-        connection.stream.write(b"\xe0\0")
+        connection.stream.write(peer.parting)

@@ -7,40 +7,34 @@ from aimdb.loop import writable
 from micropython import const
 
 from .connection import Connection
-from .errors import Refused, Unreachable
+from .errors import Unreachable
 
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
 
 
-async def connect(broker) -> None:
-    """Return when the broker has accepted the connection. Raises `MqttError`, `OSError`, and what TLS raises."""
-    host = broker.host
+async def connect(peer) -> None:
+    """Return when the peer has accepted the connection. Raises `PeerError`, `OSError`, and what TLS raises."""
+    host = peer.host
     try:
         # This blocks, as everywhere on MicroPython.
-        address = socket.getaddrinfo(host, broker.port, 0, socket.SOCK_STREAM)[0]
+        address = socket.getaddrinfo(host, peer.port, 0, socket.SOCK_STREAM)[0]
     except OSError as er:
         raise Unreachable("the host name %s cannot be looked up (%s)" % (host, er))
-    for other in broker.others():
-        if other.peer == address[-1] and other.client_id == broker.client_id:
-            raise Refused(
-                "%s and %s are one broker, which would end the connection of either: use one URL, or two client_ids"
-                % (broker.name, other.name)
-            )
+    peer.found(address[-1])
     raw = socket.socket(address[0])
     try:
-        stream = await _opened(raw, address[-1], host, broker.tls)
-        broker.connection = connection = Connection(stream, raw, broker)
+        stream = await _opened(raw, address[-1], host, peer.tls)
+        peer.connection = connection = Connection(stream, raw, peer)
     except BaseException:
         raw.close()  # Also after TLS: closing the stream leaves the socket open then.
         raise
-    broker.peer = address[-1]
-    connection.send(broker.hello)
-    while not broker.connected:
+    connection.send(peer.hello)
+    while not peer.connected:
         if connection.error:
             raise connection.error
-        await broker.news.wait()
+        await peer.news.wait()
 
 
 def _opened(raw, address, host, tls):

@@ -4,7 +4,6 @@ from aimdb import BufferClosed, DbError
 from micropython import const
 
 from . import once
-from .inbox import Inbox
 from .waits import Waits, drop, tell
 
 _BOARD = const(1)
@@ -13,52 +12,35 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
-    from .broker import Broker
-
 # What a record raises that may take a value later. All else is wrong with the value.
 _FOR_NOW = (MemoryError, OSError, asyncio.TimeoutError, DbError)
 
 
 class LinkFrom:
-    """What `Record.link_from` runs for an mqtt:// URL: produces in the record what arrives on the topic.
+    """A stage that produces in its record what arrives in an `Inbox`.
 
-    A message is acknowledged to the broker when the record's buffer is done with its value (`produce_async`). A payload
-    that does not parse, or that the record refuses (it raises, say, `TypeError` or `ValueError`), is counted and named,
-    and the link goes on. What the record refuses for now (`DbError`, `OSError`, `MemoryError`) is tried again. Up to
-    `capacity` messages wait for the record; see `Inbox` for what happens to others. The topic may contain + and #, and
-    begin with $share/group/.
+    A message is acknowledged to the peer when the record's buffer is done with its value (`produce_async`). What the
+    record refuses (it raises, say, `TypeError` or `ValueError`) is counted and named, and the link goes on. What the
+    record refuses for now (`DbError`, `OSError`, `MemoryError`) is tried again.
 
-    `qos`, `codec`, `broker`: as for `MqttTopic`. Raises `TypeError` or `ValueError`.
-
-    Cancel safety: what is not acknowledged comes again. IRQ safety: none.
+    Cancel safety: what is not acknowledged comes again, if the peer has it still. IRQ safety: none.
     """
 
-    def __init__(
-        self,
-        record,
-        url: str,
-        qos: int = 1,
-        codec: "Any" = None,
-        capacity: int = 20,
-        broker: "Broker | None" = None,
-    ):
-        from .arguments import note_link
-        from .settings import broker_for
-
-        self.broker, topic = broker_for(url, broker)
+    def __init__(self, key: str, inbox):
         self._line = Waits()
-        self._inbox = Inbox(self.broker, topic, qos, codec, capacity, self._line.wake_all)
-        self.__name__ = self._inbox.name
-        self.key = record.key
+        self._inbox = inbox
+        inbox.wake = self._line.wake_all
+        self.peer = inbox.peer
+        self.__name__ = inbox.name
+        self.key = key
         self._entry: "Any" = None  # The message in hand.
-        note_link(record, self.broker.name, self._inbox.pattern, True)
 
     async def __call__(self, record):
         inbox = self._inbox
         inbox.buffer = record.buffer
         self._put_back()  # By a run that was left.
         inbox.ended = True
-        self.broker.open(self)
+        self.peer.open(self)
         try:
             while True:
                 try:
@@ -66,7 +48,7 @@ class LinkFrom:
                         once("handover").subscribe(inbox)
                     await self._deliver(record)
                 except MemoryError:
-                    await asyncio.sleep_ms(self.broker.retry_ms[0])
+                    await asyncio.sleep_ms(self.peer.retry_ms[0])
         except BufferClosed:
             once("handover").detach(inbox, True)  # The record takes no more.
             self._put_back()
@@ -79,7 +61,7 @@ class LinkFrom:
             try:
                 once("handover").detach(inbox)
             finally:
-                self.broker.close(self)
+                self.peer.close(self)
 
     async def _deliver(self, record):
         # Every message. Begun again after a MemoryError, it goes on where it was.
@@ -101,11 +83,11 @@ class LinkFrom:
                     raise
                 attempts += 1
                 tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
-                shortest, longest = self.broker.retry_ms
+                shortest, longest = self.peer.retry_ms
                 await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
                 continue
             except Exception as er:
-                self.broker.refused(self.key, self.__name__, value, er)
+                self.peer.refused(self.key, self.__name__, value, er)
                 drop(record.buffer)
             inbox.finish(arrival)
             self._entry = None
@@ -114,6 +96,3 @@ class LinkFrom:
         if self._entry is not None:
             self._inbox.give_back(self._entry)
             self._entry = None
-
-
-link_from = LinkFrom

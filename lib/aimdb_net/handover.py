@@ -7,17 +7,18 @@ from micropython import const
 
 from .errors import ConnectionLost
 
-_DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
-
 # After so many connections that broke while it was on its way, a message goes alone; after so many, not any more.
 _SUSPECT = const(2)
 _GIVEN_UP = const(5)
 
 
-def begin(broker, session_kept: bool) -> None:
-    """There is a new connection: subscribe again, and send again what the last one left."""
-    end(broker.window, broker.error, None)  # Perhaps there was no heap for it.
-    for inbox in broker.inboxes:
+def begin(peer, session_kept: bool = False) -> None:
+    """There is a new connection: subscribe again, and send again what the last one left.
+
+    `session_kept`: the peer sends again what we have not acknowledged.
+    """
+    end(peer.window, peer.error, None)  # Perhaps there was no heap for it.
+    for inbox in peer.inboxes:
         inbox.recover()
         inbox.taken = 0
         if session_kept:
@@ -29,11 +30,11 @@ def begin(broker, session_kept: bool) -> None:
         if inbox.asked and not inbox.ended:
             _ask(inbox)
         inbox.wake()
-    resume(broker.window)
+    resume(peer.window)
 
 
 def resume(window) -> None:
-    """Send what has not gone out on this connection: all, or with suspects the next. Source: MQTT 3.1.1, 4.4."""
+    """Send what has not gone out on this connection: all, or with suspects the next. They keep their order."""
     window.one_by_one = False
     for flight in window.flights.values():
         if flight.strikes >= _SUSPECT:
@@ -41,7 +42,7 @@ def resume(window) -> None:
     for flight in window.flights.values():
         if flight.sent_at is None:
             flight.sent_at = ticks_ms()
-            window.broker.connection.send(flight.packet)
+            window.peer.connection.send(flight.packet)
         if window.one_by_one:
             break
 
@@ -50,8 +51,8 @@ def end(window, error, connection) -> None:
     """The connection has ended because of `error`: so do the flights that no other one is to carry."""
     for packet_id, flight in list(window.flights.items()):
         if flight.sent_at is not None:
-            flight.packet[0] |= _DUPLICATE
-            # The broker was there when it broke the connection, or kept the acknowledgement to itself.
+            window.peer.again(flight.packet)
+            # The peer was there when it broke the connection, or kept the acknowledgement to itself.
             if connection and (connection.broken or ticks_diff(connection.heard_at, flight.sent_at) > 0):
                 flight.strikes += 1
             flight.sent_at = None
@@ -59,9 +60,9 @@ def end(window, error, connection) -> None:
         if not flight.resend:
             why = type(error)(*error.args)  # For each task its own, with its own traceback.
         elif flight.strikes >= _GIVEN_UP:
-            window.broker.given_up_count += 1
+            window.peer.given_up_count += 1
             text = "%s: a message of %d bytes is given up, at which %d connections ended"
-            why = ConnectionLost(text % (window.broker.name, len(flight.packet), flight.strikes))
+            why = ConnectionLost(text % (window.peer.name, len(flight.packet), flight.strikes))
             print("aimdb:", why, file=sys.stderr)
         if why:
             del window.flights[packet_id]
@@ -80,19 +81,19 @@ def leave(window, source=None) -> None:
 
 
 def attach(inbox) -> None:
-    """Take messages, also before anybody has subscribed: the broker may remember an earlier subscription."""
-    broker = inbox.broker
-    if inbox in broker.inboxes and not inbox.ended:
+    """Take messages, also before anybody has subscribed: the peer may remember an earlier subscription."""
+    peer = inbox.peer
+    if inbox in peer.inboxes and not inbox.ended:
         return
-    for other in broker.inboxes[:]:
-        if other.ended and other.encoded == inbox.encoded:
-            broker.inboxes.remove(other)
+    for other in peer.inboxes[:]:
+        if other.ended and other.route == inbox.route:
+            peer.inboxes.remove(other)
             if other.skips:
-                broker.renew()  # What was left with the broker is for us.
+                peer.renew()  # What was left with the peer is for us.
     inbox.ended = False
     inbox.recover()
-    broker.inboxes.append(inbox)
-    broker.freed.wake_all()
+    peer.inboxes.append(inbox)
+    peer.freed.wake_all()
     if inbox.asked:
         _ask(inbox)
 
@@ -100,48 +101,48 @@ def attach(inbox) -> None:
 def subscribe(inbox) -> None:
     """Subscribe, now if there is a connection, and on each new one."""
     asked, inbox.asked = inbox.asked, True
-    if not asked and inbox in inbox.broker.inboxes:
+    if not asked and inbox in inbox.peer.inboxes:
         _ask(inbox)
     attach(inbox)
 
 
 def detach(inbox, unsubscribe: bool = False) -> None:
-    """Take no more. Unless `unsubscribe`, the broker keeps the subscription, and messages for the next run."""
-    broker = inbox.broker
-    if inbox in broker.inboxes:
+    """Take no more. Unless `unsubscribe`, the peer keeps the subscription, and messages for the next run."""
+    peer = inbox.peer
+    if inbox in peer.inboxes:
         inbox.sent_at = inbox.granted = None
         if inbox.complaint is not None:
             inbox.complaint.end()
-        if unsubscribe or broker.clean_session:
-            broker.inboxes.remove(inbox)
-            if unsubscribe and broker.connected and inbox.encoded not in [other.encoded for other in broker.inboxes]:
-                broker.ask(0xA2, inbox.encoded)
+        if unsubscribe or not peer.keeps:
+            peer.inboxes.remove(inbox)
+            if unsubscribe and peer.connected and inbox.route not in [other.route for other in peer.inboxes]:
+                peer.unsubscribe(inbox)
         else:
             inbox.ended = True  # It stays as long as the connection: nothing is acknowledged for it.
-        broker.freed.wake_all()
+        peer.freed.wake_all()
 
 
 def _ask(inbox):
-    broker = inbox.broker
-    if broker.connected:
+    peer = inbox.peer
+    if peer.connected:
         inbox.granted = None
         inbox.sent_at = ticks_ms()
-        inbox.packet_id = broker.ask(0x82, inbox.encoded, bytes((inbox.qos,)))
+        inbox.packet_id = peer.subscribe(inbox)
 
 
 def skip(inbox) -> None:
-    """There has been no room for long: from now on messages stay with the broker, unless it forgets them."""
+    """There has been no room for long: from now on messages stay with the peer, unless it forgets them."""
     from aimdb.complaint import Complaint, complain
 
-    broker = inbox.broker
+    peer = inbox.peer
 
     def say(milliseconds):
-        text = "dropped" if broker.clean_session else "left with the broker"
+        text = "left with the peer" if peer.keeps else "dropped"
         what = "has %d messages of %s that it does not take; others are %s" % (inbox.capacity, inbox.name, text)
         complain(inbox.buffer.key, what, milliseconds)
 
     inbox.skips = True
     if inbox.complaint is None:
-        inbox.complaint = Complaint(say, 2 * broker.patience_ms)
-    say(broker.patience_ms)
+        inbox.complaint = Complaint(say, 2 * peer.patience_ms)
+    say(peer.patience_ms)
     inbox.complaint.begin()

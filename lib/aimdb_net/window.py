@@ -6,7 +6,6 @@ from aimdb.waiting import Line, current_loop
 from micropython import const
 
 from . import once
-from .packets import number, packet
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -15,8 +14,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+def payload_of(codec, value) -> "bytes | bytearray":
+    """`value` as the bytes of a message. Raises what the codec raises, and `TypeError` when it gives no bytes."""
+    payload = codec.encode(value)
+    if isinstance(payload, str):
+        return payload.encode()
+    if isinstance(payload, memoryview):
+        return bytes(payload)  # Its length may count something larger than bytes.
+    if isinstance(payload, bytes) or isinstance(payload, bytearray):  # A tuple would be made at each call.
+        return payload
+    raise TypeError("the codec must make bytes or a string, not %r" % (payload,))
+
+
 class Flight:
-    """A PUBLISH of QoS 1 that the broker has not acknowledged yet: `done` tells when, and `error` why it never will."""
+    """A message that the peer has not acknowledged yet: `done` tells when, and `error` why it never will."""
 
     def __init__(self, packet, source, resend: bool, outlives: bool):
         self.packet = packet
@@ -24,7 +35,7 @@ class Flight:
         self.resend = resend  # Sent again by the next connection; otherwise it fails with this one.
         self.outlives = outlives  # And it is that also when its source has ended.
         self.sent_at: "Any" = None  # On the connection that there is now.
-        self.strikes = 0  # Connections that the broker ended while it was on its way.
+        self.strikes = 0  # Connections that the peer ended while it was on its way.
         self.done = False
         self.error = None
 
@@ -38,17 +49,17 @@ class Flight:
 
 
 class Window:
-    """The messages on their way to one broker: at most `limit` of QoS 1, in order; who has more to send waits.
+    """The messages on their way to one peer, in order, at most `limit` that it acknowledges: who has more waits.
 
-    It belongs to its broker, which tells it of acknowledgements and of the connection's beginning and end. A message
-    at which the broker ends the connection, again and again, is found by sending those in question one by one, each
+    It belongs to its peer, which tells it of acknowledgements and of the connection's beginning and end. A message
+    at which the peer ends the connection, again and again, is found by sending those in question one by one, each
     when the one before it is acknowledged. Then it is given up, and those behind it go on.
 
     Cancel safety: who is cancelled while he waits has taken no place. IRQ safety: none.
     """
 
-    def __init__(self, broker, limit: int):
-        self.broker = broker
+    def __init__(self, peer, limit: int):
+        self.peer = peer
         self.limit = limit
         self.flights: OrderedDict = OrderedDict()  # By packet id, in the order of sending.
         self.packet_id = 0  # The last one. Ours have 15 bits; the others are for subscriptions.
@@ -66,32 +77,32 @@ class Window:
 
     def has_room(self, qos: int) -> bool:
         """Whether a message can be sent now; those who are `waiting` come first."""
-        broker = self.broker
-        if not broker.connected or self.one_by_one or broker.renewing or (qos and len(self.flights) >= self.limit):
+        peer = self.peer
+        if not peer.connected or self.one_by_one or peer.renewing or (qos and len(self.flights) >= self.limit):
             return False
-        return not (broker.connection.out or broker.connection.error)  # The network takes packets now.
+        return not (peer.connection.out or peer.connection.error)  # The network takes packets now.
 
     async def room(self, qos: int, patient: bool = False, buffer=None) -> None:
         """Wait for a place, first come, first served; it is the caller's until its next await.
 
-        Raises what `Broker.online` does. With a `buffer`, waits no longer than until that is closed.
+        Raises what `Peer.online` does. With a `buffer`, waits no longer than until that is closed.
         """
         if not self.waiting and self.has_room(qos):
             return
         self.begin()
-        broker = self.broker
+        peer = self.peer
         turn, turns = self._line, self.counts
-        failed = broker.error
+        failed = peer.error
         self.waiting += 1
         try:
             await self._wait_for(turn)
             turns[0] = 0
             try:
                 while not (self.has_room(qos) or (buffer is not None and buffer.closed)):
-                    if broker.connected:
-                        await broker.moved.wait()
+                    if peer.connected:
+                        await peer.moved.wait()
                     else:
-                        await broker.online(patient, buffer, failed)
+                        await peer.online(patient, buffer, failed)
             finally:
                 turn.give()
         finally:
@@ -106,40 +117,39 @@ class Window:
         self._line.forget(task)
 
     def launch(self, source, payload, resend: bool = False, outlives: bool = False) -> "Flight | None":
-        """Send a message, for which there is room: a `Flight` for QoS 1, else None.
+        """Send a message, for which there is room: a `Flight`, or None if the peer does not acknowledge it (QoS 0).
 
-        `source`: whose `encoded` (topic), `qos` and `retain` it has, and whose `landed(flight)` is called at its end.
-        `resend`: the next connection sends it again when this one ends before the PUBACK; `outlives`: also when its
-        source ends before. What raises, such as `MemoryError`, has sent nothing.
+        `source`: whose `qos` and `route` it has, and whose `landed(flight)` is called at its end. `resend`: the next
+        connection sends it again when this one ends before it is acknowledged; `outlives`: also when its source ends
+        before. What raises, such as `MemoryError`, has sent nothing.
         """
-        first = 0x31 if source.retain else 0x30
+        peer = self.peer
         if not source.qos:
-            self.broker.connection.send(packet(first, source.encoded, payload))
+            peer.connection.send(peer.message(source, payload, 0))
             return None
         packet_id = self.packet_id
         while True:
             packet_id = packet_id % 0x7FFF + 1
             if packet_id not in self.flights:
                 break
-        flight = Flight(packet(first | 0x02, source.encoded, number(packet_id), payload), source, resend, outlives)
+        flight = Flight(peer.message(source, payload, packet_id), source, resend, outlives)
         self.flights[packet_id] = flight
         self.packet_id = packet_id
-        broker = self.broker
-        if broker.connected:
+        if peer.connected:
             flight.sent_at = ticks_ms()
-            broker.connection.send(flight.packet)
+            peer.connection.send(flight.packet)
         return flight
 
     async def taken(self, connection) -> bool:
         """Wait until the network has taken what was sent on `connection`. False: that has ended before."""
         while connection.out and not connection.error:
-            await self.broker.moved.wait()
+            await self.peer.moved.wait()
         return not connection.out
 
-    def acknowledged(self, packet_id: int) -> None:
-        """A PUBACK has come; one that was not due, such as the second of two, means nothing."""
+    def acknowledged(self, packet_id: int, error=None) -> None:
+        """An acknowledgement has come, or an `error` in its place. One that was not due means nothing."""
         flight = self.flights.pop(packet_id, None)
         if flight:
-            flight.end()
+            flight.end(error)
             if self.one_by_one:
                 once("handover").resume(self)

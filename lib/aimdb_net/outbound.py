@@ -6,8 +6,8 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from . import once
-from .packets import payload_of
 from .waits import drop, tell
+from .window import payload_of
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -15,58 +15,42 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
-    from .broker import Broker
-
 _nothing = object()
 
 
 class LinkTo:
-    """What `Record.link_to` runs for an mqtt:// URL: publishes every value of the record.
+    """A stage that sends every value of its record to a peer.
 
     Several messages are on their way at once, in order. Nothing is read from the record while there is no
     connection, so its buffer decides what is kept during an outage. What was sent and not acknowledged is sent again:
-    by the next connection, also if that is of a later run. A reader that can `commit` does so for what the broker has
+    by the next connection, also if that is of a later run. A reader that can `commit` does so for what the peer has
     acknowledged, in order; what it has not committed stays the record's.
 
-    A value that the codec does not take, and a message at which the broker ends five connections, are counted and
+    A value that the codec does not take, and a message at which the peer ends five connections, are counted and
     named, and the link goes on. So it does after errors of the record and a lack of memory, when they are over.
 
     `newest`: for values that are worthless when stale. One message is on its way at a time, only the newest value
     is sent, and what was not acknowledged when the connection ended is given up and counted.
 
-    `qos`, `retain`, `codec`, `broker`: as for `MqttTopic`. Raises `TypeError` or `ValueError`.
+    `path`, `route`: where to, as the URL has it and as the peer's packets have it; `qos` 0: nothing is acknowledged.
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
 
-    def __init__(
-        self,
-        record,
-        url: str,
-        qos: int = 1,
-        retain: bool = False,
-        codec: "Any" = None,
-        newest: bool = False,
-        broker: "Broker | None" = None,
-    ):
-        from .arguments import check_codec, check_topic, note_link
-        from .settings import broker_for
-
-        self.broker, topic = broker_for(url, broker)
-        self.encoded = check_topic(topic, qos)
-        self.__name__ = self.broker.name + "/" + topic
-        self.key = record.key
+    def __init__(self, key: str, peer, path: str, route, qos: int, codec, newest: bool):
+        self.peer = peer
+        self.__name__ = peer.name + "/" + path
+        self.key = key
+        self.route = route
         self.qos = qos
-        self.retain = retain
-        self.codec = check_codec(codec)
+        self.codec = codec
         self.newest = newest
-        self._limit = 1 if newest else self.broker.window.limit
+        self._limit = 1 if newest else peer.window.limit
         self._flights: "Any" = None  # In the order of the values.
         self._buffer: "Any" = None  # Of the record.
         self._commit: "Any" = None  # The reader's, if it has one.
         self._acknowledged = 0  # Values that are to be committed.
         self._value: "Any" = _nothing  # In hand: it was read, and is not on its way.
-        note_link(record, self.broker.name, topic.split("/"), False)
 
     async def __call__(self, record):
         self._buffer = record.buffer
@@ -74,7 +58,7 @@ class LinkTo:
         self._acknowledged = 0
         if self._commit:
             self._value = _nothing
-        self.broker.open(self)
+        self.peer.open(self)
         reader = None
         errors = 0
         try:
@@ -93,7 +77,7 @@ class LinkTo:
                 except Exception as er:  # Of the record.
                     errors += 1
                     tell(errors, "record %r cannot be read now: %r", self.key, er)
-                await asyncio.sleep_ms(self.broker.retry_ms[0])
+                await asyncio.sleep_ms(self.peer.retry_ms[0])
             await self._fewer(1)
         finally:
             try:
@@ -101,12 +85,12 @@ class LinkTo:
             finally:
                 if reader:
                     reader.close()
-                self.broker.close(self)
+                self.peer.close(self)
 
     async def _publish(self, reader):
         # Every value. Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
-        broker = self.broker
-        window = broker.window
+        peer = self.peer
+        window = peer.window
         flights = self._flights
         while True:
             if self._value is _nothing:
@@ -127,15 +111,15 @@ class LinkTo:
                 raise
             except Exception as er:
                 # It would fail for ever. What is committed is in order, so it waits for those before it.
-                broker.refused(self.key, self.__name__, self._value, er)
+                peer.refused(self.key, self.__name__, self._value, er)
                 await self._fewer(1)
                 self._pass_over()
                 continue
             if self.newest and reader.has_value():
-                broker.stale_count += 1
+                peer.stale_count += 1
                 self._pass_over()
                 continue
-            connection = broker.connection
+            connection = peer.connection
             flight = window.launch(self, payload, not self.newest, not (self.newest or self._commit))
             if flight:
                 self._value = _nothing
@@ -161,7 +145,7 @@ class LinkTo:
     async def _fewer(self, count):
         # Until fewer messages than that are on their way.
         while len(self._flights) >= count:
-            await self.broker.moved.wait()
+            await self.peer.moved.wait()
 
     def landed(self, flight) -> None:
         """Called by the window when a message is acknowledged, in any order: committing goes as far as all are."""
@@ -170,7 +154,7 @@ class LinkTo:
         while flights and flights[0].done:
             if flights.popleft().error:
                 if self.newest:
-                    self.broker.stale_count += 1  # Given up with its connection.
+                    self.peer.stale_count += 1  # Given up with its connection.
                 else:
                     drop(self._buffer)
             count += 1
@@ -190,7 +174,7 @@ class LinkTo:
         self._acknowledged = 0
 
     def _leave(self):
-        window = self.broker.window
+        window = self.peer.window
         if self._value is not _nothing and self.qos and not (self.newest or self._commit):
             try:
                 window.launch(self, payload_of(self.codec, self._value), True, True)
@@ -199,6 +183,3 @@ class LinkTo:
                 print("aimdb: record %r: a value in hand is lost: %r" % (self.key, er), file=sys.stderr)
         self._value = _nothing
         once("handover").leave(window, self)
-
-
-link_to = LinkTo

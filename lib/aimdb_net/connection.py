@@ -7,7 +7,6 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from .errors import ConnectionLost
-from .packets import Receiver
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -15,7 +14,7 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
-# So many packets may wait for the network before we read on; it matters to a broker that sends and does not take.
+# So many packets may wait for the network before we read on; it matters to a peer that sends and does not take.
 _MOST_ANSWERS = const(32)
 _EPIPE = const(32)  # Not in the module errno.
 _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
@@ -24,26 +23,27 @@ _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 class Connection:
     """One TCP connection, from its opening to its end. It moves packets and does not know what they mean.
 
-    Its `broker`, a `Broker`, is told: `take(first, body, whole)` of each packet that arrives, until it returns True: if
-    not, nothing more is read before `broker.freed` is woken, so that TCP has the broker wait. `broker.moved` is woken
-    when the network has taken all that waited for it, `broker.news` at the end. No caller's task ever waits on the
-    socket, so that cancelling a caller can neither cut a packet in two nor make another task's wait be forgotten.
+    Its `peer`, a `Peer`, cuts what arrives into packets by its `receiver()`. It is told: `take(first, body, whole)` of
+    each packet, until it returns True: if not, nothing more is read before `peer.freed` is woken, so that TCP has the
+    peer wait. `peer.moved` is woken when the network has taken all that waited for it, `peer.news` at the end. No
+    caller's task ever waits on the socket, so that cancelling a caller can neither cut a packet in two nor make another
+    task's wait be forgotten.
     """
 
-    def __init__(self, stream, raw, broker):
+    def __init__(self, stream, raw, peer):
         self.stream = stream
         self.raw = raw
-        self.broker = broker
+        self.peer = peer
         self._loop = current_loop()
-        self.receiver: "Any" = Receiver(broker.max_packet)
+        self.receiver: "Any" = peer.receiver()
         self.out: list = []  # Packets that the network has not taken yet, in order,
         self.taken = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
         self._writer: "Any" = None  # The task that waits for the network, while `out` is not empty.
         self.error: "Exception | None" = None  # What ended it.
-        self.broken = False  # By the broker, not by us or by a network that is away.
+        self.broken = False  # By the peer, not by us or by a network that is away.
         self.sent_at = self.heard_at = self.resumed_at = ticks_ms()  # The last packet we sent; that came; see `held`.
         self.held = False  # Nothing is read now, for want of room; until `resumed_at`.
-        self._reader: "Any" = asyncio.create_task(self._receive(broker.max_packet))
+        self._reader: "Any" = asyncio.create_task(self._receive(peer.max_packet))
 
     def send(self, packet) -> None:
         """Send `packet` after those that were sent before; never waits, never raises."""
@@ -78,7 +78,7 @@ class Connection:
                 yield writable(self.stream)
                 self.flush()
             self._writer = None
-            self.broker.moved.wake_all()
+            self.peer.moved.wake_all()
         except Exception as er:
             self.end(er)
 
@@ -93,7 +93,7 @@ class Connection:
                     continue
                 if not count:
                     self.broken = True
-                    raise ConnectionLost("the broker closed the connection")
+                    raise ConnectionLost("the peer closed the connection")
                 beginning += count
                 first = receiver.next()
                 # A peer that is there sends a packet at a time, or at least a buffer full of one that is long.
@@ -103,7 +103,7 @@ class Connection:
                 while first:
                     yield from self._hand_over(first)
                     first = receiver.next()
-                # A broker that sends without a pause must not starve other tasks, nor one that takes nothing fill
+                # A peer that sends without a pause must not starve other tasks, nor one that takes nothing fill
                 # our memory with answers.
                 yield from asyncio.sleep_ms(0)
                 while len(self.out) > _MOST_ANSWERS:
@@ -113,20 +113,20 @@ class Connection:
 
     def _hand_over(self, first):
         receiver = self.receiver
-        broker = self.broker
+        peer = self.peer
         began = ticks_ms()
         while not self.error:
             try:
-                if broker.take(first, receiver.body, receiver.whole):
+                if peer.take(first, receiver.body, receiver.whole):
                     break
                 self.held = True
-                left = broker.patience_ms - ticks_diff(ticks_ms(), began)
+                left = peer.patience_ms - ticks_diff(ticks_ms(), began)
                 if left > 0:
-                    yield from broker.freed.rest(left)
+                    yield from peer.freed.rest(left)
                 else:
-                    broker.overdue()
+                    peer.overdue()
             except MemoryError:
-                if not broker.connected:
+                if not peer.connected:
                     raise
                 yield from asyncio.sleep_ms(_NO_HEAP_MS)
         if self.held:
@@ -134,12 +134,12 @@ class Connection:
             self.heard_at = self.resumed_at = ticks_ms()
 
     def end(self, error: Exception) -> None:
-        """It is over, because of `error`; the broker is told. `close` is still due."""
+        """It is over, because of `error`; the peer is told. `close` is still due."""
         if not self.error:
             self.error = error
             if getattr(error, "errno", None) in (errno.ECONNRESET, _EPIPE):
                 self.broken = True
-            self.broker.news.wake_all()
+            self.peer.news.wake_all()
 
     def close(self) -> None:
         """Close the socket and stop the tasks."""

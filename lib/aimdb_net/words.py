@@ -9,12 +9,9 @@ _WORDS = const(
     "ECONNREFUSED nobody listens at this port,"
     "EHOSTUNREACH there is no way to this address,"
     "ETIMEDOUT nobody answers at this address,"
-    "ECONNRESET the broker broke the connection,"
+    "ECONNRESET the peer broke the connection,"
     "ENOMEM there is no memory, or no socket, left"
 )
-
-# Of CONNACK, MQTT 3.1.1, 3.2.2.3.
-_REFUSALS = const("protocol version,client id,broker not available,bad user name or password,not authorized")
 
 
 def in_words(error: Exception, tls) -> str:
@@ -28,9 +25,3 @@ def in_words(error: Exception, tls) -> str:
     if tls and localtime()[0] < 2025:
         text += "; the clock says %d, and no certificate is valid yet: set it before" % localtime()[0]
     return text
-
-
-def refusal(code: int) -> str:
-    """Why a broker has not accepted the connection."""
-    reasons = _REFUSALS.split(",")
-    return reasons[code - 1] if code <= len(reasons) else "reason %d" % code

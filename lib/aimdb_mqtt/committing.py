@@ -1,0 +1,42 @@
+from aimdb import Reader
+from micropython import const
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from typing import Any
+
+    from .topic import MqttTopic
+
+
+class CommittingReader(Reader):
+    """Acknowledges messages when it is told to. What it has not committed when it is closed is for the others."""
+
+    def __init__(self, buffer: "MqttTopic"):
+        super().__init__(buffer)
+        self.buffer: "Any"
+        self.taken: list = []  # Of (value, arrival), in the order of reading.
+
+    def commit(self, count: "int | None" = None) -> "Awaitable[None]":
+        """Acknowledge the oldest `count` messages that this reader has taken, or all of them, at once.
+
+        It may be awaited, as that of a `FlashQueue` is, but nothing is left to wait for. Raises `ValueError` when
+        `count` is negative, or more than was read.
+        """
+        taken = self.taken
+        if count is None:
+            count = len(taken)
+        elif not 0 <= count <= len(taken):
+            raise ValueError("cannot commit %r values; %d are read and not committed" % (count, len(taken)))
+        for _ in range(count):
+            self.buffer._inbox.finish(taken[0][1])
+            taken.pop(0)
+        return iter(())  # type: ignore[return-value]  # It ends at once.
+
+    def close(self) -> None:
+        super().close()
+        while self.taken:
+            self.buffer._inbox.give_back(self.taken.pop())
+        self.buffer.wake()

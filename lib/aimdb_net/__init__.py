@@ -1,0 +1,22 @@
+"""What packages need whose links and buffers live on a peer in the network: a connection that is kept, and its queues.
+
+Not for programs, but for `aimdb_mqtt` and `aimdb_aimx`. Such a package derives a class from `Peer`, which says what is
+sent and understands what arrives. All else is here: how a connection is made, watched and made again, what is said of
+it, how a link takes values out of a record and brings them in, and which message is sent again.
+"""
+
+import sys
+
+import aimdb
+
+
+def once(name: str):
+    """Module `name` of this package, for a single use: it does not stay loaded."""
+    return aimdb.once(name, "aimdb_net")
+
+
+def forget(package: str, *names: str) -> None:
+    """Drop modules of a package: a program that runs need not keep what has checked its arguments."""
+    for name in names:
+        if sys.modules.pop(package + "." + name, None):
+            delattr(sys.modules[package], name)

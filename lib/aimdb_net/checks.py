@@ -1,0 +1,98 @@
+"""What users give, checked where they give it. Loaded then, and not kept."""
+
+from aimdb import JsonCodec
+from aimdb.errors import check_int
+
+_PEM = b"-----BEGIN CERTIFICATE-----"
+
+
+def settle(peer, keepalive_s: int, timeout_ms: int, retry_ms, is_tls: bool, tls) -> None:
+    """Give `peer` its times, and with `is_tls` what it trusts. Raises `TypeError` or `ValueError`."""
+    check_int("keepalive_s", keepalive_s, 0, 65535)
+    check_int("timeout_ms", timeout_ms, 1)
+    if not isinstance(retry_ms, tuple) or len(retry_ms) != 2:
+        raise TypeError("retry_ms is a pair (shortest, longest), not %r" % (retry_ms,))
+    check_int("retry_ms[1]", retry_ms[1], 1)
+    check_int("retry_ms[0]", retry_ms[0], 1, retry_ms[1])
+    peer.keepalive_s = keepalive_s
+    peer.timeout_ms = timeout_ms
+    peer.retry_ms = retry_ms
+    peer.tls = context_of(tls) if is_tls else None
+
+
+def enter(peer, peers: dict) -> None:
+    """From now on `peer` is that of its address, and sends what another one had to send. Raises `ValueError`."""
+    kind = type(peer).__name__
+    other = peers.get(peer.name)
+    if other:
+        if other.fresh:
+            raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, peer.name))
+        if other.client_id == peer.client_id:
+            if other.in_use():
+                raise ValueError(
+                    "%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind)
+                )
+            peer.window.flights = other.window.flights
+    peers[peer.name] = peer
+
+
+def peer_for(kind, peers: dict, url: str, parts: tuple, peer) -> tuple:
+    """The peer that a URL of these parts means, made if there is none yet, and the path. `peer`: one that was given.
+
+    Raises `TypeError` or `ValueError`.
+    """
+    name, _, _, _, user, password, path = parts
+    if peer is None:
+        peer = peers.get(name)
+        if not peer:
+            peer = kind(url[: len(url) - len(path)])
+            peer.fresh = True
+    elif not isinstance(peer, kind):
+        raise TypeError("%s is a %s, not %r" % (kind.__name__.lower(), kind.__name__, peer))
+    if user is not None and (user, password) != peer.credentials:
+        raise ValueError("%s has other credentials already" % peer.name)
+    return peer, path
+
+
+def check_codec(codec: object) -> object:
+    """The codec, or a `JsonCodec` for None. Raises `TypeError` for what is none."""
+    if codec is None:
+        return JsonCodec()
+    if isinstance(codec, type) or not (hasattr(codec, "encode") and hasattr(codec, "decode")) or isinstance(codec, str):
+        raise TypeError("a codec is an object with encode and decode, such as JsonCodec(), not %r" % (codec,))
+    return codec
+
+
+def note_link(record, peer: str, path: "list[str]", inward: bool, meet) -> None:
+    """Remember a record's link to or from a path on a peer. Raises `ValueError` when its values would circle for ever.
+
+    `meet(outgoing, incoming)`: whether what is sent to the one path comes from the other.
+    """
+    links: tuple = getattr(record, "net_links", ()) or getattr(record.buffer, "net_links", ())
+    for other, others_path, others_inward in links:
+        if other == peer and others_inward != inward:
+            if meet(others_path, path) if inward else meet(path, others_path):
+                raise ValueError("what comes from %r would be sent there again, without end" % "/".join(path))
+    record.net_links = links + ((peer, path, inward),)
+
+
+def context_of(tls):
+    """An ssl.SSLContext that trusts the peer's certificate. Raises `TypeError` or `ValueError`."""
+    import ssl
+
+    if isinstance(tls, ssl.SSLContext):
+        return tls
+    if not isinstance(tls, (bytes, bytearray)):
+        raise TypeError("a URL with TLS needs tls=, the bytes of the certificate that vouches for it, not %r" % (tls,))
+    if _PEM in tls:
+        from binascii import a2b_base64
+
+        _, _, tls = bytes(tls).partition(_PEM)
+        tls = a2b_base64(tls.partition(b"-----")[0])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_verify_locations(cadata=tls)
+    except (ValueError, OSError) as er:
+        raise ValueError("tls is no certificate, in DER or PEM: %r" % (er,))
+    return context

@@ -1,0 +1,83 @@
+"""The task that keeps up a peer's connection."""
+
+import asyncio
+from random import getrandbits
+from time import ticks_diff, ticks_ms
+
+from aimdb.timing import timed
+
+from . import once
+from .errors import ConnectionLost, PeerError, Unreachable
+from .waits import tell
+
+
+async def keep(peer) -> None:
+    """Keep up the connection until cancelled. Nothing that the network, the peer or the heap does ends it."""
+    pause = 0  # Before the next attempt, without its random part.
+    troubles = 0  # Attempts that failed, and connections that were lost at once, in a row.
+    while True:
+        try:
+            if peer.connection:  # There was no heap to end it.
+                peer.disconnect(ConnectionLost("there was no memory"))
+            began = ticks_ms()
+            error = await _end(peer)
+            if error is None:
+                peer.disconnect(None, True)
+                continue
+            shortest, longest = peer.retry_ms
+            if peer.connected and ticks_diff(ticks_ms(), began) > pause:
+                pause = troubles = 0  # It was a good connection.
+            else:
+                troubles += 1
+                tell(troubles, "record %s: no connection to %s: %s", peer.keys(), peer.name, error)
+            peer.lost_count += peer.connected
+            peer.disconnect(error)
+            pause = min(max(2 * pause, shortest), longest)
+            await peer.news.rest(max(1, pause - (pause * getrandbits(8) >> 9)))
+        except Exception as er:
+            if not isinstance(er, MemoryError):
+                tell(1, "no connection to %s: %r", peer.name, er)
+            await asyncio.sleep_ms(peer.retry_ms[0])
+
+
+async def _end(peer):
+    # Why a connection, or the attempt to make one, has ended. None: it is to be renewed.
+    try:
+        await timed(once("opening").connect(peer), peer.timeout_ms)
+        await _watch(peer)
+    except asyncio.TimeoutError:
+        return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
+    except PeerError as er:
+        return er
+    except MemoryError:
+        raise
+    except Exception as er:  # mbedtls raises ValueErrors, too.
+        kind = ConnectionLost if peer.connected else Unreachable
+        return kind("%s: %s" % (peer.name, once("words").in_words(er, peer.tls)))
+
+
+async def _watch(peer):
+    # Until the connection ends, or the peer is found dead: then it raises why. It returns when it is to be renewed.
+    connection = peer.connection
+    timeout = peer.timeout_ms
+    quiet = peer.keepalive_s * 250
+    while not connection.error:
+        now = ticks_ms()
+        heard = ticks_diff(now, connection.heard_at)
+        if not connection.held and ticks_diff(now, connection.resumed_at) > timeout:  # Else it was us who did not read.
+            for answers in (peer.inboxes, peer.window.flights.values()):
+                for due in answers:
+                    if due.sent_at is not None and ticks_diff(now, due.sent_at) > timeout:
+                        raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
+        if peer.pinged_at is not None:
+            if not connection.held and min(ticks_diff(now, peer.pinged_at), heard) > timeout:
+                raise ConnectionLost("%s has been silent for %d ms" % (peer.name, timeout))
+        elif peer.renewing and not peer.window.flights:
+            if peer.renewing == 2:
+                return
+            peer.renewing = 2
+            peer.ping()  # When it is answered, the peer has all our acknowledgements.
+        elif quiet and max(ticks_diff(now, connection.sent_at), heard) >= quiet:
+            peer.ping()
+        await peer.news.rest(min(timeout // 2, quiet or timeout))
+    raise connection.error

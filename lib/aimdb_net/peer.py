@@ -1,0 +1,218 @@
+import asyncio
+from collections import namedtuple
+from time import time
+
+from aimdb import SingleLatest
+from aimdb.waiting import current_loop
+from micropython import const
+
+from . import forget, once
+from .errors import ConnectionLost, PeerError
+from .keeper import keep
+from .waits import Waits, tell
+from .window import Window
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
+State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
+
+
+class Peer:
+    """What is known of one peer, and the one connection to it that all links and buffers of its address share.
+
+    A package's own class says how the peer is talked to. It has
+
+        receiver()                  what cuts that which arrives into packets; see `Connection`
+        take(first, body, whole)    called with each packet that arrives. False: there is no room for it now, it is to
+                                    come again. Raises `PeerError`, which ends the connection
+        message(source, payload, number)    the packet that takes a value to the peer
+        again(packet)               the packet is to be sent by another connection
+        subscribe(inbox)            asks for what the inbox is for; returns the number by which that is answered
+        unsubscribe(inbox)
+        ping()                      asks whether the peer is there: the answer ends `pinged_at`
+        hello, parting              the first and the last packet of a connection
+
+    and calls `greeted()` when the peer has accepted the connection.
+
+    Cancel safety: nothing is lost. IRQ safety: none.
+    """
+
+    keeps = False  # Whether the peer keeps for us what we have not acknowledged.
+    renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
+    parting = b""
+
+    if TYPE_CHECKING:
+        name: str
+        host: str
+        port: int
+        tls: Any
+        keepalive_s: int
+        timeout_ms: int
+        retry_ms: tuple[int, int]
+        hello: bytearray
+        receiver: Any
+        take: Any
+        message: Any
+        subscribe: Any
+        unsubscribe: Any
+        ping: Any
+
+    def __init__(self, in_flight: int):
+        self.patience_ms = self.timeout_ms // 4  # So long what arrives waits for room, and holds up what is behind it.
+        self.state = SingleLatest()
+        self.refused_count = self.stale_count = self.given_up_count = self.lost_count = self.oversize_count = 0
+        self.connected = False
+        self.connection: "Any" = None  # A `Connection`; also while it is being made.
+        self.window = Window(self, in_flight)
+        self.inboxes: list = []  # Of subscriptions, and of those that may yet be made.
+        self.blocked: "Any" = None  # The inbox that has no room for what has arrived.
+        self.moved = Waits()  # Woken at every change of anything here,
+        self.news = Waits()  # at a greeting, an answer to `ping`, the connection's end, or `retry`, for the keeper;
+        self.freed = Waits()  # and when an inbox has room.
+        self.pinged_at: "Any" = None  # When it was asked whether it is there, while the answer is due.
+        self.error: "Any" = None  # Why the last attempt or connection failed.
+        self._attempts = 0  # That failed since it was connected.
+        self._users: list = []  # Who needs the connection now: links and buffers that run,
+        self._loop: "Any" = None  # and their loop. The connection ends with the last of them, or with that.
+        self._task: "Any" = None  # Keeps up the connection while there are users.
+        self.fresh = False  # Made by a URL, and no run has used it yet.
+        self._tell(None)
+
+    # Who needs it
+
+    def in_use(self) -> bool:
+        """Whether links or buffers of the loop that runs need the connection."""
+        if self._users and self._loop is not current_loop():
+            self._users.clear()  # They are of a loop that was left, and never run again.
+            self._finish()
+        return bool(self._users)
+
+    def open(self, user=None) -> None:
+        """Keep a connection from now on; each call needs its `close`. `user`: the link or buffer that needs it."""
+        used = self.in_use()
+        self._users.append(user)
+        if not used:
+            self.fresh = False
+            forget("aimdb_net", "checks", "address")
+            self.window.begin()
+            self._loop = current_loop()
+            self._task = asyncio.create_task(keep(self))
+            self.moved.wake_all()
+
+    def close(self, user=None) -> None:
+        """Undo one `open`. The last one says good-bye to the peer.
+
+        That blocks for as long as the peer takes to answer, at most for a second or a quarter of `timeout_ms`.
+        """
+        if user in self._users and self._loop is current_loop():
+            self._users.remove(user)
+            if not self._users:
+                self._task.cancel()
+                self._finish()
+
+    def _finish(self):
+        self._task = None
+        try:
+            once("handover").leave(self.window)
+        except MemoryError:
+            pass  # What was on its way is sent again.
+        self.disconnect(ConnectionLost("the connection is no longer needed"), True)
+        self.inboxes.clear()
+
+    def keys(self) -> str:
+        """Of the records that need the connection."""
+        return ", ".join([repr(user.key) for user in self._users if user])
+
+    def retry(self) -> None:
+        """Try to connect now instead of after the pause; for whoever knows that the network is back."""
+        self.news.wake_all()
+
+    async def online(self, patient: bool = False, buffer=None, failed=None) -> None:
+        """Wait until there is a connection. Unless `patient`, raises why the next attempt to make one failed.
+
+        With a `buffer`, waits no longer than until that is closed. `failed`: the `error` that there was when the wait
+        began, if that was earlier.
+        """
+        failed = failed or self.error
+        while not (self.connected or (buffer is not None and buffer.closed)):
+            if not patient and self.error is not failed:
+                raise type(self.error)(*self.error.args)  # For each task its own, with its own traceback.
+            if self.in_use() or patient:
+                await self.moved.wait()
+            else:
+                await self.moved.rest(self.timeout_ms)  # Perhaps the program is just starting.
+                if not self.in_use():
+                    raise PeerError("nobody keeps a connection to %s; db.run() does" % self.name)
+
+    async def __aenter__(self):
+        self.open()
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        self.close()
+
+    # The connection
+
+    def found(self, address) -> None:
+        """The address of the next connection is known. Raises `PeerError` when there must be none."""
+
+    def greeted(self, session_kept=0) -> None:
+        """The peer has accepted the connection. `session_kept`: it sends again what we have not acknowledged."""
+        # Called when that arrives, and not by a task that is woken: the next packet may be in our hands already.
+        self.connected = True
+        once("handover").begin(self, session_kept)  # Before anybody can send something new.
+        self._attempts = 0
+        self._tell(None)
+        self.news.wake_all()
+
+    def again(self, packet) -> None:
+        """Called with each packet that another connection is to send."""
+
+    def renew(self) -> None:
+        """Have what was left with the peer sent again."""
+
+    def overdue(self) -> None:
+        """What has arrived has waited for too long."""
+        if self.blocked is not None:
+            once("handover").skip(self.blocked)
+
+    def disconnect(self, error, goodbye: bool = False) -> None:
+        """End the connection, or the attempt to make one, because of `error`; None: it is renewed."""
+        if goodbye and self.connected:
+            self.renewing = 2  # What still arrives is left to the next connection.
+            try:
+                once("goodbye").say(self.connection, self)
+            except Exception:
+                pass  # The peer sees that we are gone.
+        connection, self.connection = self.connection, None
+        was_connected, self.connected = self.connected, False
+        self.pinged_at = self.blocked = None
+        self.renewing = 0
+        if connection:
+            connection.close()
+        if error:
+            self.error = error
+            try:
+                once("handover").end(self.window, error, connection)
+            except MemoryError:
+                pass  # The next connection begins with it.
+            if not was_connected:
+                self._attempts += 1
+            self._tell(str(error), was_connected)
+
+    # What is said of it
+
+    def _tell(self, error, changed=True):
+        last = self.state.peek()
+        since = last.since if last and not changed else time()
+        self.state.push(State(self.connected, since, self._attempts, error))
+        self.moved.wake_all()
+
+    def refused(self, key: str, name: str, what, error: Exception) -> None:
+        """Count a payload or value of record `key` that cannot be used, and name it: the 1st, 2nd, 4th, 8th …"""
+        self.refused_count += 1
+        tell(self.refused_count, "record %r, %s: %.60r cannot be used: %r", key, name, what, error)
