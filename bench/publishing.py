@@ -71,6 +71,7 @@ async def linking(url, qos):
     queue = BoundedQueue(8)
     db = AimDb()
     db.configure("bench", queue).link_to(url, qos=qos)
+    window = MqttTopic(url).broker.window
     task = asyncio.create_task(db.run())
     await queue.push_async(0)
     while queue.held():
@@ -78,7 +79,6 @@ async def linking(url, qos):
     began, before = started()
     for value in range(COUNT):
         await queue.push_async(value)
-    window = MqttTopic(url).broker.window
     while queue.held() or window.flights:
         await asyncio.sleep_ms(0)
     report("BoundedQueue linked to a topic, QoS %d" % qos, began, before)

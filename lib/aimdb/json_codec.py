@@ -20,6 +20,8 @@ class JsonCodec:
         bit, as its decimal text is that short.
         """
         text = json.dumps(value)
+        if type(value) is int or type(value) is float and value - value == 0:
+            return text.encode()  # Looked at first, as parsing takes the most time.
         try:
             same = _is_same(value, json.loads(text))
         except ValueError:

@@ -51,11 +51,15 @@ class Connection:
             return
         self.sent_at = ticks_ms()
         try:
-            self.out.append(packet)
+            out = self.out
+            if not out:
+                count = self.stream.write(packet)
+                if count == len(packet):
+                    return
+                self.taken = count or 0
+            out.append(packet)
             if not self._writer:
-                self.flush()
-                if self.out:
-                    self._writer = asyncio.create_task(self._transmit())
+                self._writer = asyncio.create_task(self._transmit())
         except Exception as er:  # Without heap it cannot go on.
             self.end(er)
 

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 def payload_of(codec, value) -> "bytes | bytearray":
     """`value` as the bytes of a message. Raises what the codec raises, and `TypeError` when it gives no bytes."""
     payload = codec.encode(value)
+    if isinstance(payload, bytes) or isinstance(payload, bytearray):  # A tuple would be made at each call.
+        return payload
     if isinstance(payload, str):
         return payload.encode()
     if isinstance(payload, memoryview):
         return bytes(payload)  # Its length may count something larger than bytes.
-    if isinstance(payload, bytes) or isinstance(payload, bytearray):  # A tuple would be made at each call.
-        return payload
     raise TypeError("the codec must make bytes or a string, not %r" % (payload,))
 
 
