@@ -5,7 +5,7 @@ BOARD ?= pico_w
 VENV := .venv
 STUBS := .cache/stubs
 # The tools find each other in their folders.
-RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release $(VENV)/bin/python
+RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 
@@ -84,13 +84,21 @@ plot: $(VENV)/ready ## draw docs/pictures/costs.png from bench/results.json
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements-plot.txt
 	$(RUN) tools/benchmarks/bench_plot.py
 
+PROGRAMS := build/programs
+HARNESS := tools/pytest-micropython/pytest_micropython/on_target
+
 .PHONY: lint
-lint: $(VENV)/ready-to-develop ## ruff, codespell, the type checkers, and whether package.json is up to date
+lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of programs in documents; what is out of date
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/codespell README.md Makefile docs lib firmware boards bench tools tests
+	$(VENV)/bin/codespell README.md CHANGELOG.md Makefile docs $(wildcard examples) lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(VENV)/bin/basedpyright
+	$(RUN) tools/documents/programs.py $(PROGRAMS)
+	$(VENV)/bin/ruff check --ignore=E401,E402,F401,F811,I001 $(PROGRAMS)
+	MYPYPATH=lib:$(HARNESS) $(VENV)/bin/mypy --custom-typeshed-dir $(STUBS) --follow-imports=silent \
+		--check-untyped-defs --disable-error-code=var-annotated --disable-error-code=abstract $(PROGRAMS) $(wildcard examples)
+	$(VENV)/bin/basedpyright --project $(PROGRAMS)
 	$(RUN) tools/release/package.py --check
 	$(RUN) tools/documents/figures.py --check
 

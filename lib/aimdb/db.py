@@ -285,7 +285,7 @@ class AimDb:
     if TYPE_CHECKING:
 
         async def produce_any_async(self, key: str, value: Any, timeout_ms: int | None = None) -> None:
-            """`produce_async(value, timeout_ms)` in the record of `key`. Raises what that raises, and `RecordKeyNotFound`."""
+            """`produce_async(value, timeout_ms)` in the record of `key`; also raises `RecordKeyNotFound`."""
 
     else:
 

@@ -25,8 +25,8 @@ class PackedProducer(SyncProducer):
     IRQ safety: `slot` and `try_send_slot` are for one hard or soft interrupt, thread or other core; `send` for threads
     and the other core; the rest for the asyncio thread.
 
-    `depth`: so many samples fit, besides the one in `slot`. Raises `ValueError` for a format that is wrong or empty, and
-    what `SyncProducer` raises.
+    `depth`: so many samples fit, besides the one in `slot`. Raises `ValueError` for a format that is wrong or empty,
+    and what `SyncProducer` raises.
     """
 
     def __init__(self, buffer: Buffer, depth: int, format: str):

@@ -36,8 +36,8 @@ class Commands:
         self.refused_count = self.failed_count = 0
 
     def add(self, name: str, function: "Callable", *arguments: "Callable") -> None:
-        """A new command, `name`. Each of `arguments` takes a word of the line and returns the value that `function` is called
-        with, or raises `Refused`; what `function` returns is the answer, "done" for None.
+        """A new command, `name`. Each of `arguments` takes a word of the line and returns the value that `function` is
+        called with, or raises `Refused`; what `function` returns is the answer, "done" for None.
         """
         self._table[name] = function, arguments
 

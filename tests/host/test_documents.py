@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 from board_image import library_image
-from documents import BLOCKS, FOLLOWED, PAGES, ROOT
 from emulated_pico import Board
 from mqtt_broker import LocalBroker
+from programs import BLOCKS, FOLLOWED, PAGES, ROOT
 from pytest_micropython.files import find_tool
 
 BOARD_FILE = ROOT / "boards/pico_w/board.py"

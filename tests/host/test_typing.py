@@ -1,4 +1,4 @@
-"""What editors show: two type checkers accept what README and docs show, and flag the mistakes that are made most."""
+"""What editors show: two type checkers accept programs with annotations, and flag the mistakes that are made most."""
 
 import json
 import os
@@ -8,26 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import BLOCKS
+from programs import IMPORTED, PYRIGHT, STUBS
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-LIBRARY = ROOT / "lib"
-STUBS = ROOT / ".cache" / "stubs"
-HARNESS = ROOT / "tools" / "pytest-micropython" / "pytest_micropython" / "on_target"
 
 pytestmark = pytest.mark.skipif(
     not ((BIN / "basedpyright").exists() and (BIN / "mypy").exists() and STUBS.exists()),
     reason="the type checkers are not installed; make lint does that",
 )
-
-# Users' programs find the library like this.
-PYRIGHT = {
-    "typeCheckingMode": "standard",
-    "typeshedPath": str(STUBS),
-    "extraPaths": [str(LIBRARY), str(STUBS), str(HARNESS)],
-    "reportMissingModuleSource": False,
-}
 
 ACCEPTED = """
 import asyncio
@@ -150,7 +138,7 @@ FLAGGED = {
 
 def mypy(folder: Path) -> list[tuple[str, int, str]]:
     """File, line and sentence of everything that mypy has against the programs in the folder."""
-    environment = {**os.environ, "MYPYPATH": f"{LIBRARY}:{STUBS}:{HARNESS}"}
+    environment = {**os.environ, "MYPYPATH": ":".join(map(str, IMPORTED))}
     command = [BIN / "mypy", "--follow-imports=silent", "--check-untyped-defs", "--custom-typeshed-dir", STUBS]
     command += ["--disable-error-code=var-annotated", "--cache-dir", folder / "cache", *folder.glob("*.py")]
     printed = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True).stdout
@@ -169,22 +157,13 @@ def pyright(folder: Path) -> list[tuple[str, int, str]]:
     ]
 
 
-# What programs in the documents import of the reader's own, and of the board's.
-OWN_MODULES = ("app", "board", "my_buffers", "my_node", "repair", "rp2_temperature")
-
-
 @pytest.fixture(scope="module", params=[mypy, pyright], ids=["mypy", "pyright"])
 def checked(request, tmp_path_factory):
     """What a checker has against all programs of this file, which it sees at once: {name: [(line, sentence)]}."""
     folder = tmp_path_factory.mktemp("programs")
     programs = {"accepted": ACCEPTED}
-    for own in OWN_MODULES:
-        programs[own] = "from typing import Any\ndef __getattr__(name: str) -> Any: ...\n"
     for number, line in enumerate(FLAGGED.values()):
         programs[f"flagged_{number}"] = BEFORE + line
-    for block in BLOCKS:
-        if "pathlib" not in block.program:  # That one is for this computer.
-            programs[f"shown_{block.page.stem.replace('-', '_')}_{block.line}"] = block.program
     for name, program in programs.items():
         (folder / f"{name}.py").write_text(program)
     found = {name: [] for name in programs}
@@ -195,12 +174,6 @@ def checked(request, tmp_path_factory):
 
 def test_a_program_with_annotations_is_accepted(checked):
     assert checked["accepted"] == []
-
-
-def test_what_readme_and_docs_show_is_accepted(checked):
-    shown = {name: found for name, found in checked.items() if name.startswith("shown_")}
-    assert len(shown) > 20
-    assert {name: found for name, found in shown.items() if found} == {}
 
 
 @pytest.mark.parametrize("mistake", FLAGGED)

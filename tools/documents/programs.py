@@ -16,11 +16,16 @@ readers do not see; so does what shows that it works:
     -->
 
 A block ```text that follows, after a paragraph that ends with "prints:", is how the output begins.
+
+`make lint` has each of them written into a folder, beside what type checkers need to know, and lets these look there.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,3 +66,35 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+
+# What programs import of the reader's own, and of the board's.
+OWN_MODULES = ("app", "board", "my_buffers", "my_node", "repair", "rp2_temperature")
+
+STUBS = ROOT / ".cache" / "stubs"
+HARNESS = ROOT / "tools" / "pytest-micropython" / "pytest_micropython" / "on_target"
+IMPORTED = [ROOT / "lib", STUBS, HARNESS]
+
+PYRIGHT = {
+    "typeCheckingMode": "standard",
+    "typeshedPath": str(STUBS),
+    "extraPaths": [str(folder) for folder in IMPORTED],
+    "reportMissingModuleSource": False,
+}
+
+
+def write_programs(folder: Path) -> None:
+    """Make the folder anew, with a file for each program that MicroPython runs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in OWN_MODULES:
+        (folder / f"{name}.pyi").write_text("from typing import Any\ndef __getattr__(name: str) -> Any: ...\n")
+    for block in BLOCKS:
+        if "pathlib" not in block.program:  # That one is for this computer.
+            name = f"{block.page.stem}_{block.line}".replace("-", "_")
+            (folder / f"{name}.py").write_text(block.program)
+    include = [str(place) for place in (folder.resolve(), ROOT / "examples") if place.exists()]
+    (folder / "pyrightconfig.json").write_text(json.dumps({**PYRIGHT, "include": include}))
+
+
+if __name__ == "__main__":
+    write_programs(Path(sys.argv[1]))
