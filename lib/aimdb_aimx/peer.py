@@ -154,18 +154,23 @@ class Peer:
         self.end(AimxError(reason))
 
     def end(self, error: Exception) -> None:
-        """It is over, because of `error`: stop its tasks, close its stream, and tell the server."""
-        if self.error:
-            return
-        self.error = error
+        """It is over, because of `error`. What there is no memory for now is done by the server later."""
+        if not self.error:
+            self.error = error
+            try:
+                self.finish()
+            except MemoryError:
+                pass
+
+    def finish(self) -> None:
+        """Stop its tasks, close its stream, and tell the server."""
         if self._loop is current_loop():
             # Cancelled before the socket goes, so that the loop forgets it.
-            tasks = [self._task, self._probe]
+            self._cancel(self._task)
+            self._cancel(self._probe)
             for subscription in self.subscriptions.values():
-                tasks += subscription.tasks
-            for task in tasks:
-                if task and task is not current():
-                    task.cancel()
+                for task in subscription.tasks:
+                    self._cancel(task)
         self.forget()
         for each in self.sockets:
             try:
@@ -173,3 +178,7 @@ class Peer:
             except OSError:
                 pass
         self.server.left(self)
+
+    def _cancel(self, task):
+        if task and task is not current():
+            task.cancel()

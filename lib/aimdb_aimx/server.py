@@ -96,14 +96,11 @@ class AimxServer(SingleLatest):
 
                 door = asyncio.create_task(serve(self))
             while True:
-                if self.serial and not any([not peer.sockets for peer in self.peers]):
-                    from .serial_frames import Receiver, Sender
-
-                    # Nobody tells when such a peer goes and another comes, but each begins with a `hello`.
-                    receiver, sender = Receiver(self.max_frame), Sender(self.serial)
-                    self.joined(Peer(self, self.serial, receiver, sender, True, True))
+                try:
+                    self._tend()
+                except MemoryError:
+                    pass  # There may be some in a second.
                 await asyncio.sleep_ms(_TEND_MS)
-                self._tend()
         finally:
             if door:
                 door.cancel()
@@ -112,7 +109,12 @@ class AimxServer(SingleLatest):
 
     def _tend(self):
         # Drop the peers that take nothing, or have no token; see whether those that are silent are there.
+        has_line = False
         for peer in self.peers[:]:
+            if peer.error:
+                peer.finish()
+                continue
+            has_line = has_line or not peer.sockets
             peer.age += 1
             peer.quiet += 1
             peer.mute += 1
@@ -123,6 +125,12 @@ class AimxServer(SingleLatest):
                 peer.drop("a peer did not show the token within %d ms" % self.timeout_ms)
             elif peer.sockets and min(peer.quiet, peer.mute) >= _PROBE_S:
                 peer.probe()
+        if self.serial is not None and not has_line:
+            from .serial_frames import Receiver, Sender
+
+            # Nobody tells when such a peer goes and another comes, but each begins with a `hello`.
+            receiver, sender = Receiver(self.max_frame), Sender(self.serial)
+            self.joined(Peer(self, self.serial, receiver, sender, True, True))
 
     def joined(self, peer) -> None:
         """A peer has come."""

@@ -71,8 +71,7 @@ class Subscription:
             reader.close()
 
     def _head(self, kind, key, last):
-        # Of a frame, whose turn it is.
-        self._seq += 1
+        # Of a frame, whose turn it is and whose number has been counted.
         topic = '"topic":"%s",' % key if self._has_topics else ""
         return ('{"t":"%s","seq":%d,%s%s"sub":"%s","data":' % (kind, self._seq, last, topic, self._id)).encode()
 
@@ -81,6 +80,7 @@ class Subscription:
         there = [i for i in range(len(entries)) if self.readers[i].has_value()]
         for i in there:
             text = text_of(self._peer, entries[i], self.readers[i].try_recv()) or b"null"
+            self._seq += 1
             head = self._head("snap", entries[i][0].key, '"last":true,' if i == there[-1] else "")
             await self._peer.send((head, text, b"}"))
 
@@ -94,15 +94,17 @@ class Subscription:
                 async with turn:
                     try:
                         value = reader.try_recv()
+                        self._seq += 1
                         text = b"null" if value is None else text_of(peer, entry, value)
-                        head = self._head("event", entry[0].key, "")
-                        if text:
-                            await peer.sender.send((head, text, b"}"))
-                            peer.mute = 0
+                        head = text and self._head("event", entry[0].key, "")
                     except BufferLagged as er:
                         self._seq += er.count
-                    except BufferEmpty:
-                        pass
+                        continue
+                    except (BufferEmpty, MemoryError):
+                        continue
+                    if text:
+                        await peer.sender.send((head, text, b"}"))
+                        peer.mute = 0
         except BufferClosed:
             pass
         except Exception as er:

@@ -19,10 +19,13 @@ def serve(server):
                     complaint.end()
                 yield from _accept(server, door)
             except (OSError, MemoryError) as er:
-                if not complaint:
-                    complaint = once("admission").complaint(server)
-                server.last_error = "cannot listen at port %d: %r" % (server.tcp, er)
-                complaint.begin()
+                try:
+                    if not complaint:
+                        complaint = once("admission").complaint(server)
+                    server.last_error = "cannot listen at port %d: %r" % (server.tcp, er)
+                    complaint.begin()
+                except MemoryError:
+                    pass
             if door:
                 door.close()
                 door = None

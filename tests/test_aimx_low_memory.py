@@ -1,0 +1,68 @@
+"""A server of AimX on a full heap: whatever there is no memory for, it serves again when there is some."""
+
+import asyncio
+import gc
+
+from aimdb import AimDb, SingleLatest, SpmcRing
+from aimdb_aimx import AimxServer
+from aimx_client import Client, Running, cable
+from harness import equal, skip, target
+from scarce import Scarce
+
+if target != "unix":
+    skip("to fill the heap of a board takes too long on an emulated one")
+
+TIME_LIMIT = 600
+HELLO = b'{"t":"req","id":77,"method":"hello","params":{"version":"3.0"}}'
+
+
+async def scene(blocks, *frames):
+    near, far = cable(4000)
+    db = AimDb()
+    db.configure("setting", SingleLatest()).remote(write=True)
+    db.configure("ring", SpmcRing(4)).remote(write=True)
+    server = AimxServer(db, serial=far, timeout_ms=1000)
+    client = Client(near)
+    async with Running(db) as run:
+        db.produce_any("setting", 1)
+        await client.hello()
+        await client.send(*frames)
+        gc.collect()
+        near.data, far.other = bytearray(0), near
+        with Scarce(blocks):
+            for _ in range(12):
+                await asyncio.sleep_ms(0)
+            db.produce_any("ring", 2)
+            for _ in range(6):
+                await asyncio.sleep_ms(0)
+        gc.collect()
+        for _ in range(250):
+            if server.peers and not server.peers[0].error:
+                break
+            await asyncio.sleep_ms(10)
+        near.data = bytearray()
+        client = Client(near)
+        await client.send(b"\0")  # What was cut off ends here.
+        for _ in range(3):
+            await client.send(HELLO)
+            frame = await client.next()
+            while frame.get("id") != 77:
+                frame = await client.next()
+        client.id = 500
+        client.others.clear()
+        equal((await client.set("setting", 5))["status"], "success")
+        equal(await client.get("setting"), 5)
+        assert not run.done()
+
+
+async def test_requests_and_events_on_a_full_heap_end_nothing():
+    frames = (
+        (b'{"t":"req","id":2,"method":"record.get","params":{"name":"setting"}}',),
+        (b'{"t":"req","id":2,"method":"record.set","params":{"name":"setting","value":[1,2,3]}}',),
+        (b'{"t":"req","id":2,"method":"record.list"}',),
+        (b'{"t":"sub","id":3,"topic":"#"}', b'{"t":"ping"}'),
+        (b'{"t":"sub","id":3,"topic":"ring"}', b'{"t":"write","topic":"ring","payload":4}'),
+    )
+    for each in frames:
+        for blocks in (0, 2, 5, 21, 89, 300):
+            await scene(blocks, *each)
