@@ -1,0 +1,201 @@
+"""A client of AimX 3.0 on the laptop: calls that block, over TCP, TLS or a serial line."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import queue
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Iterator
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import serial
+from cobs import cobs
+
+VERSION = "3.0"
+
+# So long dialling may take, and an answer: AimX has no error for a frame that the other side could not read.
+PATIENCE_SECONDS = 5.0
+
+# As in AimDB; a longer frame is no AimX.
+LONGEST_FRAME = 65_536
+
+
+class AimxError(Exception):
+    """The other side cannot be reached, or does not answer."""
+
+
+class Refused(AimxError):
+    """The other side answers with an error: `code` is not_found, denied, internal or version_mismatch."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.code = code
+
+
+class Link(Protocol):
+    """Carries frames."""
+
+    def send(self, frame: bytes) -> None: ...
+    def frames(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+
+
+class TcpLink:
+    """Frames on TCP, with their lengths in front."""
+
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self._socket = socket.create_connection((host, port), PATIENCE_SECONDS)
+        # Else the second of two small frames waits 40 ms.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+        self._socket.settimeout(None)
+
+    def send(self, frame: bytes) -> None:
+        self._socket.sendall(struct.pack(">I", len(frame)) + frame)
+
+    def frames(self) -> Iterator[bytes]:
+        with self._socket.makefile("rb") as stream:
+            while len(header := stream.read(4)) == 4:
+                (length,) = struct.unpack(">I", header)
+                if length > LONGEST_FRAME:
+                    raise AimxError(f"a frame of {length} bytes: this is no AimX")
+                frame = stream.read(length)
+                if len(frame) == length:
+                    yield frame
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+
+class SerialLink:
+    """Frames on a serial line, in COBS."""
+
+    def __init__(self, port: str, baud: int) -> None:
+        self._port = serial.Serial(port, baud)
+        self._port.reset_input_buffer()
+        self._closed = False
+
+    def send(self, frame: bytes) -> None:
+        self._port.write(cobs.encode(frame) + b"\0")
+
+    def frames(self) -> Iterator[bytes]:
+        while not self._closed and (block := self._port.read_until(b"\0", LONGEST_FRAME)):
+            # What cannot be decoded is noise, or the rest of a frame that began before us.
+            with contextlib.suppress(cobs.DecodeError):
+                yield cobs.decode(block.removesuffix(b"\0"))
+
+    def close(self) -> None:
+        self._closed = True
+        self._port.cancel_read()
+        self._port.close()
+
+
+def dial(url: str, ca_file: str | None = None) -> Link:
+    """Connect to `tcp://host:port`, `tls://host:port` or `serial://device?baud=115200`. Raises `AimxError`."""
+    parts = urlsplit(url)
+    try:
+        if parts.scheme == "serial":
+            baud = parse_qs(parts.query).get("baud", ["115200"])[0]
+            return SerialLink(parts.netloc + parts.path, int(baud))
+        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "tls" else None
+            return TcpLink(parts.hostname, parts.port, tls)
+    except (OSError, ValueError) as error:
+        raise AimxError(f"{url} cannot be reached: {error}") from error
+    raise AimxError(f"not tcp://host:port, tls://host:port or serial://device?baud=115200: {url!r}")
+
+
+class AimxClient:
+    """One connection. Calls may come from any thread."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, queue.SimpleQueue[dict | None]] = {}
+        self._pongs: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()  # Of all above, and of who sends.
+        self._end: str | None = None  # Why the connection has ended.
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def hello(self, name: str, token: str | None = None) -> dict:
+        """Say who we are; returns what the other side says of itself. Raises `AimxError`."""
+        params = {"client": name, "version": VERSION}
+        if token is not None:
+            params["auth_token"] = token
+        return self.call("hello", params)
+
+    def call(self, method: str, params: Any = None, seconds: float = PATIENCE_SECONDS) -> Any:
+        """The answer to one call. Raises `Refused`, and `AimxError` when no answer comes."""
+        answers: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
+        number = next(self._numbers)
+        with self._lock:
+            self._answers[number] = answers
+        try:
+            self._send({"t": "req", "id": number, "method": method, "params": params})
+            answer = self._wait(answers, method, seconds)
+        finally:
+            with self._lock:
+                del self._answers[number]
+        if "err" in answer:
+            raise Refused(method, answer["err"])
+        return answer.get("ok")
+
+    def ping(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Return when the other side has answered. Raises `AimxError`."""
+        self._send({"t": "ping"})
+        self._wait(self._pongs, "ping", seconds)
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _send(self, frame: dict) -> None:
+        # AimDB takes no escapes in the names of methods and topics.
+        data = json.dumps(frame, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        with self._lock:
+            if self._end is not None:
+                raise AimxError(self._end)
+            try:
+                self._link.send(data)
+            except OSError as error:
+                raise AimxError(f"the connection has broken: {error}") from error
+
+    def _wait(self, answers: queue.SimpleQueue[dict | None], what: str, seconds: float) -> dict:
+        try:
+            answer = answers.get(timeout=seconds)
+        except queue.Empty:
+            raise AimxError(f"no answer to {what} within {seconds:g} s") from None
+        if answer is None:
+            raise AimxError(self._end or "the connection has ended")
+        return answer
+
+    def _listen(self) -> None:
+        end = "the other side has closed the connection"
+        try:
+            for data in self._link.frames():
+                with contextlib.suppress(ValueError):
+                    self._dispatch(json.loads(data))
+        except (OSError, TypeError, AimxError) as error:  # pyserial raises TypeError when the port is closed meanwhile.
+            end = f"the connection has ended: {error}"
+        with self._lock:
+            self._end = end
+            for answers in (*self._answers.values(), self._pongs):
+                answers.put(None)
+
+    def _dispatch(self, frame: Any) -> None:
+        kind = frame.get("t") if isinstance(frame, dict) else None
+        if kind == "reply":
+            with self._lock:
+                answers = self._answers.get(frame.get("id"))
+            if answers:
+                answers.put(frame)
+        elif kind == "pong":
+            self._pongs.put(frame)

@@ -1,0 +1,335 @@
+"""`make view`: a live picture of what a node does, in the terminal, over AimX."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from aimx_client import AimxClient, AimxError, Refused, dial
+from rich.text import Text
+from textual import work
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import DataTable, Footer, Input, Static
+from textual.worker import get_current_worker
+from view_records import Records, Row, drawn, shortened
+
+ORDERS = ("key", "rate", "held", "lost")
+
+# After a connection that ended: the first pause in seconds, which doubles up to the second.
+PAUSES = (1.0, 30.0)
+
+VALUE_WIDTH = 32
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("url", help="tcp://host:port, tls://host:port, serial://device?baud=115200, or a serial port")
+    parser.add_argument("--token", help="what the node asks for in its hello")
+    parser.add_argument("--ca", help="file with the certificate that tls:// trusts")
+    parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks (1)")
+    parser.add_argument("--picture", type=Path, help="write an SVG file and end, instead of showing the view")
+    parser.add_argument("--seconds", type=float, default=15, help="with --picture: after so many seconds (15)")
+    options = parser.parse_args(arguments)
+    url = options.url if "://" in options.url else f"serial://{options.url}"
+
+    def connect() -> AimxClient:
+        return AimxClient(dial(url, options.ca))
+
+    view = View(url, connect, options.token, options.every)
+    if options.picture:
+        return take_picture(view, options.picture, options.seconds)
+    view.run()
+    return 0
+
+
+def take_picture(view: View, file: Path, seconds: float) -> int:
+    """Run the view unseen, and write what it shows in the end."""
+
+    def end() -> None:
+        file.write_text(view.export_screenshot(title=view.url))
+        view.exit(0 if view.records.rows else 1)
+
+    view.call_at_start = lambda: view.set_timer(seconds, end)
+    return view.run(headless=True, size=(124, 22)) or 0
+
+
+class RecordTable(DataTable):
+    """The records, one of which is chosen."""
+
+    BINDINGS = [Binding("enter", "select_cursor", "Look at one")]
+
+
+class View(App[int]):
+    """The window. A thread asks the node; what it hears is drawn here."""
+
+    CSS = """
+    #state { height: 1; background: $panel; padding: 0 1; }
+    #records { height: 1fr; }
+    #stages { height: auto; max-height: 40%; border-top: solid $panel; display: none; }
+    #stages.some { display: block; }
+    ModalScreen { align: center middle; }
+    .box { width: 80%; height: auto; border: round $accent; padding: 1 2; background: $surface; }
+    """
+    BINDINGS = [
+        Binding("p", "pause", "Pause"),
+        Binding("s", "sort", "Sort"),
+        Binding("w", "write", "Write"),
+        Binding("r", "reset", "Reset times"),
+        Binding("q", "quit", "Quit"),
+    ]
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, url: str, connect: Callable[[], AimxClient], token: str | None, every: float) -> None:
+        super().__init__()
+        self.url = url
+        self.records = Records()
+        self.call_at_start: Callable[[], object] = lambda: None
+        self._connect = connect
+        self._token = token
+        self._every = every
+        self._client: AimxClient | None = None  # Set by the thread that asks; None while there is no connection.
+        self._state = "connecting"
+        self._order = ORDERS[0]
+        self._paused = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="state")
+        yield RecordTable(id="records", cursor_type="row", zebra_stripes=True)
+        yield DataTable(id="stages", show_cursor=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._table.add_columns("record", "buffer", "from", "values/s", "held", "dropped", "lag", "curve", "newest")
+        self.query_one("#stages", DataTable).add_columns("stage", "of", "calls", "mean us", "longest us", "share")
+        self._draw()
+        self._ask()
+        self.call_at_start()
+
+    @property
+    def _table(self) -> DataTable:
+        return self.query_one("#records", DataTable)
+
+    # In the thread that asks.
+
+    @work(thread=True)
+    def _ask(self) -> None:
+        worker = get_current_worker()
+        pause = PAUSES[0]
+        while not worker.is_cancelled:
+            try:
+                client = self._connect()
+                try:
+                    welcome = client.hello("aimdb-view", self._token)
+                    self._client = client
+                    pause = PAUSES[0]
+                    while not worker.is_cancelled:
+                        self._look(client, welcome.get("server", "?"))
+                        time.sleep(self._every)
+                finally:
+                    self._client = None
+                    client.close()
+            except AimxError as error:
+                if worker.is_cancelled:
+                    return
+                self._show(f"{error}; the next try is in {pause:.0f} s", failed=True)
+                time.sleep(pause)
+                pause = min(2 * pause, PAUSES[1])
+
+    def _look(self, client: AimxClient, server: str) -> None:
+        if self._paused:
+            client.ping()
+            return
+        began = time.monotonic()
+        entries = client.call("record.list")
+        answer_ms = (time.monotonic() - began) * 1000
+        values = {}
+        for entry in entries:
+            try:
+                values[entry["record_key"]] = client.call("record.get", {"name": entry["record_key"]})
+            except Refused:
+                pass  # It holds no value now.
+        self.call_from_thread(self._take, entries, values, began)
+        self._show(f"{server}: {len(entries)} records, an answer takes {answer_ms:.0f} ms")
+
+    def _show(self, state: str, failed: bool = False) -> None:
+        self.call_from_thread(self._set_state, state, failed)
+
+    # In the window.
+
+    def _set_state(self, state: str, failed: bool) -> None:
+        self._state = f"[bold red]{state}[/]" if failed else state
+        self._draw_state()
+
+    def _take(self, entries: list[dict], values: dict[str, object], now: float) -> None:
+        self.records.update(entries, now)
+        for key, value in values.items():
+            self.records.rows[key].see(value)
+        self._draw()
+
+    def _draw_state(self) -> None:
+        paused = "  [bold yellow]paused[/]" if self._paused else ""
+        self.query_one("#state", Static).update(f"[bold]{self.url}[/]  {self._state}{paused}  by {self._order}")
+
+    def _draw(self) -> None:
+        self._draw_state()
+        table = self._table
+        at = self._chosen()
+        table.clear()
+        for row in self.records.sorted_by(self._order):
+            table.add_row(*cells_of(row), key=row.key)
+        if at in self.records.rows:
+            table.move_cursor(row=table.get_row_index(at))
+        self._draw_stages()
+
+    def _draw_stages(self) -> None:
+        stages = self.records.stages()
+        table = self.query_one("#stages", DataTable)
+        table.set_class(bool(stages), "some")
+        table.clear()
+        whole = sum(stage.total_us for stage in stages) or 1
+        for stage in stages:
+            numbers = (f"{stage.calls}", f"{stage.mean_us:.0f}", f"{stage.max_us:.0f}", f"{stage.total_us / whole:.0%}")
+            table.add_row(stage.name, stage.record, *(Text(number, justify="right") for number in numbers))
+
+    def _chosen(self) -> str:
+        table = self._table
+        if not table.row_count:
+            return ""
+        return table.coordinate_to_cell_key(table.cursor_coordinate).row_key.value or ""
+
+    # Keys.
+
+    def action_pause(self) -> None:
+        self._paused = not self._paused
+        self._draw_state()
+
+    def action_sort(self) -> None:
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._draw()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        if row := self.records.rows.get(event.row_key.value or ""):
+            self.push_screen(OneRecord(row))
+
+    def action_write(self) -> None:
+        row = self.records.rows.get(self._chosen())
+        if row and not row.writable:
+            self.notify(f"{row.key} cannot be written from outside", severity="warning")
+        elif row:
+            self.push_screen(NewValue(row), lambda value: self._write(row.key, value))
+
+    def _write(self, key: str, text: str | None) -> None:
+        if text is None:
+            return
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            self.notify(f"This is no JSON: {error}", severity="error")
+        else:
+            self._call("record.set", {"name": key, "value": value}, f"{key} is written")
+
+    def action_reset(self) -> None:
+        self._call("profiling.reset", None, "the times begin anew")
+
+    @work(thread=True)
+    def _call(self, method: str, params: dict | None, done: str) -> None:
+        try:
+            if self._client is None:
+                raise AimxError("there is no connection")
+            self._client.call(method, params)
+        except AimxError as error:
+            self.call_from_thread(self.notify, str(error), severity="error")
+        else:
+            self.call_from_thread(self.notify, done)
+
+
+class OneRecord(ModalScreen[None]):
+    """One record, with all that is known of it."""
+
+    BINDINGS = [Binding("escape,enter,q", "app.pop_screen", "Back")]
+
+    def __init__(self, row: Row) -> None:
+        super().__init__()
+        self._row = row
+
+    def compose(self) -> ComposeResult:
+        yield Vertical(Static(id="text"), classes="box")
+
+    def on_mount(self) -> None:
+        self._draw()
+        self.set_interval(0.5, self._draw)
+
+    def _draw(self) -> None:
+        self.query_one("#text", Static).update(Text("\n".join(lines_of(self._row))))
+
+
+class NewValue(ModalScreen["str | None"]):
+    """Asks for a value, as JSON."""
+
+    BINDINGS = [Binding("escape", "dismiss(None)", "Back")]
+
+    def __init__(self, row: Row) -> None:
+        super().__init__()
+        self._row = row
+
+    def compose(self) -> ComposeResult:
+        before = json.dumps(self._row.value, ensure_ascii=False) if self._row.has_value else ""
+        with Vertical(classes="box"):
+            yield Static(f"A new value for {self._row.key}, as JSON:")
+            yield Input(before)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value)
+
+
+def cells_of(row: Row) -> list[Text]:
+    """What the table shows of a record."""
+    # Who produces into a full queue waits or loses values; a ring is always full, and a record of one value, too.
+    full = row.kind != "spmc_ring" and (row.held or 0) >= (row.capacity or 0) > 1
+    held = f"{number(row.held)} of {number(row.capacity)}" if row.capacity else number(row.held)
+    return [
+        Text(row.key, "bold green" if row.writable else "bold"),
+        Text(row.kind),
+        Text(row.origin),
+        Text("-" if row.rate is None else f"{row.rate:.1f}", justify="right"),
+        Text(held, "bold yellow" if full else "", justify="right"),
+        Text(number(row.dropped), "bold red" if row.dropped else "", justify="right"),
+        Text(number(row.lag), "bold magenta" if row.lag else "", justify="right"),
+        Text(drawn(row.curve), "cyan"),
+        Text(shortened(row.value, VALUE_WIDTH) if row.has_value else "-"),
+    ]
+
+
+def lines_of(row: Row) -> list[str]:
+    """What is shown of a record that is looked at alone."""
+    lines = [
+        f"{row.key}: {row.kind}, from {row.origin}, {'writable' if row.writable else 'read-only'}",
+        f"produced {number(row.produced)}, held {number(row.held)} of {number(row.capacity)}, "
+        f"dropped {number(row.dropped)}, lag {number(row.lag)}",
+        "",
+        json.dumps(row.value, ensure_ascii=False, indent=2) if row.has_value else "no value yet",
+        "",
+    ]
+    if row.curve:
+        lines += [drawn(row.curve), f"from {min(row.curve):g} to {max(row.curve):g}", ""]
+    for signal in row.signals:
+        lines.append("  ".join(f"{name} {value}" for name, value in signal.items()))
+    for stage in row.stages:
+        lines.append("  ".join(f"{name} {value}" for name, value in stage.items()))
+    return lines
+
+
+def number(count: int | None) -> str:
+    """A count, or what stands for one that is not known."""
+    return "-" if count is None else str(count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
