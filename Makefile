@@ -5,7 +5,7 @@ BOARD ?= pico_w
 VENV := .venv
 STUBS := .cache/stubs
 # The tools find each other in their folders.
-RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents $(VENV)/bin/python
+RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents:tools/view $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 
@@ -115,6 +115,11 @@ docs: $(VENV)/ready-to-develop ## build the site of the documents into build/sit
 .PHONY: docs-serve
 docs-serve: $(VENV)/ready-to-develop ## show the site, and build it anew when a page changes: http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
+
+.PHONY: view
+view: $(VENV)/ready ## a live picture of what a node does: PORT=/dev/ttyACM1 or URL=tcp://10.0.0.7:7433, TOKEN=
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/view/requirements.txt
+	$(RUN) tools/view/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)")
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"

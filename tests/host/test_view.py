@@ -1,0 +1,249 @@
+"""The view of a running node, beside a node on the unix port."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+from aimx_client import AimxClient, AimxError, Refused, dial
+from board_image import ROOT
+from pytest_micropython.files import find_tool
+from textual.widgets import DataTable, Input, Static
+from view import View, take_picture
+from view_records import Row, drawn, number_in, origin_named, shortened
+
+NODE = """
+import asyncio, sys
+from aimdb import AimDb, BoundedQueue, SingleLatest, SpmcRing
+from aimdb_aimx import AimxServer
+
+async def sensor(producer):
+    while True:
+        producer.produce({"celsius": 21})
+        await asyncio.sleep_ms(10)
+
+async def slow(consumer):
+    async for _ in consumer.subscribe():
+        await asyncio.sleep_ms(100)
+
+async def work(producer):
+    while True:
+        producer.produce(1)
+        await asyncio.sleep_ms(10)
+
+db = AimDb()
+db.configure("samples", SpmcRing(4)).source(sensor).tap(slow).remote()
+db.configure("work", BoundedQueue(4)).source(work).remote()
+db.configure("interval", SingleLatest()).remote(write=True)
+db.producer("interval").produce(25)
+AimxServer(db, tcp=PORT, token="secret")
+asyncio.run(db.run())
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Node:
+    """That program, on the unix port."""
+
+    def __init__(self):
+        self.port = free_port()
+        self.url = f"tcp://127.0.0.1:{self.port}"
+        self._process = None
+
+    def start(self):
+        self._process = subprocess.Popen(
+            [find_tool("micropython"), "-X", "heapsize=1M", "-c", NODE.replace("PORT", str(self.port))],
+            env={**os.environ, "MICROPYPATH": f".frozen:{ROOT / 'lib'}"},
+        )
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                return self
+            except OSError:
+                assert time.monotonic() < deadline, "the node does not listen"
+                time.sleep(0.05)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    def client(self):
+        return AimxClient(dial(self.url))
+
+
+@pytest.fixture(scope="module")
+def node():
+    node = Node().start()
+    yield node
+    node.kill()
+
+
+def view_of(node, token="secret"):
+    return View(node.url, node.client, token, every=0.1)
+
+
+async def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+def state_of(view):
+    return str(view.query_one("#state", Static).render())
+
+
+def tried(view, steps):
+    """Run the view unseen, and await `steps(pilot)`."""
+
+    async def run():
+        async with view.run_test(size=(124, 30)) as pilot:
+            await steps(pilot)
+
+    asyncio.run(run())
+
+
+def test_it_shows_rate_held_dropped_lag_and_newest_value_of_each_record(node):
+    view = view_of(node)
+
+    async def look(pilot):
+        await until(lambda: view.records.rows)
+        rows = view.records.rows
+        await until(lambda: rows["work"].dropped and rows["samples"].lag and rows["samples"].rate)
+        assert (rows["work"].held, rows["work"].capacity, rows["work"].lag) == (4, 4, None)
+        assert rows["samples"].dropped is None
+        assert rows["samples"].value == {"celsius": 21}
+        assert rows["samples"].rate > 1
+        assert view.query_one("#records", DataTable).row_count == 3
+
+    tried(view, look)
+
+
+def test_a_writable_record_is_set_by_a_key(node):
+    view = view_of(node)
+
+    async def write(pilot):
+        await until(lambda: view.records.rows)  # The first row is `interval`.
+        await pilot.press("w")
+        view.screen.query_one(Input).value = "30"
+        await pilot.press("enter")
+        await until(lambda: view.records.rows["interval"].value == 30)
+
+    tried(view, write)
+
+
+def test_one_record_is_looked_at_alone(node):
+    view = view_of(node)
+
+    async def look(pilot):
+        await until(lambda: view.records.rows)
+        await pilot.press("down", "enter")
+        await until(lambda: "samples: spmc_ring" in str(view.screen.query_one("#text", Static).render()))
+        await pilot.press("escape")
+        assert view.screen.query("#records")
+
+    tried(view, look)
+
+
+def test_it_sorts_and_pauses(node):
+    view = view_of(node)
+
+    async def press(pilot):
+        await until(lambda: (view.records.rows.get("samples") or Row("")).lag)
+        await pilot.press("s", "s", "s")
+        assert "by lost" in state_of(view)
+        assert view.records.sorted_by("lost")[-1].key == "interval"
+        await pilot.press("p")
+        await asyncio.sleep(0.5)
+        before = view.records.rows["samples"].produced
+        await asyncio.sleep(0.5)
+        assert view.records.rows["samples"].produced == before
+        assert "paused" in state_of(view)
+        await pilot.press("p")
+        await until(lambda: view.records.rows["samples"].produced > before)
+
+    tried(view, press)
+
+
+def test_a_lost_connection_is_told_and_made_anew():
+    node = Node().start()
+    view = view_of(node)
+
+    async def lose(pilot):
+        await until(lambda: view.records.rows)
+        node.kill()
+        await until(lambda: "the next try is in" in state_of(view))
+        node.start()
+        await until(lambda: "3 records" in state_of(view), 60)
+        node.kill()
+
+    tried(view, lose)
+
+
+def test_a_wrong_token_is_told(node):
+    view = view_of(node, token="wrong")
+
+    async def look(pilot):
+        await until(lambda: "hello: denied" in state_of(view))
+
+    tried(view, look)
+
+
+def test_a_picture_of_it_is_written(node, tmp_path):
+    file = tmp_path / "view.svg"
+    assert take_picture(view_of(node), file, 5) == 0
+    assert "interval" in file.read_text()
+
+
+def test_the_client_names_what_is_refused_and_what_is_not_there(node):
+    client = node.client()
+    client.hello("test", "secret")
+    with pytest.raises(Refused) as info:
+        client.call("record.get", {"name": "nowhere"})
+    assert info.value.code == "not_found"
+    client.ping()
+    client.close()
+    with pytest.raises(AimxError):
+        client.call("record.list")
+    for url in ("tcp://127.0.0.1:1", "http://127.0.0.1:80", "tcp://127.0.0.1", "serial:///dev/nowhere"):
+        with pytest.raises(AimxError):
+            dial(url)
+
+
+def test_a_rate_goes_on_where_a_counter_of_the_board_begins_anew():
+    row = Row("a")
+    row.update({"buffer_type": "mailbox", "produced_count": (1 << 29) - 10}, now=1.0)
+    row.update({"buffer_type": "mailbox", "produced_count": 10}, now=3.0)
+    assert row.rate == 10
+
+
+def test_a_curve_fits_between_its_lowest_and_its_highest_value():
+    assert drawn([0, 7, 3.5]) == "▁█▅"
+    assert drawn([5, 5]) == "▁▁"
+    assert drawn([]) == ""
+
+
+def test_the_number_of_a_value_is_the_first_in_it():
+    assert number_in({"unit": "C", "celsius": 21.5}) == 21.5
+    assert number_in([True, 3]) == 1
+    assert number_in("text") is None
+
+
+def test_a_long_value_is_cut():
+    assert shortened({"celsius": 21.123456}, 40) == '{"celsius":21.123}'
+    assert len(shortened(json.dumps(list(range(100))), 30)) == 30
+
+
+def test_an_origin_is_told_in_words():
+    assert origin_named("source") == "source"
+    assert origin_named({"transform": {"input": "t"}}) == "transform t"
+    assert origin_named({"transform_join": {"inputs": ["a", "b"]}}) == "transform_join a, b"
