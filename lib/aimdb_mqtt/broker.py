@@ -33,8 +33,8 @@ class Broker(Peer):
 
         Broker("mqtts://user:secret@broker.local", client_id="node7", tls=ca_certificate, will=("node7/gone", "1"))
 
-    A link or topic whose URL has the same scheme, host and port uses it. Make one, before these, when there is
-    something to say; a URL alone makes one with the defaults. A new one takes the place of one that no program uses any
+    A link or topic whose URL has the same scheme, host and port uses it. A URL alone makes one with the defaults; to
+    give it options, make it before the links and topics. A new one takes the place of one that no program uses any
     more, and sends what that one still had to send.
 
     url             `mqtt[s]://[user[:password]@]host[:port]`; the ports are 1883 and 8883
@@ -42,10 +42,12 @@ class Broker(Peer):
     clean_session   True: the broker forgets subscriptions, and what it could not deliver, when we are away. The
                     default is False, and True where the chip has no number
     will            what the broker publishes when we vanish: (topic, payload[, qos[, retain]])
-    keepalive_s     after a quarter of this time with nothing sent or heard the broker is asked if it is there; 0: never
-    in_flight       so many messages of QoS 1 (1 to 1000) may be on their way at once; who has more to send waits
-    timeout_ms      for the broker to answer: to connect, to acknowledge
-    retry_ms        (shortest, longest) pause before the next attempt to connect; it doubles, and is random by half
+    keepalive_s     when nothing was sent or heard for a quarter of this time, the broker is asked if it is there;
+                    0: never
+    in_flight       so many messages of QoS 1 (1 to 1000) may be on their way at once; whoever has more to send waits
+    timeout_ms      for each answer of the broker: to connect, to acknowledge
+    retry_ms        (shortest, longest) pause before the next attempt to connect. It doubles each time, and up to a half
+                    of it is left off at random
     tls             for mqtts: an ssl.SSLContext, or the bytes of the CA certificate (DER or PEM) that vouches for the
                     broker. The clock must be right before. A handshake blocks the loop, for a second on an RP2040
     max_packet      bytes of the longest packet that is received; longer ones are skipped and counted

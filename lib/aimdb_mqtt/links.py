@@ -28,20 +28,24 @@ def link_to(
     newest: bool = False,
     broker: "Broker | None" = None,
 ) -> "LinkTo":
-    """What `Record.link_to` runs for an mqtt:// URL: publishes every value of the record.
+    """What `record.link_to(url, …)` runs for an mqtt:// URL: publishes every value of the record.
 
-    Several messages are on their way at once, in order. Nothing is read from the record while there is no
-    connection, so its buffer decides what is kept during an outage. What was sent and not acknowledged is sent again:
-    by the next connection, also if that is of a later run. A reader that can `commit` does so for what the broker has
-    acknowledged, in order; what it has not committed stays the record's.
+    Several messages are on their way at once, in order. While there is no connection nothing is read from the record,
+    so its buffer decides what is kept. What was sent and not acknowledged is sent again by the next connection, also
+    in a later run. If the record's reader can `commit`, it commits what the broker has acknowledged, in order.
 
-    A value that the codec does not take, and a message at which the broker ends five connections, are counted and
-    named, and the link goes on. So it does after errors of the record and a lack of memory, when they are over.
+    A value that the codec does not encode, and a message at which the broker breaks five connections, are counted and
+    named, and the link goes on. When the record raises, or there is no memory, the link tries again.
 
-    `newest`: for values that are worthless when stale. One message is on its way at a time, only the newest value
-    is sent, and what was not acknowledged when the connection ended is given up and counted.
+    url       `mqtt[s]://[user[:password]@]host[:port]/topic`
+    qos       1: the broker acknowledges each message. 0: a message is done when the network has taken it
+    retain    the broker keeps the last value for those who subscribe later
+    codec     turns values into bytes, or into a string; the default is a `JsonCodec`
+    newest    True: only the newest value is sent, one message at a time. What was not acknowledged when the connection
+              ended is given up and counted. For values that are worthless when there is a newer one
+    broker    the `Broker` to use instead of that of the URL's address
 
-    `qos`, `retain`, `codec`, `broker`: as for `MqttTopic`. Raises `TypeError` or `ValueError`.
+    Raises `TypeError` or `ValueError` for wrong arguments; `db.run()` then tells them with the record's key.
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
@@ -57,15 +61,20 @@ def link_to(
 def link_from(
     record, url: str, qos: int = 1, codec: "Any" = None, capacity: int = 20, broker: "Broker | None" = None
 ) -> "LinkFrom":
-    """What `Record.link_from` runs for an mqtt:// URL: produces in the record what arrives on the topic.
+    """What `record.link_from(url, …)` runs for an mqtt:// URL: produces in the record what arrives on the topic.
 
-    A message is acknowledged to the broker when the record's buffer is done with its value (`produce_async`). A payload
-    that does not parse, or that the record refuses (it raises, say, `TypeError` or `ValueError`), is counted and named,
-    and the link goes on. What the record refuses for now (`DbError`, `OSError`, `MemoryError`) is tried again. Up to
-    `capacity` messages wait for the record; see `Inbox` for what happens to others. The topic may contain + and #, and
-    begin with $share/group/.
+    A message is acknowledged to the broker when `produce_async` of the record is done with its value. A payload that
+    the codec cannot decode, or that the record refuses for good (it raises, say, `TypeError` or `ValueError`), is
+    counted and named, and the link goes on. What the record refuses for now (`DbError`, `OSError`, `MemoryError`) is
+    tried again.
 
-    `qos`, `codec`, `broker`: as for `MqttTopic`. Raises `TypeError` or `ValueError`.
+    url        as for `link_to`. The topic may contain + and #, and begin with $share/group/
+    qos        1: the broker keeps a message until it is acknowledged. 0: a message may be lost
+    codec      turns bytes into values; the default is a `JsonCodec`
+    capacity   so many messages wait for the record; `Inbox` says what happens to more
+    broker     the `Broker` to use instead of that of the URL's address
+
+    Raises `TypeError` or `ValueError` for wrong arguments; `db.run()` then tells them with the record's key.
 
     Cancel safety: what is not acknowledged comes again. IRQ safety: none.
     """

@@ -18,16 +18,19 @@ class MqttTopic(RemoteBuffer):
     `produce_async` raises what went wrong: `Refused`, `Unreachable`, `ConnectionLost`. When there is no connection
     it waits for the next attempt, and raises if that fails. Once the message has gone out the broker may have it,
     even if the call was cancelled, has timed out or has raised `ConnectionLost`. `produce` sends what there is room
-    for in the window and counts the rest as dropped, `try_produce` raises `BufferFull` or `NotConnected`.
+    for and counts the rest as dropped, `try_produce` raises `BufferFull` or `NotConnected`.
 
-    Readers compete for what arrives on the topic; up to `capacity` messages wait for them, those that were read and not
-    committed included. A message is acknowledged to the broker when it is taken, or, with commits=True, by
-    `reader.commit()`. `Inbox` says what happens to one that finds no room. Of what was produced here the broker sends a
-    copy back, too.
+    Readers compete for what arrives on the topic. The broker also sends back what was produced here.
 
-    `qos` 0 is done when the network has taken it. `retain`: the broker keeps the last value for those who
-    subscribe later. `codec`: see `JsonCodec`, which is the default; it may also encode to a string. What it raises is
-    raised by `produce_async`; a link counts and names it. `broker`: which to use instead of that of the URL's address.
+    url        `mqtt[s]://[user[:password]@]host[:port]/topic`; with + or # in the topic it can only be read
+    qos        1: `produce_async` returns when the broker has acknowledged. 0: when the network has taken the message
+    retain     the broker keeps the last value for those who subscribe later
+    codec      turns values into bytes, or a string, and back; the default is a `JsonCodec`. `produce_async` raises what
+               it raises
+    capacity   so many messages wait for readers, with those that were read and not committed; `Inbox` says what
+               happens to more
+    commits    False: a message is acknowledged to the broker when a reader has it. True: when the reader calls `commit`
+    broker     the `Broker` to use instead of that of the URL's address
 
     Raises `TypeError` or `ValueError` for arguments that are wrong. Cancel safety: cancelled, a subscription has no
     reader, and a message that has not gone out is not sent. IRQ safety: none.

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 class Inbox:
     """A subscription, and up to `capacity` messages of it that the record is not done with.
 
-    When there is no room for a message that is acknowledged, nothing more is read from the connection: the peer waits,
-    and all that is behind the message. If there is still none after a quarter of `timeout_ms`, the record's messages
-    stay with the peer, unacknowledged, and all others go on; when the record is done with what it has, the connection
-    is renewed, so that they are sent again. A peer that would not keep them is not left with them: they are dropped,
-    and count in the record's metrics. So it is at once with messages that nobody acknowledges (QoS 0).
+    When there is no room for a message, nothing more is read from the connection, so the peer waits. If there is still
+    no room after a quarter of `timeout_ms`, messages for other records are read again, and those for this record are
+    not acknowledged. When the record is done with what it has, the connection is made anew, and the peer sends them
+    again. If the peer does not keep them, they are dropped and count in the record's metrics; messages that nobody
+    acknowledges (QoS 0) are dropped at once.
 
     `path`, `route`: what is subscribed to, as the URL has it and as the peer's packets have it. `wake` is called when
     there is something to read. Raises `TypeError` or `ValueError` for a wrong `capacity`.

@@ -17,8 +17,11 @@ MKDOCS = Path(sys.executable).parent / "mkdocs"
 
 pytestmark = pytest.mark.skipif(not MKDOCS.exists(), reason="mkdocs is not installed; make docs does that")
 
+# What it has is for other packages, and not for programs.
+INTERNAL = "aimdb_net"
+
 # Names of packages whose definition has another name.
-DEFINED_AS = {"link_to": "LinkTo", "link_from": "LinkFrom", "Producer": "Record", "Consumer": "Record"}
+DEFINED_AS = {"Producer": "Record", "Consumer": "Record"}
 
 
 class Public(NamedTuple):
@@ -59,6 +62,8 @@ def parameters_of(node: ast.stmt) -> list[str]:
 def public_names() -> list[Public]:
     names = []
     for package in sorted(folder.parent.name for folder in LIBRARY.glob("*/__init__.py")):
+        if package == INTERNAL:
+            continue
         own = definitions(package)
         for name in exported(package):
             node = own.get(DEFINED_AS.get(name, name))
