@@ -430,6 +430,26 @@ async def test_a_task_that_waits_for_its_own_commits_is_told_so():
     equal(found, list(range(1, caught.error.value)))
 
 
+async def test_a_task_that_waits_for_its_own_commits_is_told_so_when_the_last_other_reader_is_closed():
+    queue = opened(Flash(4, 512))
+    reader = queue.subscribe()
+    other = queue.subscribe()
+
+    async def produce():
+        queue.push(0)
+        reader.try_recv()
+        for i in range(1, 200):
+            await queue.push_async(i)
+
+    task = asyncio.create_task(produce())
+    for _ in range(20):
+        await settle()
+    assert not task.done()
+    other.close()
+    await settle()
+    assert task.done() and isinstance(await outcome(task), SelfDeadlock)
+
+
 async def test_a_reader_that_there_was_no_heap_for_is_not_attached():
     queue = opened(Flash(4, 512))
     reader = queue.subscribe()

@@ -13,6 +13,7 @@ from aimdb_flash import BlockStorage, FlashQueue
 from machine import Timer
 
 VALUE = b"." * 32
+FULL = 700 * 1024
 
 
 def report(medium, name, microseconds):
@@ -138,6 +139,19 @@ def opening(medium, open_queue, count):
     start = time.ticks_us()
     queue = open_queue()
     report(medium, "opening with %d values held" % held, taken(start))
+    queue.release()
+
+
+def open_full(medium, free):
+    """Open a queue of 700 KB that is full; filling.py has filled it."""
+    import rp2
+
+    storage = BlockStorage(rp2.Flash(start=free, len=FULL)) if medium == "raw" else "/full"
+    gc.collect()
+    start = time.ticks_us()
+    queue = FlashQueue(storage, max_size=FULL)
+    report(medium, "opening with 700 KB held", taken(start))
+    print(queue.held(), "values are held")
     queue.release()
 
 

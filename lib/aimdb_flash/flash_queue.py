@@ -93,6 +93,7 @@ class FlashQueue(Buffer):
             opening.claim(self)
             log = SegmentLog(device, Ledger())
             held = once("recovery", "aimdb_flash").recover(log)
+            device.tools = None
             self._values = Values(self, log, held)
             self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.

@@ -38,6 +38,7 @@ class Flusher:
         self._timer = Timer(self._come)
         self._when = 0  # It calls then.
         self._due = None  # When the next flush begins.
+        self._at_once = False  # That is as soon as can be.
         self._standstill: "Any" = None  # From the first one on.
 
     def come(self) -> None:
@@ -52,15 +53,16 @@ class Flusher:
         elif wait is None:
             # Who awaits alone gains nothing by waiting for others.
             wait = 0 if values.barred and not values.barred[-1].number else _STAGED_MS
-        if wait and len(values.entries) > 1 and self._due is not None and self._timer.runs():
-            return  # The one before has seen to that.
-        self.flush_within(wait)
+        # The one before has seen to it mostly.
+        if self._due is None or not (self._at_once or (wait and len(values.entries) > 1)) or not self._timer.runs():
+            self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:
         """Have the next flush after so many milliseconds at the latest."""
         due = ticks_add(ticks_ms(), milliseconds)
         if self._due is None or not self._timer.runs() or ticks_diff(due, self._due) < 0:
             self._due = due
+            self._at_once = not milliseconds
         self._step_within(milliseconds)
 
     def _step_within(self, milliseconds):

@@ -35,8 +35,8 @@ def record(segment: int, kind: int, sequence: int, payload: bytes) -> bytes:
     The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
     number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
     """
-    start = pack("<sBHI", _MARK, kind, len(payload), sequence)
-    return start + payload + pack("<I", crc32(payload, crc32(start, segment)))
+    body = pack("<sBHI", _MARK, kind, len(payload), sequence) + payload
+    return body + pack("<I", crc32(body, segment))
 
 
 def records(read, segment: int, offset: int, end: int, alignment: int):

@@ -26,7 +26,8 @@ def configure(queue, storage, max_size: int) -> Storage:
 
         storage = FileStorage(storage, max_size)
     elif isinstance(storage, Storage):
-        once("places", "aimdb_flash").check(storage)
+        storage.tools = storage.tools or once("places", "aimdb_flash")
+        storage.tools.check(storage)
     else:
         raise TypeError("storage is a path or a Storage, not %r" % (storage,))
     if queue.codec is None:

@@ -2,7 +2,6 @@
 
 from struct import unpack_from
 
-from aimdb import once
 from micropython import const
 
 from .framing import records
@@ -24,25 +23,33 @@ def recover(log) -> int:
     """
     # From the newest segment back, because what a newer one says decides what counts in an older one. Once all
     # acknowledgements are known, headers will do: values are numbered without gaps, so they need not be counted.
-    parse_header = once("places", "aimdb_flash").parse_header
+    parse_header = log.storage.tools.parse_header
     ledger = log.ledger
     limit = 0  # Values from this number on do not count; 0: all do.
     everything = False
+    # Number and first value of those whose header was enough: ints, because objects made between two reads would be
+    # scattered all over the heap.
+    older: list = []
     gaps: list = []  # Numbers whose values are damaged: from the first on, below the second.
     for number in sorted(log.storage.numbers(), reverse=True):
         try:
-            found = parse_header(log.read(number, 0, _HEADER_SIZE))
+            found = parse_header(log.storage.read(number, 0, _HEADER_SIZE))
             first = found[1] if found else _first_value(log, number)
         except OSError:
             log.damaged_count += 1
             continue
         if first is None or (found and found[0] != number):
             continue  # It is none of ours.
-        segment = Segment(number, min(first, limit) if limit else first)
-        log.segments.insert(0, segment)
+        if limit:
+            first = min(first, limit)
         log.number = max(log.number, number)
         log.damaged_count += not found
-        if not everything:
+        if everything:
+            older.append(first)
+            older.append(number)
+        else:
+            segment = Segment(number, first)
+            log.segments.insert(0, segment)
             everything, expected = _scan(log, segment, limit, gaps)
             if limit:
                 gaps.append((expected, limit))
@@ -50,7 +57,12 @@ def recover(log) -> int:
                 log.next = expected
                 gaps.append((expected, _end(ledger)))
                 log.writable = log.writable and found is not None
-        limit = segment.first
+        limit = first
+    newer = log.segments
+    log.segments = []
+    while older:
+        log.segments.append(Segment(older.pop(), older.pop()))
+    log.segments += newer
     log.damaged_count += log.storage.unreadable_count
     log.next = max(log.next, _end(ledger))
     ledger.cover(log.next)

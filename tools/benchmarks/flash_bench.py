@@ -6,6 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 from device_files import ROOT, compiled, library_sources
 from emulated_pico import Board
@@ -18,6 +21,9 @@ RESULTS = FOLDER / "results.json"
 MARK = "\x1e"
 SECTOR = 4096
 PATIENCE_SECONDS = 900
+FULL_SECTORS = 175  # 700 KB,
+# for which the flash of a Pico W has room if these modules are not there, which a queue does not load.
+NOT_LOADED = "bounded_queue db doorbell in_memory json_codec linking packed_producer spmc_ring sync_producer wiring"
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
 GOALS = {"littlefs": (0.1, 250), "raw": (0.02, 250)}
@@ -26,34 +32,62 @@ DEFAULT = "FlashQueue, default (16)"
 
 def wear() -> list[dict]:
     """Counted on the unix port: the geometry is the board's, and so are the counts."""
-    search = f".frozen:{ROOT / 'lib'}"
+    return reported(on_this_machine("wear.py"))
+
+
+def on_this_machine(script: str, *arguments: str) -> str:
+    """What this script prints on the unix port."""
+    search = f".frozen:{ROOT / 'lib'}:{FOLDER}"
     result = subprocess.run(
-        [find_tool("micropython"), "-X", "heapsize=8M", str(FOLDER / "wear.py")],
+        [find_tool("micropython"), "-X", "heapsize=8M", str(FOLDER / script), *arguments],
         env={**os.environ, "MICROPYPATH": search},
         capture_output=True,
         text=True,
         check=True,
     )
-    return reported(result.stdout)
+    return result.stdout
 
 
 def speed() -> list[dict]:
     """Measured on the emulated chip, with a flash that is busy for as long as a real one is."""
+    image = board_image()
+    with Board(filesystem=image, model="pico") as board:
+        board.flash.busy = dict(TYPICAL_BUSY_NANOSECONDS)
+        return reported(board.exec(f"import speed\nspeed.main({free_sectors(image, 16)})", PATIENCE_SECONDS))
+
+
+def board_image(without: Sequence[str] = ()) -> bytes:
+    """The filesystem of a board with the library, but for these modules, and speed.py, as bytecode."""
     files = {}
     for source in library_sources(ROOT / "lib", ["aimdb_flash"]):
+        if source.stem in without:
+            continue
         place = source.relative_to(ROOT / "lib").as_posix()
         files["lib/" + place.removesuffix(".py") + ".mpy"] = compiled(source, place)
     files["speed.mpy"] = compiled(FOLDER / "speed.py", "speed.py")
-    image = build_image(files)
-    with Board(filesystem=image, model="pico") as board:
-        board.flash.busy = dict(TYPICAL_BUSY_NANOSECONDS)
-        return reported(board.exec(f"import speed\nspeed.main({free_sectors(image)})", PATIENCE_SECONDS))
+    return build_image(files)
 
 
-def free_sectors(image: bytes) -> int:
-    """A place for 16 sectors at the end of the filesystem that it does not use, as far from its files as can be."""
-    for start in range(len(image) - 16 * SECTOR, 0, -SECTOR):
-        if not image[start : start + 16 * SECTOR].strip(b"\xff"):
+def openings(media: tuple[str, ...] = ("raw", "littlefs")) -> list[dict]:
+    """How long it takes the emulated chip to open a queue of 700 KB that is full."""
+    rows = []
+    for medium in media:
+        image = board_image(without=NOT_LOADED.split())
+        start = free_sectors(image, FULL_SECTORS)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "image")
+            file.write_bytes(image)
+            on_this_machine("filling.py", str(file), medium, str(start // SECTOR))
+            image = file.read_bytes()
+        with Board(filesystem=image, model="pico") as board:
+            rows += reported(board.exec(f"import speed\nspeed.open_full({medium!r}, {start})", PATIENCE_SECONDS))
+    return rows
+
+
+def free_sectors(image: bytes, count: int) -> int:
+    """A place for so many sectors that the filesystem does not use, as far from its files as can be."""
+    for start in range(len(image) - count * SECTOR, 0, -SECTOR):
+        if not image[start : start + count * SECTOR].strip(b"\xff"):
             return start
     raise ValueError("the filesystem is full")
 
@@ -85,7 +119,7 @@ def missed(wear: list[dict]) -> list[str]:
 
 
 def main() -> int:
-    results = {"wear": wear(), "speed": speed()}
+    results = {"wear": wear(), "speed": speed() + openings()}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(tables(results))
     above = missed(results["wear"])
