@@ -19,17 +19,18 @@ from stepping import outcome
 
 async def test_a_storage_of_ones_own_keeps_values():
     storage = Pieces()
+    storage.segment_size = 512
     queue = FlashQueue(storage, JsonCodec(), flush_ms=0)
     reader = queue.subscribe()
-    for i in range(2000):
+    for i in range(200):
         await queue.push_async(i)
-        if i < 1990:
+        if i < 190:
             reader.try_recv()
             reader.commit()
     assert len(storage.pieces) < 4
     await queue.flush()
     queue.release()
-    equal(drain(FlashQueue(storage, JsonCodec()).subscribe()), list(range(1990, 2000)))
+    equal(drain(FlashQueue(storage, JsonCodec()).subscribe()), list(range(190, 200)))
 
 
 def test_a_storage_of_ones_own_that_lacks_a_method_is_told_which_when_its_queue_is_opened():
@@ -78,7 +79,7 @@ def queue_on(flash, **options):
 
 
 async def test_a_path_opens_again_while_the_task_lives_that_opened_it_and_has_dropped_the_queue():
-    flash = Flash()
+    flash = Flash(4, 512)
     for i in range(6):
         queue_on(flash, flush_ms=NEVER).push(i)
         gc.collect()
@@ -87,7 +88,7 @@ async def test_a_path_opens_again_while_the_task_lives_that_opened_it_and_has_dr
 
 
 async def test_a_new_queue_has_all_that_the_one_before_has_accepted():
-    flash = Flash()
+    flash = Flash(4, 512)
     old = queue_on(flash, flush_ms=NEVER)
     reader = old.subscribe()
     for i in range(4):
@@ -99,7 +100,7 @@ async def test_a_new_queue_has_all_that_the_one_before_has_accepted():
 
 
 async def test_whoever_uses_a_queue_whose_storage_was_taken_over_is_told():
-    flash = Flash()
+    flash = Flash(4, 512)
     old = queue_on(flash)
     old.key = "outbox"
     reader = old.subscribe()
@@ -122,7 +123,7 @@ async def test_whoever_uses_a_queue_whose_storage_was_taken_over_is_told():
 async def test_who_waits_at_a_queue_whose_storage_is_taken_over_is_told():
     flash = Flash(4, 512)
     old = queue_on(flash, flush_ms=0)
-    waiting = [asyncio.create_task(old.push_async(i)) for i in range(200)]
+    waiting = [asyncio.create_task(old.push_async(i)) for i in range(100)]
     await settle()
     reader = old.subscribe()
     drain(reader)
@@ -132,11 +133,11 @@ async def test_who_waits_at_a_queue_whose_storage_is_taken_over_is_told():
     outcomes = []
     for task in waiting:
         outcomes.append(await outcome(task))
-    equal([each for each in outcomes[-50:] if not isinstance(each, QueueInUse)], [])
+    equal([each for each in outcomes[-20:] if not isinstance(each, QueueInUse)], [])
 
 
 async def test_a_storage_is_taken_over_from_a_queue_whose_flash_fails():
-    flash = Flash()
+    flash = Flash(4, 512)
     old = queue_on(flash, flush_ms=NEVER)
     old.push(1)
     flash.fails = lambda number: not old.closed
@@ -160,7 +161,7 @@ class Partition:
 
 
 async def test_two_objects_for_the_same_piece_of_flash_are_one_storage():
-    flash = Flash()
+    flash = Flash(4, 512)
     old = queue_on(Partition(flash))
     old.push(1)
     new = queue_on(Partition(flash))
