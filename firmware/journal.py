@@ -10,10 +10,11 @@ journal is full.
 
 import time
 
-from aimdb_flash import FlashQueue, StructCodec
+from aimdb_flash import FlashQueue, StructCodec, partition
 from aimdb_node import Clock, Setting
 
-samples = FlashQueue("/samples.queue", StructCodec("<4If"), max_size=32768, drop_oldest=True)
+# The partition for it in an ESP32's image is written with hardly any wear; elsewhere it has a folder.
+samples = FlashQueue(partition() or "/samples.queue", StructCodec("<4If"), max_size=32768, drop_oldest=True)
 starts = Setting("/starts.json", 0)
 starts.push(starts.peek() + 1)
 starts.save()  # Now: a start that is not written would be counted twice.

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 
 from aimdb_flash import (
     BlockStorage,
@@ -10,6 +11,7 @@ from aimdb_flash import (
     QueueInUse,
     Storage,
     StructCodec,
+    partition,
 )
 from flash_devices import Flash
 from flash_support import NEVER, Pieces, after_restart, drain, opened, settle
@@ -56,6 +58,9 @@ def test_bad_arguments_are_refused():
     for options in ({"stage": 0}, {"flush_records": 0}, {"flush_bytes": 0}, {"flush_ms": -1}, {"commit_ms": -1}):
         with raises(ValueError):
             opened(Flash(), **options)
+    for options in ({"write_size": 0}, {"blocks": 0}, {"blocks": 2}):
+        with raises(ValueError):
+            BlockStorage(Flash(), **options)
     with raises(ValueError):
         BlockStorage(Flash(3))
     with raises(ValueError):
@@ -158,6 +163,44 @@ class Partition:
 
     def __repr__(self):
         return "<Partition type=1, subtype=6, address=3145728, size=65536, label=queue, encrypted=0>"
+
+
+class Esp32:
+    """Stands for the port's module `esp32`, with one partition."""
+
+    def __init__(self, partition, encrypted):
+        self.Partition = self
+        self.TYPE_DATA = 1
+        self.found = partition
+        partition.info = lambda: (1, 6, 3145728, 65536, "queue", encrypted)
+
+    def find(self, kind, label):
+        return [self.found] if (kind, label) == (1, "queue") else []
+
+
+def partition_of(port, *label):
+    sys.modules["esp32"] = port
+    try:
+        return partition(*label)
+    finally:
+        del sys.modules["esp32"]
+
+
+def test_a_partition_is_none_where_there_is_none():
+    equal(partition(), None)
+    equal(partition_of(Esp32(Partition(Flash(4, 512)), False), "other"), None)
+
+
+async def test_a_queue_in_a_partition_writes_byte_by_byte_and_in_an_encrypted_one_no_piece_twice():
+    for encrypted in (False, True):
+        flash = Flash(4, 512)
+        storage = partition_of(Esp32(Partition(flash), encrypted))
+        equal((storage.write_size, storage.alignment), (32, 32) if encrypted else (1, 1))
+        queue = FlashQueue(storage, JsonCodec())
+        await queue.push_async(1)
+        await queue.push_async(2)
+        queue.release()
+        equal(drain(FlashQueue(storage, JsonCodec()).subscribe()), [1, 2])
 
 
 async def test_two_objects_for_the_same_piece_of_flash_are_one_storage():

@@ -11,7 +11,8 @@ INTERRUPT = {}  # Of Python there are only soft ones on this chip.
 _CHIP = const("esp32")
 _FIRMWARE = const("ESP32_GENERIC")
 _FLASH_KB = const(4096)
-_FILESYSTEM_KB = const((2048, 2048))
+_FILESYSTEM_KB = const((2304, 1792))
+_QUEUE_KB = const((2048, 256))
 _BOOTLOADER = const("hold its BOOT button down, press and release EN (or RESET), and let BOOT go")
 
 

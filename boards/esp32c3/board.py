@@ -11,5 +11,6 @@ INTERRUPT = {}  # Of Python there are only soft ones on this chip.
 _CHIP = const("esp32c3")
 _FIRMWARE = const("ESP32_GENERIC_C3")
 _FLASH_KB = const(4096)
-_FILESYSTEM_KB = const((2048, 2048))
+_FILESYSTEM_KB = const((2304, 1792))
+_QUEUE_KB = const((2048, 256))
 _BOOTLOADER = const("hold its BOOT button down, press and release EN (or RESET), and let BOOT go")

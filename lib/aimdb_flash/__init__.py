@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .mistakes import CodecError as CodecError
     from .mistakes import QueueInUse as QueueInUse
     from .mistakes import UnknownFormat as UnknownFormat
+    from .partitions import partition as partition
     from .storage import Storage as Storage
     from .storage import StorageError as StorageError
 

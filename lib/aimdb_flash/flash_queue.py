@@ -31,7 +31,7 @@ class FlashQueue(Buffer):
     the next flush. What was read and not acknowledged with `reader.commit()` comes again after a restart: every
     value is delivered at least once. The order is kept.
 
-    storage        path of a folder, or a `Storage` such as `BlockStorage(rp2.Flash(…))`
+    storage        path of a folder, or a `Storage` such as `BlockStorage(rp2.Flash(…))` or an ESP32's `partition()`
     codec          turns values into bytes and back; without one, values are bytes
     max_size       the most bytes of files, when `storage` is a path
     stage, stage_bytes

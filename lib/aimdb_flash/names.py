@@ -7,6 +7,7 @@ aimdb_flash.flash_reader FlashReader
 aimdb_flash.storage Storage StorageError
 aimdb_flash.block_storage BlockStorage
 aimdb_flash.file_storage FileStorage
+aimdb_flash.partitions partition
 aimdb_flash.mistakes CodecError QueueInUse UnknownFormat
 aimdb.json_codec JsonCodec
 aimdb.codecs BytesCodec StructCodec"""

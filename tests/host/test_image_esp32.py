@@ -1,13 +1,14 @@
 """`make image` for ESP32 boards. No ESP32 and no emulator of one is here: this is what can be seen without."""
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
 
 import image
 import pytest
-from board_declaration import board_called, board_folders
+from board_declaration import ROOT, board_called, board_folders
 from device_files import MPY_VERSION, files_for
 from emulated_pico.errors import FirmwareError
 from esp_idf_defs.partitions import PartitionTable
@@ -47,6 +48,53 @@ show("/flash")
 """
 
 
+# Has a queue in a partition of an image, through what stands for the port's module `esp32`.
+QUEUE = """
+import asyncio, sys
+
+class Partition:
+    TYPE_DATA = 1
+
+    def __init__(self, path, start, size):
+        with open(path, "rb") as file:
+            file.seek(start)
+            self.data = bytearray(file.read(size))
+
+    def info(self):
+        return (1, 6, 0, len(self.data), "queue", False)
+
+    def readblocks(self, number, buffer, offset=0):
+        start = number * 4096 + offset
+        buffer[:] = self.data[start : start + len(buffer)]
+
+    def writeblocks(self, number, buffer, offset):
+        for i, byte in enumerate(buffer):
+            self.data[number * 4096 + offset + i] &= byte
+
+    def ioctl(self, operation, argument):
+        if operation == 6:
+            self.data[argument * 4096 : argument * 4096 + 4096] = bytes([255]) * 4096
+        return {4: len(self.data) // 4096, 5: 4096}.get(operation, 0)
+
+class esp32:
+    class Partition:
+        TYPE_DATA = 1
+        found = Partition(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+
+        def find(kind, label):
+            return [esp32.Partition.found] if (kind, label) == (1, "queue") else []
+
+sys.modules["esp32"] = esp32
+from aimdb_flash import FlashQueue, JsonCodec, partition
+storage = partition()
+print(storage.segment_count, "segments,")
+queue = FlashQueue(storage, JsonCodec())
+asyncio.run(queue.push_async(1))
+queue.release()
+print("found", FlashQueue(partition(), JsonCodec()).peek(), "again")
+"""
+
+
 @pytest.fixture(scope="module", params=ESP32_BOARDS)
 def made(request, tmp_path_factory):
     """A board, the image that `make image` writes for it, and the image's bytes."""
@@ -65,8 +113,22 @@ def test_the_partition_table_has_the_official_partitions_and_the_filesystem(made
         "nvs,1,2,0x9000,0x6000,",
         "phy_init,1,1,0xf000,0x1000,",
         "factory,0,0,0x10000,0x1f0000,",
+        f"queue,1,6,{board.queue_start:#x},{board.queue_size:#x},",
         f"vfs,1,129,{board.filesystem_start:#x},{board.filesystem_size:#x},",
     ]
+
+
+def test_the_partition_for_queues_is_erased_with_the_image_and_is_one_that_aimdb_flash_takes(made, tmp_path):
+    board, written, content = made
+    partition = table_of(content).find_by_name("queue")
+    assert content[partition.offset :][: partition.size] == b"\xff" * partition.size
+    script = tmp_path / "queue.py"
+    script.write_text(QUEUE)
+    place = [str(written.path), str(partition.offset), str(partition.size)]
+    command = [find_tool("micropython"), "-X", "heapsize=4M", script, *place]
+    search = {**os.environ, "MICROPYPATH": f".frozen:{ROOT / 'lib'}"}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=search).stdout
+    assert said.split() == ["64", "segments,", "found", "1", "again"]
 
 
 def test_the_partitions_do_not_overlap_and_fit_into_the_flash(made):
@@ -163,7 +225,8 @@ def test_a_firmware_that_has_its_filesystem_elsewhere_is_refused(made, tmp_path)
     source = tmp_path / "own.bin"
     source.write_bytes(content[esp32.bootloader_offset(board) :])
     other = board._replace(filesystem_start=0x300000, filesystem_size=0x100000)
-    refuse(other, source, tmp_path, "has its filesystem of 2048 KB at 2048 KB, but boards/.* says 1024 KB at 3072 KB")
+    sentence = "has its partition 'vfs' of 1792 KB at 2304 KB, but boards/.* says 1024 KB at 3072 KB"
+    refuse(other, source, tmp_path, sentence)
 
 
 def test_a_filesystem_declared_over_the_application_is_refused(tmp_path):
@@ -173,7 +236,7 @@ def test_a_filesystem_declared_over_the_application_is_refused(tmp_path):
 
 
 def test_a_larger_flash_is_entered_in_the_bootloader(tmp_path):
-    board = board_called("esp32s3")._replace(flash_size=8 << 20, filesystem_size=6 << 20)
+    board = board_called("esp32s3")._replace(flash_size=8 << 20, filesystem_size=5 << 20)
     written = image.build(board, tmp_path / "large.bin")
     command = [sys.executable, "-m", "esptool", "--chip", "esp32s3", "image-info", str(written.path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -46,6 +46,8 @@ class Board(NamedTuple):
     filesystem_start: int
     filesystem_size: int
     bootloader: str  # What a person does to start it.
+    queue_start: int = 0
+    queue_size: int = 0  # Of the partition for queues on flash; 0: there is none.
 
     @property
     def chip(self) -> Chip:
@@ -69,11 +71,18 @@ def board_called(folder: str, root: Path = ROOT) -> Board:
     chip = value("_CHIP", str)
     if chip not in CHIPS:
         raise DeployError(f"{where} names the chip {chip!r}; known are {', '.join(CHIPS)}.")
-    flash, filesystem = value("_FLASH_KB", int), value("_FILESYSTEM_KB", tuple)
-    if len(filesystem) != 2 or any(not isinstance(kb, int) or kb <= 0 or kb % 4 for kb in filesystem):
-        raise DeployError(f"{where} must give _FILESYSTEM_KB as start and size, in multiples of 4.")
-    if sum(filesystem) > flash:
-        raise DeployError(f"{where}: the filesystem ends at {sum(filesystem)} KB, but the flash at {flash} KB.")
+
+    def place(name: str) -> tuple[int, int]:
+        pair = value(name, tuple)
+        if len(pair) != 2 or any(not isinstance(kb, int) or kb <= 0 or kb % 4 for kb in pair):
+            raise DeployError(f"{where} must give {name} as start and size, in multiples of 4.")
+        return pair
+
+    flash, filesystem = value("_FLASH_KB", int), place("_FILESYSTEM_KB")
+    queue = place("_QUEUE_KB") if "_QUEUE_KB" in values else (0, 0)
+    for what, pair in (("filesystem", filesystem), ("queue's partition", queue)):
+        if sum(pair) > flash:
+            raise DeployError(f"{where}: the {what} ends at {sum(pair)} KB, but the flash at {flash} KB.")
     return Board(
         folder,
         value("NAME", str),
@@ -83,6 +92,8 @@ def board_called(folder: str, root: Path = ROOT) -> Board:
         filesystem[0] * 1024,
         filesystem[1] * 1024,
         value("_BOOTLOADER", str),
+        queue[0] * 1024,
+        queue[1] * 1024,
     )
 
 

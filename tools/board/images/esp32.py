@@ -32,6 +32,9 @@ LABEL = "vfs"
 APPLICATION = get_ptype_as_int("app")
 DATA = get_ptype_as_int("data")
 FAT = get_subtype_as_int("data", "fat")
+# `aimdb_flash.partition` looks for this one. No part of the firmware touches a partition of this subtype.
+QUEUE_LABEL = "queue"
+UNDEFINED = get_subtype_as_int("data", "undefined")
 
 # MicroPython's VfsLfs2 writes in units of 32 bytes unless told otherwise, and the ESP32 port does not tell it.
 PAGE = 32
@@ -50,7 +53,7 @@ def build(firmware: Path, board: Board, files: dict[str, bytes]) -> bytes:
     flash = bytearray(ERASED * start + firmware.read_bytes())
     check_programs(flash, board, str(firmware))
     table = table_in(flash, str(firmware))
-    add_filesystem(table, board)
+    add_partitions(table, board)
     check_table(table, board)
     flash[TABLE_OFFSET : TABLE_OFFSET + TABLE_SIZE] = table.to_binary()
     filesystem = build_image(files, Geometry(board.filesystem_start, board.filesystem_size, PAGE))
@@ -136,18 +139,24 @@ def table_in(flash: bytes, name: str) -> PartitionTable:
         raise FirmwareError(f"{name} has no valid partition table at 0x{TABLE_OFFSET:x}: {error}") from None
 
 
-def add_filesystem(table: PartitionTable, board: Board) -> None:
-    """Add the partition that the board declares, unless the firmware has the same already."""
-    present = table.find_by_name(LABEL)
+def add_partitions(table: PartitionTable, board: Board) -> None:
+    """Add the partitions that the board declares, unless the firmware has the same already."""
+    if board.queue_size:
+        add_partition(table, board, QUEUE_LABEL, UNDEFINED, board.queue_start, board.queue_size)
+    add_partition(table, board, LABEL, FAT, board.filesystem_start, board.filesystem_size)
+
+
+def add_partition(table: PartitionTable, board: Board, label: str, subtype: int, start: int, size: int) -> None:
+    present = table.find_by_name(label)
     if present is None:
         added = PartitionDefinition()
-        added.name, added.type, added.subtype = LABEL, DATA, FAT
-        added.offset, added.size = board.filesystem_start, board.filesystem_size
+        added.name, added.type, added.subtype = label, DATA, subtype
+        added.offset, added.size = start, size
         table.append(added)
-    elif (present.offset, present.size) != (board.filesystem_start, board.filesystem_size):
+    elif (present.offset, present.size) != (start, size):
         raise FirmwareError(
-            f"The firmware has its filesystem of {present.size // 1024} KB at {present.offset // 1024} KB, but "
-            f"boards/{board.folder} says {board.filesystem_size // 1024} KB at {board.filesystem_start // 1024} KB."
+            f"The firmware has its partition '{label}' of {present.size // 1024} KB at {present.offset // 1024} KB, "
+            f"but boards/{board.folder} says {size // 1024} KB at {start // 1024} KB."
         )
 
 
