@@ -158,7 +158,8 @@ class FlashQueue(Buffer):
     def _encoded(self, value):
         data = self.codec.encode(value)
         if isinstance(data, (bytes, bytearray, memoryview)):
-            data = bytes(data)
+            if not isinstance(data, bytes):
+                data = bytes(data)
             if len(data) <= self.largest:
                 return data
         from .mistakes import unfit

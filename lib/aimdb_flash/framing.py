@@ -29,14 +29,14 @@ def header(number: int, floor: int) -> bytes:
     return start + pack("<I", crc32(start))
 
 
-def record(segment: int, kind: int, sequence: int, payload: bytes) -> bytes:
-    """The bytes of a record in the segment of this number.
+def record(segment: int, kind: int, sequence: int, payload: bytes) -> "list[bytes]":
+    """The bytes of a record in the segment of this number: parts, so that a long payload is copied only once.
 
     The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
     number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
     """
-    body = pack("<sBHI", _MARK, kind, len(payload), sequence) + payload
-    return body + pack("<I", crc32(body, segment))
+    start = pack("<sBHI", _MARK, kind, len(payload), sequence)
+    return [start, payload, pack("<I", crc32(payload, crc32(start, segment)))]
 
 
 def records(read, segment: int, offset: int, end: int, alignment: int):

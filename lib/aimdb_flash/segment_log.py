@@ -162,12 +162,13 @@ class SegmentLog:
             start = -(-segment.end // storage.alignment) * storage.alignment
             said = self._said(segment.number, False) if commits else b""
             room = storage.segment_size - start - len(said)
-            values = self._values(segment.number, entries, until, room) if used <= for_values else []
-            if room >= 0 and (values or not entries or used >= for_values):
-                if not values and not said:
+            parts = [said]
+            count = self._add(parts, segment.number, entries, until, room) if used <= for_values else 0
+            if room >= 0 and (count or not entries or used >= for_values):
+                if not count and not said:
                     return 0
-                if self._append(segment, start, said + b"".join(values), len(values)):
-                    return len(values)
+                if self._append(segment, start, b"".join(parts), count):
+                    return count
         if used >= for_values:
             entries = []
             if not commits and self.writable:
@@ -177,24 +178,25 @@ class SegmentLog:
         # Acknowledgements may have left no room for the first value; then there is nothing new to be said.
         return self._begin(entries, until) or (self.write(entries, until) if entries else 0)
 
-    def _values(self, number, entries, until, room):
-        # The records of as many as fit there.
-        values = []
+    def _add(self, parts, number, entries, until, room):
+        # The records of as many as fit there; returns how many.
+        count = 0
         room = min(room, max(_STEP, _OVERHEAD + len(entries[0].data))) if entries else 0
         for entry in entries:
             room -= _OVERHEAD + len(entry.data)
             if room < 0 or entry.ticket > until:
                 break
-            values.append(record(number, _VALUE, self.next + len(values), entry.data))
-        return values
+            parts += record(number, _VALUE, self.next + count, entry.data)
+            count += 1
+        return count
 
     def _said(self, number, everything):
         # The record of an acknowledgement.
         ledger = self.ledger
         if everything:
-            return record(number, _EVERYTHING, ledger.acknowledged, ledger.everything())
+            return b"".join(record(number, _EVERYTHING, ledger.acknowledged, ledger.everything()))
         first, marks = ledger.news()
-        return record(number, _NEWS, ledger.acknowledged, pack("<I", first) + marks if marks else b"")
+        return b"".join(record(number, _NEWS, ledger.acknowledged, pack("<I", first) + marks if marks else b""))
 
     def _append(self, segment, start, data, count):
         # False: the segment is gone, by other hands than ours.
@@ -218,8 +220,9 @@ class SegmentLog:
         whole = not entries or len(self.ledger.everything()) <= _BITS
         said = self._said(number, whole)
         room = storage.segment_size - _HEADER_SIZE - len(said)
-        values = self._values(number, entries, until, room)
-        data = header(number, self.next) + said + b"".join(values)
+        parts = [header(number, self.next), said]
+        count = self._add(parts, number, entries, until, room)
+        data = b"".join(parts)
         segment = Segment(number, self.next)
         segment.end = -1  # When it fails.
         self.segments.append(segment)
@@ -227,10 +230,10 @@ class SegmentLog:
         self.writable = False
         self.forget()
         storage.create(number, data)
-        self._written(segment, len(data), len(values))
+        self._written(segment, len(data), count)
         if whole:
             self.whole = number
-        return len(values)
+        return count
 
     def _written(self, segment, end, count):
         segment.end = end

@@ -23,7 +23,10 @@ SECTOR = 4096
 PATIENCE_SECONDS = 900
 FULL_SECTORS = 175  # 700 KB,
 # for which the flash of a Pico W has room if these modules are not there, which a queue does not load.
-NOT_LOADED = "bounded_queue db doorbell in_memory json_codec linking packed_producer spmc_ring sync_producer wiring"
+NOT_LOADED = """
+bounded_queue complaint db doorbell in_memory json_codec linking metrics packed_producer partitions spmc_ring standstill
+sync_producer wiring
+"""
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
 GOALS = {"littlefs": (0.1, 250), "raw": (0.02, 250)}

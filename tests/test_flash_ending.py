@@ -1,0 +1,135 @@
+"""How a queue on flash ends, by `close`, `release` or a loop that is left, and what is on flash then."""
+
+import asyncio
+
+from aimdb import BufferClosed
+from aimdb.timing import timed
+from flash_devices import Flash
+from flash_support import NEVER, after_restart, drain, fill, opened, power_cut, settle
+from harness import equal, raises
+from stepping import outcome
+
+
+def test_values_outlast_an_event_loop_that_ends_before_the_flush():
+    flash = Flash()
+    queue = opened(flash)
+
+    async def push(value):
+        queue.push(value)
+
+    asyncio.run(push(1))
+    asyncio.new_event_loop()
+    asyncio.run(push(2))
+    asyncio.run(queue.flush())
+    equal(after_restart(flash), [1, 2])
+
+
+async def test_release_puts_everything_on_flash_before_it_returns():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+    await asyncio.sleep_ms(0)
+    queue.push(1)
+    reader = queue.subscribe()
+    queue.push(2)
+    reader.try_recv()
+    queue.release()
+    with raises(BufferClosed):
+        reader.try_recv()
+    with raises(BufferClosed):
+        reader.commit()
+    equal(after_restart(flash), [1, 2])
+    queue.release()
+
+
+async def test_release_ends_the_waiting_of_producers_and_readers():
+    queue = opened(Flash(), flush_ms=NEVER)
+    reader = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.release()
+    assert isinstance(await outcome(reader), BufferClosed)
+
+
+async def test_release_ends_a_flush_that_waits_for_room():
+    queue = opened(Flash(4, 512), stage=4)
+    for i in range(200):
+        queue.push(i)
+        await asyncio.sleep_ms(0)
+    task = asyncio.create_task(queue.flush())
+    await settle()
+    assert not task.done()
+    queue.release()
+    assert isinstance(await outcome(task), BufferClosed)
+
+
+async def test_release_ends_a_reader_that_waits_behind_a_value_without_room():
+    queue = opened(Flash(4, 512))
+    tasks = fill(queue)
+    await settle()
+    reader = queue.subscribe()
+    drain(reader)
+    reading = asyncio.create_task(reader.recv())
+    await settle()
+    queue.release()
+    assert isinstance(await outcome(reading), BufferClosed)
+    for task in tasks:
+        await outcome(task)
+
+
+async def test_flush_brings_an_acknowledgement_to_the_flash_when_nothing_was_staged():
+    flash = Flash()
+    await opened(flash).push_async(1)
+    flash = power_cut(flash)
+    queue = opened(flash, flush_ms=NEVER)
+    reader = queue.subscribe()
+    reader.try_recv()
+    reader.commit()
+    await timed(queue.flush(), 1000)
+    equal(after_restart(flash), [])
+
+
+async def test_a_flush_after_release_of_what_there_was_no_room_for_is_refused():
+    queue = opened(Flash(4, 512), stage=4)
+    for i in range(200):
+        queue.push(i)
+        await asyncio.sleep_ms(0)
+    queue.release()
+    task = asyncio.create_task(queue.flush())
+    await settle()
+    assert task.done()
+    assert isinstance(await outcome(task), BufferClosed)
+
+
+async def test_a_producer_that_is_cancelled_when_the_queue_was_released_meanwhile_is_just_cancelled():
+    queue = opened(Flash(), flush_ms=NEVER)
+    task = asyncio.create_task(queue.push_async(1))
+    await settle()
+    queue.release()
+    task.cancel()
+    assert isinstance(await outcome(task), asyncio.CancelledError)
+
+
+async def test_a_reader_that_is_ready_and_does_not_read_leaves_no_third_one_asleep():
+    queue = opened(Flash())
+    looking = [asyncio.create_task(queue.subscribe().ready()) for _ in range(2)]
+    await settle()
+    reading = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    for task in looking:
+        await task
+    equal(await reading, 1)
+
+
+async def test_close_lets_readers_finish_and_commit():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+    task = asyncio.create_task(queue.push_async(1))
+    await settle()
+    queue.close()
+    reader = queue.subscribe()
+    equal(await reader.recv(), 1)
+    await task
+    await reader.commit()
+    with raises(BufferClosed):
+        await reader.recv()
+    equal(after_restart(flash), [])
