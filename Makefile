@@ -71,6 +71,10 @@ wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long i
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
 	$(RUN) tools/benchmarks/interrupts.py $(if $(JSON),--json $(JSON))
 
+.PHONY: graph
+graph: $(VENV)/ready ## draw a program's records, as text and for Mermaid: PROGRAM=firmware/sensor_node.py BOARD=pico_w
+	@$(RUN) tools/graph/draw.py $(or $(PROGRAM),firmware/sensor_node.py) --board $(BOARD)
+
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
 	$(RUN) tools/benchmarks/bench.py --record

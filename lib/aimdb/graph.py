@@ -22,7 +22,7 @@ def graph(db) -> dict:
         taps = 0
         outward = False
         for _, kind, function, url in stages:
-            protocol, address = _parts(url)
+            protocol, address = parts(url)
             sources: list = [None]
             target: object = key
             edge: object = kind
@@ -60,8 +60,8 @@ def graph(db) -> dict:
     return {"nodes": nodes, "edges": edges, "order": order}
 
 
-def _parts(url):
-    # Scheme and address of a link, without user and password.
+def parts(url: "str | None") -> "tuple[str, str]":
+    """Scheme and address of a link's URL, without user and password."""
     scheme, _, address = (url or "").partition("://")
     host, slash, path = address.partition("/")
     return scheme.lower(), host.split("@")[-1] + slash + path

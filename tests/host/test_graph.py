@@ -1,0 +1,151 @@
+"""`make graph`: a program's records as text and as a diagram, without a board."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import asyncio
+from aimdb import AimDb, Mailbox, SingleLatest, SpmcRing, every
+from aimdb_flash import FlashQueue
+from machine import ADC, Pin
+
+sensor = ADC(4)
+led = Pin("LED", Pin.OUT)
+db = AimDb()
+
+async def show(consumer):
+    pass
+
+async def compare(inputs, producer):
+    pass
+
+def to_fahrenheit(celsius):
+    return celsius * 1.8 + 32
+
+def celsius():
+    return 27 - (sensor.read_u16() * 3.3 / 65535 - 0.706) / 0.001721
+
+db.configure("celsius", SpmcRing(16)).source(every(100, celsius)).tap(show)
+db.configure("fahrenheit", SpmcRing(4)).transform("celsius", to_fahrenheit).link_to("mqtt://me:secret@host/f")
+db.configure("both", SingleLatest()).transform_join(("celsius", "fahrenheit"), compare)
+db.configure("log", FlashQueue("/log"))
+db.configure("button", Mailbox()).tap(show)
+button = db.sync_producer("button")
+
+while True:
+    try:
+        asyncio.run(db.run())
+    except Exception as error:
+        print(error)
+"""
+
+TEXT = """\
+button  Mailbox
+    from interrupts or threads
+    to   tap show
+celsius  SpmcRing(16)
+    from source celsius every 100 ms
+    to   tap show, record fahrenheit, record both
+log  FlashQueue(n)
+    from NO STAGE; code may produce in it by its key
+    to   NO STAGE; code may read it by its key
+fahrenheit  SpmcRing(4)
+    from transform to_fahrenheit of celsius
+    to   link mqtt://host/f, record both
+both  SingleLatest
+    from join compare of celsius, fahrenheit
+    to   NO STAGE; code may read it by its key
+"""
+
+MERMAID = """\
+flowchart LR
+    r0["button<br/>Mailbox"]
+    r1["celsius<br/>SpmcRing(16)"]
+    r2["log<br/>FlashQueue(n)"]
+    r3["fahrenheit<br/>SpmcRing(4)"]
+    r4["both<br/>SingleLatest"]
+    s0(["celsius every 100 ms"])
+    s0 --> r1
+    s1(["show"])
+    r1 --> s1
+    r1 -->|"to_fahrenheit"| r3
+    s3[/"mqtt://host/f"/]
+    r3 --> s3
+    r1 -->|"compare"| r4
+    r3 -->|"compare"| r4
+    s5(["show"])
+    r0 --> s5
+    ir0{{"interrupts or threads"}} --> r0
+    classDef alone stroke-dasharray: 5 5
+    class r2,r4 alone
+"""
+
+
+@pytest.fixture
+def draw(tmp_path):
+    def draw(text: str, *options: str) -> subprocess.CompletedProcess[str]:
+        program = tmp_path / "program.py"
+        program.write_text(text)
+        command = [sys.executable, ROOT / "tools" / "graph" / "draw.py", program, *options]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result.stdout = re.sub(r"FlashQueue\(\d+\)", "FlashQueue(n)", result.stdout)  # It goes by the flash's size.
+        return result
+
+    return draw
+
+
+def test_a_program_for_a_board_is_told_as_text(draw):
+    result = draw(PROGRAM, "--only", "text")
+    assert (result.stdout, result.stderr, result.returncode) == (TEXT, "", 0)
+
+
+def test_a_program_for_a_board_is_drawn_as_a_mermaid_diagram(draw):
+    assert draw(PROGRAM, "--only", "mermaid").stdout == MERMAID
+
+
+def test_both_are_given_when_nothing_is_said(draw):
+    assert draw(PROGRAM).stdout == TEXT + "\n" + MERMAID
+
+
+def test_its_files_are_not_those_of_the_computer(draw, tmp_path):
+    path = tmp_path / "of-the-computer"
+    result = draw(f"open('/of-the-program', 'w').write('x')\nopen({str(path)!r}, 'w')\n" + PROGRAM)
+    assert result.returncode == 1 and "OSError" in result.stderr  # It has no such folder.
+    assert not path.exists() and not Path("/of-the-program").exists()
+
+
+def test_mistakes_are_told_with_the_graph(draw):
+    text = PROGRAM.replace('transform("celsius"', 'transform("kelvin"').replace(".tap(show)", ".tap(to_fahrenheit)", 1)
+    result = draw(text, "--only", "text")
+    assert "graph: record 'fahrenheit' has a transform of 'kelvin', which is no record\n" in result.stderr
+    assert "graph: record 'celsius' has a tap, to_fahrenheit, that is not an async function" in result.stderr
+    assert "from transform to_fahrenheit of kelvin" in result.stdout
+
+
+def test_a_program_that_only_defines_main_is_run(draw):
+    text = (
+        "from aimdb import AimDb, Mailbox\n"
+        "async def main():\n    db = AimDb()\n    db.configure('a', Mailbox())\n    await db.run()\n"
+    )
+    assert draw(text, "--only", "text").stdout.startswith("a  Mailbox\n")
+
+
+def test_a_program_that_fails_or_has_no_database_is_said(draw):
+    for text, words in (("1 / 0", "ZeroDivisionError"), ("import no_such_module", "no_such_module"), ("", "no AimDb")):
+        result = draw(text)
+        assert result.returncode == 1 and words in result.stderr and "program.py" in result.stderr, result
+
+
+def test_the_sensor_node_of_this_repository_is_drawn(draw):
+    command = [sys.executable, ROOT / "tools" / "graph" / "draw.py", ROOT / "firmware" / "sensor_node.py"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "temperature  SpmcRing(16)\n" in result.stdout and "flowchart LR" in result.stdout
