@@ -147,7 +147,7 @@ flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w
 	$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: peers
-peers: ## build AimDB's own command line, for tests with it and for `make run`: optional, needs Rust's cargo
+peers: ## build AimDB's own command line and a hub, for tests with them and for `make run`: optional, needs Rust's cargo
 	@$(PYTHON) tools/aimdb_tools.py
 
 .PHONY: package

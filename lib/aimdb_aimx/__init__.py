@@ -5,16 +5,22 @@
     db.configure("setting", SingleLatest()).remote(write=True)
     AimxServer(db, tcp=7433, token="secret")
 
+Links and `AimxRecord` dial to a hub, and write or watch records there:
+
+    db.configure("level", FlashQueue("/level")).source(read).link_to("aimx://hub.local:7433/level")
+
 The public names are in `__init__.pyi`, for editors and people.
 """
 
 import aimdb
-from aimdb import load
 from micropython import const
 
 # A line for each module, which is loaded when one of its names is first used.
 _MODULES = const("""\
 aimdb_aimx.server AimxServer
+aimdb_aimx.hub Hub State
+aimdb_aimx.record AimxRecord
+aimdb_net.errors PeerError Unreachable Refused ConnectionLost NotConnected
 aimdb_aimx.errors AimxError FrameError""")
 
 
@@ -24,4 +30,7 @@ def once(name: str):
 
 
 def __getattr__(name):
-    return load(globals(), _MODULES, name)
+    if name == "link_to" or name == "link_from":
+        # The name is not kept, so that its module need not be.
+        return getattr(__import__("aimdb_aimx.links", None, None, (name,)), name)
+    return aimdb.once("loading").load(globals(), _MODULES, name)

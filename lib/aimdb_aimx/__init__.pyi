@@ -2,8 +2,19 @@
 
 from types import ModuleType
 
+from aimdb_net.errors import ConnectionLost as ConnectionLost
+from aimdb_net.errors import NotConnected as NotConnected
+from aimdb_net.errors import PeerError as PeerError
+from aimdb_net.errors import Refused as Refused
+from aimdb_net.errors import Unreachable as Unreachable
+
 from .errors import AimxError as AimxError
 from .errors import FrameError as FrameError
+from .hub import Hub as Hub
+from .hub import State as State
+from .links import link_from as link_from
+from .links import link_to as link_to
+from .record import AimxRecord as AimxRecord
 from .server import AimxServer as AimxServer
 
 def once(name: str) -> ModuleType: ...

@@ -1,5 +1,6 @@
 """The packets of MQTT 3.1.1: what we send is made here, and what arrives is cut here. Source: the standard."""
 
+import aimdb_net.receiving
 from aimdb_net.errors import ConnectionLost
 from micropython import const
 
@@ -29,47 +30,16 @@ def number(value: int) -> bytes:
     return bytes((value >> 8, value & 0xFF))
 
 
-class Receiver:
-    """Cuts what arrives into packets, in one buffer of fixed size.
+class Receiver(aimdb_net.receiving.Receiver):
+    """Cuts what arrives into packets: `first` is their first byte."""
 
-    A packet that does not fit is handed out by its beginning, and the rest of it is skipped as it arrives.
-    """
-
-    def __init__(self, size: int):
-        self.size = size
-        self._view = memoryview(bytearray(size))
-        self.start = 0  # Where the next packet begins,
-        self.end = 0  # and where what has arrived ends.
-        self.left = 0  # So many bytes of a packet that does not fit are still to come.
-        self.body = self._view[:0]  # Of the packet that `next` found; it lasts until the next `fill`.
-        self.whole = True  # Whether that is all of it.
-
-    def fill(self, stream) -> "int | None":
-        """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now."""
-        view = self._view
-        if self.left:
-            count = stream.readinto(view[: min(self.left, self.size)])
-            self.left -= count or 0
-            return count
-        if self.start:
-            left = self.end - self.start
-            view[:left] = view[self.start : self.end]
-            self.start, self.end = 0, left
-        count = stream.readinto(view[self.end :])
-        self.end += count or 0
-        return count
-
-    def next(self) -> int:
-        """First byte of the next packet, whose content is then in `body`; 0 when more must arrive first.
-
-        Raises `ConnectionLost`.
-        """
-        view = self._view
+    def header(self) -> int:
+        view = self.view
         at = self.start + 1
         length = shift = 0
         while True:
             if at >= self.end:
-                return 0
+                return -1
             byte = view[at]
             at += 1
             length |= (byte & 0x7F) << shift
@@ -81,16 +51,6 @@ class Receiver:
         first = view[self.start]
         if not first:
             raise ConnectionLost("there is no packet of type 0")
-        end = at + length
-        if end <= self.end:
-            self.whole = True
-            self.start = end
-        elif end - self.start <= self.size or self.start or self.end < self.size:
-            return 0  # It may still arrive; or it is too long, and is to be at the beginning of the buffer.
-        else:
-            self.whole = False
-            self.left = end - self.end
-            end = self.end
-            self.start = self.end = 0
-        self.body = view[at:end]
-        return first
+        self.first = first
+        self.at = at
+        return length

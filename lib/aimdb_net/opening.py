@@ -32,6 +32,8 @@ async def connect(peer) -> None:
         raise
     connection.send(peer.hello)
     while not peer.connected:
+        if connection.broken:
+            raise Unreachable("%s ended the connection at once%s" % (peer.name, peer.unwelcome))
         if connection.error:
             raise connection.error
         await peer.news.wait()

@@ -6,6 +6,7 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from . import once
+from .errors import NotNow
 from .waits import drop, tell
 from .window import payload_of
 
@@ -44,16 +45,19 @@ class LinkTo:
         self.route = route
         self.qos = qos
         self.codec = codec
-        self.newest = newest
+        self.sends_newest = newest
         self._limit = 1 if newest else peer.window.limit
         self._flights: "Any" = None  # In the order of the values.
         self._buffer: "Any" = None  # Of the record.
         self._commit: "Any" = None  # The reader's, if it has one.
+        self.outlives = False  # Whether what was not acknowledged at the end is to be sent by a later run.
         self._acknowledged = 0  # Values that are to be committed.
         self._value: "Any" = _nothing  # In hand: it was read, and is not on its way.
+        self.stalled: "Any" = None  # The task that tries again what the peer did not take; no value is new then.
 
     async def __call__(self, record):
         self._buffer = record.buffer
+        self._unstall()
         self._flights = deque((), self._limit)  # A run that was left has left its own.
         self._acknowledged = 0
         if self._commit:
@@ -67,6 +71,7 @@ class LinkTo:
                     if reader is None:
                         reader = await record.consumer.subscribe_async()
                         self._commit = getattr(reader, "commit", None)
+                        self.outlives = not (self.sends_newest or self._commit)
                     await self._publish(reader)
                 except (BufferEmpty, BufferLagged):
                     continue  # Another reader was faster; or a lag, which the reader has counted.
@@ -101,6 +106,9 @@ class LinkTo:
                 await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
             if window.waiting or not window.has_room(self.qos):
                 await window.room(self.qos, True)
+            if self.stalled is not None:
+                await peer.moved.wait()
+                continue
             if self._value is _nothing:
                 self._read(reader)
             try:
@@ -115,12 +123,12 @@ class LinkTo:
                 await self._fewer(1)
                 self._pass_over()
                 continue
-            if self.newest and reader.has_value():
+            if self.sends_newest and reader.has_value():
                 peer.stale_count += 1
                 self._pass_over()
                 continue
             connection = peer.connection
-            flight = window.launch(self, payload, not self.newest, not (self.newest or self._commit))
+            flight = window.launch(self, payload, not self.sends_newest, self.outlives)
             if flight:
                 self._value = _nothing
                 flights.append(flight)
@@ -152,8 +160,12 @@ class LinkTo:
         flights = self._flights
         count = 0
         while flights and flights[0].done:
+            if isinstance(flights[0].error, NotNow) and not self.sends_newest:
+                if self.stalled is None:
+                    self.stalled = asyncio.create_task(once("stalling").again(self, flights))
+                break
             if flights.popleft().error:
-                if self.newest:
+                if self.sends_newest:
                     self.peer.stale_count += 1  # Given up with its connection.
                 else:
                     drop(self._buffer)
@@ -173,9 +185,16 @@ class LinkTo:
                 pass  # The record is closed; it will send them again.
         self._acknowledged = 0
 
+    def _unstall(self):
+        if self.stalled is not None:
+            once("stalling").leave(self, self._flights)
+
     def _leave(self):
         window = self.peer.window
-        if self._value is not _nothing and self.qos and not (self.newest or self._commit):
+        if self.stalled is not None:
+            self.stalled.cancel()
+            self._unstall()
+        if self._value is not _nothing and self.qos and self.outlives:
             try:
                 window.launch(self, payload_of(self.codec, self._value), True, True)
             except Exception as er:

@@ -44,6 +44,7 @@ class Peer:
     keeps = False  # Whether the peer keeps for us what we have not acknowledged.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
     parting = b""
+    unwelcome = ""  # Why a peer may end a connection at once, for people.
 
     if TYPE_CHECKING:
         name: str

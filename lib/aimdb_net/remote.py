@@ -23,6 +23,8 @@ class RemoteBuffer(Buffer):
     IRQ safety: none.
     """
 
+    sends_newest = False
+
     def __init__(self, inbox, route, read_only: bool = False):
         super().__init__()
         self.peer = inbox.peer

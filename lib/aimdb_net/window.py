@@ -140,6 +140,18 @@ class Window:
             peer.connection.send(flight.packet)
         return flight
 
+    def again(self, flight, source) -> None:
+        """Send once more what was answered by `NotNow`; without a connection, the next one does it."""
+        flight.done = False
+        flight.error = None
+        flight.source = source
+        flight.sent_at = None
+        self.flights[flight.number] = flight
+        peer = self.peer
+        if peer.connected and source:
+            flight.sent_at = ticks_ms()
+            peer.connection.send(flight.packet)
+
     async def taken(self, connection) -> bool:
         """Wait until the network has taken what was sent on `connection`. False: that has ended before."""
         while connection.out and not connection.error:

@@ -1,0 +1,183 @@
+import json
+from time import ticks_ms
+
+from aimdb_net import forget
+from aimdb_net.errors import ConnectionLost, Refused
+from aimdb_net.peer import Peer
+from aimdb_net.peer import State as State
+from aimdb_net.waits import tell
+from micropython import const
+
+from . import once
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
+_HELLO = const(0)  # The id of the first request. Those of values have 15 bits, those of subscriptions are higher.
+_LONGEST = const(65536)  # Bytes of a frame that AimDB takes.
+
+# By the name of their address; what links and records of the same address share.
+hubs: dict = {}
+
+
+class Hub(Peer):
+    """What is known of an AimDB elsewhere, and the one connection to it that links and records of its address share.
+
+        Hub("aimx://hub.local:7433", token="secret")
+
+    A link or record whose URL has the same scheme, host and port uses it. Make one, before these, when there is
+    something to say; a URL alone makes one with the defaults. A new one takes the place of one that no program uses any
+    more, and sends what that one still had to send.
+
+    url          `aimx[s]://[token@]host[:port]`; the port is 7433
+    token        what the hub asks for; AimDB's own asks for none
+    keepalive_s  after a quarter of this time with nothing sent or heard the hub is asked if it is there; 0: never
+    in_flight    so many values (1 to 1000) may be on their way at once; who has more to send waits
+    timeout_ms   for the hub to answer: to connect, to acknowledge
+    retry_ms     (shortest, longest) pause before the next attempt to connect; it doubles, and is random by half
+    tls          for aimxs: an ssl.SSLContext, or the bytes of the CA certificate (DER or PEM) that vouches for the hub.
+                 The clock must be right before. A handshake blocks the loop, for a second on an RP2040
+    max_frame    bytes of the longest frame that is received; longer ones are skipped and counted
+
+    Attributes: `state`, a `SingleLatest` of `State(connected, since, attempts, last_error)`, which may be made a
+    record of; `since` is `time.time()` of the last change of `connected`, `attempts` those that failed since then,
+    `last_error` a sentence or None. Counters: `refused_count` (values that a codec, a record or the hub did not take),
+    `lagged_count` (values that the hub has left out), `hole_count` (how often), `oversize_count` and `malformed_count`
+    (frames), `stale_count` (given up by links with newest=True), `given_up_count` (values at which the hub broke the
+    connection), `lost_count` (connections).
+
+    Raises `TypeError` or `ValueError`. IRQ safety: none; everything here is for the asyncio thread.
+    """
+
+    client_id = None
+    lagged_count = hole_count = malformed_count = 0
+    unwelcome = "; perhaps it has as many as it takes, which are 16 unless it was told otherwise"
+
+    def __init__(
+        self,
+        url: str,
+        token: "str | None" = None,
+        keepalive_s: int = 30,
+        in_flight: int = 8,
+        timeout_ms: int = 10000,
+        retry_ms: "tuple[int, int]" = (1000, 60000),
+        tls=None,
+        max_frame: int = 1024,
+    ):
+        from aimdb_net.checks import enter  # Here, for a program that runs need not keep it.
+
+        from .dialling import settle
+
+        if TYPE_CHECKING:
+            self.credentials: Any = None
+            self.max_packet = 0
+
+        settle(self, url, token, in_flight, max_frame, (keepalive_s, timeout_ms, retry_ms), tls)
+        super().__init__(in_flight)
+        self._asked = 0  # The id of the last subscription.
+        self._pings: list = []  # What each pong that is due stands for: None, or (inbox, id) of a subscription.
+        self._heard: "Any" = None  # What an event is given to.
+        enter(self, hubs)
+
+    def open(self, user=None) -> None:
+        if not self.in_use():
+            forget("aimdb_aimx", "links", "dialling")
+        super().open(user)
+
+    def receiver(self):
+        from .hub_frames import Receiver
+
+        self._pings.clear()
+        return Receiver(self.max_packet)
+
+    def take(self, first: int, body, whole: bool) -> bool:
+        if not whole:
+            return self._listener()(self, None, body)
+        try:
+            frame = json.loads(body)
+            kind = frame["t"]
+            if kind == "event" or kind == "snap":
+                return self._listener()(self, frame, None)
+            if kind == "reply":
+                self._replied(frame["id"], frame.get("ok"), frame.get("err"))
+            elif kind == "subscribed":
+                self._subscribed(int(frame["sub"]), True)
+            elif kind == "pong":
+                self._ponged()
+            else:
+                raise ValueError(kind)
+        except (ValueError, KeyError, TypeError, AttributeError) as er:
+            if not self.connected:
+                raise ConnectionLost("%s does not speak AimX 3" % self.name)
+            self.malformed_count += 1
+            tell(self.malformed_count, "a frame of %s is malformed (%r): %.60r", self.name, er, bytes(body))
+        return True
+
+    def _listener(self):
+        if self._heard is None:
+            from .hearing import heard  # Now, for many programs only send.
+
+            self._heard = heard
+        return self._heard
+
+    def _replied(self, number, ok, error):
+        if not self.connected:
+            if error is not None:
+                raise Refused("%s refused the connection: %s" % (self.name, error))
+            if number != _HELLO or ok["version"].split(".")[0] != "3":
+                raise ValueError
+            self.greeted()
+        elif number > 0x7FFF:
+            self._subscribed(number, error is None)
+        else:
+            flight = self.window.flights.get(number)
+            if error is not None and flight:
+                error = once("refusal").of(self, flight, number, error)
+            self.window.acknowledged(number, error)
+        self.moved.wake_all()
+
+    def _subscribed(self, number, granted):
+        for inbox in self.inboxes:
+            if inbox.granted is None:
+                inbox.answered(number, granted)
+        self.moved.wake_all()
+
+    def _ponged(self):
+        number = self._pings.pop(0) if self._pings else 0
+        if number:
+            self._subscribed(number, True)  # The hub works in order: else it had refused before.
+        else:
+            self.pinged_at = None
+            self.news.wake_all()
+
+    def message(self, source, payload, number: int) -> bytes:
+        text = b"%d" % number
+        length = 16 + len(text) + len(source.route) + len(payload) + 2
+        if length > _LONGEST:
+            raise ValueError("a frame of %d bytes is longer than AimDB takes" % length)
+        return b"".join((length.to_bytes(4, "big"), b'{"t":"req","id":', text, source.route, payload, b"}}"))
+
+    def subscribe(self, inbox) -> int:
+        self._asked = asked = self._asked + 1 & 0x7FFF
+        asked |= 0x8000
+        inbox.seq = 0
+        self._send(b'{"t":"sub","id":%d,"topic":"%s"}' % (asked, inbox.route))
+        self._ask(asked)
+        return asked
+
+    def unsubscribe(self, inbox) -> None:
+        self._send(b'{"t":"unsub","sub":"%d"}' % inbox.packet_id)
+
+    def ping(self) -> None:
+        self.pinged_at = ticks_ms()
+        self._ask(0)
+
+    def _ask(self, meaning):
+        self._pings.append(meaning)
+        self._send(b'{"t":"ping"}')
+
+    def _send(self, text):
+        self.connection.send(len(text).to_bytes(4, "big") + text)

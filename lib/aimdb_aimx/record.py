@@ -1,0 +1,41 @@
+from aimdb import JsonCodec
+from aimdb_net.remote import RemoteBuffer
+from micropython import const
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .hub import Hub
+
+
+class AimxRecord(RemoteBuffer):
+    """A record's buffer that is a record on an AimDB elsewhere: *done* for `produce_async` is the hub's reply.
+
+        db.configure("orders", AimxRecord("aimx://hub.local:7433/orders"))
+
+    `produce_async` raises what went wrong: `Refused`, `Unreachable`, `ConnectionLost`. When there is no connection it
+    waits for the next attempt, and raises if that fails. Once the value has gone out the hub may have it, even if the
+    call was cancelled, has timed out or has raised `ConnectionLost`. `produce` sends what there is room for in the
+    window and counts the rest as dropped, `try_produce` raises `BufferFull` or `NotConnected`.
+
+    Readers compete for the values of the hub's record; up to `capacity` wait for them. `Inbox` says what happens to one
+    that finds no room. What is produced here the hub sends back, too. What it has left out counts as dropped.
+
+    `codec`: values are JSON on the way; one that is given turns them into JSON text and back. What it raises is raised
+    by `produce_async`; a link counts and names it. `hub`: which to use instead of that of the URL's address.
+
+    Raises `TypeError` or `ValueError` for arguments that are wrong. Cancel safety: cancelled, a subscription has no
+    reader, and a value that has not gone out is not sent. IRQ safety: none.
+    """
+
+    def __init__(self, url: str, codec: "Any" = None, capacity: int = 20, hub: "Hub | None" = None):
+        from .links import inbox_for, route_to
+
+        inbox = inbox_for(url, codec, capacity, hub)
+        super().__init__(inbox, route_to(inbox.path))
+        self.codec = codec or JsonCodec()
+        self.hub = self.peer
+        self.net_links = ((self.peer.name, [inbox.path], True), (self.peer.name, [inbox.path], False))

@@ -1,0 +1,24 @@
+"""What becomes of a value that a hub does not take. Loaded then, and not kept.
+
+AimX tells why by a word. `denied` and `not_found` speak of the record: somebody may mend that, so the value is kept.
+`internal` speaks of the value, or of a record that has no room: it is tried three times.
+"""
+
+from aimdb_net.errors import NotNow, Refused
+from micropython import const
+
+_ATTEMPTS = const(3)
+
+
+def of(hub, flight, number: int, word: str):
+    """The error with which the flight of this id ends: `NotNow` when it is to be tried again."""
+    source = flight.source
+    name = source.__name__ if source else hub.name
+    flight.number = number
+    flight.refusals = refusals = getattr(flight, "refusals", 0) + 1
+    kind = NotNow if word in ("denied", "not_found") or refusals < _ATTEMPTS else Refused
+    error = kind("%s does not take a value: %s" % (name, word))
+    if flight.resend or not source or source.sends_newest:
+        # Nobody else hears of it.
+        hub.refused(source and source.key, name, bytes(flight.packet[20:]), error)
+    return error

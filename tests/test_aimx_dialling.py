@@ -1,0 +1,324 @@
+"""Links to and from a hub, and records that live there: what is done when, what is raised, and what is counted."""
+
+import asyncio
+
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, JsonCodec, SingleLatest
+from aimdb_conformance.support import raises, raises_async
+from harness import equal, skip, target
+
+if target != "unix":
+    skip("the hub of these tests needs the loopback of a computer; tests/host has the board's")
+
+from aimdb_aimx import AimxRecord, Hub, NotConnected, Refused, Unreachable
+from scripted_broker import Kept, running, until
+from scripted_hub import ScriptedHub, framed, hasty
+
+
+async def test_every_value_of_a_linked_record_is_set_in_order_and_committed_when_the_hub_has_replied():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        kept = Kept(range(30))
+        hasty(server)
+        db.configure("n", kept).link_to(server.url + "/plant.n")
+        async with running(db):
+            await until(lambda: kept.committed == 30)
+        equal(server.sets, [("plant.n", value) for value in range(30)])
+        equal(server.hellos, [{"client": "aimdb-micropython", "version": "3.0"}])
+
+
+async def test_no_more_values_are_on_their_way_than_in_flight_says():
+    async with ScriptedHub() as server:
+        server.answers = False
+        db = AimDb()
+        kept = Kept(range(30))
+        hub = hasty(server, in_flight=3, timeout_ms=400)
+        db.configure("n", kept).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: hub.connected)
+            await asyncio.sleep_ms(100)
+            equal((len(hub.window.flights), kept.committed), (3, 0))
+
+
+async def test_produce_async_is_done_when_the_hub_has_replied_and_raises_what_it_refuses():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        record = AimxRecord(server.url + "/orders", hub=hasty(server))
+        db.configure("orders", record)
+        async with running(db):
+            await db.producer("orders").produce_async({"n": 1})
+            equal(server.sets, [("orders", {"n": 1})])
+            server.errors["orders"] = "denied"
+            error = await raises_async(Refused, record.push_async(2))
+            assert "denied" in str(error) and "orders" in str(error), error
+            server.answers = False
+            await raises_async(asyncio.TimeoutError, db.producer("orders").produce_async(3, timeout_ms=50))
+        equal(record.metrics().produced_count, 3)
+
+
+async def test_an_event_is_a_value_for_who_reads_and_for_linked_records():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        record = AimxRecord(server.url + "/a", hub=hasty(server))
+        latest = SingleLatest()
+        db.configure("a", record)
+        db.configure("b", latest).link_from(server.url + "/b")
+        async with running(db):
+            reader = await record.subscribe_async()
+            await server.tell("a", [1, 2])
+            equal(await reader.recv(timeout_ms=2000), [1, 2])
+            await until(lambda: "b" in server.subs)
+            await server.tell("b", None)
+            await server.tell("b", {"level": 3})
+            await until(lambda: latest.peek() == {"level": 3})
+        equal(sorted(server.subs), ["a", "b"])
+
+
+async def test_subscribe_async_returns_when_the_subscription_stands_and_raises_when_it_is_refused():
+    async with ScriptedHub() as server:
+        record = AimxRecord(server.url + "/a", hub=hasty(server))
+        server.errors["a"] = "not_found"
+        async with record.hub:
+            await raises_async(Refused, record.subscribe_async())
+        server.errors.clear()
+        server.answers = False
+        async with record.hub:
+            task = asyncio.create_task(record.subscribe_async())
+            await until(lambda: len(server.subs) >= 2)
+            await asyncio.sleep_ms(20)
+            assert not task.done()
+            server.answers = True
+            await server.send({"t": "pong"})
+            await task
+            await server.tell("a", 5)
+            await until(lambda: record.peek() == 5)
+
+
+async def test_values_that_the_hub_left_out_are_counted():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        queue = BoundedQueue(9)
+        hub = hasty(server)
+        db.configure("n", queue).link_from(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.subs)
+            await until(lambda: server.clients[0].seqs)
+            await server.tell("n", 1)
+            await server.tell("n", 2, skip=3)
+            await server.tell("n", 3, skip=1)
+            await until(lambda: queue.held() == 3)
+        equal((hub.lagged_count, hub.hole_count, queue.metrics().dropped_count), (4, 2, 4))
+
+
+async def test_a_record_with_no_room_makes_the_hub_wait_and_after_that_loses_what_comes_alone():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        full, other = BoundedQueue(1), BoundedQueue(50)
+        hasty(server, timeout_ms=400)
+        db.configure("full", full).link_from(server.url + "/full", capacity=2)
+        db.configure("other", other).link_from(server.url + "/other")
+        async with running(db):
+            await until(lambda: len(server.clients[0].seqs) == 2)
+            for value in range(5):
+                await server.tell("full", value)
+            await server.tell("other", 7)
+            await until(lambda: other.held())
+            # One is in the record, one in the link's hand, and one waits; or two do, as the link took one at once.
+            held = 5 - full.metrics().dropped_count
+            assert 2 <= held <= 3, held
+            reader = full.subscribe()
+            for value in range(held):
+                equal(await reader.recv(timeout_ms=2000), value)
+            await server.tell("full", 9)
+            equal(await reader.recv(timeout_ms=2000), 9)
+
+
+async def test_what_the_hub_refuses_for_good_is_named_and_passed_over_and_what_may_pass_is_kept():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        bad, locked, fine = Kept(range(6)), Kept(range(6)), Kept(range(6))
+        server.errors = {"bad": lambda value: "internal" if value == 2 else None, "locked": "denied"}
+        hub = hasty(server, in_flight=4)
+        db.configure("bad", bad).link_to(server.url + "/bad")
+        db.configure("locked", locked).link_to(server.url + "/locked")
+        db.configure("fine", fine).link_to(server.url + "/fine")
+        async with running(db):
+            await until(lambda: bad.committed == 6 and fine.committed == 6)
+            equal([value for key, value in server.sets if key == "bad"], [0, 1, 3, 4, 5])
+            equal((bad.metrics().dropped_count, locked.committed), (1, 0))
+            server.errors.clear()
+            await until(lambda: locked.committed == 6)
+            equal([value for key, value in server.sets if key == "locked"], [0, 1, 2, 3, 4, 5])
+        equal(len(hub.window.flights), 0)
+        assert hub.refused_count >= 4, hub.refused_count
+
+
+async def test_a_link_that_is_refused_for_now_ends_and_goes_on_in_the_next_run():
+    for record in (Kept([1, 2]), BoundedQueue(9)):
+        async with ScriptedHub() as server:
+            server.errors["n"] = "not_found"
+            hub = hasty(server)
+            db = AimDb()
+            db.configure("n", record).link_to(server.url + "/n")
+            if isinstance(record, BoundedQueue):
+                record.push(1)
+                record.push(2)
+            async with running(db):
+                await until(lambda: hub.refused_count > 2)
+            server.errors.clear()
+            async with running(db):
+                await until(lambda: [value for _, value in server.sets] == [1, 2])
+                await until(lambda: not hub.window.flights)
+
+
+async def test_values_that_cannot_be_used_end_nothing_in_both_directions():
+    class Even(JsonCodec):
+        def encode(self, value):
+            if value % 2:
+                raise ValueError("odd")
+            return super().encode(value)
+
+        def decode(self, data):
+            value = super().decode(data)
+            if value % 2:
+                raise ValueError("odd")
+            return value
+
+    async with ScriptedHub() as server:
+        db = AimDb()
+        kept, queue = Kept(range(5)), BoundedQueue(9)
+        hub = hasty(server)
+        db.configure("out", kept).link_to(server.url + "/out", codec=Even())
+        db.configure("in", queue).link_from(server.url + "/in", codec=Even())
+        async with running(db):
+            await until(lambda: kept.committed == 5 and server.clients[0].seqs)
+            for value in range(4):
+                await server.tell("in", value)
+            await until(lambda: queue.held() == 2)
+            equal([value for _, value in server.sets], [0, 2, 4])
+            equal((hub.refused_count, queue.metrics().dropped_count), (4, 2))
+
+
+async def test_frames_that_are_none_are_counted_and_the_others_go_on():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        queue = BoundedQueue(9)
+        hub = hasty(server, max_frame=256, timeout_ms=2000)
+        db.configure("n", queue).link_from(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.clients and server.clients[0].seqs)
+            number = list(server.clients[0].seqs)[0]
+            for text in (
+                b"",
+                b"{",
+                b"[]",
+                b'"t"',
+                b"null",
+                b'{"t":7}',
+                b'{"t":"event"}',
+                b'{"t":"event","sub":7,"seq":"x","data":1}',
+                b'{"t":"reply","id":"1","ok":1}',
+                b'{"t":"reply","id":[],"ok":1}',
+                b'{"t":"reply"}',
+                b'{"t":"reply","id":5,"ok":1}',
+                b'{"t":"pong"}',
+                b'{"t":"event","sub":"99999","seq":1,"data":1}',
+                b"\xff\xfe",
+            ):
+                await server.send(framed(text))
+            await server.send(framed(b'{"t":"event","seq":1,"sub":"%d","data":"%s"}' % (number, b"x" * 5000)))
+            await server.send({"t": "event", "seq": 2, "sub": str(number), "data": 8})
+            await until(lambda: queue.held())
+            equal(queue.peek(), 8)
+            assert 8 <= hub.malformed_count <= 13, hub.malformed_count
+            equal((hub.oversize_count, queue.metrics().dropped_count, hub.lost_count), (1, 1, 0))
+
+
+async def test_a_hub_that_is_not_there_refuses_or_speaks_something_else_is_named():
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        record = AimxRecord(server.url + "/n", hub=hub)
+        async with hub:
+            server.welcome = "denied"
+            error = await raises_async(Refused, record.push_async(1))
+            assert "denied" in str(error), error
+            server.welcome = {"version": "4.0"}
+            await until(lambda: "AimX 3" in (hub.state.peek().last_error or ""))
+            await server.stop()
+            await until(lambda: "nobody listens" in (hub.state.peek().last_error or ""))
+            await raises_async(Unreachable, record.push_async(1))
+            raises(NotConnected, record.try_push, 1)
+            record.push(1)
+            equal(record.metrics().dropped_count, 1)
+            server.welcome = {"version": "3.0"}
+            await server.start()
+            await until(lambda: hub.connected)
+            await record.push_async(2)
+        equal(server.sets, [("n", 2)])
+
+
+async def test_a_full_hub_is_survived():
+    async with ScriptedHub() as server:
+        server.cut_at = None
+        full = server._serve
+
+        async def no_place(reader, writer):
+            writer.s.close()
+
+        await server.stop()
+        server._serve = no_place
+        while not server.server:
+            await server.start()
+        db = AimDb()
+        kept = Kept([1])
+        hub = hasty(server)
+        db.configure("n", kept).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: hub.state.peek().attempts > 2)
+            assert "16" in hub.state.peek().last_error, hub.state.peek()
+            await server.stop()
+            server._serve = full
+            while not server.server:
+                await server.start()
+            await until(lambda: kept.committed == 1)
+
+
+async def test_a_silent_hub_is_found_dead_and_its_values_are_sent_again():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        kept = Kept([1])
+        hub = hasty(server, keepalive_s=1)
+        db.configure("n", kept).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.pings >= 2)
+            equal(hub.lost_count, 0)
+            server.answers = False
+            kept.push(2)
+            await until(lambda: hub.lost_count == 1)
+            server.answers = True
+            await until(lambda: kept.committed == 2)
+
+
+async def test_a_token_is_shown_and_never_said():
+    async with ScriptedHub() as server:
+        url = "aimx://secret%2F1@127.0.0.1:" + str(server.port)
+        hub = Hub(url, retry_ms=(5, 40))
+        async with hub:
+            await until(lambda: hub.connected)
+        equal(server.hellos[0]["auth_token"], "secret/1")
+        assert "secret" not in hub.name
+        raises(ValueError, AimxRecord, "aimx://other@127.0.0.1:%d/n" % server.port)
+
+
+async def test_produce_sends_what_there_is_room_for_and_try_produce_says_when_there_is_none():
+    async with ScriptedHub() as server:
+        server.answers = False
+        record = AimxRecord(server.url + "/n", hub=hasty(server, in_flight=2, timeout_ms=2000))
+        async with record.hub:
+            await until(lambda: record.hub.connected)
+            for value in range(3):
+                record.push(value)
+            equal(record.metrics().dropped_count, 1)
+            raises(BufferFull, record.try_push, 3)
+            record.close()
+            raises(BufferClosed, record.try_push, 4)
+            await raises_async(BufferClosed, record.push_async(4))
