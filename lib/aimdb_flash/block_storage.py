@@ -20,10 +20,15 @@ _ERASE = const(6)
 class BlockStorage(Storage):
     """Segments on a raw block device that erases only when told to: `rp2.Flash(start=…, len=…)`, `esp32.Partition`.
 
-    No filesystem may use the same region. `write_size` is the smallest piece that the device writes: 256 bytes on
-    an RP2040; 1 will do on an ESP32. With `rewritable` false no such piece is written twice between two erasures,
-    as encrypted flash demands: each flush then begins a new one. A segment is so many `blocks`, which the device
-    erases one at a time. What was written is read back, because the RP2040's driver reports no errors.
+    No filesystem may use the same region; the official firmware of an RP2040 leaves no room for one (docs/flash.md).
+
+    device       a block device with the extended interface
+    write_size   bytes of the smallest piece that it writes: 256 on an RP2040, 1 on an ESP32
+    rewritable   False: no such piece is written twice between two erasures, as encrypted flash demands. Each flush
+                 then begins a new piece
+    blocks       erase blocks of a segment
+
+    What was written is read back, because the RP2040's driver reports no errors.
 
     Raises `TypeError`, and `ValueError` when the device has no room for 4 segments.
     """

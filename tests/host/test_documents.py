@@ -1,12 +1,14 @@
 """What README and docs say, tried: every program that they show runs, and prints what they say it prints."""
 
+import json
 import re
+import shutil
 import subprocess
 
 import pytest
 from board_image import library_image
 from emulated_pico import Board
-from mqtt_broker import LocalBroker
+from mqtt_broker import Listener, LocalBroker, find_mosquitto
 from programs import BLOCKS, FOLLOWED, PAGES, ROOT
 from pytest_micropython.files import find_tool
 
@@ -42,17 +44,57 @@ def broker():
         yield broker
 
 
-@pytest.mark.parametrize("block", ON_LAPTOP, ids=str)
-def test_a_program_runs_on_the_laptop(block, tmp_path, broker):
-    program = block.program.replace("broker.local", f"127.0.0.1:{broker.port}")
-    program = re.sub(r'"/(?=[\w.-]+")', f'"{tmp_path}/', program)  # Files at the root of a board's filesystem.
-    file = tmp_path / "program.py"
+@pytest.fixture(scope="module")
+def secure_broker(tmp_path_factory):
+    """A broker with a certificate for its address, which it takes from the folder `.certificates`."""
+    if not (find_mosquitto() and shutil.which("openssl")):
+        pytest.skip("TLS needs mosquitto and openssl")
+    folder = tmp_path_factory.mktemp("certificates")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # mosquitto gives up root before it reads them.
+    make, convert = re.findall(r"^    (openssl (?:.*\\\n)*.*)$", (ROOT / "docs/mqtt.md").read_text(), re.MULTILINE)
+    for command in (make, convert):
+        command = command.replace("broker.local", "127.0.0.1")
+        subprocess.run(["sh", "-e", "-c", command], cwd=folder, check=True, capture_output=True)
+    (folder / "broker.key").chmod(0o644)
+    settings = f"certfile {folder}/broker.pem\nkeyfile {folder}/broker.key\nallow_anonymous true"
+    with LocalBroker("mosquitto", settings) as broker:
+        broker.certificates = folder
+        yield broker
+
+
+def run(program: str, folder) -> str:
+    """What a program prints on the laptop, in its first second."""
+    program = re.sub(r'"/(?=[\w.-]+")', f'"{folder}/', program)  # Files at the root of a board's filesystem.
+    file = folder / "program.py"
     file.write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'lib')!r})\n{LIMITED}{program}")
     result = subprocess.run(
-        [find_tool("micropython"), file], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+        [find_tool("micropython"), file], cwd=folder, capture_output=True, text=True, timeout=30, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.startswith(block.printed), result.stdout + result.stderr
+    assert "died" not in result.stderr and "no connection" not in result.stderr, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("block", ON_LAPTOP, ids=str)
+def test_a_program_runs_on_the_laptop(block, tmp_path, broker, request):
+    if "mqtts://" in block.program:
+        secure = request.getfixturevalue("secure_broker")
+        shutil.copy(secure.certificates / "broker.der", tmp_path)
+        program = block.program.replace("broker.local", f"127.0.0.1:{secure.port}")
+    else:
+        program = block.program.replace("broker.local", f"127.0.0.1:{broker.port}")
+    assert run(program, tmp_path).startswith(block.printed)
+
+
+def test_home_assistant_finds_what_the_page_describes(broker, tmp_path):
+    (program,) = [block.program for block in ON_LAPTOP if "homeassistant/" in block.program]
+    with Listener(broker.port) as listener:
+        run(program.replace("broker.local", f"127.0.0.1:{broker.port}"), tmp_path)
+    (described,) = set(listener.payloads("homeassistant/sensor/node7/temperature/config"))
+    description = json.loads(described)
+    assert json.loads(listener.payloads(description["state_topic"])[-1]) == 21.5
+    assert description["payload_available"].encode() in listener.payloads(description["availability_topic"])
 
 
 @pytest.mark.parametrize("block", ON_CHIP, ids=str)
@@ -83,6 +125,17 @@ def test_every_command_of_make_is_listed_by_make_help(page):
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().split()) <= 700
+
+
+def test_every_folder_is_there():
+    for row in re.findall(r"^\| (`[a-z_/`, ]+`) \|", (ROOT / "docs/design.md").read_text(), re.MULTILINE):
+        for folder in re.findall(r"[a-z_]+(?:/[a-z_]+)?", row):
+            assert (ROOT / folder).is_dir(), folder
+
+
+def test_the_readme_says_what_the_core_takes():
+    size = json.loads((ROOT / "bench/results.json").read_text())["heap"]["after import"]
+    assert f"{size / 1000:.1f} KB" in (ROOT / "README.md").read_text()
 
 
 def test_every_link_of_the_readme_leads_somewhere():

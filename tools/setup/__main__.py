@@ -25,7 +25,7 @@ DEVELOP_REQUIREMENTS = ROOT / "tools" / "requirements-develop.txt"
 PACKAGES = sorted(ROOT.glob("tools/*/pyproject.toml"))
 
 COST = "Set-up, once: 45 MB to download, 150 MB in .venv, .cache and your own cache, two minutes."
-DEVELOP_COST = "For tests and lint, once: linters, type checkers and stubs, 60 MB to download, 370 MB in .venv."
+DEVELOP_COST = "For tests, lint and documents, once: type checkers, MkDocs, stubs: 130 MB to download, 630 MB in .venv."
 
 # Small, and needed anyway. It is fetched first and without a second try, so that a missing network is told at once.
 PROBE = ["download", "--no-deps", "--no-cache-dir", "--retries=0", "--timeout=10", "pytest-xdist==3.8.0"]
@@ -104,7 +104,7 @@ def set_up_to_develop(stamp: Stamp, progress: Progress) -> None:
     """What `make test`, `check`, `lint` and `format` need as well. Raises SetupError."""
     progress.say(DEVELOP_COST)
     stamp.remove()
-    with progress.step("linters and type checkers"):
+    with progress.step("linters, type checkers and MkDocs"):
         run([*PIP, "install", "-r", str(DEVELOP_REQUIREMENTS)], progress, LOG)
     with progress.step("type stubs"):
         for folder, packages in STUBS.items():
