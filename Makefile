@@ -121,9 +121,9 @@ docs-serve: $(VENV)/ready-to-develop ## show the site, and build it anew when a 
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve
 
 .PHONY: view
-view: $(VENV)/ready ## a live picture of what a node does: PORT=/dev/ttyACM1 or URL=tcp://10.0.0.7:7433, TOKEN=
+view: $(VENV)/ready ## a live picture of what a node does: emulated, or PORT=/dev/ttyACM1, URL=tcp://10.0.0.7:7433 TOKEN=
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/view/requirements.txt
-	$(RUN) tools/view/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)")
+	$(RUN) tools/view/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 90)
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"

@@ -30,14 +30,28 @@ VALUE_WIDTH = 32
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("url", help="tcp://host:port, tls://host:port, serial://device?baud=115200, or a serial port")
+    parser.add_argument(
+        "url",
+        nargs="?",
+        help="tcp://host:port, tls://host:port, serial://device?baud=115200 or a serial port; none: an emulated node",
+    )
     parser.add_argument("--token", help="what the node asks for in its hello")
     parser.add_argument("--ca", help="file with the certificate that tls:// trusts")
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks (1)")
     parser.add_argument("--picture", type=Path, help="write an SVG file and end, instead of showing the view")
     parser.add_argument("--seconds", type=float, default=15, help="with --picture: after so many seconds (15)")
     options = parser.parse_args(arguments)
-    url = options.url if "://" in options.url else f"serial://{options.url}"
+    if options.url:
+        return show(options.url if "://" in options.url else f"serial://{options.url}", options)
+    from emulated_node import emulated_node
+
+    print("Starting an emulated node. It serves its records in about half a minute ...", flush=True)
+    with emulated_node() as url:
+        return show(url, options)
+
+
+def show(url: str, options: argparse.Namespace) -> int:
+    """Show the view, or take a picture of it."""
 
     def connect() -> AimxClient:
         return AimxClient(dial(url, options.ca))
