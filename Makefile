@@ -37,16 +37,17 @@ test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (
 
 # The files that run on a target; those in tests/host and in tools need none.
 MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
-# A file's tests stay together, as they share a board or a broker.
-BOTH_CORES := --numprocesses=2 --dist=loadfile
+# A file's tests stay together, as they share a board or a broker; tests/host/conftest.py has the longest begin first.
+BOTH_CORES := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-CONFORMANCE_TESTS = $(wildcard tests/test_conformance_*.py)
+# What `make check` runs on the emulated chip: a buffer of each kind there is, interrupts, and programs of all of them.
+CHIP_TESTS := $(patsubst %,tests/test_%.py,conformance_bounded_queue conformance_spmc_ring conformance_flash_queue \
+	sync_producer random_programs)
 
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
 	$(RUN) -m pytest $(BOTH_CORES)
-	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CONFORMANCE_TESTS) tests/test_sync_producer.py \
-		tests/test_random_programs.py
+	$(RUN) -m pytest $(BOTH_CORES) --target=rp2040 $(CHIP_TESTS)
 
 .PHONY: soak
 soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever more seeds: SOAK=60m SEASON_SEED=number
