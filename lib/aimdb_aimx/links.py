@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 def link_to(record, url: str, codec: "Any" = None, newest: bool = False, hub: "Hub | None" = None) -> "LinkTo":
     """What `Record.link_to` runs for an aimx:// URL: sets a record on a hub to every value of this one.
 
-    Several values are on their way at once, in order. Nothing is read from the record while there is no connection,
-    so its buffer decides what is kept during an outage. What was sent and not acknowledged is sent again: by the next
-    connection, also if that is of a later run. A reader that can `commit` does so for what the hub has acknowledged, in
-    order; what it has not committed stays the record's.
+    Several values are on their way at once, in order. While there is no connection nothing is read from the record, so
+    its buffer decides what is kept. What was sent and not acknowledged is sent again by the next connection, also in a
+    later run. If the record's reader can `commit`, it commits what the hub has acknowledged, in order.
 
-    A value that the codec does not take, that the hub refuses three times (`internal`), or at which it ends five
+    A value that the codec does not encode, that the hub refuses three times (`internal`), or at which it breaks five
     connections, is counted and named, and the link goes on. While the hub has no such record (`not_found`), or lets
     nobody write it (`denied`), the link tries again, after pauses that double.
 
-    `newest`: for values that are worthless when stale. One value is on its way at a time, only the newest is sent,
-    and what was not acknowledged when the connection ended, or was refused, is given up and counted.
+    url      `aimx[s]://[token@]host[:port]/key`
+    codec    turns values into JSON text; without one they are what JSON has
+    newest   True: only the newest value is sent, one at a time. What was not acknowledged when the connection ended, or
+             was refused, is given up and counted. For values that are worthless when there is a newer one
+    hub      the `Hub` to use instead of that of the URL's address
 
-    `codec`, `hub`: as for `AimxRecord`. Raises `TypeError` or `ValueError`.
+    Raises `TypeError` or `ValueError` for wrong arguments; `db.run()` then tells them with the record's key.
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
@@ -48,13 +50,17 @@ def link_to(record, url: str, codec: "Any" = None, newest: bool = False, hub: "H
 def link_from(record, url: str, codec: "Any" = None, capacity: int = 20, hub: "Hub | None" = None) -> "LinkFrom":
     """What `Record.link_from` runs for an aimx:// URL: produces in the record the values of a record on a hub.
 
-    On each new connection it begins with the value that the hub's record has, if that keeps one. What the record
-    refuses (it raises, say, `TypeError` or `ValueError`) is counted and named, and the link goes on. What it refuses
-    for now (`DbError`, `OSError`, `MemoryError`) is tried again. Up to `capacity` values wait for the record; see
-    `Inbox` for what happens to others. What the hub has left out, since it could not get rid of it, counts in
-    `hub.lagged_count` and in the record's metrics.
+    Each new connection begins with the value that the hub's record has, if it keeps one. What the record refuses for
+    good (it raises, say, `TypeError` or `ValueError`) is counted and named, and the link goes on. What it refuses for
+    now (`DbError`, `OSError`, `MemoryError`) is tried again. Values that the hub has left out, because it could not
+    send them in time, count in `hub.lagged_count` and in the record's metrics.
 
-    `codec`, `hub`: as for `AimxRecord`. Raises `TypeError` or `ValueError`.
+    url        `aimx[s]://[token@]host[:port]/key`
+    codec      turns JSON text into values; without one they are what JSON has
+    capacity   so many values wait for the record; `Inbox` says what happens to more
+    hub        the `Hub` to use instead of that of the URL's address
+
+    Raises `TypeError` or `ValueError` for wrong arguments; `db.run()` then tells them with the record's key.
 
     Cancel safety: a value that was received is not lost. IRQ safety: none.
     """

@@ -21,11 +21,14 @@ class AimxRecord(RemoteBuffer):
     call was cancelled, has timed out or has raised `ConnectionLost`. `produce` sends what there is room for in the
     window and counts the rest as dropped, `try_produce` raises `BufferFull` or `NotConnected`.
 
-    Readers compete for the values of the hub's record; up to `capacity` wait for them. `Inbox` says what happens to one
-    that finds no room. What is produced here the hub sends back, too. What it has left out counts as dropped.
+    Readers compete for the values of the hub's record. The hub also sends back what was produced here. Values that it
+    has left out count as dropped.
 
-    `codec`: values are JSON on the way; one that is given turns them into JSON text and back. What it raises is raised
-    by `produce_async`; a link counts and names it. `hub`: which to use instead of that of the URL's address.
+    url        `aimx[s]://[token@]host[:port]/key`
+    codec      turns values into JSON text and back; without one they are what JSON has. `produce_async` raises what it
+               raises
+    capacity   so many values wait for readers; `Inbox` says what happens to more
+    hub        the `Hub` to use instead of that of the URL's address
 
     Raises `TypeError` or `ValueError` for arguments that are wrong. Cancel safety: cancelled, a subscription has no
     reader, and a value that has not gone out is not sent. IRQ safety: none.

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def partition(label: str = "queue") -> "BlockStorage | None":
-    """The storage in an ESP32's data partition of this name, which the images of `make image` have.
+    """The storage in the data partition of an ESP32 that is called `label`; the images of `make image` have one.
 
         queue = FlashQueue(partition() or "/journal.queue")
 

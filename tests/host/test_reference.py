@@ -24,6 +24,10 @@ INTERNAL = "aimdb_net"
 DEFINED_AS = {"Producer": "Record", "Consumer": "Record"}
 
 
+# No program makes one of these.
+MADE_FOR_USERS = ("Record", "Producer", "Consumer", "Metrics", "FlashReader", "StorageError", "CodecError")
+
+
 class Public(NamedTuple):
     package: str
     name: str
@@ -110,8 +114,9 @@ def test_a_public_name_and_its_parameters_stand_in_the_reference(reference, publ
     defined = DEFINED_AS.get(public.name, public.name)
     found = [text for name, text in sections.items() if name.rpartition(".")[2] in (defined, public.name.lower())]
     assert found, f"docs/reference/{public.package}.md needs a line ::: {public.package}.{public.name}"
-    for parameter in public.parameters:
-        assert any(re.search(rf"\b{parameter}\b", text) for text in found), parameter
+    for parameter in () if public.name in MADE_FOR_USERS else public.parameters:
+        # In the call, and in what is said of it.
+        assert sum(len(re.findall(rf"\b{parameter}\b", text)) for text in found) > 1, parameter
 
 
 def test_there_are_public_names_of_every_package():
