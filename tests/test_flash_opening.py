@@ -2,20 +2,26 @@
 
 import asyncio
 import gc
+import os
 import sys
 
+from aimdb import AimDb
 from aimdb_flash import (
     BlockStorage,
+    BytesCodec,
+    FileStorage,
     FlashQueue,
     JsonCodec,
     QueueInUse,
     Storage,
+    StorageError,
     StructCodec,
     partition,
 )
 from flash_devices import Flash
 from flash_support import NEVER, Pieces, after_restart, drain, opened, settle
 from harness import equal, raises
+from printing import printed
 from stepping import outcome
 
 
@@ -229,3 +235,71 @@ def test_two_rp2_flash_objects_for_the_same_piece_of_flash_are_one_storage():
     other = FlashQueue(BlockStorage(Region(start=start - 4 * 4096, len=4 * 4096)))
     equal(other.peek(), None)
     new.try_push(b"3")
+
+
+def test_what_is_no_codec_is_refused_when_the_queue_is_opened():
+    class OnlyEncodes:
+        def encode(self, value):
+            return b""
+
+    for codec in (JsonCodec, StructCodec, BytesCodec, "json", OnlyEncodes(), 5):
+        with raises(TypeError) as caught:
+            opened(Flash(), codec)
+        assert "JsonCodec()" in str(caught.error), caught.error
+
+
+def test_a_class_where_a_storage_or_device_is_needed_is_refused():
+    for storage in (FileStorage, BlockStorage, Flash):
+        with raises(TypeError) as caught:
+            FlashQueue(storage)
+        assert "storage is a path or a Storage" in str(caught.error), caught.error
+    for device in (Flash, "/flash", None):
+        with raises(TypeError) as caught:
+            BlockStorage(device)
+        assert "rp2.Flash" in str(caught.error), caught.error
+
+
+def test_a_block_device_in_place_of_a_storage_is_told_where_it_goes():
+    with raises(TypeError) as caught:
+        FlashQueue(Flash())
+    assert "BlockStorage(device)" in str(caught.error), caught.error
+
+
+def test_a_folder_that_cannot_be_made_is_told_when_the_queue_is_opened():
+    with raises(StorageError) as caught:
+        FlashQueue("/no/such/folder")
+    assert "'/no/such/folder'" in str(caught.error) and "no folder /no/such" in str(caught.error), caught.error
+    assert "None" not in str(caught.error), caught.error
+
+
+def test_a_file_where_the_folder_would_be_is_told_when_the_queue_is_opened():
+    with open("in_the_way", "w"):
+        pass
+    try:
+        for path in ("in_the_way", "in_the_way/queue"):
+            with raises(StorageError) as caught:
+                FlashQueue(path)
+            assert "in_the_way is a file, and no folder" in str(caught.error), caught.error
+    finally:
+        os.remove("in_the_way")
+
+
+def test_a_folder_that_may_be_made_is_no_mistake():
+    FlashQueue("may_be_made").release()
+
+
+def test_a_value_that_the_codec_does_not_take_is_named_where_produce_drops_it():
+    queue = opened(Flash())
+    AimDb().configure("readings", queue)
+    said = printed(lambda: [queue.push({1, 2}) for _ in range(5)])
+    equal(len(said.splitlines()), 3)  # The 1st, the 2nd and the 4th time.
+    assert "'readings' drops a value" in said and "4 so far" in said, said
+    equal((queue.unencodable_count, queue.metrics().dropped_count), (5, 5))
+    equal(printed(lambda: queue.push(1)), "")
+
+
+def test_a_format_that_is_none_is_told():
+    for format in ("<Z", "", 4, None):
+        with raises(ValueError) as caught:
+            StructCodec(format)
+        assert repr(format) in str(caught.error), caught.error

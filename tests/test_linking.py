@@ -1,5 +1,6 @@
 """Links: the scheme of a URL finds the package, by name."""
 
+import os
 import sys
 
 from aimdb import AimDb, InvalidConfiguration, Mailbox, SpmcRing
@@ -94,3 +95,26 @@ async def test_what_is_no_url_is_told():
         db.configure("temperature", Mailbox()).link_to(url)
         mistake = await mistake_of(db)
         assert "temperature" in mistake and "link_to" in mistake, mistake
+
+
+async def test_a_package_that_cannot_be_imported_here_is_told_with_the_reason():
+    for number, text in enumerate(("import no_network_here", "def __getattr__(name):\n    import no_network_here")):
+        name = "aimdb_broken" + "ab"[number]
+        with open(name + ".py", "w") as file:
+            file.write(text)
+        sys.path.insert(0, os.getcwd())
+        try:
+            db = AimDb()
+            db.configure("temperature", Mailbox()).link_from(name[6:] + "://host/x")
+            mistake = await mistake_of(db)
+        finally:
+            sys.path.pop(0)
+            os.remove(name + ".py")
+        assert "no_network_here" in mistake and name + ", which cannot be imported here" in mistake, mistake
+
+
+async def test_a_package_that_is_not_there_is_not_told_to_be_broken():
+    db = AimDb()
+    db.configure("temperature", Mailbox()).link_from("nowheres://host/x")
+    mistake = await mistake_of(db)
+    assert "needs the package aimdb_nowheres, which is not installed" in mistake, mistake

@@ -28,9 +28,14 @@ class StructCodec:
     """
 
     def __init__(self, format: str):
+        try:
+            self.size = struct.calcsize(format)
+            self._count = len(struct.unpack(format, bytes(self.size)))
+        except (ValueError, TypeError):
+            self._count = 0
+        if not self._count:
+            raise ValueError("a format is a string as struct has it, such as '<If', not %r" % (format,))
         self._format = format
-        self.size = struct.calcsize(format)
-        self._count = len(struct.unpack(format, bytes(self.size)))
 
     def encode(self, value) -> bytes:
         """The bytes that stand for `value`.

@@ -10,26 +10,41 @@ def link(record, direction: str, url: str, options: dict):
     """Add such a stage to the record, or a mistake that `AimDb.run` tells. Returns the record."""
     scheme = url.partition("://")[0].lower() if isinstance(url, str) and "://" in url else ""
     try:
-        return record._add(direction, getattr(package_for(scheme), direction)(record, url, **options), url)
+        make = maker(scheme, direction)
+        return record._add(direction, make(record, url, **options), url)
     except (TypeError, ValueError) as er:
         mistake = "%s:// that is wrong: %s" % (scheme, er) if scheme else "with no URL, such as mqtt://host/topic"
-    except (ImportError, AttributeError) as er:
-        mistake = "%s:// that needs a package aimdb_%s with a %s: %s" % (scheme, scheme, direction, er)
+    except ImportError as er:
+        mistake = "%s:// that %s" % (scheme, er)
     record.db.mistakes.append((record, direction, url, mistake))
     return record
 
 
-def package_for(scheme: str):
-    """The package whose name is that of the scheme, or, for one with TLS, that without the s at its end.
+def maker(scheme: str, direction: str):
+    """The function of the package that has the scheme's name, or, for one with TLS, that without the s at its end.
 
     Raises `ImportError` when there is none, and `ValueError` for what is no scheme.
     """
     if not scheme.isalpha():
         raise ValueError("a scheme has letters only")
-    name = "aimdb_" + scheme
+    first = name = "aimdb_" + scheme
     try:
-        return __import__(name)
+        try:
+            package = __import__(name)
+        except ImportError as er:
+            if not _is_missing(name, er) or name[-1] != "s":
+                raise
+            name = name[:-1]
+            package = __import__(name)
+        return getattr(package, direction)
+    except AttributeError:
+        raise ImportError("needs a %s, which the package %s has not" % (direction, name))
     except ImportError as er:
-        if name not in str(er) or not name.endswith("s"):
-            raise
-    return __import__(name[:-1])
+        if _is_missing(name, er):
+            raise ImportError("needs the package %s, which is not installed" % first)
+        raise ImportError("needs the package %s, which cannot be imported here: %s" % (name, er))
+
+
+def _is_missing(name, error):
+    # Else something is that the package imports.
+    return "'%s'" % name in str(error)

@@ -49,8 +49,10 @@ class FlashQueue(Buffer):
 
     `capacity` is how many values of the codec's `size` fit, and `largest` how many bytes the longest one may have.
     `damaged_count` says how many stretches of damaged bytes were passed over, `undecodable_count` how many values could
-    not be decoded; their values count as dropped. Raises `ValueError` or `TypeError` for bad arguments,
-    `UnknownFormat`, and `StorageError` when the flash cannot be read; damaged bytes raise nothing.
+    not be decoded, and `unencodable_count` how many `produce` dropped because the codec does not take them: those are
+    named on stderr, the 1st, 2nd, 4th ... time. All of these values count as dropped. Raises `ValueError` or
+    `TypeError` for bad arguments, `UnknownFormat`, and `StorageError` when the flash cannot be read or
+    the folder cannot be made; damaged bytes raise nothing.
 
     A storage has one queue at a time. A new one takes it over from the one before, which puts what is staged on flash
     and is closed; whoever uses that one still gets `QueueInUse`.
@@ -98,7 +100,7 @@ class FlashQueue(Buffer):
             self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.
             self.damaged_count = log.damaged_count
-            self.undecodable_count = 0
+            self.undecodable_count = self.unencodable_count = 0
             self.largest = log.largest
             self.capacity = opening.capacity(self, device)
             self._flusher = self._values.flusher = Flusher(self, log, self._values)
@@ -110,8 +112,19 @@ class FlashQueue(Buffer):
     def push(self, value) -> None:
         try:
             self.try_push(value)
-        except Exception:  # Whatever is the matter with the value or the heap, it must not raise.
+        except Exception as er:  # Whatever is the matter with the value or the heap, it must not raise.
             self.dropped_count += 1
+            if not isinstance(er, (RecordError, MemoryError)):
+                self._name(er)
+
+    def _name(self, error):
+        # The codec does not take the value, and nobody else is told.
+        try:
+            from .mistakes import drop
+
+            drop(self, error)
+        except Exception:
+            pass
 
     def try_push(self, value) -> None:
         """Stage `value`, or raise `BufferFull`, `BufferClosed`, or what the codec raises for it."""

@@ -62,6 +62,13 @@ def pass_over(values, value, data, cause) -> None:
         sys.print_exception(er)
 
 
+def drop(queue, error) -> None:
+    """Say that `produce` has dropped a value because the codec does not take it."""
+    queue.unencodable_count = count = queue.unencodable_count + 1
+    if not count & (count - 1):
+        print("aimdb: record %r drops a value: %r (%d so far)" % (queue.key, error, count), file=sys.stderr)
+
+
 def unfit(queue, data) -> Exception:
     """What is raised for a value of which the codec has made no bytes, or too many."""
     if not isinstance(data, bytes):

@@ -29,12 +29,13 @@ def configure(queue, storage, max_size: int) -> Storage:
         storage.tools = storage.tools or once("places", "aimdb_flash")
         storage.tools.check(storage)
     else:
-        raise TypeError("storage is a path or a Storage, not %r" % (storage,))
+        advice = "; a block device goes into BlockStorage(device)" if hasattr(storage, "ioctl") else ""
+        raise TypeError("storage is a path or a Storage, not %r%s" % (storage, advice))
     if queue.codec is None:
         from aimdb.codecs import BytesCodec
 
         queue.codec = BytesCodec()
-    queue.codec.encode, queue.codec.decode  # Told now what is missing.
+    once("arguments").check_codec(queue.codec)
     check_int("codec.size", _size(queue))
     queue.flush_records = min(queue.flush_records, queue.stage)
     queue.flush_bytes = min(queue.flush_bytes, queue.stage_bytes)

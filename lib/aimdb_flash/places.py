@@ -13,8 +13,10 @@ _VERSION = const(2)
 _MAGIC = const(b"AQF")
 _HEADER_SIZE = const(16)
 
-_FILE = const(0x8000)  # What `os.ilistdir` says of one.
+_FILE = const(0x8000)  # What `os.ilistdir` and `os.stat` say of one,
+_FOLDER = const(0x4000)  # and of the other.
 _TYPES = const(0xF000)
+_ENOTDIR = const(20)  # Not every port's errno has it.
 
 _BLOCK_COUNT = const(4)
 _BLOCK_SIZE = const(5)
@@ -55,23 +57,42 @@ def arrange(storage, path: str, max_size: int, segment_size: "int | None") -> No
 
 
 def in_folder(path: str) -> "list[int]":
-    """The numbers of the files in this folder that may be segments."""
+    """The numbers of the files in this folder that may be segments.
+
+    The folder is made with the first of them. Raises `OSError` when that is not possible.
+    """
     found = []
-    try:
+    if _is_folder(path):
         for entry in os.ilistdir(path):
             name = entry[0]
             if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
                 found.append(int(name, 16))
-    except OSError as er:
-        if er.errno != ENOENT:
-            raise
+    else:
+        parent = path[: path.rindex("/")] or "/"
+        if not _is_folder(parent):
+            raise OSError(ENOENT, "there is no folder %s" % parent)
     return found
+
+
+def _is_folder(path):
+    # False: nothing has this path.
+    try:
+        kind = os.stat(path)[0] & _TYPES
+    except OSError as er:
+        if er.errno not in (ENOENT, _ENOTDIR):
+            raise
+        return False
+    if kind != _FOLDER:
+        raise OSError(_ENOTDIR, "%s is a file, and no folder" % path)
+    return True
 
 
 def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> None:
     """Set a `BlockStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
     check_int("write_size", write_size, 1)
     check_int("blocks", blocks, 1)
+    if isinstance(device, type) or not hasattr(device, "ioctl"):
+        raise TypeError("a block device is an object such as rp2.Flash(start=…, len=…), not %r" % (device,))
     storage.device = device
     storage.identity = _identity(device)
     storage.alignment = 1 if rewritable else write_size

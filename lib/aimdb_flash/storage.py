@@ -26,7 +26,8 @@ class StorageError(RecordError):
 
     def __str__(self) -> str:
         name = errno.errorcode.get(self.cause.errno, "") if isinstance(self.cause, OSError) else ""
-        return "StorageError: record %r could not use %r: %r %s" % (self.key, self.path, self.cause, name)
+        who = "a queue" if self.key is None else "record %r" % self.key
+        return "StorageError: %s could not use %r: %r %s" % (who, self.path, self.cause, name)
 
     __repr__ = __str__
 

@@ -1,6 +1,6 @@
 """What users give, checked where they give it. Loaded then, and not kept."""
 
-from aimdb import JsonCodec
+from aimdb import JsonCodec, once
 from aimdb.errors import check_int
 
 _PEM = b"-----BEGIN CERTIFICATE-----"
@@ -56,11 +56,7 @@ def peer_for(kind, peers: dict, url: str, parts: tuple, peer) -> tuple:
 
 def check_codec(codec: object) -> object:
     """The codec, or a `JsonCodec` for None. Raises `TypeError` for what is none."""
-    if codec is None:
-        return JsonCodec()
-    if isinstance(codec, type) or not (hasattr(codec, "encode") and hasattr(codec, "decode")) or isinstance(codec, str):
-        raise TypeError("a codec is an object with encode and decode, such as JsonCodec(), not %r" % (codec,))
-    return codec
+    return JsonCodec() if codec is None else once("arguments").check_codec(codec)
 
 
 def note_link(record, peer: str, path: "list[str]", inward: bool, meet) -> None:
