@@ -4,6 +4,7 @@ import sys
 
 import aimdb
 from harness import equal, raises
+from printing import printed
 
 
 def names_by_star():
@@ -46,6 +47,42 @@ def test_the_ends_of_a_record_have_the_names_that_annotations_use():
 def test_what_finds_names_is_not_kept():
     equal([name for name in sys.modules if name == "aimdb.loading"], [])
     assert not hasattr(aimdb, "__loading__") and "loading" not in aimdb.__dict__
+
+
+def loaded():
+    return sorted([name for name in sys.modules if name.startswith("aimdb.")])
+
+
+def test_help_shows_a_page_with_all_names_and_loads_nothing_for_good():
+    before = loaded()
+    page = str(aimdb.help)
+    for word in ("db.configure(", "SpmcRing(n)", "JsonCodec", "SendDeadlock"):
+        assert word in page, page
+    assert max([len(line) for line in page.split("\n")]) < 80, page
+    equal(repr(aimdb.help), page)
+    assert aimdb.help in aimdb.__dict__.values()  # Which are what help(aimdb) shows.
+    equal(loaded(), before)
+
+
+def test_tab_shows_all_names_and_loads_no_module():
+    by_default = aimdb.__getattr__
+    before = loaded()
+
+    def press_tab():
+        # As MicroPython's line editor does, for each name that it knows and that has no underscore before it.
+        for name in ("\n", " ", "*", "Signal", "help"):
+            hasattr(aimdb, name)
+
+    try:
+        for _ in range(2):
+            shown = printed(press_tab)
+            for name in ("AimDb", "SpmcRing", "JsonCodec"):
+                assert " %s " % name in shown, shown
+            equal(shown.count("\n"), 1)
+        equal(loaded(), before)
+        equal(printed(lambda: dir(aimdb)), "")
+    finally:
+        aimdb.__getattr__ = by_default
 
 
 def test_dir_and_what_asks_for_an_attribute_by_name_do_not_fail():

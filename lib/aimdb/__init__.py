@@ -20,5 +20,20 @@ def once(name, package="aimdb"):
     return module
 
 
+class _Help:
+    # help(aimdb) shows it with the other values of the module.
+
+    def __repr__(self):
+        return once("guide").text()
+
+
+help = _Help()
+del _Help
+
+
 def __getattr__(name):
     return once("loading").find(globals(), name)
+
+
+if sys.implementation.name != "micropython":
+    once("elsewhere")

@@ -38,6 +38,7 @@ from .sync_producer import SyncProducer as SyncProducer
 
 __version__: str
 __all__: list[str]
+help: object  # What it prints is a page about the package.
 
 every = Every
 Producer = Record

@@ -23,7 +23,7 @@ def find(package: dict, name: str) -> object:
     if name != "load":
         return load(package, _MODULES, name)
     names = package["__all__"]  # In place: `from aimdb import *` is about to go through it.
-    for i, each in enumerate(names_in(_MODULES)):
+    for i, each in enumerate(all_names()):
         names[i + 1] = each
     return load
 
@@ -44,20 +44,36 @@ def load(package: dict, modules: str, name: str) -> object:
             return package[name]
     if not name[0].isalpha():
         # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
-        def __getattr__(name):
-            if name in modules:
-                try:
-                    return load(package, modules, name)
-                except ImportError:
-                    pass
-            raise AttributeError(name)
-
-        package["__getattr__"] = __getattr__
-        raise AttributeError(name)
+        return listing(package, modules)(name)
     # An AttributeError would be usual, but then it would be what `from package import misspelt` raises.
     names = names_in(modules)
     near = [each for each in names if each[0].lower() == name[0].lower()]
     raise ImportError("%s has no name %s; it has %s" % (package["__name__"], name, ", ".join(near or names)))
+
+
+def listing(package: dict, modules: str):
+    """The `__getattr__` of a package from now on, quick for names that it has not. Tab shows those that it has."""
+    before = ""
+
+    def __getattr__(name):
+        nonlocal before
+        if name == "\n" and before != "__dir__":  # It comes first, of names without underscore; dir() asks for all.
+            print("", *names_in(modules))
+        before = name
+        if name[0].isalpha() and name in modules:
+            try:
+                return load(package, modules, name)
+            except ImportError:
+                pass
+        raise AttributeError(name)
+
+    package["__getattr__"] = __getattr__
+    return __getattr__
+
+
+def all_names() -> list[str]:
+    """Those of aimdb."""
+    return names_in(_MODULES)
 
 
 def names_in(modules: str) -> list[str]:

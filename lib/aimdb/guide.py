@@ -1,0 +1,41 @@
+"""What `help(aimdb)` and `aimdb.help` show. Loaded for that, and not kept."""
+
+from . import once
+
+_TEXT = """\
+Records with buffers, between the tasks that produce values and those that
+consume them:
+
+    async def sensor(producer):
+        while True:
+            producer.produce(read())     # or try_produce, await produce_async
+            await asyncio.sleep_ms(100)
+
+    async def display(consumer):
+        async for value in consumer.subscribe():
+            print(value)
+
+    db = AimDb()
+    db.configure("temperature", SpmcRing(16)).source(sensor).tap(display)
+    asyncio.run(db.run())
+
+SpmcRing(n)      each reader gets the last n values
+SingleLatest()   each reader gets the newest value
+Mailbox()        one reader gets the newest value
+BoundedQueue(n)  one reader gets each value, and producers can wait for space
+
+reader = consumer.subscribe()   await reader.recv(timeout_ms=...), try_recv()
+db.sync_producer(key)           try_send(value) in interrupts
+
+Names, by "from aimdb import ...":"""
+
+
+def text() -> str:
+    """The page, at most 80 columns wide."""
+    lines = [_TEXT]
+    for name in once("loading").all_names():
+        if len(lines) == 1 or len(lines[-1]) + len(name) > 78:
+            lines.append(name)
+        else:
+            lines[-1] += " " + name
+    return "\n".join(lines)
