@@ -1,10 +1,7 @@
-import asyncio
-
 from micropython import const
 
 from . import once
 from .buffer import Buffer
-from .waiting import current_loop
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -320,51 +317,22 @@ class AimDb:
         def reset_profile(self) -> None:
             """Begin anew with `profile()` and `signals()`."""
 
+        async def run(self) -> None:
+            """Run all stages in this loop until all have ended.
+
+            The `run` of buffers starts first, then links, then taps, then sources, so a tap that subscribes first thing
+            misses nothing. A stage that ends normally stops no other. When one raises, a line on `sys.stderr` names it
+            with its record and `failed` keeps it; all other stages are cancelled and waited for; then `run` raises the
+            error. A stage that waits at a `yield` where nothing wakes it is named, too.
+
+            Raises `InvalidConfiguration` with every mistake made in configuring, before any stage has started, and
+            `AlreadyRunning` when it runs in this loop. When there is no other mistake, a stage that is a lambda,
+            closure, bound method or object is called to see whether it gives a coroutine.
+
+            When it was called and is not awaited within a second, a line on `sys.stderr` says so.
+            """
+
     else:
 
         def __getattr__(self, name):
             return once("registrar").find("AimDb", self, name)
-
-    async def run(self) -> None:
-        """Run all stages in this loop until all have ended.
-
-        The `run` of buffers starts first, then links, then taps, then sources, so a tap that subscribes first thing
-        misses nothing. A stage that ends normally stops no other. When one raises, a line on `sys.stderr` names it with
-        its record and `failed` keeps it; all other stages are cancelled and waited for; then `run` raises the error.
-
-        Raises `InvalidConfiguration` with every mistake made in configuring, before any stage has started, and
-        `AlreadyRunning` when it runs in this loop. When there is no other mistake, a stage that is a lambda, closure,
-        bound method or object is called to see whether it gives a coroutine.
-        """
-        loop = current_loop()
-        if self._loop is loop:
-            from .mistakes import error
-
-            raise error("run", None, None)
-        self._loop = loop
-        self.failed = cause = None
-        stages: Any = ()
-        try:
-            stages, coro = once("wiring").start(self)
-            await coro
-        except Exception as er:
-            cause = er
-            raise
-        finally:
-            died = False
-            for stage in stages:
-                stage[3].cancel()
-            for stage in stages:
-                try:
-                    await stage[3]
-                except asyncio.CancelledError:
-                    pass
-                except Exception as er:
-                    stage[3] = er
-                    died = True
-            self._loop = None
-            try:
-                if died:
-                    once("wiring").end(self, stages, cause)
-            except MemoryError:
-                pass  # The error that ended the run says more.

@@ -8,12 +8,13 @@ produces nothing from interrupts does not load it.
     core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
     core.run_until_complete  runs the loop; `asyncio.run` calls it
     core.cur_task, task.data see waiting.py
+    task.ph_key              when the task was or is due
 
 IRQ safety: none of it; only for the asyncio thread.
 """
 
 from asyncio import core  # type: ignore[attr-defined]
-from time import ticks_add, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
 
 import micropython
 
@@ -63,6 +64,22 @@ def time_out(task, error) -> bool:
     task.cancel()
     task.data = error
     return True
+
+
+def is_lost(task) -> bool:
+    """Whether the task has yielded where nothing wakes it. Ask in a task that has just slept.
+
+    Tasks that were due before that one have run since: one with an earlier key is in the loop's queue no more.
+    """
+    waits = isinstance(task.data, core.Task) or hasattr(task.data, "remove")
+    return not (task.done() or waits) and ticks_diff(task.ph_key, core.cur_task.ph_key) < 0
+
+
+def resume(task):
+    """Have such a task run on; what `Task.cancel` has left for it is thrown in."""
+    data = task.data
+    core._task_queue.push(task)
+    task.data = data
 
 
 # For what comes from outside the loop.

@@ -5,13 +5,31 @@ Boards look here for an attribute that `Record` or `AimDb` has not.
 
 from . import once
 
+_CALLS = {
+    "Record": "buffer key link_from link_to produce produce_async source subscribe subscribe_async tap transform "
+    "transform_join try_produce",
+    "AimDb": "configure consumer failed graph produce_any produce_any_async producer run sync_producer",
+}
+
 
 def find(kind: str, owner, name: str):
     """What their `__getattr__` returns: the call `name`, which is a function below, bound to its owner."""
     function = globals().get(kind + "_" + name)
     if function is None:
-        raise AttributeError("'%s' object has no attribute '%s'" % (kind, name))
+        raise AttributeError("'%s' object has no attribute '%s'%s" % (kind, name, _advice(kind, owner, name)))
     return lambda *arguments, **named: function(owner, *arguments, **named)
+
+
+def _advice(kind, owner, name):
+    if name[0] == "_":
+        return ""
+    if kind == "Record":
+        if hasattr(owner.buffer, name):
+            return "; its buffer has: record.buffer." + name
+        if name in ("recv", "try_recv", "ready", "close"):
+            return "; its readers have: record.subscribe()." + name
+    names = _CALLS[kind].split()
+    return "; it has " + ", ".join([each for each in names if each[0] == name[0]] or names)
 
 
 def Record_link_to(record, url, **options):
@@ -86,3 +104,9 @@ def AimDb_reset_profile(db):
 
 def AimDb_graph(db):
     return once("graph").graph(db)
+
+
+def AimDb_run(db):
+    begun: list = []
+    once("awaited").remind(begun)
+    return once("running").run(db, begun)

@@ -72,11 +72,17 @@ def checked(db) -> list[list]:
         elif is_async is None:
             unknown.append(stage)
         else:
-            mistakes.append((record, kind, function, TypeError("it is a def without async")))
+            what = "class" if isinstance(function, type) else "def without async"
+            mistakes.append((record, kind, function, TypeError("it is a " + what)))
     records = [mistake[0] for mistake in mistakes if mistake[1] == "buffer"]
     for record in db._records.values():
         if record.buffer is None and record not in records:  # Else there is a mistake about its buffer already.
             mistakes.append((record, "buffer", None, None))
+    others = [
+        record for record in db._records.values() if record.buffer is not None and not hasattr(record.buffer, "_counts")
+    ]
+    if others:  # Of what is not in memory, any may be a user's.
+        mistakes += once("own_buffers").flaws(others, stages)
     if not mistakes:
         for stage in unknown:
             call(stage)
@@ -96,7 +102,7 @@ def asynchronous(function) -> "bool | None":
     kind = type(function).__name__
     if kind == "generator" or type(getattr(type(function), "__call__", None)).__name__ == "generator":
         return True
-    return False if kind == "function" and getattr(function, "__name__", "") != "<lambda>" else None
+    return False if kind == "type" or kind == "function" and getattr(function, "__name__", "") != "<lambda>" else None
 
 
 def end(db, stages: list[list], cause: "Exception | None") -> None:
@@ -104,6 +110,10 @@ def end(db, stages: list[list], cause: "Exception | None") -> None:
     for record, kind, function, error in stages:
         if isinstance(error, Exception):
             name = getattr(function, "__name__", type(function).__name__)
-            print("aimdb: %s %s of record %r died: %r" % (kind, name, record.key, error), file=sys.stderr)
+            try:
+                hint = once("hints").hint(error)
+            except MemoryError:
+                hint = ""
+            print("aimdb: %s %s of record %r died: %r%s" % (kind, name, record.key, error, hint), file=sys.stderr)
             if error is cause:
                 db.failed = (record.key, kind, name, error)

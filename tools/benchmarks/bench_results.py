@@ -8,25 +8,33 @@ IMPORT = "import: the whole core"
 
 # Parts of the library that are loaded only when they are used, and do not count as the core.
 LOADED_WHEN_USED = (
+    "aimdb/arguments.mpy",
+    "aimdb/awaited.mpy",
     "aimdb/codecs.mpy",
     "aimdb/complaint.mpy",
     "aimdb/computing.mpy",
     "aimdb/doorbell.mpy",
+    "aimdb/elsewhere.mpy",
     "aimdb/gauge.mpy",
     "aimdb/graph.mpy",
+    "aimdb/guide.mpy",
+    "aimdb/hints.mpy",
     "aimdb/joining.mpy",
     "aimdb/json_codec.mpy",
     "aimdb/linking.mpy",
     "aimdb/loading.mpy",
     "aimdb/metrics.mpy",
     "aimdb/mistakes.mpy",
+    "aimdb/own_buffers.mpy",
     "aimdb/packed_producer.mpy",
     "aimdb/periodic.mpy",
     "aimdb/profiling.mpy",
     "aimdb/registrar.mpy",
+    "aimdb/running.mpy",
     "aimdb/sync_producer.mpy",
     "aimdb/timing.mpy",
     "aimdb/transforming.mpy",
+    "aimdb/watching.mpy",
     "aimdb/wiring.mpy",
 )
 EMPTY_LOOP = "floor: empty loop"

@@ -1,0 +1,74 @@
+"""The coroutine that `AimDb.run` returns. Loaded for each run, and not kept after it."""
+
+import asyncio
+
+from . import once
+from .waiting import current_loop
+
+
+async def watch(stages: list) -> None:
+    """Look after one second and after ten for stages that nothing wakes."""
+    for pause in (1, 9):
+        await asyncio.sleep(pause)
+        try:
+            once("watching").look(stages)
+        except Exception:  # There is no memory for it.
+            pass
+
+
+async def run(db, begun: list) -> None:
+    """Check and start the stages, and wait for them; when one has died, cancel the others."""
+    begun.append(True)
+    loop = current_loop()
+    if db._loop is loop:
+        from .mistakes import error
+
+        raise error("run", None, None)
+    db._loop = loop
+    db.failed = cause = None
+    stages: list = []
+    try:
+        stages, coro = once("wiring").start(db)
+        stages.append([None, "watch", None, asyncio.create_task(watch(stages))])
+        await coro
+    except Exception as er:
+        cause = er
+        raise
+    finally:
+        died = False
+        cancelled = None
+        for stage in stages:
+            stage[3].cancel()
+        try:
+            for pause in (
+                0,
+                1,
+            ):  # Most end in the next step; later it is known what is lost.
+                if not ended(stages):
+                    await asyncio.sleep_ms(pause)
+            if not ended(stages):
+                once("watching").wake_cancelled(stages)
+        except asyncio.CancelledError as er:
+            cancelled = er
+        except Exception:  # There is no memory for it.
+            pass
+        for stage in stages:
+            try:
+                await stage[3]
+            except asyncio.CancelledError:
+                pass
+            except Exception as er:
+                stage[3] = er
+                died = True
+        db._loop = None
+        try:
+            if died:
+                once("wiring").end(db, stages, cause)
+        except MemoryError:
+            pass  # The error that ended the run says more.
+        if cancelled and not cause:
+            raise cancelled
+
+
+def ended(stages) -> bool:
+    return all([stage[3].done() for stage in stages])

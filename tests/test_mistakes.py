@@ -1,0 +1,297 @@
+"""What beginners get wrong most, and what they are told."""
+
+import asyncio
+import time
+
+from aimdb import AimDb, Buffer, InvalidConfiguration, Mailbox, SpmcRing
+from harness import equal, raises
+from printing import printing
+
+
+async def idle(producer):
+    await asyncio.sleep(100)
+
+
+async def show(consumer):
+    async for _ in consumer.subscribe():
+        pass
+
+
+async def stray(producer):
+    producer.produce(1)
+    yield
+    producer.produce(2)
+
+
+def values(producer):
+    for value in range(3):
+        yield value
+
+
+async def test_a_stage_that_waits_at_a_yield_is_named():
+    for stage in (stray, values):
+        db = AimDb()
+        db.configure("temperature", SpmcRing(4)).source(stage).tap(show)
+        with printing() as said, raises(asyncio.TimeoutError):
+            await asyncio.wait_for_ms(db.run(), 1100)
+        equal(said.text.count("\n"), 1)
+        for word in ("source " + stage.__name__, "'temperature'", "waits at a yield"):
+            assert word in said.text, said.text
+
+
+async def test_a_run_with_a_stage_that_waits_at_a_yield_can_be_cancelled_and_ends():
+    for milliseconds in (0, 1, 5):
+        db = AimDb()
+        ring = SpmcRing(4)
+        db.configure("temperature", ring).source(stray).tap(show)
+        task = asyncio.create_task(db.run())
+        await asyncio.sleep_ms(milliseconds)
+        task.cancel()
+        with raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 2)
+        assert ring.metrics().produced_count < 2  # It did not go on after its yield.
+
+
+async def test_a_stage_that_dies_beside_one_that_waits_at_a_yield_ends_the_run():
+    async def dies(producer):
+        await asyncio.sleep_ms(3)
+        raise ValueError("gone")
+
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).source(stray)
+    db.configure("humidity", SpmcRing(4)).source(dies)
+    with printing(), raises(ValueError):
+        await asyncio.wait_for(db.run(), 2)
+
+
+async def test_stages_that_wait_for_something_are_not_taken_for_such():
+    async def waits_for_event(producer):
+        await asyncio.Event().wait()
+
+    async def waits_for_lock(producer):
+        lock = asyncio.Lock()
+        await lock.acquire()
+        await lock.acquire()
+
+    async def waits_for_task(producer):
+        await asyncio.create_task(idle(producer))
+
+    async def waits_for_flag(producer):
+        await asyncio.ThreadSafeFlag().wait()
+
+    async def waits_in_time(consumer):
+        await consumer.subscribe().recv(timeout_ms=5000)
+
+    async def waits_for_ready(consumer):
+        await consumer.subscribe().ready()
+
+    async def is_busy(consumer):
+        for _ in range(100):
+            time.sleep_ms(10)
+            await asyncio.sleep_ms(0)
+
+    async def gathers(consumer):
+        await asyncio.gather(idle(consumer), asyncio.wait_for(idle(consumer), 9))
+
+    db = AimDb()
+    for stage in (waits_for_event, waits_for_lock, waits_for_task, waits_for_flag, idle):
+        db.configure(stage.__name__, SpmcRing(2)).source(stage)
+    record = db.configure("a", Mailbox())
+    for stage in (show, waits_in_time, waits_for_ready, is_busy, gathers):
+        record.tap(stage)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    equal(said.text, "")
+
+
+async def test_a_run_that_nobody_awaits_is_named():
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).tap(show)
+    with printing() as said:
+        run = db.run()
+        await asyncio.sleep_ms(1100)
+    assert "db.run()" in said.text and "await db.run()" in said.text, said.text
+    equal(said.text.count("\n"), 1)
+    run.close()
+
+
+def test_a_run_that_no_loop_runs_is_named():
+    with printing() as said:
+        run = AimDb().run()
+        until = time.ticks_add(time.ticks_ms(), 1100)
+        while time.ticks_diff(until, time.ticks_ms()) > 0:
+            pass
+    assert "db.run()" in said.text, said.text
+    run.close()
+
+
+async def test_a_run_that_is_awaited_is_not_named():
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).tap(show)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1100)
+    equal(said.text, "")
+
+
+async def mistake_of(db):
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    (mistake,) = caught.error.errors
+    return mistake
+
+
+class Kept(Buffer):
+    value = None
+
+    def push(self, value):
+        self.value = value
+        self.wake()
+
+
+class WithoutTake(Kept):
+    def has_value(self, reader):
+        return True
+
+
+class WithoutHasValue(Kept):
+    def take(self, reader):
+        return self.value
+
+
+class WithoutPush(Buffer):
+    pass
+
+
+class Waiting(Buffer):
+    async def push(self, value):
+        pass
+
+
+async def test_a_buffer_of_ones_own_that_lacks_a_method_is_told_before_anything_starts():
+    for kind, missing in ((WithoutTake, "take(self, reader)"), (WithoutHasValue, "has_value(self, reader)")):
+        db = AimDb()
+        db.configure("largest", kind()).tap(show)
+        mistake = await mistake_of(db)
+        for word in ("'largest'", kind.__name__, missing, "tap"):
+            assert word in mistake, mistake
+    db = AimDb()
+    db.configure("largest", WithoutPush())
+    mistake = await mistake_of(db)
+    assert "push(self, value)" in mistake, mistake
+
+
+async def test_a_push_that_is_async_is_told_before_anything_starts():
+    db = AimDb()
+    db.configure("largest", Waiting())
+    mistake = await mistake_of(db)
+    assert "Waiting whose push is an async def" in mistake and "push_async" in mistake, mistake
+
+
+async def test_a_buffer_of_ones_own_that_nobody_reads_needs_only_push():
+    async def source(producer):
+        producer.produce(5)
+
+    buffer = Kept()
+    db = AimDb()
+    db.configure("largest", buffer).source(source)
+    await db.run()
+    equal(buffer.value, 5)
+
+
+async def test_a_buffer_of_ones_own_that_takes_its_methods_from_another_object_is_right():
+    async def source(producer):
+        producer.produce(5)
+
+    class Proxy(Buffer):
+        def __init__(self, ring):
+            self.push = ring.push
+            self.subscribe = ring.subscribe
+
+    db = AimDb()
+    ring = SpmcRing(4)
+    db.configure("largest", Proxy(ring)).source(source).tap(show)
+    with raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 20)
+    equal(ring.metrics().consumed_count, 1)
+
+
+async def test_a_class_in_place_of_a_stage_is_told():
+    class Sensor:
+        def __init__(self, producer):
+            pass
+
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).source(Sensor)
+    mistake = await mistake_of(db)
+    assert "Sensor" in mistake and "it is a class" in mistake, mistake
+
+
+async def died(stage):
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).tap(stage)
+    with printing() as said:
+        try:
+            await db.run()
+        except Exception:
+            pass
+    return said.text
+
+
+async def test_an_await_too_many_is_hinted_at():
+    async def awaits_produce(record):
+        await record.produce(1)
+
+    async def awaits_subscribe(record):
+        await record.subscribe()
+
+    for stage in (awaits_produce, awaits_subscribe):
+        assert "are not awaited" in await died(stage)
+
+
+async def test_an_await_that_is_missing_is_hinted_at():
+    async def adds(record):
+        record.produce(1)
+        return record.subscribe().recv() + 1
+
+    async def reads(record):
+        return record.subscribe_async().try_recv()
+
+    for stage in (adds, reads):
+        assert "is an await missing" in await died(stage)
+
+
+async def test_reading_a_consumer_without_subscribing_is_hinted_at():
+    async def iterates(record):
+        async for _ in record:
+            pass
+
+    assert "consumer.subscribe()" in await died(iterates)
+
+
+async def test_other_errors_get_no_hint():
+    async def divides(record):
+        return 1 / 0
+
+    text = await died(divides)
+    assert text.endswith("died: %r\n" % ZeroDivisionError("divide by zero")), text
+
+
+def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
+    db = AimDb()
+    record = db.configure("temperature", Mailbox())
+    for name, advice in (
+        ("sources", "it has source, subscribe, subscribe_async"),
+        ("publish", "it has produce, produce_async"),
+        ("xyz", "link_to"),
+        ("peek", "record.buffer.peek"),
+        ("metrics", "record.buffer.metrics"),
+        ("recv", "record.subscribe().recv"),
+    ):
+        with raises(AttributeError) as caught:
+            getattr(record, name)
+        assert "'Record' object has no attribute '%s'; " % name in str(caught.error), caught.error
+        assert advice in str(caught.error), caught.error
+    with raises(AttributeError) as caught:
+        db.config("temperature")
+    assert "it has configure, consumer" in str(caught.error), caught.error
+    assert not hasattr(record, "_private")
