@@ -5,6 +5,7 @@ caller's threads reach it through `_on_engine`, and read what the board printed 
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -212,6 +213,11 @@ class Board:
             raise BoardError(f"the board did not come back from its reset: {error}") from error
         self._wait_for_rest(BOOT_LIMIT_NANOSECONDS)
 
+    @property
+    def is_running(self) -> bool:
+        """False before its start, after `stop`, and once its power was cut."""
+        return self._engine.running
+
     # Console
 
     @property
@@ -326,6 +332,23 @@ class Board:
         """Emulated time since the start."""
         return int(self.mcu.clock.nanos)
 
+    def after(self, seconds: float, function: Callable[[], object]) -> None:
+        """Have `function` called when so much emulated time has passed; returns at once.
+
+        It is called on the engine thread, between two instructions: it may touch `mcu`, and not wait for anything. An
+        error in it ends the board.
+        """
+        self._on_engine(lambda: self.mcu.clock.create_alarm(function).schedule(round(seconds * 1e9)))
+
+    def write_after(self, seconds: float, data: bytes) -> None:
+        """Type bytes on the console when so much emulated time has passed; returns at once."""
+
+        def send() -> None:
+            for byte in data:
+                self._device.cdc.send_serial_byte(byte)
+
+        self.after(seconds, send)
+
     def pin(self, number: int) -> Pin:
         """The pin GPIO`number`, as seen by something soldered to it.
 
@@ -357,7 +380,7 @@ class Board:
 
     def _on_engine(self, function: Callable[[], Any]) -> Any:
         """Call the function where the chip may be touched: on the engine thread, or here if there is none."""
-        if self._loop is None or self._loop.is_closed():
+        if self._loop is None or self._loop.is_closed() or threading.current_thread() is self._loop_thread:
             return function()
 
         async def call() -> Any:
