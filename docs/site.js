@@ -2,7 +2,7 @@
 document$.subscribe(() => {
   for (const table of document.querySelectorAll(".md-typeset table:not([class])")) {
     if (table.querySelector("td[style*=right]")) continue; // Of numbers.
-    table.classList.add("words");
+    table.dataset.words = "";
     const titles = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
     if (titles.length < 3) continue;
     for (const row of table.querySelectorAll("tbody tr")) {
