@@ -32,7 +32,10 @@ class Ledger:
     def acknowledge(self, number: int) -> None:
         """Acknowledge a value that is not; its bit is there. Needs no heap."""
         if number == self.acknowledged:
-            self.acknowledge_below(number + 1)
+            if number + 1 < self.top:
+                self.acknowledge_below(number + 1)
+            else:
+                self.acknowledged = number + 1  # As that would do, in a third of the time.
         else:
             i = number - self.base
             self.marks[i >> 3] |= 1 << (i & 7)
