@@ -133,3 +133,40 @@ async def test_close_lets_readers_finish_and_commit():
     with raises(BufferClosed):
         await reader.recv()
     equal(after_restart(flash), [])
+
+
+async def test_a_commit_after_close_goes_to_flash_at_once():
+    flash = Flash()
+    queue = opened(flash, commit_ms=NEVER)
+    await queue.push_async(1)
+    queue.close()
+    await settle()
+    reader = queue.subscribe()
+    equal(await reader.recv(), 1)
+    reader.commit()
+    await settle()
+    equal(after_restart(flash), [])
+
+
+def test_release_ends_a_reader_that_waits_behind_a_producer_of_a_loop_that_was_left():
+    queue = opened(Flash(4, 512))
+
+    async def begin():
+        fill(queue)
+        await settle()
+
+    asyncio.run(begin())
+    asyncio.new_event_loop()
+
+    async def go_on():
+        reader = queue.subscribe()
+        for _ in range(200):
+            drain(reader)
+            await asyncio.sleep_ms(0)
+        reading = asyncio.create_task(reader.recv())
+        await settle()
+        queue.release()
+        await settle()
+        assert reading.done() and isinstance(await outcome(reading), BufferClosed)
+
+    asyncio.run(go_on())

@@ -451,6 +451,18 @@ async def test_a_task_that_waits_for_its_own_commits_is_told_so_when_the_last_ot
     assert task.done() and isinstance(await outcome(task), SelfDeadlock)
 
 
+async def test_a_task_that_has_just_committed_is_told_of_no_deadlock():
+    for everything in (True, False):
+        queue = opened(Flash(4, 512), stage=8)
+        reader = queue.subscribe()
+        for i in range(200):
+            queue.push(i)
+            await asyncio.sleep_ms(0)
+        count = len(drain(reader))
+        reader.commit(count if everything else count - 8)  # What is staged, too, or only what is on flash.
+        await timed(queue.push_async("next"), 5000)
+
+
 async def test_a_reader_that_there_was_no_heap_for_is_not_attached():
     queue = opened(Flash(4, 512))
     reader = queue.subscribe()

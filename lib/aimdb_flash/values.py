@@ -267,8 +267,12 @@ class Values:
         # It goes to flash within `commit_ms`, or at once when it makes room that is waited for.
         log = self.log
         log.ledger.commits += 1
-        makes_room = self.flusher.full and log.stop(0) <= log.ledger.acknowledged
-        self.flusher.flush_within(0 if makes_room else self.queue.commit_ms)
+        flusher = self.flusher
+        if flusher.full and log.stop(0) <= log.ledger.acknowledged:
+            flusher.full = False  # Until a flush finds that there is no room again.
+            flusher.flush_within(0)
+        else:
+            flusher.flush_within(self.queue.commit_ms)
 
     # Losing
 
