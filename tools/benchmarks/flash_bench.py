@@ -22,11 +22,8 @@ MARK = "\x1e"
 SECTOR = 4096
 PATIENCE_SECONDS = 900
 FULL_SECTORS = 175  # 700 KB,
-# for which the flash of a Pico W has room if these modules are not there, which a queue does not load.
-NOT_LOADED = """
-bounded_queue complaint db doorbell in_memory json_codec linking metrics packed_producer partitions spmc_ring standstill
-sync_producer wiring
-"""
+# for which the flash of a Pico W has room if of the core only this is there, which is what a queue loads.
+CORE = "__init__ buffer codecs errors loading loop timing waiting".split()
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
 GOALS = {"littlefs": (0.1, 250), "raw": (0.02, 250)}
@@ -59,11 +56,11 @@ def speed() -> list[dict]:
         return reported(board.exec(f"import speed\nspeed.main({free_sectors(image, 16)})", PATIENCE_SECONDS))
 
 
-def board_image(without: Sequence[str] = ()) -> bytes:
-    """The filesystem of a board with the library, but for these modules, and speed.py, as bytecode."""
+def board_image(core: Sequence[str] = ()) -> bytes:
+    """The filesystem of a board with the library and speed.py, as bytecode; of aimdb only these modules, if given."""
     files = {}
     for source in library_sources(ROOT / "lib", ["aimdb_flash"]):
-        if source.stem in without:
+        if core and source.parent.name == "aimdb" and source.stem not in core:
             continue
         place = source.relative_to(ROOT / "lib").as_posix()
         files["lib/" + place.removesuffix(".py") + ".mpy"] = compiled(source, place)
@@ -75,7 +72,7 @@ def openings(media: tuple[str, ...] = ("raw", "littlefs")) -> list[dict]:
     """How long it takes the emulated chip to open a queue of 700 KB that is full."""
     rows = []
     for medium in media:
-        image = board_image(without=NOT_LOADED.split())
+        image = board_image(CORE)
         start = free_sectors(image, FULL_SECTORS)
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "image")
