@@ -1,14 +1,17 @@
 """What README and docs say, tried: every program that they show runs, and prints what they say it prints."""
 
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
+import time
 
 import pytest
 from board_image import library_image
 from emulated_pico import Board
-from mqtt_broker import Listener, LocalBroker, find_mosquitto
+from mqtt_broker import Listener, LocalBroker, find_mosquitto, free_port
 from programs import BLOCKS, FOLLOWED, PAGES, ROOT
 from pytest_micropython.files import find_tool
 
@@ -63,6 +66,38 @@ def secure_broker(tmp_path_factory):
         yield broker
 
 
+# An AimDB elsewhere, to which the programs about AimX dial: the library itself.
+HUB = """
+import asyncio
+from aimdb import AimDb, SingleLatest
+from aimdb_aimx import AimxServer
+db = AimDb()
+for key in ("plant.pressure", "plant.limit", "plant.orders"):
+    db.configure(key, SingleLatest()).remote(write=True)
+AimxServer(db, tcp=PORT, anyone="write")
+asyncio.run(db.run())
+"""
+
+
+@pytest.fixture(scope="module")
+def hub():
+    """The port of a hub."""
+    port = free_port()
+    program = HUB.replace("PORT", str(port))
+    environment = {**os.environ, "MICROPYPATH": f".frozen:{ROOT / 'lib'}"}
+    process = subprocess.Popen([find_tool("micropython"), "-c", program], env=environment)
+    try:
+        deadline = time.monotonic() + 30
+        with socket.socket() as probe:
+            while probe.connect_ex(("127.0.0.1", port)):
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
 def run(program: str, folder) -> str:
     """What a program prints on the laptop, in its first second."""
     program = re.sub(r'"/(?=[\w.-]+")', f'"{folder}/', program)  # Files at the root of a board's filesystem.
@@ -84,6 +119,8 @@ def test_a_program_runs_on_the_laptop(block, tmp_path, broker, request):
         program = block.program.replace("broker.local", f"127.0.0.1:{secure.port}")
     else:
         program = block.program.replace("broker.local", f"127.0.0.1:{broker.port}")
+    if "hub.local:7433" in program:
+        program = program.replace("hub.local:7433", f"127.0.0.1:{request.getfixturevalue('hub')}")
     assert run(program, tmp_path).startswith(block.printed)
 
 
