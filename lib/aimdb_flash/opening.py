@@ -35,7 +35,10 @@ def configure(queue, storage, max_size: int) -> Storage:
         from aimdb.codecs import BytesCodec
 
         queue.codec = BytesCodec()
-    once("arguments").check_codec(queue.codec)
+    codec = queue.codec
+    made = callable(getattr(codec, "encode", None)) and callable(getattr(codec, "decode", None))
+    if isinstance(codec, type) or not made:
+        once("arguments").check_codec(codec)  # Says what is wrong. To load it takes 10 ms.
     check_int("codec.size", _size(queue))
     queue.flush_records = min(queue.flush_records, queue.stage)
     queue.flush_bytes = min(queue.flush_bytes, queue.stage_bytes)

@@ -1,10 +1,8 @@
 """Finds out what is on the flash. Loaded when a queue opens, and not kept."""
 
-from struct import unpack_from
-
 from micropython import const
 
-from .framing import records
+from .framing import records, unpack
 from .segment_log import Segment
 
 _HEADER_SIZE = const(16)
@@ -115,7 +113,7 @@ def _scan(log, segment, limit, gaps):
                 everything = True
                 _recall(ledger, number, number, payload)
             elif kind == _NEWS:
-                _recall(ledger, number, unpack_from("<I", payload)[0] if payload else 0, payload[4:])
+                _recall(ledger, number, unpack("<I", payload[:4])[0] if payload else 0, payload[4:])
         if not limit:
             _find_end(log, segment, length, intact)
     except OSError:
