@@ -58,11 +58,17 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 	$(RUN) tools/benchmarks/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
 	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes half a minute to start ...")
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
+	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
 	@echo "An emulated WiFi chip takes half a minute to start ..."
 	$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
+
+.PHONY: bench-dialling
+bench-dialling: $(VENV)/ready ## the same for an AimX hub: values per second to it and from it; JSON=file
+	@echo "An emulated WiFi chip takes half a minute to start ..."
+	$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes

@@ -171,8 +171,11 @@ class Client:
     async def send(self, data, half=False):
         if not isinstance(data, bytes):
             data = framed(json.dumps(data).encode())
-        self._writer.write(data[: len(data) // 2] if half else data)
-        await self._writer.drain()
+        try:
+            self._writer.write(data[: len(data) // 2] if half else data)
+            await self._writer.drain()
+        except OSError:
+            pass  # The board has ended the connection.
 
 
 def framed(text):

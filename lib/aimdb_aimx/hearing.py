@@ -19,6 +19,8 @@ def heard(hub, frame, beginning) -> bool:
     number = int(frame["sub"])
     seq = frame["seq"]
     data = frame["data"]
+    if type(seq) is not int:
+        raise ValueError(seq)
     for inbox in hub.inboxes:
         if inbox.packet_id == number and not inbox.ended:
             break
@@ -48,7 +50,7 @@ def heard(hub, frame, beginning) -> bool:
 
 def _count(hub, inbox, seq):
     # Values that the hub has left out: it numbers them without gaps.
-    missed = seq - inbox.seq - 1
+    missed = min(seq - inbox.seq - 1, _MASK)
     inbox.seq = seq
     if missed > 0:
         buffer = inbox.buffer

@@ -20,5 +20,6 @@ def of(hub, flight, number: int, word: str):
     error = kind("%s does not take a value: %s" % (name, word))
     if flight.resend or not source or source.sends_newest:
         # Nobody else hears of it.
-        hub.refused(source and source.key, name, bytes(flight.packet[20:]), error)
+        start = 20 + len("%d" % number) + (len(source.route) if source else 0)
+        hub.refused(source and source.key, name, bytes(flight.packet[start:-2]), error)
     return error

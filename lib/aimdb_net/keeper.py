@@ -29,7 +29,7 @@ async def keep(peer) -> None:
                 pause = troubles = 0  # It was a good connection.
             else:
                 troubles += 1
-                tell(troubles, "record %s: no connection to %s: %s", peer.keys(), peer.name, error)
+                tell(troubles, "%sno connection to %s: %s", peer.keys(), peer.name, error)
             peer.lost_count += peer.connected
             peer.disconnect(error)
             pause = min(max(2 * pause, shortest), longest)

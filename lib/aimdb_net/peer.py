@@ -125,8 +125,9 @@ class Peer:
         self.inboxes.clear()
 
     def keys(self) -> str:
-        """Of the records that need the connection."""
-        return ", ".join([repr(user.key) for user in self._users if user])
+        """The records that need the connection, for the beginning of a sentence."""
+        keys = ", ".join([repr(user.key) for user in self._users if user])
+        return "record %s: " % keys if keys else ""
 
     def retry(self) -> None:
         """Try to connect now instead of after the pause; for whoever knows that the network is back."""

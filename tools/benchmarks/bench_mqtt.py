@@ -74,7 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure() -> dict:
     """Everything in one run: figures by name, each a pair of messages per second and bytes."""
-    with LocalBroker() as broker, Board(filesystem=build_image(board_files()), paced=True) as board:
+    files = compiled_files(("aimdb", "aimdb_net", "aimdb_mqtt"), ROOT / "bench" / "publishing.py")
+    with LocalBroker() as broker, Board(filesystem=build_image(files), paced=True) as board:
         board.exec(JOIN, timeout=PATIENCE_SECONDS)
         printed = board.exec(HEAP, timeout=PATIENCE_SECONDS)
         printed += board.exec(f"import publishing; publishing.run('10.0.0.1', {broker.port})", PATIENCE_SECONDS)
@@ -88,12 +89,11 @@ def measure() -> dict:
     }
 
 
-def board_files() -> dict[str, bytes]:
+def compiled_files(packages: tuple[str, ...], program: Path) -> dict[str, bytes]:
     """The packages and the measuring program, as they are deployed."""
-    packages = ("aimdb", "aimdb_net", "aimdb_mqtt")
     sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
     files = {source.relative_to(ROOT / "lib"): source for source in sources}
-    files[Path("publishing.py")] = ROOT / "bench" / "publishing.py"
+    files[Path(program.name)] = program
     return {
         f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(
             source, place.as_posix(), architecture=architecture_of("pico_w")

@@ -1,0 +1,86 @@
+"""A board on the unix port dials to a hub with TLS: only to the one whose certificate it was given."""
+
+from __future__ import annotations
+
+import os
+import socketserver
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bench_dialling import SmallHub
+from pytest_micropython.files import find_tool
+
+ROOT = Path(__file__).parents[2]
+
+NODE = """
+import asyncio
+from aimdb_aimx import AimxRecord, Hub
+
+async def main():
+    with open("CERTIFICATE", "rb") as file:
+        hub = Hub("aimxs://127.0.0.1:PORT", tls=file.read(), retry_ms=(20, 50))
+    async with hub:
+        try:
+            await AimxRecord("aimxs://127.0.0.1:PORT/n").push_async(1)
+            print("done")
+        except Exception as er:
+            print(type(er).__name__, er)
+
+asyncio.run(main())
+"""
+
+
+def certificate(folder: Path, name: str) -> tuple[str, str]:
+    """A certificate for this computer, and its key: the files."""
+    key, made = str(folder / f"{name}.key"), str(folder / f"{name}.pem")
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=127.0.0.1"
+    subprocess.run([*command.split(), "-keyout", key, "-out", made], check=True, capture_output=True)
+    return made, key
+
+
+class TlsServer(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
+        super().__init__(("127.0.0.1", 0), SmallHub)
+
+    def get_request(self):
+        connection, address = super().get_request()
+        return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+    def handle_error(self, request, client_address) -> None:
+        pass  # A board that does not trust it.
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    """The port of a hub, and its certificate."""
+    made, key = certificate(tmp_path, "hub")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    with TlsServer(context) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], made
+        server.shutdown()
+
+
+def run(port: int, trusted: str) -> str:
+    code = NODE.replace("PORT", str(port)).replace("CERTIFICATE", trusted)
+    environment = {**os.environ, "MICROPYPATH": f"{ROOT}/lib:.frozen"}
+    command = [find_tool("micropython"), "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_values_go_to_the_hub_whose_certificate_is_known(hub: tuple[int, str]) -> None:
+    assert run(*hub) == "done\n"
+
+
+def test_a_hub_with_another_certificate_gets_nothing_and_is_named(hub: tuple[int, str], tmp_path: Path) -> None:
+    printed = run(hub[0], certificate(tmp_path, "other")[0])
+    assert printed.startswith("Unreachable aimxs://127.0.0.1:"), printed
+    assert "cert" in printed.lower(), printed

@@ -1,0 +1,112 @@
+"""`make bench-dialling`: what an emulated Pico W writes to an AimX hub and gets from it, and the heap that takes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socketserver
+import sys
+import threading
+from pathlib import Path
+
+from bench_mqtt import JOIN, PATIENCE_SECONDS, compiled_files
+from device_files import ROOT
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
+
+HEAP = """
+import gc
+
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+
+from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
+import aimdb.complaint, aimdb.timing
+AimDb, BoundedQueue, JsonCodec, SingleLatest
+core = used()
+from aimdb_aimx import Hub
+import aimdb_net.outbound, aimdb_net.connection, aimdb_aimx.hub_frames
+Hub
+writing = used()
+import aimdb_net.inbound, aimdb_net.inbox, aimdb_aimx.hearing
+both = used()
+from aimdb_aimx import AimxRecord
+record = used()
+hub = Hub("aimx://10.0.0.1:1")
+aimdb_net.forget("aimdb_net", "checks", "address")  # As a run does.
+aimdb_net.forget("aimdb_aimx", "links", "dialling")
+print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (writing - core))
+print("RESULT heap of what link_to and link_from keep loaded, beyond the core: 0, %d" % (both - core))
+print("RESULT heap of what AimxRecord adds: 0, %d" % (record - both))
+print("RESULT heap of a Hub: 0, %d" % (used() - record))
+"""
+
+
+class SmallHub(socketserver.StreamRequestHandler):
+    """Answers as AimDB does. A value of `burst` has it send so many events to all subscriptions."""
+
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        topics: dict[int, int] = {}
+        while head := self.rfile.read(4):
+            frame = json.loads(self.rfile.read(int.from_bytes(head, "big")))
+            kind = frame["t"]
+            if kind == "ping":
+                self.answer({"t": "pong"})
+            elif kind == "sub":
+                topics[frame["id"]] = 0
+            elif frame.get("method") == "hello":
+                self.answer({"t": "reply", "id": frame["id"], "ok": {"version": "3.0"}})
+            elif kind == "req":
+                value = frame["params"]["value"]
+                self.answer({"t": "reply", "id": frame["id"], "ok": {"status": "success", "value": value}})
+                for _ in range(value if frame["params"]["name"] == "burst" else 0):
+                    for number in topics:
+                        topics[number] += 1
+                        self.answer({"t": "event", "seq": topics[number], "sub": str(number), "data": topics[number]})
+
+    def answer(self, frame: dict) -> None:
+        text = json.dumps(frame, separators=(",", ":")).encode()
+        self.wfile.write(len(text).to_bytes(4, "big") + text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="file to write the results to")
+    options = parser.parse_args(arguments)
+    try:
+        results = measure()
+    except BoardError as error:
+        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
+        return 1
+    print(f"{'':<60}{'values/s':>10}{'bytes':>8}")
+    for name, (rate, size) in results["figures"].items():
+        print(f"{name:<60}{rate or '':>10}{size:>8}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def measure() -> dict:
+    """Everything in one run: figures by name, each a pair of values per second and bytes."""
+    files = compiled_files(("aimdb", "aimdb_net", "aimdb_aimx"), ROOT / "bench" / "dialling.py")
+    with (
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), SmallHub) as hub,
+        Board(filesystem=build_image(files), paced=True) as board,
+    ):
+        hub.daemon_threads = True
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        board.exec(JOIN, timeout=PATIENCE_SECONDS)
+        printed = board.exec(HEAP, timeout=PATIENCE_SECONDS)
+        printed += board.exec(f"import dialling; dialling.run('10.0.0.1', {hub.server_address[1]})", PATIENCE_SECONDS)
+        firmware = board.exec("import sys; print(sys.implementation.version, sys.implementation._machine)").strip()
+        hub.shutdown()
+    found = re.findall(r"RESULT (.*): (\d+), (\d+)", printed)
+    return {"firmware": firmware, "figures": {name: [int(rate), int(size)] for name, rate, size in found}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
