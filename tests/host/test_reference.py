@@ -119,6 +119,31 @@ def test_a_public_name_and_its_parameters_stand_in_the_reference(reference, publ
         assert sum(len(re.findall(rf"\b{parameter}\b", text)) for text in found) > 1, parameter
 
 
+# What they call of each other, or the loop of them.
+BETWEEN_CLASSES = {"look", "nothing", "park", "remove", "missed", "start", "hand_over", "stop"}
+
+
+@pytest.mark.parametrize("name", ["AimDb", "Record", "Buffer", "Reader", "SyncProducer", "PackedProducer"])
+def test_every_call_of_a_class_stands_in_the_reference_with_its_parameters(reference, name):
+    calls = {call.name: call for call in functions_of(definitions("aimdb")[name]) if ast.get_docstring(call)}
+    assert len(calls) > 2
+    for call in calls.values():
+        if not call.name.startswith("_") and call.name not in BETWEEN_CLASSES:
+            text = reference["aimdb"][f"aimdb.{name}.{call.name}"]
+            assert [each for each in parameters_of(call) if not re.search(rf"\b{each}\b", text)] == [], call.name
+
+
+def functions_of(node: ast.stmt) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Those of a class, and of what stands there for editors."""
+    found = []
+    for each in node.body:
+        if isinstance(each, ast.If):
+            found += functions_of(each)
+        elif isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.append(each)
+    return found
+
+
 def test_there_are_public_names_of_every_package():
     assert {public.package for public in NAMES} >= {"aimdb", "aimdb_flash", "aimdb_mqtt", "aimdb_node"}
     assert len(NAMES) > 50
