@@ -195,6 +195,25 @@ def test_after_a_loop_that_was_left_another_server_has_the_port():
     equal(found, [0, 1, 2])
 
 
+def test_after_a_loop_that_was_left_the_same_server_has_all_its_places():
+    db, port, server = program(connections=2)
+    found = []
+
+    async def main():
+        asyncio.create_task(db.run())
+        client = await there(port)
+        while not await client.hello():  # It has met the run before.
+            client = await there(port)
+        await client.watch("#")
+        found.append(server.peek())
+
+    for _ in range(4):
+        asyncio.run(main())
+        asyncio.new_event_loop()
+        gc.collect()
+    equal(found, [1, 1, 1, 1])
+
+
 async def test_a_port_that_is_taken_ends_nothing_and_is_served_when_it_is_free():
     one, port, _ = program()
     other = AimDb()

@@ -89,6 +89,8 @@ class AimxServer(SingleLatest):
     async def run(self) -> None:
         """Serve; `db.run()` does it."""
         once("arguments").announce(self)
+        for peer in self.peers[:]:
+            peer.end(AimxError("the loop of its run was left"))
         door: Any = None
         try:
             if self.tcp is not None:
