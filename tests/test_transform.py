@@ -9,6 +9,7 @@ from aimdb import (
     BufferClosed,
     InvalidConfiguration,
     Mailbox,
+    Reader,
     SingleLatest,
     SpmcRing,
 )
@@ -305,6 +306,82 @@ async def test_what_can_be_committed_is_committed_when_the_computed_value_is_sto
     await settle()
     equal(first.committed, 2)
     await stopped(run)
+
+
+class Log(Buffer):
+    """Gives what was not committed once more to the next reader."""
+
+    def __init__(self, values):
+        self.values = list(values)
+        self.committed = 0
+
+    def push(self, value):
+        self.values.append(value)
+        self.wake()
+
+    def subscribe(self):
+        return LogReader(self)
+
+
+class LogReader(Reader):
+    def __init__(self, buffer):
+        super().__init__(buffer)
+        self.at = buffer.committed
+
+    def has_value(self):
+        return self.at < len(self.buffer.values)
+
+    def try_recv(self):
+        if not self.has_value():
+            self.nothing()
+        self.at += 1
+        return self.buffer.values[self.at - 1]
+
+    def commit(self):
+        self.buffer.committed = self.at
+
+
+def test_what_is_committed_comes_once_though_loops_are_left():
+    db = AimDb()
+    last = BoundedQueue(1)
+    db.configure("a", Log(range(5)))
+    db.configure("b", last).transform("a", double)
+    seen = []
+
+    async def leave():
+        await running(db)
+        raise OSError(5)
+
+    for _ in range(6):
+        with raises(OSError):
+            asyncio.run(leave())
+        asyncio.new_event_loop()
+        seen += drain(last.subscribe())
+    equal(seen, [0, 2, 4, 6, 8])
+
+
+def test_what_a_join_has_committed_comes_once_though_loops_are_left():
+    db = AimDb()
+    inner = []
+
+    async def stage(inputs, _):
+        inner.append(inputs)
+        await asyncio.sleep_ms(1000)
+
+    db.configure("a", Log(range(40)))
+    db.configure("b", SpmcRing(2)).transform_join(("a",), stage)
+    seen = []
+
+    async def leave():
+        await running(db)
+        seen.extend([value for _, value in drain(inner[-1])])
+        raise OSError(5)
+
+    for _ in range(4):
+        with raises(OSError):
+            asyncio.run(leave())
+        asyncio.new_event_loop()
+    equal(seen, list(range(40)))
 
 
 async def test_an_async_fn_is_a_mistake():

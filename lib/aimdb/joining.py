@@ -71,6 +71,8 @@ class Join:
             if reader is None:
                 reader = await source.subscribe_async()
             commit = getattr(reader, "commit", None)
+            if commit:
+                taken[i] = _NOTHING  # The reader gives it once more.
             try:
                 while True:
                     if taken[i] is _NOTHING:
@@ -87,8 +89,6 @@ class Join:
                         commit()
             finally:
                 reader.close()
-                if commit:
-                    taken[i] = _NOTHING
             self._open -= 1
             if not self._open:
                 queue.close()

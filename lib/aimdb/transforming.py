@@ -33,6 +33,8 @@ class Transform:
         push = record.try_produce if type(buffer).push_async is Buffer.push_async else None
         reader = await record.db.consumer(self.inputs[0]).subscribe_async()
         commit = getattr(reader, "commit", None)
+        if commit:
+            self._computed = None  # The reader gives its input once more.
         try:
             if self._computed is not None:
                 await record.push_async(self._computed)
@@ -64,5 +66,3 @@ class Transform:
             self._computed = None
         finally:
             reader.close()
-            if commit:
-                self._computed = None
