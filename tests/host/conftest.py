@@ -17,9 +17,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "tools" 
 # Each of these files takes 20 s and more. With two at a time, the longest begin first, so that both cores end together.
 LONGEST = (
     "test_mip_install.py",
+    "test_node_board.py",
     "test_budgets.py",
-    "test_mqtt_board.py",
     "test_node_season.py",
+    "test_mqtt_board.py",
     "test_deploy.py",
     "test_interrupts.py",
     "test_library_as_bytecode.py",
