@@ -332,3 +332,32 @@ async def test_the_wiring_is_shown_as_db_graph_has_it():
         equal(await client.ask("graph.edges"), graph["edges"])
         equal(await client.ask("graph.topo_order"), graph["order"])
         equal(await client.ask("graph.else"), "not_found")
+
+
+async def test_with_a_profile_the_list_has_the_times_of_stages_and_the_gauges():
+    near, far = cable(20000)
+    db = AimDb(profile=True)
+
+    async def source(producer):
+        gauge = db.configure("temp").signal_gauge("celsius", "C")
+        for value in (20.5, 21.5):
+            gauge.update(value)
+            producer.produce(value)
+            await asyncio.sleep_ms(0)
+        await asyncio.sleep_ms(5000)
+
+    db.configure("temp", SpmcRing(4)).source(source).remote()
+    AimxServer(db, serial=far)
+    client = Client(near)
+    async with Running(db):
+        await asyncio.sleep_ms(20)
+        (listed,) = await client.ask("record.list")
+        (stage,) = listed["stage_profiling"]
+        equal([stage["stage_type"], stage["name"]], ["source", "source"])
+        assert stage["call_count"] > 1 and stage["total_time_ns"] >= stage["max_time_ns"] >= stage["min_time_ns"]
+        equal(
+            listed["signal_stats"],
+            [{"signal": "celsius", "unit": "C", "count": 2, "last": 21.5, "min": 20.5, "max": 21.5, "mean": 21.0}],
+        )
+        equal(await client.ask("profiling.reset"), {"reset": True})
+        equal((await client.ask("record.list"))[0].get("signal_stats", []), [])

@@ -2,7 +2,7 @@
 
 import json
 
-from .requests import Refusal, entry_of, json_codec, may_write, name_in, text_of
+from .requests import Refusal, entry_of, json_codec, may_write, name_in, refused, text_of
 
 
 async def put(peer, name, value) -> tuple:
@@ -19,7 +19,7 @@ async def put(peer, name, value) -> tuple:
             json_codec.encode(value)  # Numbers may have become infinite.
         await entry[0].produce_async(value, peer.server.timeout_ms)
     except Exception as er:
-        peer.server.refused("record %r did not take %.40r from a peer: %r", entry[0].key, value, er)
+        refused(peer.server, "record %r did not take %.40r from a peer: %r", entry[0].key, value, er)
         raise Refusal("internal")
     return entry, value
 

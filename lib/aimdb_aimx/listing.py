@@ -15,11 +15,12 @@ def listing(peer):
     db = peer.server.db
     nodes = [node for node in db.graph()["nodes"] if node["key"] in db.remotes]
     most = _MOST_TCP if peer.sockets else _MOST_SERIAL
-    profile = getattr(db, "profile", tuple)()
+    profile = db.profile()
+    signals = [each for each in db.signals() if each["count"]]
     for details in (2, 1, 0):
-        if details == 2 and not profile:
+        if details == 2 and not profile and not signals:
             continue
-        pieces = JsonList(nodes, Lister(peer, nodes, profile, details))
+        pieces = JsonList(nodes, Lister(peer, nodes, profile, signals, details))
         size = _AROUND
         for piece in pieces:
             size += len(piece)
@@ -49,10 +50,11 @@ class JsonList:
 class Lister:
     """Called with a node of the graph, it gives the record's entry. That is as long each time it is made."""
 
-    def __init__(self, peer, nodes, profile, details: int):
+    def __init__(self, peer, nodes, profile, signals, details: int):
         self._peer = peer
         self._nodes = nodes
-        self._profile = profile
+        self._profile = profile  # What `db.profile()` and `db.signals()` have given, once for all times.
+        self._signals = signals
         self._details = details
 
     def __call__(self, node) -> str:
@@ -79,9 +81,9 @@ class Lister:
                 text += ',"buffer_capacity":%d' % node["buffer_capacity"]
             text += self._counters(key, entry[0].buffer.metrics())
         if self._details == 2:
-            text += ',"stage_profiling":[%s]' % ",".join(
-                [_stage(each) for each in self._profile if each["record"] == key]
-            )
+            stages = [_stage(each) for each in self._profile if each["record"] == key]
+            signals = [_signal(each) for each in self._signals if each["record"] == key]
+            text += ',"stage_profiling":[%s],"signal_stats":[%s]' % (",".join(stages), ",".join(signals))
         return text + "}"
 
     def _counters(self, key, metrics):
@@ -96,9 +98,14 @@ class Lister:
 
 
 def _stage(each):
-    calls = each["calls"]
-    times = [each["total_us"] // calls if calls else 0, each["min_us"] or 0, each["max_us"] or 0, each["total_us"]]
+    names = ("mean_us", "min_us", "max_us", "total_us")
     return (
         '{"stage_type":"%s","name":%s,"call_count":%d,"avg_time_ns":%d,"min_time_ns":%d,"max_time_ns":%d,'
         '"total_time_ns":%d}'
-    ) % tuple([each["kind"], json.dumps(each["name"]), calls] + [1000 * time for time in times])
+    ) % tuple([each["kind"], json.dumps(each["name"]), each["calls"]] + [1000 * each[name] for name in names])
+
+
+def _signal(each):
+    shown = {name: each[name] for name in ("unit", "count", "last", "min", "max", "mean")}
+    shown["signal"] = each["name"]
+    return json.dumps(shown)

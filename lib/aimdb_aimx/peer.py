@@ -2,12 +2,12 @@ import asyncio
 import json
 
 from aimdb.loop import readable
-from aimdb.waiting import current, current_loop
+from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
 from .errors import AimxError
-from .requests import Refusal, get
+from .requests import Refusal, get, refused
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -26,7 +26,7 @@ class Peer:
 
     was_dropped = False  # For something that it did or did not do.
     error: "Exception | None" = None  # What ended it.
-    _probe: "Any" = None
+    pong: "Any" = None  # The task that probes whether it is there.
 
     def __init__(self, server, stream, receiver, sender, is_trusted: bool, may_write: bool, sockets=()):
         self.server = server
@@ -40,8 +40,8 @@ class Peer:
         self.sender = sender
         self.turn = asyncio.Lock()
         self._receiver = receiver
-        self._loop = current_loop()
-        self._task: "Any" = asyncio.create_task(self._serve())
+        self.loop = current_loop()
+        self.task: "Any" = asyncio.create_task(self._serve())
 
     def _serve(self):
         receiver = self._receiver
@@ -70,7 +70,7 @@ class Peer:
         if kind == "ping":
             yield from self.send((b'{"t":"pong"}',))
         elif kind == "unsub":
-            self.unsubscribe(message.get("sub"))
+            once("ending").unsubscribe(self, message.get("sub"))
         elif kind == "write" and self.is_trusted:
             from .changing import write
 
@@ -84,7 +84,7 @@ class Peer:
             except Exception as er:  # A buffer of the program's own may raise anything.
                 code = er.args[0] if isinstance(er, Refusal) else "internal"
                 if not isinstance(er, Refusal):
-                    self.server.refused("%r of a peer failed: %r", method, er)
+                    refused(self.server, "%r of a peer failed: %r", method, er)
                 pieces = (('{"t":"reply","id":%d,"err":"%s"}' % (id, code)).encode(),)
             if pieces:
                 yield from self.send(pieces)
@@ -124,30 +124,6 @@ class Peer:
             await self.sender.send(pieces)
         self.mute = 0
 
-    async def _pong(self):
-        try:
-            await self.send((b'{"t":"pong"}',))
-        except Exception as er:
-            self.end(er)
-
-    def probe(self) -> None:
-        """Send something, so that the network tells when nobody is there any more."""
-        if not self._probe or self._probe.done():
-            self._probe = asyncio.create_task(self._pong())
-
-    def unsubscribe(self, id) -> None:
-        """End a subscription, if there is one of this id."""
-        subscription = self.subscriptions.pop(id, None) if isinstance(id, str) else None
-        if subscription:
-            subscription.end()
-
-    def forget(self) -> None:
-        """End all subscriptions, and close the cursors."""
-        for id in list(self.subscriptions):
-            self.unsubscribe(id)
-        while self.cursors:
-            self.cursors.popitem()[1].close()
-
     def drop(self, reason: str) -> None:
         """End it for something that it did or did not do."""
         self.was_dropped = True
@@ -158,27 +134,6 @@ class Peer:
         if not self.error:
             self.error = error
             try:
-                self.finish()
+                once("ending").finish(self)
             except MemoryError:
                 pass
-
-    def finish(self) -> None:
-        """Stop its tasks, close its stream, and tell the server."""
-        if self._loop is current_loop():
-            # Cancelled before the socket goes, so that the loop forgets it.
-            self._cancel(self._task)
-            self._cancel(self._probe)
-            for subscription in self.subscriptions.values():
-                for task in subscription.tasks:
-                    self._cancel(task)
-        self.forget()
-        for each in self.sockets:
-            try:
-                each.close()
-            except OSError:
-                pass
-        self.server.left(self)
-
-    def _cancel(self, task):
-        if task and task is not current():
-            task.cancel()

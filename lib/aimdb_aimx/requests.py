@@ -1,6 +1,8 @@
 """What peers ask for most: a record's value. The names that they give are checked here."""
 
-from aimdb import BufferClosed, BufferEmpty, BufferLagged, JsonCodec, SpmcRing
+from aimdb import JsonCodec, SpmcRing
+
+from . import once
 
 json_codec = JsonCodec()
 
@@ -32,6 +34,13 @@ def is_ring(record) -> bool:
     return isinstance(record.buffer, SpmcRing)
 
 
+def refused(server, text: str, *values) -> None:
+    """Count what was refused, and say it on stderr: the 1st time, and then the 2nd, 4th, 8th …"""
+    server.refused_count = count = server.refused_count + 1
+    if not count & (count - 1):
+        once("telling").tell(server, text % values, count)
+
+
 def text_of(peer, entry: tuple, value) -> "bytes | None":
     """The JSON text of a value, or None for one that AimX cannot carry: null is none, and others are told of."""
     if value is None:
@@ -39,43 +48,20 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
     try:
         text = (entry[2] or json_codec).encode(value)
     except (ValueError, TypeError) as er:
-        peer.server.refused("record %r has a value that AimX cannot carry: %s", entry[0].key, er)
+        refused(peer.server, "record %r has a value that AimX cannot carry: %s", entry[0].key, er)
         return None
     if isinstance(text, str):
         text = text.encode()
     return None if text == b"null" else text
 
 
-def cursor_of(peer, record):
-    """The reader that this peer's `record.get` and `record.drain` have in common; the first call opens it."""
-    reader = peer.cursors.get(record.key)
-    if reader is None:
-        reader = peer.cursors[record.key] = record.subscribe()
-    return reader
-
-
-def next_of(reader):
-    """The next value of a cursor, or None. Lag is skipped."""
-    while True:
-        try:
-            return reader.try_recv()
-        except BufferLagged:
-            pass
-        except (BufferEmpty, BufferClosed):
-            return None
-
-
 def get(peer, params) -> bytes:
-    """The value in the reply to `record.get`. Of a ring it is the newest value since this peer's last read."""
+    """The value in the reply to `record.get`. Raises `Refusal`."""
     entry = entry_of(peer, name_in(params))
     record = entry[0]
     value = record.buffer.peek()
     if value is None and is_ring(record):
-        reader = cursor_of(peer, record)
-        newer = next_of(reader)
-        while newer is not None:
-            value = newer
-            newer = next_of(reader)
+        value = once("cursors").newest(peer, record)
     text = text_of(peer, entry, value)
     if text is None:
         raise Refusal("not_found")

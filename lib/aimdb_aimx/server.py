@@ -1,5 +1,4 @@
 import asyncio
-import sys
 from time import ticks_diff, ticks_ms
 
 from aimdb import SingleLatest
@@ -108,13 +107,15 @@ class AimxServer(SingleLatest):
                 door.cancel()
             for peer in self.peers[:]:
                 peer.end(AimxError("the run has ended"))
+                for each in peer.sockets:
+                    each.close()  # There may have been no memory for the rest.
 
     def _tend(self):
         # Drop the peers that take nothing, or have no token; see whether those that are silent are there.
         has_line = False
         for peer in self.peers[:]:
             if peer.error:
-                peer.finish()
+                once("ending").finish(peer)
                 continue
             has_line = has_line or not peer.sockets
             peer.age += 1
@@ -126,7 +127,7 @@ class AimxServer(SingleLatest):
             elif not peer.is_trusted and peer.age * _TEND_MS > self.timeout_ms:
                 peer.drop("a peer did not show the token within %d ms" % self.timeout_ms)
             elif peer.sockets and min(peer.quiet, peer.mute) >= _PROBE_S:
-                peer.probe()
+                once("ending").probe(peer)
         if self.serial is not None and not has_line:
             from .serial_frames import Receiver, Sender
 
@@ -150,13 +151,3 @@ class AimxServer(SingleLatest):
 
     def _show(self):
         self.push(len([peer for peer in self.peers if peer.sockets]))
-
-    def refused(self, text: str, *values) -> None:
-        """Count what was refused, and say it on stderr: the 1st time, and then the 2nd, 4th, 8th …"""
-        self.refused_count = count = self.refused_count + 1
-        if not count & (count - 1):
-            try:
-                self.last_error = text % values
-                print("aimdb: %s; %d in all" % (self.last_error, count), file=sys.stderr)
-            except MemoryError:
-                pass

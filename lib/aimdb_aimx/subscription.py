@@ -4,6 +4,7 @@ import asyncio
 
 from aimdb import BufferClosed, BufferEmpty, BufferLagged
 
+from . import once
 from .requests import Refusal, entry_of, is_ring, may_write, text_of
 
 
@@ -13,7 +14,7 @@ async def subscribe(peer, id: str, topic) -> None:
     A pattern has snapshots first, of what is there now. To watch a buffer whose readers compete is to take from it:
     that needs its name and the right to write it.
     """
-    peer.unsubscribe(id)
+    once("ending").unsubscribe(peer, id)
     if not isinstance(topic, str):
         raise Refusal("not_found")
     is_pattern = "*" in topic or "#" in topic

@@ -3,12 +3,13 @@
 import asyncio
 import json
 
-from .requests import Refusal, may_write
+from . import once
+from .requests import Refusal, may_write, refused
 
 
 async def welcome(peer, params) -> tuple:
     """Its body. Raises `Refusal` for another version, and for a token that is wrong."""
-    peer.forget()  # On a serial line this may be another peer than before.
+    once("ending").forget(peer)  # On a serial line this may be another peer than before.
     server = peer.server
     if not isinstance(params, dict):
         params = {}
@@ -17,7 +18,7 @@ async def welcome(peer, params) -> tuple:
         raise Refusal("version_mismatch")
     if server.token is not None and peer.sockets:
         if not _is_same(params.get("auth_token"), server.token):
-            server.refused("a peer had a wrong token, or none")
+            refused(server, "a peer had a wrong token, or none")
             await asyncio.sleep_ms(1000)  # So that guessing takes for ever.
             raise Refusal("denied")
         peer.is_trusted = True

@@ -1,0 +1,75 @@
+"""What a peer reads by cursors of its own: `record.drain`, `record.get` of a ring. Loaded for each, and not kept."""
+
+import json
+
+from aimdb import BufferClosed, BufferEmpty, BufferLagged, check_int
+
+from .requests import Refusal, entry_of, is_ring, may_write, name_in, text_of
+
+_DRAINED = 4096  # Bytes of values in one reply; the rest comes with the next.
+
+
+def newest(peer, record):
+    """The newest value of a ring since this peer's last read, or None."""
+    reader = _cursor_of(peer, record)
+    newest = None
+    value = _next_of(reader)
+    while value is not None:
+        newest = value
+        value = _next_of(reader)
+    return newest
+
+
+def drain(peer, params) -> tuple:
+    """The body of the reply to `record.drain`. Raises `Refusal`."""
+    # To drain a buffer whose readers compete is to take from it.
+    name = name_in(params)
+    entry = entry_of(peer, name, "not_found" if isinstance(name, str) else "internal")
+    record = entry[0]
+    if not (is_ring(record) or may_write(peer, entry)):
+        raise Refusal("denied")
+    limit = params.get("limit")
+    if limit is None:
+        limit = 0x1FFFFFFF
+    try:
+        check_int("limit", limit)
+    except (ValueError, TypeError):
+        raise Refusal("internal")
+    reader = _cursor_of(peer, record)
+    texts: list = []
+    size = 0
+    while len(texts) < limit and size < _DRAINED:
+        value = _next_of(reader)
+        if value is None:
+            break
+        text = text_of(peer, entry, value)
+        if text:
+            texts.append(text)
+            size += len(text)
+    head = '{"count":%d,"record_name":%s,"values":[' % (len(texts), json.dumps(record.key))
+    pieces = [head.encode()]
+    for i, text in enumerate(texts):
+        if i:
+            pieces.append(b",")
+        pieces.append(text)
+    pieces.append(b"]}")
+    return tuple(pieces)
+
+
+def _cursor_of(peer, record):
+    """The reader that this peer's `record.get` and `record.drain` have in common; the first call opens it."""
+    reader = peer.cursors.get(record.key)
+    if reader is None:
+        reader = peer.cursors[record.key] = record.subscribe()
+    return reader
+
+
+def _next_of(reader):
+    """The next value of a cursor, or None. Lag is skipped."""
+    while True:
+        try:
+            return reader.try_recv()
+        except BufferLagged:
+            pass
+        except (BufferEmpty, BufferClosed):
+            return None

@@ -1,0 +1,9 @@
+"""Says on stderr what peers were refused. Loaded for each time, and not kept."""
+
+import sys
+
+
+def tell(server, text: str, count: int) -> None:
+    """Say it, and that it was the `count`th time; the server remembers it."""
+    server.last_error = text
+    print("aimdb: %s; %d in all" % (text, count), file=sys.stderr)
