@@ -59,6 +59,7 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes half a minute to start ...")
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
+	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(dir $(JSON))aimx.json))
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
@@ -69,6 +70,11 @@ bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a bro
 bench-dialling: $(VENV)/ready ## the same for an AimX hub: values per second to it and from it; JSON=file
 	@echo "An emulated WiFi chip takes half a minute to start ..."
 	$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(JSON))
+
+.PHONY: bench-aimx
+bench-aimx: $(VENV)/ready ## what serving by AimX costs: calls and events per second, by UART and WiFi, and heap; JSON=file
+	@echo "An emulated WiFi chip takes half a minute to start ..."
+	$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes

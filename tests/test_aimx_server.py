@@ -361,3 +361,44 @@ async def test_with_a_profile_the_list_has_the_times_of_stages_and_the_gauges():
         )
         equal(await client.ask("profiling.reset"), {"reset": True})
         equal((await client.ask("record.list"))[0].get("signal_stats", []), [])
+
+
+async def test_a_value_that_is_too_long_for_aimdbs_tool_is_not_found():
+    db, client = program()
+    async with Running(db):
+        db.produce_any("fixed", "x" * 5000)
+        equal(await client.get("fixed"), "not_found")
+        db.produce_any("fixed", "x" * 3000)
+        equal(await client.get("fixed"), "x" * 3000)
+
+
+def test_after_a_loop_that_was_left_the_same_server_serves_its_line():
+    db, client = program()
+    found = []
+    for number in range(3):
+
+        async def main():
+            asyncio.create_task(db.run())
+            await asyncio.sleep_ms(10)
+            client.others.clear()
+            await client.hello()
+            db.produce_any("fixed", number)
+            await client.watch("sensors.#")
+            found.append(await client.get("fixed"))
+            # The loop is left with all of this in it.
+
+        asyncio.run(main())
+        asyncio.new_event_loop()
+    equal(found, [0, 1, 2])
+
+
+async def test_a_run_that_has_ended_leaves_no_task_behind():
+    db, client = program()
+    for number in range(3):
+        async with Running(db):
+            client.others.clear()
+            db.produce_any("fixed", number)
+            await client.watch("#")
+            equal(await client.get("fixed"), number)
+        peers = db.consumer("aimx").buffer.peers
+        equal(peers, [])

@@ -33,11 +33,6 @@ def listen(server):
         raise
 
 
-def close(port) -> None:
-    """The run has ended, and has closed its sockets."""
-    sockets_of.pop(port, None)
-
-
 def complaint(server):
     """What says on stderr that the port cannot be had."""
     from aimdb.complaint import Complaint, complain

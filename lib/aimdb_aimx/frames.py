@@ -56,6 +56,7 @@ class FrameSender:
     """
 
     _most = 256  # Bytes to offer the stream at once.
+    _may_block = False  # Whether the stream must be asked before each write.
 
     def __init__(self, stream):
         self._stream = stream
@@ -67,11 +68,12 @@ class FrameSender:
         # What was not taken is offered again from the same place: TLS needs the same bytes.
         at = 0
         while at < end:
-            count = self._stream.write(self._view[at : min(end, at + self._most)])
-            if count:
-                at += count
-                self.stuck_since = None
-            else:
-                if self.stuck_since is None:
-                    self.stuck_since = ticks_ms()
-                yield writable(self._stream)
+            if not self._may_block or self.stuck_since is not None:
+                count = self._stream.write(self._view[at : min(end, at + self._most)])
+                if count:
+                    at += count
+                    self.stuck_since = None
+                    continue
+            if self.stuck_since is None:
+                self.stuck_since = ticks_ms()
+            yield writable(self._stream)

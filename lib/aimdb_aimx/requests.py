@@ -52,6 +52,9 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
         return None
     if isinstance(text, str):
         text = text.encode()
+    if len(text) > (60000 if peer.sockets else 4000):  # AimDB's client does not take longer frames.
+        refused(peer.server, "record %r has a value that is too long for AimX: %d bytes", entry[0].key, len(text))
+        return None
     return None if text == b"null" else text
 
 

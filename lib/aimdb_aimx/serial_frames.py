@@ -61,7 +61,8 @@ class Receiver(FrameReceiver):
 
 
 class Sender(FrameSender):
-    _most = 64  # A UART without room for more would block the loop until it has sent the rest.
+    _most = 64
+    _may_block = True  # A UART without room blocks the loop until it has sent the rest.
 
     def send(self, pieces):
         """Send a frame. Awaited; raises `OSError`."""

@@ -88,8 +88,7 @@ class AimxServer(SingleLatest):
     async def run(self) -> None:
         """Serve; `db.run()` does it."""
         once("arguments").announce(self)
-        for peer in self.peers[:]:
-            peer.end(AimxError("the loop of its run was left"))
+        self._end_all()  # Peers of a loop that was left.
         door: Any = None
         try:
             if self.tcp is not None:
@@ -103,12 +102,20 @@ class AimxServer(SingleLatest):
                     pass  # There may be some in a second.
                 await asyncio.sleep_ms(_TEND_MS)
         finally:
+            self._end_all()
             if door:
                 door.cancel()
-            for peer in self.peers[:]:
-                peer.end(AimxError("the run has ended"))
-                for each in peer.sockets:
-                    each.close()  # There may have been no memory for the rest.
+                try:
+                    await door
+                except asyncio.CancelledError:
+                    pass
+            await asyncio.sleep_ms(0)  # In which the tasks of the peers end.
+
+    def _end_all(self):
+        for peer in self.peers[:]:
+            peer.end(AimxError("the run has ended"))
+            for each in peer.sockets:
+                each.close()  # There may have been no memory for the rest.
 
     def _tend(self):
         # Drop the peers that take nothing, or have no token; see whether those that are silent are there.

@@ -6,6 +6,7 @@ import errno
 from aimdb.loop import readable
 
 from . import once
+from .tcp_frames import sockets_of
 
 
 def serve(server):
@@ -35,7 +36,7 @@ def serve(server):
             complaint.end()
         if door:
             door.close()
-            once("admission").close(server.tcp)
+            sockets_of.pop(server.tcp, None)
 
 
 def _accept(server, door):

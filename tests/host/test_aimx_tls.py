@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import aimx_client
+import aimx_command
 import pytest
 from pytest_micropython.files import find_tool
 from serial_cable import SerialCable
@@ -74,7 +74,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path, 
             process.wait()
 
 
-class Tls(aimx_client.Tcp):
+class Tls(aimx_command.Tcp):
     """Frames on TLS."""
 
     def __init__(self, port: int, context: ssl.SSLContext) -> None:
@@ -82,9 +82,9 @@ class Tls(aimx_client.Tcp):
         self._socket = context.wrap_socket(self._socket, server_hostname="127.0.0.1")
 
 
-def client(port: int, certificate: Path, token: str | None) -> aimx_client.Client:
+def client(port: int, certificate: Path, token: str | None) -> aimx_command.Client:
     """Raises what TLS raises, and AimxError for a wrong token."""
-    made = aimx_client.Client.__new__(aimx_client.Client)
+    made = aimx_command.Client.__new__(aimx_command.Client)
     made.begin(Tls(port, ssl.create_default_context(cafile=certificate)), token)
     return made
 
@@ -103,14 +103,14 @@ def test_with_its_certificate_and_token_a_board_is_read_written_and_watched(node
 @pytest.mark.parametrize("token", [None, "secret", ""])
 def test_without_its_token_nothing_is_answered(node, token: str | None) -> None:
     port, certificate, _ = node
-    with pytest.raises(aimx_client.AimxError, match="denied"):
+    with pytest.raises(aimx_command.AimxError, match="denied"):
         client(port, certificate, token)
 
 
 def test_a_peer_without_tls_gets_nothing_and_holds_up_nobody(node) -> None:
     port, certificate, _ = node
-    with pytest.raises((aimx_client.AimxError, OSError)):
-        aimx_client.Client(f"tcp://127.0.0.1:{port}", TOKEN)
+    with pytest.raises((aimx_command.AimxError, OSError)):
+        aimx_command.Client(f"tcp://127.0.0.1:{port}", TOKEN)
     with socket.create_connection(("127.0.0.1", port)) as silent:  # It begins no handshake.
         assert client(port, certificate, TOKEN).ask("record.get", {"name": "counter"}) > 0
         silent.settimeout(20)
@@ -126,7 +126,7 @@ def test_who_expects_another_certificate_does_not_connect(node) -> None:
 
 def test_our_command_line_works_on_a_serial_line(node) -> None:
     def run(*command: str) -> str:
-        program = [sys.executable, str(ROOT / "tools" / "aimx_client.py"), "--connect", f"serial://{node[2]}"]
+        program = [sys.executable, str(ROOT / "tools" / "aimx_command.py"), "--connect", f"serial://{node[2]}"]
         return subprocess.run([*program, *command], check=True, capture_output=True, text=True, timeout=30).stdout
 
     assert "counter" in run("record", "list")

@@ -1,0 +1,131 @@
+"""`make bench-aimx`: what serving by AimX costs an emulated Pico W, and how much a line carries."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from aimx_command import Client
+from bench_mqtt import JOIN, compiled_files
+from device_files import ROOT
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
+
+# Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.
+PATIENCE_SECONDS = 600
+COUNT = 50
+
+NODE = """
+import asyncio
+from machine import UART, Pin
+from aimdb import AimDb, SingleLatest, SpmcRing
+from aimdb_aimx import AimxServer
+
+db = AimDb()
+ring = SpmcRing(64)
+setting = SingleLatest()
+db.configure("ring", ring).remote()
+db.configure("setting", setting).remote(write=True)
+uart = UART(0, 115200, tx=Pin(0), rx=Pin(1), txbuf=512, rxbuf=1024)
+AimxServer(db, tcp=7433, anyone="write", serial=uart)
+
+async def burst(consumer):
+    async for value in consumer.subscribe():
+        if value == "burst":
+            for number in range(50):
+                ring.push(21.5)
+
+db.configure("setting").tap(burst)
+
+async def main():
+    task = asyncio.create_task(db.run())
+    await asyncio.sleep_ms(300)
+    print("serving")
+    while setting.peek() != "end":
+        await asyncio.sleep_ms(50)
+    task.cancel()
+
+asyncio.run(main())
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="file to write the results to")
+    options = parser.parse_args(arguments)
+    try:
+        figures = {**measure_chip(), **measure_lines()}
+    except BoardError as error:
+        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
+        return 1
+    print(f"{'AimX':<60}{'':>12}{'bytes':>8}")
+    for name, (rate, size) in figures.items():
+        print(f"{name:<60}{rate or '':>12}{size or '':>8}")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 0
+
+
+def measure_chip() -> dict[str, list[int]]:
+    """What the chip itself does: figures by name, each a pair of times per second and bytes."""
+    with Board(filesystem=build_image(files())) as board:
+        printed = board.exec("import serving; serving.run()", PATIENCE_SECONDS)
+    return {name: [int(rate), int(size)] for name, rate, size in re.findall(r"RESULT (.*): (\d+), (\d+)", printed)}
+
+
+def measure_lines() -> dict[str, list[int]]:
+    """What comes through a UART and through WiFi: requests are sent all at once, and the board's clock counts."""
+    figures: dict[str, list[int]] = {}
+    with Board(filesystem=build_image(files()), paced=True) as board:
+        board.exec(JOIN, timeout=PATIENCE_SECONDS)
+        ways = {
+            "UART, 115200": f"serial://{board.serve_uart(0)}",
+            "TCP by WiFi": f"tcp://127.0.0.1:{board.forward(7433)}",
+        }
+
+        def hear(text: str) -> None:
+            if "serving" in text:
+                for name, url in ways.items():
+                    client = Client(url)
+                    figures[f"{name}: record.get, per second"] = [calls(board, client), 0]
+                    figures[f"{name}: events, per second"] = [events(board, client), 0]
+                client.ask("record.set", {"name": "setting", "value": "end"})
+
+        board.exec(NODE, PATIENCE_SECONDS, on_output=hear)
+    return figures
+
+
+def calls(board: Board, client: Client) -> int:
+    """Replies per second."""
+    client.ask("record.set", {"name": "setting", "value": 21.5})
+    for number in range(COUNT):
+        client.send({"t": "req", "id": 1000 + number, "method": "record.get", "params": {"name": "setting"}})
+    client.receive()
+    began = board.nanoseconds
+    for _ in range(COUNT - 1):
+        client.receive()
+    return round((COUNT - 1) * 1e9 / (board.nanoseconds - began))
+
+
+def events(board: Board, client: Client) -> int:
+    """Events per second."""
+    client.send({"t": "sub", "id": 2000, "topic": "ring"})
+    client.send({"t": "req", "id": 2001, "method": "record.set", "params": {"name": "setting", "value": "burst"}})
+    times = []
+    while len(times) < COUNT:
+        if client.receive()["t"] == "event":
+            times.append(board.nanoseconds)
+    client.send({"t": "unsub", "sub": "2000"})
+    return round((COUNT - 1) * 1e9 / (times[-1] - times[0]))
+
+
+def files() -> dict[str, bytes]:
+    """The packages and the measuring program, as they are deployed."""
+    return compiled_files(("aimdb", "aimdb_aimx"), ROOT / "bench" / "serving.py")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
