@@ -5,7 +5,7 @@ BOARD ?= pico_w
 VENV := .venv
 STUBS := .cache/stubs
 # The tools find each other in their folders.
-RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents:tools/view $(VENV)/bin/python
+RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents:tools/view:tools/examples $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 
@@ -30,6 +30,10 @@ $(VENV)/ready-to-develop: $(VENV)/ready
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
 	$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
+
+.PHONY: example
+example: $(VENV)/ready ## run a program of examples/, on an emulated board or at PORT: NAME=weather_station SECONDS=10
+	$(RUN) tools/examples/example.py $(NAME) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: test
 test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
