@@ -24,9 +24,9 @@ async def run(db, begun: list) -> None:
         from .mistakes import error
 
         raise error("run", None, None)
+    stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = cause = None
-    stages: list = []
     try:
         stages, coro = once("wiring").start(db)
         stages.append([None, "watch", None, asyncio.create_task(watch(stages))])
