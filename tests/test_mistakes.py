@@ -295,3 +295,10 @@ def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
         db.config("temperature")
     assert "it has configure, consumer" in str(caught.error), caught.error
     assert not hasattr(record, "_private")
+
+
+def test_a_buffer_in_place_of_the_key_is_told_where_it_goes():
+    for configure in (AimDb().configure, lambda buffer: AimDb.configure("temperature", buffer)):
+        with raises(TypeError) as caught:
+            configure(SpmcRing(4))
+        assert "AimDb().configure(key, buffer)" in str(caught.error), caught.error

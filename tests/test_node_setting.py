@@ -145,3 +145,9 @@ async def test_a_value_that_is_set_again_costs_nothing():
     before = files.flash.operations
     await settings_after(30, 30, 30)
     equal(files.flash.operations, before)
+
+
+def test_a_default_in_place_of_the_path_is_told():
+    with raises(TypeError) as caught:
+        Setting(50)
+    assert "path" in str(caught.error) and "50" in str(caught.error), caught.error

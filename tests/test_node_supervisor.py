@@ -382,3 +382,13 @@ def test_a_thousand_crashes_of_a_supervised_node_cost_the_flash_little():
 
 if harness.target != "unix":
     harness.skip("uses the reset causes of no board")
+
+
+def test_a_coroutine_in_place_of_the_application_is_told():
+    async def main():
+        pass
+
+    for arguments in ((main(),), (main, main())):
+        with raises(TypeError) as caught:
+            Supervisor(*arguments)
+        assert "pass main, not main()" in str(caught.error), caught.error

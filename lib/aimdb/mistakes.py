@@ -40,7 +40,8 @@ def error(kind: str, key: object, refused: object) -> Exception:
     if kind == "producer":
         return RecordKeyNotFound("no record %r has a buffer" % (key,))
     if not isinstance(key, str):
-        return TypeError("a record's key is a string, not %r" % (key,))
+        advice = "; it comes first, and then the buffer: AimDb().configure(key, buffer)" if hasattr(key, "push") else ""
+        return TypeError("a record's key is a string, not %r%s" % (key, advice))
     if not key:
         return ValueError("a record's key must not be empty")
     if kind == "buffer":

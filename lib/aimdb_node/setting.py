@@ -30,7 +30,8 @@ class Setting(SingleLatest):
     check      raises `TypeError` or `ValueError` for a value that must not become the setting. `try_produce` and
                `produce_async` raise it; `produce` drops the value and counts it
 
-    Raises what `check` raises for the default. Cancel safety: that of `SingleLatest`. IRQ safety: none.
+    Raises `TypeError` for a path that is no string, and what `check` raises for the default. Cancel safety: that of
+    `SingleLatest`. IRQ safety: none.
     """
 
     def __init__(
@@ -41,6 +42,8 @@ class Setting(SingleLatest):
         quiet_ms: int = 5000,
     ):
         super().__init__()
+        if not isinstance(path, str):
+            raise TypeError("the path of a setting's file comes first, not %r" % (path,))
         self._path = path
         self._check = check or _anything
         self._quiet_ms = quiet_ms

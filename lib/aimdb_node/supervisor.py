@@ -38,7 +38,7 @@ class Supervisor:
     reset, pause_ms       what resets the board and what waits, for tests
 
     Ctrl-C ends it and gives the prompt; from then on a timer feeds the watchdog, and the count of starts is zero.
-    `run` returns when the application does. IRQ safety: none.
+    `run` returns when the application does. Raises `TypeError` for what cannot be called. IRQ safety: none.
     """
 
     def __init__(
@@ -53,6 +53,9 @@ class Supervisor:
         reset: "Callable[[], object] | None" = None,
         pause_ms: "Callable[[int], object]" = sleep_ms,
     ):
+        for what in (application, repair):
+            if what is not None and not callable(what):
+                raise TypeError("a Supervisor is given an async function, not %r; pass main, not main()" % (what,))
         self.crashes = crashes or CrashBook()
         self.watchdog = watchdog or Watchdog()
         self._application = application
