@@ -9,9 +9,11 @@ from functools import cache
 
 import example
 import pytest
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
 from surroundings import AROUND, HomeAssistant, Surroundings
 
-SECONDS = {"ring": 8, "latest": 4, "mailbox": 4, "weather_station": 9, "data_logger": 7, "buttons": 5}
+SECONDS = {"ring": 8, "latest": 4, "mailbox": 4, "weather_station": 7.5, "data_logger": 6, "buttons": 5}
 
 
 @cache
@@ -106,11 +108,18 @@ def test_the_knob_is_followed_in_both_directions():
     assert volumes == [1, 2, 3, 2]
 
 
-def test_home_assistant_finds_the_board_and_switches_its_led():
-    happened: list[str] = []
-    with HomeAssistant(happened.append) as around:
-        text = example.run("home_assistant", 9, around)
+def test_home_assistant_finds_the_board_and_switches_its_led(wifi_board):
+    printed: list[str] = []
+    with HomeAssistant(lambda text: None) as around:
+        for path, data in around.files().items():
+            wifi_board.exec(f"with open({path!r}, 'wb') as file: file.write({data!r})")
+        around.arrange(wifi_board, 0)
+        wifi_board.write_after(6, example.INTERRUPT)
+        with pytest.raises(BoardError, match="KeyboardInterrupt"):
+            wifi_board.exec((example.FOLDER / "home_assistant.py").read_text(), 300, printed.append)
         messages = dict(around.listener.messages)
+        wifi_board.exec("import asyncio; asyncio.new_event_loop()")
+    text = "".join(printed)
     assert "connected\n" in text and "the LED is ON\n" in text
     configs = {topic: json.loads(payload) for topic, payload in messages.items() if topic.endswith("/config")}
     kinds = {re.fullmatch(r"homeassistant/(\w+)/pico_\w+/\w+/config", topic)[1] for topic in configs}
@@ -120,6 +129,14 @@ def test_home_assistant_finds_the_board_and_switches_its_led():
         assert config["unique_id"] and config["device"]["identifiers"]
         state = messages[config["state_topic"]]
         assert state == b"ON" if "command_topic" in config else 26 < json.loads(state) < 28
+
+
+def test_an_example_runs_on_a_board_at_a_port(capfd):
+    files = example.files_of("mailbox")
+    del files["main.py"]
+    with Board(build_image(files), paced=True) as board:
+        assert example.main(["mailbox", "--port", board.serve_pty()]) == 0
+    assert re.findall(r"the lamp is (\w+)", capfd.readouterr().out) == ["blue", "yellow", "black"]
 
 
 def test_a_name_that_is_none_gets_a_sentence():

@@ -92,13 +92,13 @@ class WeatherStation(Surroundings):
 
         light[0] = 1000
         light[4] = 876
-        self._happens(board, 2.0, "the wire of the thermometer is loose for a moment", loose(True))
-        board.after(2.6, loose(False))
-        self._happens(board, 3.0, "the sun comes out", lambda: light.__setitem__(0, 3500))
-        self._happens(board, 3.5, "it gets hot", warm(36))
-        self._is_typed(board, 5.0, "outside 100")
-        self._is_typed(board, 6.0, "light 5")
-        self._happens(board, 6.5, "it cools down", warm(20))
+        self._happens(board, 1.8, "the wire of the thermometer is loose for a moment", loose(True))
+        board.after(2.3, loose(False))
+        self._happens(board, 2.4, "the sun comes out", lambda: light.__setitem__(0, 3500))
+        self._happens(board, 2.6, "it gets hot", warm(36))
+        self._is_typed(board, 3.2, "outside 100")
+        self._is_typed(board, 3.6, "light 5")
+        self._happens(board, 5.0, "it cools down", warm(20))
 
 
 class DataLogger(Surroundings):
@@ -172,6 +172,7 @@ class HomeAssistant(Surroundings):
         super().__init__(say)
         self._broker = LocalBroker()
         self.listener = Listener(self._broker.port, "#")
+        self._is_over = False
 
     def files(self) -> dict[str, bytes]:
         broker = f"mqtt://{self.GATEWAY}:{self._broker.port}"
@@ -184,6 +185,8 @@ class HomeAssistant(Surroundings):
 
         def look() -> None:
             nonlocal heard, told
+            if self._is_over:
+                return
             board.after(0.2, look)
             new = self.listener.messages[heard:]
             heard += len(new)
@@ -202,6 +205,7 @@ class HomeAssistant(Surroundings):
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._is_over = True
         self.listener.__exit__()
         self._broker.__exit__()
 

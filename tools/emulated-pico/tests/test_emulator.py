@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import re
 import threading
 import time
 import weakref
@@ -324,3 +325,31 @@ def test_a_reset_by_the_guest_ends_an_exec_after_what_was_printed():
         with pytest.raises(BoardError, match="the board was reset"):
             board.exec("import machine, time; print('last'); time.sleep(1); machine.reset()", on_output=printed.append)
         assert "".join(printed).startswith("last\n")
+
+
+def test_things_happen_later_by_the_emulated_clock() -> None:
+    program = b"""
+import time
+from machine import Pin
+pin = Pin(14, Pin.IN, Pin.PULL_DOWN)
+while not pin.value():
+    time.sleep_ms(1)
+print("high at", time.ticks_ms())
+print("typed", input(), time.ticks_ms())
+"""
+    board = Board(filesystem=build_image({"main.py": program}))
+    gpio = board.mcu.gpio[14]
+
+    def rise() -> None:
+        gpio.set_input_value(True)
+        board.write_after(0.5, b"a line\r")  # Also from where the engine calls.
+
+    board.after(2, rise)
+    assert not board.is_running
+    with board:
+        text = board.wait_for("a line", PATIENCE) + board.wait_for("\n>>> ", PATIENCE)
+        assert board.is_running
+    assert not board.is_running
+    high = int(re.search(r"high at (\d+)", text)[1])
+    typed = int(re.search(r"typed a line (\d+)", text)[1])
+    assert 1900 < high <= 2005 and 495 <= typed - high <= 510
