@@ -1,4 +1,4 @@
-"""Reminds of a coroutine that was made and is not awaited. Loaded for that, and not kept."""
+"""Reminds of a run that was made and is not awaited. Loaded for that, and not kept."""
 
 import sys
 from time import ticks_add, ticks_diff, ticks_ms
@@ -10,14 +10,14 @@ _SOON_MS = const(1000)
 
 
 def remind(begun: list) -> None:
-    """Say so when `db.run()` was called, and a second later nothing is in `begun`."""
+    """Say so when nothing is in `begun` a second from now."""
     until = ticks_add(ticks_ms(), _SOON_MS)
 
     def look(_):
         # Called wherever the interpreter lets callbacks in: there may be no loop that could call it.
         if not begun:
             if ticks_diff(ticks_ms(), until) > 0:
-                print("aimdb: db.run() was called and is not awaited: write await db.run() in a task", file=sys.stderr)
+                print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
             else:
                 try:
                     micropython.schedule(look, None)

@@ -329,7 +329,7 @@ class AimDb:
             `AlreadyRunning` when it runs in this loop. When there is no other mistake, a stage that is a lambda,
             closure, bound method or object is called to see whether it gives a coroutine.
 
-            When it was called and is not awaited within a second, a line on `sys.stderr` says so.
+            When it has not begun a second after it was called, a line on `sys.stderr` says so.
             """
 
     else:
