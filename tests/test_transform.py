@@ -671,6 +671,24 @@ async def test_what_an_input_of_a_join_raises_ends_the_run():
     equal(db.failed[:3], ("b", "transform_join", "join"))
 
 
+async def test_what_an_input_of_a_join_raises_is_not_hidden_by_a_stage_that_catches_its_cancel():
+    class Unreachable(SpmcRing):
+        async def subscribe_async(self):
+            raise OSError(5)
+
+    async def stage(inputs, _):
+        try:
+            await inputs.recv()
+        except asyncio.CancelledError:
+            pass
+
+    db = AimDb()
+    db.configure("a", Unreachable(2))
+    db.configure("b", SpmcRing(2)).transform_join(("a",), stage)
+    with raises(OSError):
+        await db.run()
+
+
 async def test_a_cancelled_join_loses_nothing_that_it_has_not_handed_out():
     db = AimDb()
     queue = BoundedQueue(30)

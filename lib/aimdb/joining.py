@@ -46,6 +46,8 @@ class Join:
                     readers.append(reader)
                 tasks.append(asyncio.create_task(self._hand_over(i, source, reader, stage)))
             await self.fn(inputs, record)
+            if self._error:
+                raise self._error  # The stage has caught its cancel.
             if queue.closed:
                 record.buffer.close()
         except asyncio.CancelledError:
