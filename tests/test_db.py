@@ -175,6 +175,25 @@ async def test_a_stage_that_dies_ends_run_with_its_error_and_is_named():
     equal(db.failed, ("temperature", "source", "dying", caught.error))
 
 
+async def test_a_stage_that_dies_of_an_error_that_has_no_words_is_named():
+    class Mute(Exception):
+        def __str__(self):
+            raise OSError(5)
+
+        __repr__ = __str__
+
+    error = Mute()
+
+    async def dying(producer):
+        raise error
+
+    db = AimDb()
+    db.configure("temperature", SpmcRing(2)).source(dying)
+    with raises(Mute):
+        await db.run()
+    equal(db.failed, ("temperature", "source", "dying", error))
+
+
 async def test_the_other_stages_are_cancelled_and_waited_for():
     db = AimDb()
     ended = []

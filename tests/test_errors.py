@@ -20,6 +20,10 @@ def test_a_lag_says_how_many_values_were_missed_and_where():
     assert "temperature" in str(caught.error) and "7" in str(caught.error)
 
 
+def test_a_lag_that_a_program_raises_itself_has_words():
+    assert "None" in str(BufferLagged()), BufferLagged()
+
+
 def test_a_refusal_says_the_record_and_its_capacity():
     queue = record(BoundedQueue(3))
     for value in range(3):

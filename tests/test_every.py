@@ -260,6 +260,28 @@ async def test_what_read_raises_is_counted_and_named_and_it_goes_on():
     assert "'t'" in lines[0] and "wire" in lines[0] and "5" in lines[0] and "8 in all" in lines[3], lines
 
 
+async def test_an_error_that_has_no_words_is_a_failure_too():
+    class Mute(Exception):
+        def __str__(self):
+            raise OSError(5)
+
+        __repr__ = __str__
+
+    ring = SpmcRing(16)
+    calls = []
+
+    def wire():
+        calls.append(1)
+        if len(calls) == 3:
+            ring.close()
+        raise Mute
+
+    source = every(1, wire)
+    with Stderr():
+        await wired(ring, source).run()
+    equal(source.failures, 3)
+
+
 async def test_what_the_record_refuses_is_a_failure():
     class Strict(SpmcRing):
         def try_push(self, value):

@@ -17,7 +17,7 @@ class RecordError(DbError):
     count: int
     key: "str | None"
     capacity: int
-    _text = ""  # How the sentence goes on; `%d` stands for the count.
+    _text = ""  # How the sentence goes on; `%s` stands for the count.
 
     def __getattr__(self, name):
         if name == "count":
@@ -60,7 +60,7 @@ class BufferClosed(RecordError):
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
-    _text = " has overwritten %d unread values"
+    _text = " has overwritten %s unread values"
 
 
 # They are raised where there is no heap for a new error, and only there: with heap, each raise would add to the

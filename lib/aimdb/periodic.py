@@ -144,7 +144,7 @@ class Every:
             try:
                 text = "aimdb: record %r: %s of its source failed: %r; %d in all"
                 print(text % (producer.key, self.__name__, error, count), file=sys.stderr)
-            except MemoryError:
+            except Exception:  # There is no memory for it, or its own words raise.
                 pass  # It is counted.
 
     def _note_lateness(self, milliseconds):

@@ -110,10 +110,10 @@ def end(db, stages: list[list], cause: "Exception | None") -> None:
     for record, kind, function, error in stages:
         if isinstance(error, Exception):
             name = getattr(function, "__name__", type(function).__name__)
-            try:
-                hint = once("hints").hint(error)
-            except MemoryError:
-                hint = ""
-            print("aimdb: %s %s of record %r died: %r%s" % (kind, name, record.key, error, hint), file=sys.stderr)
             if error is cause:
                 db.failed = (record.key, kind, name, error)
+            try:
+                words = "%r%s" % (error, once("hints").hint(error))
+            except Exception:  # There is no memory for it, or its own words raise.
+                words = type(error).__name__
+            print("aimdb: %s %s of record %r died: %s" % (kind, name, record.key, words), file=sys.stderr)
