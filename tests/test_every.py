@@ -7,7 +7,7 @@ from time import ticks_add, ticks_diff
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, SingleLatest, SpmcRing, every, periodic
 from aimdb_conformance.support import drain, settle
-from harness import equal, raises
+from harness import equal, only, raises
 from virtual_clock import VirtualClock
 
 
@@ -455,6 +455,25 @@ async def test_times_are_right_when_the_ticks_of_the_clock_go_round():
         await wired(ring, source).run()
     equal(read.times, [0, 10, 20, 30, 50, 60])
     equal(source.overruns, 1)
+
+
+@only("unix", reason="a board's own clock cannot be set so far ahead")
+async def test_a_read_that_takes_a_week_is_followed_by_others():
+    # A board's clock goes round after 12.4 days, so that a difference of more than 6.2 has the wrong sign.
+    size = 1 << 30
+    with VirtualClock(periodic) as clock:
+        periodic.ticks_ms = lambda: clock.now % size
+        periodic.ticks_add = lambda ticks, difference: (ticks + difference) % size
+        periodic.ticks_diff = lambda late, early: (late - early + size // 2) % size - size // 2
+        try:
+            ring = SpmcRing(8)
+            read = Read(clock, 5, ring, [(2, lambda: clock.busy(7 * 24 * 3600 * 1000))])
+            source = every(1000, read)
+            await wired(ring, source).run()
+        finally:
+            periodic.ticks_add, periodic.ticks_diff = ticks_add, ticks_diff
+    assert read.times[4] - read.times[2] == 2000, read.times
+    assert source.overruns > 500000, source.overruns
 
 
 async def test_nothing_grows():

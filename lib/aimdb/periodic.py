@@ -107,7 +107,12 @@ class Every:
     async def _next(self, producer, due):
         # Wait until the first time that is not past. Returns it.
         period = self._period
-        missed = (ticks_diff(ticks_ms(), due) - 1) // period
+        now = ticks_ms()
+        late = ticks_diff(now, due)
+        if late < 0:  # By more days than the clock tells; it is at least so late.
+            late = _MASK
+            due = ticks_add(now, -late)
+        missed = (late - 1) // period
         if missed > 0:
             self.overruns = (self.overruns + missed) & _MASK
             due = ticks_add(due, missed * period)
