@@ -187,6 +187,24 @@ def test_what_is_no_finite_number_changes_nothing_but_a_count():
     equal([line[name] for name in ("count", "last", "min", "max", "mean", "refused")], [1, 5, 5, 5, 5, 7])
 
 
+def test_a_number_that_no_float_holds_is_refused_and_the_mean_goes_on():
+    db = AimDb(profile=True)
+    gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+    for value in (1, 10**400, -(10**400), 3):
+        gauge.update(value)
+    signal = db.signals()[0]
+    equal((signal["count"], signal["refused"], signal["max"], signal["mean"]), (2, 2, 3, 2.0))
+
+
+def test_what_is_no_number_is_refused_as_the_first_value_too():
+    db = AimDb(profile=True)
+    gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+    for value in ("5", 1j, [], None):
+        gauge.update(value)
+    signal = db.signals()[0]
+    equal((signal["count"], signal["refused"], signal["max"]), (0, 4, 0.0))
+
+
 def test_a_gauges_name_and_unit_are_strings():
     for profile in (True, False):
         record = AimDb(profile=profile).configure("t", SpmcRing(2))

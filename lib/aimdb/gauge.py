@@ -23,10 +23,11 @@ class Gauge:
     def update(self, value: float) -> None:
         """Take a value in. What is no finite number is counted as refused, and ends nothing."""
         try:
-            if value - value != 0:  # NaN, or infinite.
+            number = float(value - 0)  # A string has no difference, and a complex number is no float.
+            if number - number != 0:  # NaN, infinite, or an int that is too large.
                 raise ValueError
             count = (self._count & _MASK) + 1
-            mean = self._mean + (value - self._mean) / count
+            mean = self._mean + (number - self._mean) / count
             least, most = (min(value, self._least), max(value, self._most)) if self._count else (value, value)
         except (TypeError, ValueError):
             self._refused = (self._refused & _MASK) + 1
