@@ -142,7 +142,7 @@ def test_a_program_runs_on_the_chip(block):
     }
     with Board(filesystem=library_image(own)) as board:
         board.adc[4] = 876  # 27 degrees, of the sensor in the chip.
-        assert board.exec(LIMITED + block.program, timeout=60).startswith(block.printed)
+        assert board.exec(LIMITED + block.program, timeout=300).startswith(block.printed)
 
 
 def test_the_board_file_that_is_shown_is_the_one_that_is_there():
