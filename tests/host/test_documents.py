@@ -164,6 +164,11 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().split()) <= 700
 
 
+def test_every_example_is_listed():
+    listed = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/examples.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(file.stem for file in (ROOT / "examples").glob("*.py"))
+
+
 def test_every_folder_is_there():
     for row in re.findall(r"^\| (`[a-z_/`, ]+`) \|", (ROOT / "docs/design.md").read_text(), re.MULTILINE):
         for folder in re.findall(r"[a-z_]+(?:/[a-z_]+)?", row):
