@@ -322,3 +322,41 @@ async def test_produce_sends_what_there_is_room_for_and_try_produce_says_when_th
             record.close()
             raises(BufferClosed, record.try_push, 4)
             await raises_async(BufferClosed, record.push_async(4))
+
+
+async def test_a_link_for_newest_values_sends_one_at_a_time_and_gives_up_what_is_stale():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        kept = Kept(range(9))
+        hub = hasty(server)
+        db.configure("n", kept).link_to(server.url + "/n", newest=True)
+        async with running(db):
+            await until(lambda: kept.committed == 9)
+            equal((server.sets, hub.stale_count), ([("n", 8)], 8))
+            server.errors["n"] = "denied"
+            kept.push(9)
+            await until(lambda: hub.stale_count == 9)
+            server.errors.clear()
+            kept.push(10)
+            await until(lambda: server.sets[-1] == ("n", 10))
+        equal(hub.refused_count, 1)
+
+
+async def test_the_state_of_the_connection_is_a_record():
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        db = AimDb()
+        seen = []
+
+        async def watch(consumer):
+            async for state in consumer.subscribe():
+                seen.append((state.connected, state.last_error))
+
+        db.configure("hub", hub.state).tap(watch)
+        db.configure("n", BoundedQueue(1)).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: hub.connected)
+            server.kick()
+            await until(lambda: len(seen) >= 4 and seen[-1][0])
+        equal([connected for connected, _ in seen][:4], [False, True, False, True])
+        assert "closed" in seen[2][1], seen

@@ -8,6 +8,8 @@ import re
 import socketserver
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench_mqtt import JOIN, PATIENCE_SECONDS, compiled_files
@@ -45,28 +47,49 @@ print("RESULT heap of a Hub: 0, %d" % (used() - record))
 
 
 class SmallHub(socketserver.StreamRequestHandler):
-    """Answers as AimDB does. A value of `burst` has it send so many events to all subscriptions."""
+    """Answers as AimDB does, and has all records. A value of `burst` has it send so many events to who watches."""
 
     disable_nagle_algorithm = True
 
+    @classmethod
+    @contextmanager
+    def serve(cls) -> Iterator[int]:
+        """Such a hub, at a port of its own on this machine."""
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), cls) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield server.server_address[1]
+            server.shutdown()
+
     def handle(self) -> None:
-        topics: dict[int, int] = {}
+        self.topics: dict[int, str] = {}
+        self.seqs: dict[int, int] = {}
         while head := self.rfile.read(4):
             frame = json.loads(self.rfile.read(int.from_bytes(head, "big")))
             kind = frame["t"]
             if kind == "ping":
                 self.answer({"t": "pong"})
             elif kind == "sub":
-                topics[frame["id"]] = 0
+                self.topics[frame["id"]] = frame["topic"]
             elif frame.get("method") == "hello":
                 self.answer({"t": "reply", "id": frame["id"], "ok": {"version": "3.0"}})
             elif kind == "req":
                 value = frame["params"]["value"]
+                if not self.set(frame["params"]["name"], value):
+                    return
                 self.answer({"t": "reply", "id": frame["id"], "ok": {"status": "success", "value": value}})
-                for _ in range(value if frame["params"]["name"] == "burst" else 0):
-                    for number in topics:
-                        topics[number] += 1
-                        self.answer({"t": "event", "seq": topics[number], "sub": str(number), "data": topics[number]})
+
+    def set(self, name: str, value: object) -> bool:
+        """A record is set; whether that is answered. If not, the connection ends."""
+        for event in range(value if name == "burst" else 0):
+            for number in self.topics:
+                self.tell(number, event)
+        return True
+
+    def tell(self, number: int, value: object) -> None:
+        """An event of a subscription."""
+        self.seqs[number] = self.seqs.get(number, 0) + 1
+        self.answer({"t": "event", "seq": self.seqs[number], "sub": str(number), "data": value})
 
     def answer(self, frame: dict) -> None:
         text = json.dumps(frame, separators=(",", ":")).encode()
@@ -93,17 +116,11 @@ def main(arguments: list[str] | None = None) -> int:
 def measure() -> dict:
     """Everything in one run: figures by name, each a pair of values per second and bytes."""
     files = compiled_files(("aimdb", "aimdb_net", "aimdb_aimx"), ROOT / "bench" / "dialling.py")
-    with (
-        socketserver.ThreadingTCPServer(("127.0.0.1", 0), SmallHub) as hub,
-        Board(filesystem=build_image(files), paced=True) as board,
-    ):
-        hub.daemon_threads = True
-        threading.Thread(target=hub.serve_forever, daemon=True).start()
+    with SmallHub.serve() as port, Board(filesystem=build_image(files), paced=True) as board:
         board.exec(JOIN, timeout=PATIENCE_SECONDS)
         printed = board.exec(HEAP, timeout=PATIENCE_SECONDS)
-        printed += board.exec(f"import dialling; dialling.run('10.0.0.1', {hub.server_address[1]})", PATIENCE_SECONDS)
+        printed += board.exec(f"import dialling; dialling.run('10.0.0.1', {port})", PATIENCE_SECONDS)
         firmware = board.exec("import sys; print(sys.implementation.version, sys.implementation._machine)").strip()
-        hub.shutdown()
     found = re.findall(r"RESULT (.*): (\d+), (\d+)", printed)
     return {"firmware": firmware, "figures": {name: [int(rate), int(size)] for name, rate, size in found}}
 
