@@ -118,7 +118,7 @@ def test_home_assistant_finds_the_board_and_switches_its_led(wifi_board):
         with pytest.raises(BoardError, match="KeyboardInterrupt"):
             wifi_board.exec((example.FOLDER / "home_assistant.py").read_text(), 300, printed.append)
         messages = dict(around.listener.messages)
-        wifi_board.exec("import asyncio; asyncio.new_event_loop()")
+        wifi_board.exec("db = broker = available = state = None; asyncio.new_event_loop(); import gc; gc.collect()")
     text = "".join(printed)
     assert "connected\n" in text and "the LED is ON\n" in text
     configs = {topic: json.loads(payload) for topic, payload in messages.items() if topic.endswith("/config")}
