@@ -360,3 +360,15 @@ async def test_the_state_of_the_connection_is_a_record():
             await until(lambda: len(seen) >= 4 and seen[-1][0])
         equal([connected for connected, _ in seen][:4], [False, True, False, True])
         assert "closed" in seen[2][1], seen
+
+
+async def test_values_that_are_longer_than_what_is_received_are_acknowledged_all_the_same():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        kept = Kept(["x" * 3000, "y", "z" * 300])
+        hub = hasty(server, max_frame=256)
+        db.configure("n", kept).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: kept.committed == 3)
+        equal((hub.oversize_count, hub.lost_count, hub.malformed_count), (0, 0, 0))
+        equal([len(value) for _, value in server.sets], [3000, 1, 300])

@@ -94,15 +94,15 @@ class Hub(Peer):
         return Receiver(self.max_packet)
 
     def take(self, first: int, body, whole: bool) -> bool:
-        if not whole:
-            return self._listener()(self, None, body)
         try:
+            if not whole:
+                return self._listener()(self, None, body)
             frame = json.loads(body)
             kind = frame["t"]
             if kind == "event" or kind == "snap":
                 return self._listener()(self, frame, None)
             if kind == "reply":
-                self._replied(frame["id"], frame.get("ok"), frame.get("err"))
+                self.replied(frame["id"], frame.get("ok"), frame.get("err"))
             elif kind == "subscribed":
                 self._subscribed(int(frame["sub"]), True)
             elif kind == "pong":
@@ -123,7 +123,8 @@ class Hub(Peer):
             self._heard = heard
         return self._heard
 
-    def _replied(self, number, ok, error):
+    def replied(self, number, ok, error) -> None:
+        """A reply has come: to the hello, a value, or a subscription. Raises what tells that it is malformed."""
         if not self.connected:
             if error is not None:
                 raise Refused("%s refused the connection: %s" % (self.name, error))

@@ -15,9 +15,12 @@ def of(hub, flight, number: int, word: str):
     source = flight.source
     name = source.__name__ if source else hub.name
     flight.number = number
-    flight.refusals = refusals = getattr(flight, "refusals", 0) + 1
+    refusals = getattr(flight, "refusals", 0) + 1
     kind = NotNow if word in ("denied", "not_found") or refusals < _ATTEMPTS else Refused
+    if kind is NotNow and hasattr(source, "stall"):
+        source.stall()
     error = kind("%s does not take a value: %s" % (name, word))
+    flight.refusals = refusals
     if flight.resend or not source or source.sends_newest:
         # Nobody else hears of it.
         start = 20 + len("%d" % number) + (len(source.route) if source else 0)

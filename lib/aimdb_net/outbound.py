@@ -155,15 +155,18 @@ class LinkTo:
         while len(self._flights) >= count:
             await self.peer.moved.wait()
 
+    def stall(self) -> None:
+        """Have what the peer will answer by `NotNow` tried again. Raises `MemoryError`: nothing has changed then."""
+        if self.stalled is None and not self.sends_newest:
+            self.stalled = asyncio.create_task(once("stalling").again(self, self._flights))
+
     def landed(self, flight) -> None:
         """Called by the window when a message is acknowledged, in any order: committing goes as far as all are."""
         flights = self._flights
         count = 0
         while flights and flights[0].done:
             if isinstance(flights[0].error, NotNow) and not self.sends_newest:
-                if self.stalled is None:
-                    self.stalled = asyncio.create_task(once("stalling").again(self, flights))
-                break
+                break  # `stall` was called before.
             if flights.popleft().error:
                 if self.sends_newest:
                     self.peer.stale_count += 1  # Given up with its connection.
