@@ -8,6 +8,7 @@ IMPORT = "import: the whole core"
 
 # Parts of the library that are loaded only when they are used, and do not count as the core.
 LOADED_WHEN_USED = (
+    "aimdb/access.mpy",
     "aimdb/arguments.mpy",
     "aimdb/awaited.mpy",
     "aimdb/codecs.mpy",
@@ -23,6 +24,7 @@ LOADED_WHEN_USED = (
     "aimdb/json_codec.mpy",
     "aimdb/linking.mpy",
     "aimdb/loading.mpy",
+    "aimdb/loop.mpy",
     "aimdb/metrics.mpy",
     "aimdb/mistakes.mpy",
     "aimdb/own_buffers.mpy",
