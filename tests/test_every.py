@@ -7,7 +7,7 @@ from time import ticks_add, ticks_diff
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, SingleLatest, SpmcRing, every, periodic
 from aimdb_conformance.support import drain, settle
-from harness import equal, only, raises
+from harness import equal, heap_locked, only, raises
 from virtual_clock import VirtualClock
 
 
@@ -474,6 +474,27 @@ async def test_a_read_that_takes_a_week_is_followed_by_others():
             periodic.ticks_add, periodic.ticks_diff = ticks_add, ticks_diff
     assert read.times[4] - read.times[2] == 2000, read.times
     assert source.overruns > 500000, source.overruns
+
+
+async def test_it_needs_no_heap():
+    with VirtualClock(periodic) as clock:
+        ring = SpmcRing(4)
+        calls = 0
+
+        def read():
+            nonlocal calls
+            calls += 1
+            clock.busy(calls % 7)
+            return calls
+
+        source = every(5, read)
+        run = asyncio.create_task(wired(ring, source).run())
+        await asyncio.sleep_ms(20)
+        before = calls
+        with heap_locked():
+            await asyncio.sleep_ms(100)
+        assert calls > before + 10 and source.failures == 0 and source.overruns
+        await stopped(run)
 
 
 async def test_nothing_grows():

@@ -27,15 +27,21 @@ class Join:
         self._open = 0  # How many inputs are not closed.
         self._error = None  # What ended one of those tasks.
 
-    async def __call__(self, record):
-        queue = self._queue
-        queue.key = "inputs of " + record.key
+    def __call__(self, record):
+        """A coroutine. Raises `TypeError` when the stage does not give one for its two arguments."""
+        self._queue.key = "inputs of " + record.key
+        inputs = self._queue.subscribe()
+        stage = self.fn(inputs, record)
+        if not hasattr(stage, "send"):
+            raise TypeError("it gives %r" % (stage,))
+        return self._run(record, inputs, stage)
+
+    async def _run(self, record, inputs, stage):
+        task = asyncio.current_task()
         self._open = len(self.inputs)
         self._error = None
-        stage = asyncio.current_task()
         tasks: list = []
         readers: list = []
-        inputs = queue.subscribe()
         try:
             for i, key in enumerate(self.inputs):
                 source = record.db.consumer(key)
@@ -44,16 +50,16 @@ class Join:
                 if type(source.buffer).subscribe_async is Buffer.subscribe_async:
                     reader = source.subscribe()
                     readers.append(reader)
-                tasks.append(asyncio.create_task(self._hand_over(i, source, reader, stage)))
-            await self.fn(inputs, record)
-            if self._error:
-                raise self._error  # The stage has caught its cancel.
-            if queue.closed:
-                record.buffer.close()
-        except asyncio.CancelledError:
+                tasks.append(asyncio.create_task(self._hand_over(i, source, reader, task)))
+            try:
+                await stage
+            except asyncio.CancelledError:
+                if not self._error:
+                    raise
             if self._error:
                 raise self._error
-            raise
+            if self._queue.closed:
+                record.buffer.close()
         finally:
             inputs.close()
             for task in tasks:
@@ -66,7 +72,7 @@ class Join:
             for reader in readers:
                 reader.close()  # Also if its task has not begun.
 
-    async def _hand_over(self, i, source, reader, stage):
+    async def _hand_over(self, i, source, reader, join):
         queue = self._queue
         taken = self._taken
         try:
@@ -96,4 +102,4 @@ class Join:
                 queue.close()
         except Exception as er:
             self._error = er
-            stage.cancel()
+            join.cancel()

@@ -64,7 +64,8 @@ def _sentence(record, kind, refused, reason):
             return "has a second %s, %s; one task writes a record" % (kind, name)
         return "has a %s, %s, beside its %s; one task writes a record" % (kind, name, reason[0])
     if reason:
-        return "has a %s, %s, that is not an async function of one argument: %s" % (kind, name, reason)
+        arguments = "two arguments" if kind == "transform_join" else "one argument"
+        return "has a %s, %s, that is not an async function of %s: %s" % (kind, name, arguments, reason)
     if refused is None:
         return "has no buffer; configure(%r, buffer) gives it one" % record.key
     if record.buffer is not None:

@@ -7,6 +7,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
+from .buffer import Buffer
 from .errors import BufferClosed, check_int
 
 _BOARD = const(1)
@@ -61,7 +62,8 @@ class Every:
         if not callable(period_ms):
             check_int("period_ms", period_ms, 1)
         if not callable(read):
-            raise TypeError("every: read is a function, sync or async, not %r" % (read,))
+            advice = "; pass read, not read()" if hasattr(read, "send") else ""
+            raise TypeError("every: read is a function, sync or async, not %r%s" % (read, advice))
         if give_up_after is not None:
             check_int("give_up_after", give_up_after, 1)
         self.period_ms = period_ms
@@ -79,8 +81,11 @@ class Every:
         return self._least, self._sum / (self._count or 1), self._most
 
     async def __call__(self, producer: "Record") -> None:
+        # Needs no heap, so that a board without any for a while goes on; unless `read` or the record need some.
         buffer = producer.buffer
         buffer.periodic = self  # For its metrics.
+        # What `push_async` does, if the buffer does not override it.
+        push = producer.try_produce if type(buffer).push_async is Buffer.push_async else None
         failures = 0  # In a row.
         self._look_at_period(producer)
         due = ticks_ms()
@@ -91,7 +96,10 @@ class Every:
                 if type(value) is _COROUTINE:
                     value = await value
                 if value is not None:
-                    await producer.produce_async(value)
+                    if push:
+                        push(value)
+                    else:
+                        await producer.produce_async(value)
                 failures = 0
             except Exception as er:
                 if isinstance(er, BufferClosed) and buffer.closed:
@@ -102,36 +110,37 @@ class Every:
                 failures += 1
                 if failures == self._give_up_after:
                     raise
-            due = await self._next(producer, due)
+            due = self._next(due)
+            while not buffer.closed:
+                await sleep_ms(min(max(ticks_diff(due, ticks_ms()), 0), _NAP_MS))
+                due = self._shifted(producer, due)
+                late = ticks_diff(ticks_ms(), due)
+                if late >= 0:
+                    self._note_lateness(late)
+                    break
 
-    async def _next(self, producer, due):
-        # Wait until the first time that is not past. Returns it.
-        period = self._period
+    def _next(self, due):
+        # The first time after `due` that is not past.
         now = ticks_ms()
         late = ticks_diff(now, due)
         if late < 0:  # By more days than the clock tells; it is at least so late.
             late = _MASK
             due = ticks_add(now, -late)
-        missed = (late - 1) // period
+        missed = (late - 1) // self._period
         if missed > 0:
             self.overruns = (self.overruns + missed) & _MASK
-            due = ticks_add(due, missed * period)
-        due = ticks_add(due, period)
-        left = ticks_diff(due, ticks_ms())
-        while not producer.buffer.closed:
-            await sleep_ms(min(max(left, 0), _NAP_MS))
-            self._look_at_period(producer)
-            now = ticks_ms()
-            if self._period != period:
-                due = ticks_add(due, self._period - period)
-                period = self._period
-                if ticks_diff(due, now) < 0:
-                    due = now
-            left = ticks_diff(due, now)
-            if left <= 0:
-                self._note_lateness(-left)
-                break
-        return due
+            due = ticks_add(due, missed * self._period)
+        return ticks_add(due, self._period)
+
+    def _shifted(self, producer, due):
+        # The same time, or another one if the period has changed; then none that is past.
+        before = self._period
+        self._look_at_period(producer)
+        if self._period == before:
+            return due
+        due = ticks_add(due, self._period - before)
+        now = ticks_ms()
+        return now if ticks_diff(due, now) < 0 else due
 
     def _look_at_period(self, producer):
         try:

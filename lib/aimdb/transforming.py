@@ -9,13 +9,14 @@ async def _coroutine():
 
 
 _COROUTINE = type(_coroutine())
+_NOTHING = object()
 
 
 class Transform:
     """What `Record.transform` runs.
 
-    Cancel safety: a value that was computed and not stored is stored by the next run; the input gives what can be
-    committed once more. IRQ safety: none.
+    Cancel safety: a value that was computed and not stored is stored by the next run, and one for which there was too
+    little memory is computed then; the input gives what can be committed once more. IRQ safety: none.
     """
 
     def __init__(self, key: str, fn, state):
@@ -23,6 +24,7 @@ class Transform:
         self.fn = fn
         self.state = state
         self.__name__ = getattr(fn, "__name__", type(fn).__name__)
+        self._taken = _NOTHING  # What is yet to be computed.
         self._computed = None  # What is yet to be stored.
 
     async def __call__(self, record):
@@ -34,30 +36,38 @@ class Transform:
         reader = await record.db.consumer(self.inputs[0]).subscribe_async()
         commit = getattr(reader, "commit", None)
         if commit:
-            self._computed = None  # The reader gives its input once more.
+            # The reader gives their input once more.
+            self._taken = _NOTHING
+            self._computed = None
         try:
-            if self._computed is not None:
-                await record.push_async(self._computed)
-                self._computed = None
             while True:
-                await reader.ready()
-                try:
-                    value = reader.try_recv()
-                except (BufferLagged, BufferEmpty):
-                    continue
-                except BufferClosed:
-                    return buffer.close()
-                value = fn(value) if state is None else fn(value, state)
-                if value is not None:
-                    if type(value) is _COROUTINE:
-                        raise TypeError("a transform is a function without async, not %r" % (fn,))
+                if self._computed is not None:
                     if push:
-                        push(value)
+                        push(self._computed)
                     else:
-                        self._computed = value
-                        await record.push_async(value)
-                        self._computed = None
-                if commit:
+                        await record.push_async(self._computed)
+                    self._computed = None
+                    if commit:
+                        commit()
+                value = self._taken
+                if value is _NOTHING:
+                    await reader.ready()
+                    try:
+                        value = reader.try_recv()
+                    except (BufferLagged, BufferEmpty):
+                        continue
+                    except BufferClosed:
+                        return buffer.close()
+                try:
+                    self._taken = _NOTHING
+                    value = fn(value) if state is None else fn(value, state)
+                except MemoryError:
+                    self._taken = value
+                    raise
+                if type(value) is _COROUTINE:
+                    raise TypeError("a transform is a function without async, not %r" % (fn,))
+                self._computed = value
+                if commit and value is None:
                     commit()
         except BufferClosed as er:
             if not buffer.closed:

@@ -66,7 +66,10 @@ def checked(db) -> list[list]:
     unknown = []
     for stage in stages:
         record, kind, function, _ = stage
-        is_async = asynchronous(getattr(type(function), "run", None) if kind == "buffer" else function)
+        if kind == "buffer":
+            is_async = asynchronous(getattr(type(function), "run", None))
+        else:
+            is_async = asynchronous(function.fn if kind == "transform_join" else function)
         if is_async:
             call(stage)
         elif is_async is None:
