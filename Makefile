@@ -64,9 +64,15 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(dir $(JSON))aimx.json))
+	@$(if $(TARGET),,echo "Measuring 10,000 periods of a source, which takes some minutes ...")
+	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(dir $(JSON))periods.json))
+
+.PHONY: bench-periods
+bench-periods: $(VENV)/ready ## its last part alone: 10,000 periods of a source, beside a loop of sleep_ms; JSON=file
+	$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-mqtt
-bench-mqtt: $(VENV)/ready ## its second half alone: messages per second to a broker, beside a bare socket; JSON=file
+bench-mqtt: $(VENV)/ready ## its second part alone: messages per second to a broker, beside a bare socket; JSON=file
 	@echo "An emulated WiFi chip takes half a minute to start ..."
 	$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
 

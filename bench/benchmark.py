@@ -21,7 +21,17 @@ def run(clock, names=None, more=1, peers=False, strangers=0, with_bytes=True):
     footprint.importing(clock)
     if with_bytes:
         footprint.objects()
-    modules = ["floors", "producing", "receiving", "delivering", "timeouts", "queueing", "by_hand", "ring_io"]
+    modules = [
+        "floors",
+        "producing",
+        "receiving",
+        "delivering",
+        "timeouts",
+        "queueing",
+        "by_hand",
+        "ring_io",
+        "computing",
+    ]
     for module in modules + (["hinch_queues"] if peers else []):
         __import__(module)
     measure.run(clock, names, more, with_bytes)

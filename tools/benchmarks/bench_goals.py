@@ -62,6 +62,11 @@ def goals_of(results: dict, unit: str) -> list[Goal]:
         waited = "deliver: SpmcRing, recv with a timeout"
         yield ratio("recv with a timeout / without, value awaited", 1.1, [waited], cost(ONE_DELIVERY))
 
+        for buffer in ("SpmcRing", "BoundedQueue"):
+            if f"compute: {buffer}, transform" in operations:
+                base = cost(f"compute: {buffer}, a tap by hand")
+                yield ratio(f"transform of a {buffer} / a tap by hand", 1.1, [f"compute: {buffer}, transform"], base)
+
         yield Goal("the core after import, with native code: bytes of heap", 15360, results["heap"]["after import"])
 
     return list(all_goals())

@@ -52,6 +52,7 @@ FLOORS = (
     ("import:", ()),
     ("deliver: SpmcRing, recv, 4 readers", FIVE_SWITCHES),
     ("deliver:", TWO_SWITCHES),
+    ("compute:", TWO_SWITCHES),
     ("queue of", TWO_SWITCHES),
     ("recv with a timeout that passes", TWO_SWITCHES),
     ("", CALL_AND_APPEND),
