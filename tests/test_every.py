@@ -63,7 +63,7 @@ async def test_it_reads_at_its_start_and_then_once_a_period():
 
 
 async def test_it_does_not_drift_in_ten_thousand_periods():
-    count = 10000 if harness.target == "unix" else 300
+    count = 10000 if harness.target == "unix" else 50
     with VirtualClock(periodic) as clock:
         ring = SpmcRing(1)
         start = clock.ticks_ms()
@@ -193,9 +193,10 @@ async def test_a_period_that_becomes_short_is_noticed_within_a_second():
     equal((source.overruns, source.lateness[2]), (0, 0))
 
 
-async def test_the_longest_period_is_kept():
-    times, _ = await times_of(2, 7200000)
-    equal(times, [0, 7200000])
+async def test_a_long_period_is_kept():
+    long = 7200000 if harness.target == "unix" else 60000  # Of which it sleeps through a second at a time.
+    times, _ = await times_of(2, long)
+    equal(times, [0, long])
 
 
 async def test_what_it_reads_is_produced_and_none_is_not():
@@ -500,7 +501,7 @@ async def test_it_needs_no_heap():
 async def test_nothing_grows():
     with VirtualClock(periodic) as clock:
         ring = SpmcRing(2)
-        counts = range(3000 if harness.target == "unix" else 300)
+        counts = range(3000 if harness.target == "unix" else 40)
         source = every(1, lambda: clock.busy(2))
         run = asyncio.create_task(wired(ring, source).run())
         sizes = []
