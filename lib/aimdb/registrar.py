@@ -6,9 +6,10 @@ Boards look here for an attribute that `Record` or `AimDb` has not.
 from . import once
 
 _CALLS = {
-    "Record": "buffer key link_from link_to produce produce_async source subscribe subscribe_async tap transform "
-    "transform_join try_produce",
-    "AimDb": "configure consumer failed graph produce_any produce_any_async producer run sync_producer",
+    "Record": "buffer key link_from link_to produce produce_async remote signal_gauge source subscribe subscribe_async "
+    "tap transform transform_join try_produce",
+    "AimDb": "configure consumer failed graph produce_any produce_any_async producer profile reset_profile run signals "
+    "sync_producer",
 }
 
 
