@@ -135,6 +135,24 @@ async def test_close_lets_readers_finish_and_commit():
     equal(after_restart(flash), [])
 
 
+def test_a_reader_in_a_new_loop_is_enough_for_what_was_staged_in_the_one_before_to_go_to_flash():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+
+    async def push():
+        queue.push(1)
+
+    asyncio.run(push())
+    asyncio.new_event_loop()
+
+    async def subscribe():
+        queue.subscribe()
+        await settle()
+
+    asyncio.run(subscribe())
+    equal(after_restart(flash), [1])
+
+
 async def test_a_commit_after_close_goes_to_flash_at_once():
     flash = Flash()
     queue = opened(flash, commit_ms=NEVER)

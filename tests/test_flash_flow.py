@@ -11,6 +11,7 @@ from aimdb_flash import (
     BytesCodec,
     FlashQueue,
     JsonCodec,
+    StorageError,
 )
 from flash_devices import Flash
 from flash_support import NEVER, Pieces, after_restart, drain, fill, opened, power_cut, settle
@@ -325,6 +326,18 @@ async def test_a_failed_flush_of_what_nobody_awaits_is_tried_again_by_itself():
             break
     else:
         raise AssertionError("not stored")
+
+
+async def test_a_failed_flush_is_not_tried_again_before_flush_ms():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+    queue.push(1)
+    flash.fails = lambda number: True
+    with raises(StorageError):
+        await queue.flush()
+    operations = flash.operations
+    await asyncio.sleep_ms(250)
+    equal(flash.operations, operations)
 
 
 def test_what_only_opening_needs_is_not_kept():

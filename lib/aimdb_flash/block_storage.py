@@ -75,7 +75,9 @@ class BlockStorage(Storage):
             piece = bytearray(b"\xff" * (-(-(before + len(part)) // unit) * unit))
             piece[before : before + len(part)] = part
             self._move(self.device.writeblocks, number, offset - before, piece)
-            if self.read(number, offset, len(part)) != part:
+            written = bytearray(len(part))
+            self._move(self.device.readblocks, number, offset, written)
+            if written != part:
                 raise OSError(EIO)
             offset += len(part)
 
