@@ -82,6 +82,16 @@ def test_values_come_back_through_the_codec():
     equal(queue.subscribe().try_recv(), (7, 0.5))
 
 
+def test_as_many_values_of_the_codecs_size_fit_as_the_capacity_says():
+    queue = opened(Flash(4, 512), StructCodec("<I"), stage=1000, stage_bytes=10000)
+    for i in range(200):
+        queue.push(i)
+    queue.release()
+    stored = 200 - queue.dropped_count
+    assert queue.capacity <= stored < 3 * queue.capacity, (queue.capacity, stored)
+    equal(queue.metrics().occupancy[1], queue.capacity)
+
+
 # taking over
 
 
