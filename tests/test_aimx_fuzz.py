@@ -145,6 +145,21 @@ async def test_odd_frames_are_answered_or_counted_and_end_nothing():
         await visit(seed)
 
 
+async def test_a_value_too_deep_for_the_stack_is_refused_and_ends_nothing():
+    near, far = cable(20000)
+    db = AimDb()
+    db.configure("setting", SingleLatest()).remote(write=True)
+    server = AimxServer(db, serial=far, max_frame=10000)
+    client = Client(near)
+    deep = b"[" * 4000 + b"]" * 4000
+    async with Running(db):
+        await client.send(b'{"t":"write","topic":"setting","payload":' + deep + b"}")
+        await client.send(b'{"t":"req","id":1,"method":"record.set","params":{"name":"setting","value":' + deep + b"}}")
+        equal(await client.next(), {"t": "reply", "id": 1, "err": "internal"})
+        equal(len([peer for peer in server.peers if peer.error]), 0)
+    equal((server.refused_count, server.peek()), (2, 0))
+
+
 async def test_nothing_grows_by_odd_frames():
     await visit(1)
     await visit(2)

@@ -167,6 +167,30 @@ async def test_a_codec_stands_between_values_and_json():
         equal(await client.set("scaled", -1), "internal")
 
 
+async def test_what_a_codec_raises_or_gives_that_is_no_json_is_not_found_and_ends_no_subscription():
+    class Celsius:
+        def encode(self, value):
+            return value.celsius if value else value
+
+        def decode(self, data):
+            raise KeyError(data)
+
+    class Reading:
+        def __init__(self, celsius):
+            self.celsius = celsius
+
+    db, client = program()
+    db.configure("coded", SpmcRing(16)).remote(write=True, codec=Celsius())
+    async with Running(db):
+        await client.watch("coded")
+        await asyncio.sleep_ms(20)
+        for value in (5, Reading(b"\x00\xac"), Reading(b"NaN"), Reading(b""), Reading(b"1 2"), Reading(3), [], Reading("7")):
+            db.produce_any("coded", value)
+            equal(await client.get("coded"), 7 if getattr(value, "celsius", 0) == "7" else "not_found")
+        equal(await client.event(), (8, 7))
+        equal(await client.set("coded", 4), "internal")
+
+
 async def test_a_full_queue_holds_the_reply_back_until_the_value_is_in_it():
     db, client = program(timeout_ms=300)
     db.configure("work", BoundedQueue(1)).remote(write=True)

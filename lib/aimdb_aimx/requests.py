@@ -1,5 +1,7 @@
 """What peers ask for most: a record's value. The names that they give are checked here."""
 
+import json
+
 from aimdb import JsonCodec, SpmcRing
 
 from . import once
@@ -38,24 +40,32 @@ def refused(server, text: str, *values) -> None:
     """Count what was refused, and say it on stderr: the 1st time, and then the 2nd, 4th, 8th …"""
     server.refused_count = count = server.refused_count + 1
     if not count & (count - 1):
-        once("telling").tell(server, text % values, count)
+        try:
+            once("telling").tell(server, text % values, count)
+        except Exception:
+            pass  # There is no memory for it, or a value that has no words.
 
 
 def text_of(peer, entry: tuple, value) -> "bytes | None":
     """The JSON text of a value, or None for one that AimX cannot carry: null is none, and others are told of."""
     if value is None:
         return None
+    codec = entry[2]
     try:
-        text = (entry[2] or json_codec).encode(value)
-    except (ValueError, TypeError) as er:
-        refused(peer.server, "record %r has a value that AimX cannot carry: %s", entry[0].key, er)
+        text = (codec or json_codec).encode(value)
+        if isinstance(text, str):
+            text = text.encode()
+        if codec and json.loads(text) is None:
+            return None
+    except MemoryError:
+        raise
+    except Exception as er:  # A codec of the program's own may raise anything, and give what is no JSON.
+        refused(peer.server, "record %r has a value that AimX cannot carry: %r", entry[0].key, er)
         return None
-    if isinstance(text, str):
-        text = text.encode()
     if len(text) > (60000 if peer.sockets else 4000):  # AimDB's client does not take longer frames.
         refused(peer.server, "record %r has a value that is too long for AimX: %d bytes", entry[0].key, len(text))
         return None
-    return None if text == b"null" else text
+    return text
 
 
 def get(peer, params) -> bytes:
