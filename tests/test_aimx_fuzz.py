@@ -160,6 +160,18 @@ async def test_a_value_too_deep_for_the_stack_is_refused_and_ends_nothing():
     equal((server.refused_count, server.peek()), (2, 0))
 
 
+async def test_what_is_no_frame_on_a_serial_line_is_counted():
+    near, far = cable(20000)
+    db = AimDb()
+    server = AimxServer(db, serial=far)
+    client = Client(near)
+    async with Running(db):
+        near.write(b"\xffgarbage\0" + b"x" * 3000 + b"\0\0\0")
+        await client.send(b'{"t":"ping"}')
+        equal(await client.next(), {"t": "pong"})
+    equal(server.malformed_count, 2)
+
+
 async def test_nothing_grows_by_odd_frames():
     await visit(1)
     await visit(2)

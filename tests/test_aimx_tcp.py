@@ -115,6 +115,8 @@ async def test_a_frame_that_is_too_long_ends_the_connection_and_no_other():
         one, other = await there(port), await there(port)
         await one.send(b'"' + b"x" * 300 + b'"')
         equal(await one.next(), None)
+        equal(server.ended_count, 1)
+        assert "302" in server.last_error and "256" in server.last_error, server.last_error
         await other.send(b'{"t":"ping"}')
         equal(await other.next(), {"t": "pong"})
         one.close()

@@ -23,6 +23,8 @@ class FrameReceiver:
     None. `most`: bytes that the buffer grows to.
     """
 
+    lost = 0  # How many frames were none.
+
     def __init__(self, most: int):
         self._most = most
         self._data = bytearray(min(_FIRST, most))

@@ -55,9 +55,13 @@ class Peer:
                 while frame is not None and not self.error:
                     yield from self._take(frame)
                     frame = receiver.next()
+                self.server.malformed_count += receiver.lost
+                receiver.lost = 0
                 # A peer that asks without a pause must not starve other tasks.
                 yield from asyncio.sleep_ms(0)
         except Exception as er:
+            # It may go when it likes; all else is its mistake, or ours.
+            self.was_dropped = not isinstance(er, OSError) and type(er) is not AimxError
             self.end(er)
 
     def _take(self, frame):

@@ -14,7 +14,6 @@ class Receiver(FrameReceiver):
         super().__init__(size + size // 254 + 2)
         self._seen = 0  # Up to here there is no zero.
         self._skips = False  # What arrives now is the rest of a frame that was too long.
-        self.lost = 0
 
     def fill(self, stream) -> "int | None":
         self._seen -= self._start

@@ -153,7 +153,7 @@ class AimxServer(SingleLatest):
             self.peers.remove(peer)
             if peer.was_dropped:
                 self.ended_count += 1
-                self.last_error = str(peer.error)
+                self.last_error = str(peer.error) or repr(peer.error)
             self._show()
 
     def _show(self):
