@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 
 import pytest
 from emulated_pico import Board
@@ -12,6 +11,7 @@ ECHO = """
 from machine import UART, Pin
 import time
 uart = UART(0, 115200, tx=Pin(0), rx=Pin(1), rxbuf=256)
+print("ready")
 count = 0
 while count < 300:
     data = uart.read()
@@ -33,7 +33,6 @@ def test_a_uart_is_a_serial_port_both_ways():
 
         def talk():
             end = os.open(path, os.O_RDWR | os.O_NOCTTY)
-            time.sleep(0.5)
             for at in range(0, 300, 100):
                 os.write(end, sent[at : at + 100])
                 while len(got) < at + 100:
@@ -41,8 +40,13 @@ def test_a_uart_is_a_serial_port_both_ways():
             os.close(end)
 
         thread = threading.Thread(target=talk, daemon=True)
-        thread.start()
-        assert "echoed 300" in board.exec(ECHO, 60)
+
+        def heard(text):
+            if "ready" in text and not thread.ident:
+                thread.start()
+
+        assert "echoed 300" in board.exec(ECHO, 120, on_output=heard)
+        assert board.mcu.uart[0].baud_rate == pytest.approx(115200, rel=0.01)
         thread.join(10)
         assert bytes(got) == sent
 

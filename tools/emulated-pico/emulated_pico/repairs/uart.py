@@ -1,18 +1,21 @@
-"""Let a UART's transmit interrupt end.
+"""Let a UART's transmit interrupt end, and have the UART run at its speed.
 
-Why: the stock UART raises it again whenever the guest clears it, so that the guest never leaves the handler
-and `machine.UART(...)` hangs the board.
+Why: the stock UART raises it again whenever the guest clears it, so that the guest never leaves the handler and
+`machine.UART(...)` hangs the board. And the firmware runs the peripherals by the 48 MHz of the USB, where the stock
+chip assumes 125 MHz, so that a line is 2.6 times as fast as the guest has set it.
 
-No longer needed once RPUART raises the transmit interrupt only after bytes have been sent.
+No longer needed once RPUART raises the transmit interrupt only after bytes have been sent, and the chip has that clock.
 """
 
 from rp2040py.peripherals.uart import RPUART, UARTDR, UARTTXINTR
 
 FRAME_BITS = 10  # start, 8 data, stop
+PERIPHERAL_HERTZ = 48_000_000
 
 
 def repair_uart(uart: RPUART) -> None:
     """Repair one UART. Call before the board starts."""
+    uart.rp2040.clk_peri = PERIPHERAL_HERTZ
     _Transmitter(uart)
 
 
