@@ -112,6 +112,7 @@ async def visit(seed):
     server = db.consumer("aimx").buffer
     seen = []
     async with Running(db):
+        (peer,) = server.peers
         reader = asyncio.create_task(read_all(client, seen))
         for _ in range(ROUNDS):
             if random.randint(0, 9):
@@ -131,9 +132,8 @@ async def visit(seed):
             await reader
         equal(seen[-1]["ok"]["version"], "3.0")
         reader.cancel()
-        equal(len(server.peers), 1)
-        assert server.peers[0].error is None
-        equal([len(server.peers[0].subscriptions), len(server.peers[0].cursors)], [0, 0])
+        equal(server.peers, [peer])  # No frame has ended the session.
+        equal([peer.error, len(peer.subscriptions), len(peer.cursors)], [None, 0, 0])
         db.produce_any("fixed", 12)
         client.id = 0
         client.others.clear()
@@ -174,11 +174,12 @@ async def test_what_is_no_frame_on_a_serial_line_is_counted():
 
 async def test_nothing_grows_by_odd_frames():
     await visit(1)
-    await visit(2)
-    gc.collect()
-    before = gc.mem_alloc()
-    for _ in range(3 if target == "unix" else 1):
+    grown = []
+    for _ in range(4 if target == "unix" else 2):
+        gc.collect()
+        before = gc.mem_alloc()
         await visit(1)
-        await visit(2)
-    gc.collect()
-    assert gc.mem_alloc() - before < 1500, gc.mem_alloc() - before
+        gc.collect()
+        grown.append(gc.mem_alloc() - before)
+    # What is on the way at the end of a visit is not the same each time.
+    assert min(grown) < 200 and sum(grown) < 4000, grown

@@ -193,7 +193,7 @@ async def test_a_peer_that_takes_nothing_holds_up_nobody_and_is_dropped_in_time(
 
 async def test_nothing_grows_when_peers_come_watch_and_go():
     db, client = program()
-    rounds = 60 if target == "unix" else 6
+    rounds = 25 if target == "unix" else 3
     async with Running(db):
 
         async def visit():
@@ -211,9 +211,13 @@ async def test_nothing_grows_when_peers_come_watch_and_go():
 
         for _ in range(3):
             await visit()
-        gc.collect()
-        before = gc.mem_alloc()
-        for _ in range(rounds):
-            await visit()
-        gc.collect()
-        assert gc.mem_alloc() - before < 600, gc.mem_alloc() - before
+        grown = []
+        for _ in range(4):
+            gc.collect()
+            before = gc.mem_alloc()
+            for _ in range(rounds):
+                await visit()
+            gc.collect()
+            grown.append(gc.mem_alloc() - before)
+        # What is on the way at the end of a round is not the same each time.
+        assert min(grown) < 100 and sum(grown) < 3000, grown

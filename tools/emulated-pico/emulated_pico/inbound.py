@@ -1,6 +1,7 @@
 """The way to servers on an emulated board: what connects to a port of this machine reaches a port of the board."""
 
 import asyncio
+import contextlib
 import itertools
 import random
 
@@ -72,7 +73,8 @@ class Inbound:
         finally:
             del self._opening[id(flow)]
         if answered.done():
-            await reflector._pump_host_to_guest(flow)
+            with contextlib.suppress(asyncio.CancelledError):  # By the end of the board, or a reset by the guest.
+                await reflector._pump_host_to_guest(flow)
         else:
             writer.close()
             reflector._flows.pop(flow.key, None)
