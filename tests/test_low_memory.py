@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import io
 
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing
+from aimdb.loop import readable
 from aimdb_conformance.support import settle
 from harness import equal, only
 from scarce import BLOCK, Scarce
@@ -376,6 +378,44 @@ async def test_adding_stages_does_all_or_nothing():
 
     await sweep_database(prepare, lambda db: db.configure("record").tap(stage), check)
     await sweep_database(prepare, lambda db: db.configure("record").source(stage), check)
+
+
+class Stream(io.IOBase):
+    """There is always something to read."""
+
+    def ioctl(self, request, flags):
+        return flags & 1
+
+
+class Silent(io.IOBase):
+    """There is never anything to read."""
+
+    def ioctl(self, request, flags):
+        return 0
+
+
+async def read_from(stream):
+    yield readable(stream)
+
+
+@only("unix", reason="a collection takes long on a board")
+async def test_waiting_for_a_stream_does_all_or_nothing():
+    for count in (1, 2, 5, 12):
+        # The poll's table grows with the streams that are in it.
+        others = [asyncio.create_task(read_from(Silent())) for _ in range(count - 1)]
+        await settle()
+        for blocks in range(24):
+            stream = Stream()
+            with Scarce(blocks):
+                try:
+                    await read_from(stream)
+                except MemoryError:
+                    pass
+            await asyncio.sleep_ms(1)  # A poll.
+            await read_from(stream)
+        for task in others:
+            task.cancel()
+        await settle()
 
 
 @only("unix", reason="a collection takes long on a board")

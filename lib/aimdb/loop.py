@@ -17,6 +17,9 @@ from asyncio import core  # type: ignore[attr-defined]
 from time import ticks_add, ticks_diff, ticks_ms
 
 import micropython
+from micropython import const
+
+_ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
 
 def entry(thing):
@@ -90,6 +93,7 @@ def poll(stream, places):
     polled = core._io_queue
     key = id(stream)
     if key not in polled.map:
+        _find_room(stream)
         polled.map[key] = places
         try:
             polled.poller.register(stream, 1)
@@ -120,9 +124,17 @@ def around_runs(thing):
 
 def readable(stream):
     """What a generator yields to wait until `stream` has something to read."""
+    _find_room(stream)
     return core._io_queue.queue_read(stream)
 
 
 def writable(stream):
     """The same, until it takes something."""
+    _find_room(stream)
     return core._io_queue.queue_write(stream)
+
+
+def _find_room(stream):
+    # Raise `MemoryError` now, if at all: `poll.register` would leave a stream behind at which the next poll crashes.
+    if id(stream) not in core._io_queue.map:
+        bytearray(_ROOM)  # It is free again at once.
