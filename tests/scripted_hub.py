@@ -161,6 +161,8 @@ class Client:
         self._reader = reader
         self._writer = writer
         self.task = asyncio.current_task()
+        peer = writer.get_extra_info("peername")  # On a computer, as the system has it.
+        self.port = peer[2] << 8 | peer[3]
         self.topics = {}
         self.seqs = {}
 

@@ -1,6 +1,7 @@
 """Links to and from a hub, and records that live there: what is done when, what is raised, and what is counted."""
 
 import asyncio
+import socket
 
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, JsonCodec, SingleLatest
 from aimdb_conformance.support import raises, raises_async
@@ -10,6 +11,7 @@ if target != "unix":
     skip("the hub of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_aimx import AimxRecord, Hub, NotConnected, Refused, Unreachable
+from aimdb_aimx.hub import hubs
 from scripted_broker import Kept, running, until
 from scripted_hub import ScriptedHub, framed, hasty
 
@@ -372,3 +374,28 @@ async def test_values_that_are_longer_than_what_is_received_are_acknowledged_all
             await until(lambda: kept.committed == 3)
         equal((hub.oversize_count, hub.lost_count, hub.malformed_count), (0, 0, 0))
         equal([len(value) for _, value in server.sets], [3000, 1, 300])
+
+
+async def test_the_first_connection_comes_from_the_same_port_after_each_start_and_others_from_any():
+    async with ScriptedHub() as server:
+        ports = []
+        for _ in range(2):
+            hubs.clear()
+            hub = hasty(server)
+            async with hub:
+                for number in range(2):
+                    await until(lambda: hub.connected and hub.lost_count == number)
+                    ports.append(server.clients[-1].port)
+                    server.kick()
+                    await until(lambda: hub.lost_count == number + 1)
+        first = 49152 + server.port % 16384
+        equal(ports[0], first)
+        hubs.clear()
+        other = socket.socket()
+        other.bind(socket.getaddrinfo("0.0.0.0", first)[0][-1])
+        other.listen(1)
+        async with hasty(server) as hub:
+            await until(lambda: hub.connected)
+            equal((hub.state.peek().attempts, server.clients[-1].port != first), (0, True))
+        other.close()
+        assert ports[1] != first and ports[3] != first, ports

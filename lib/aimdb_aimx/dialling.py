@@ -32,6 +32,7 @@ def settle(hub, url, token, in_flight, max_frame, times: tuple, tls) -> None:
     keepalive_s, timeout_ms, retry_ms = times
     checks.settle(hub, keepalive_s, timeout_ms, retry_ms, is_tls, tls)
     hub.max_packet = max_frame + 4
+    hub.first_port = 49152 + hub.port % 16384  # The same after each start of the board.
     hub.credentials = token, None
     params = {"client": "aimdb-micropython", "version": "3.0"}
     if token is not None:

@@ -46,6 +46,7 @@ async def _end(peer):
         await timed(once("opening").connect(peer), peer.timeout_ms)
         await _watch(peer)
     except asyncio.TimeoutError:
+        peer.first_port = 0
         return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
     except PeerError as er:
         return er

@@ -25,7 +25,12 @@ async def connect(peer) -> None:
     peer.found(address[-1])
     raw = socket.socket(address[0])
     try:
-        stream = await _opened(raw, address[-1], host, peer.tls)
+        port = peer.first_port
+        if port and not (address[0] == socket.AF_INET and _begun(raw, address[-1], port)):
+            raw.close()
+            raw = socket.socket(address[0])
+            port = 0
+        stream = await _opened(raw, address[-1], host, peer.tls, port)
         peer.connection = connection = Connection(stream, raw, peer)
     except BaseException:
         raw.close()  # Also after TLS: closing the stream leaves the socket open then.
@@ -39,13 +44,27 @@ async def connect(peer) -> None:
         await peer.news.wait()
 
 
-def _opened(raw, address, host, tls):
-    raw.setblocking(False)
+def _begun(raw, address, port):
+    # Begin to connect from that port; whether it could be had. A peer that still has a connection from there, of this
+    # board before it lost its power, notices by this that it has ended.
     try:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        raw.bind(socket.getaddrinfo("0.0.0.0", port)[0][-1])
+        raw.setblocking(False)
         raw.connect(address)
     except OSError as er:
-        if er.errno != errno.EINPROGRESS:
-            raise
+        return er.errno == errno.EINPROGRESS
+    return True
+
+
+def _opened(raw, address, host, tls, begun):
+    if not begun:
+        raw.setblocking(False)
+        try:
+            raw.connect(address)
+        except OSError as er:
+            if er.errno != errno.EINPROGRESS:
+                raise
     yield writable(raw)
     try:
         raw.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)

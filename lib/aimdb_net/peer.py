@@ -43,6 +43,7 @@ class Peer:
 
     keeps = False  # Whether the peer keeps for us what we have not acknowledged.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
+    first_port = 0  # The port of ours from which the first connection is made, 0: any.
     parting = b""
     unwelcome = ""  # Why a peer may end a connection at once, for people.
 
@@ -166,6 +167,7 @@ class Peer:
         """The peer has accepted the connection. `session_kept`: it sends again what we have not acknowledged."""
         # Called when that arrives, and not by a task that is woken: the next packet may be in our hands already.
         self.connected = True
+        self.first_port = 0
         once("handover").begin(self, session_kept)  # Before anybody can send something new.
         self._attempts = 0
         self._tell(None)
