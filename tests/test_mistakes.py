@@ -280,8 +280,8 @@ def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
     db = AimDb()
     record = db.configure("temperature", Mailbox())
     for name, advice in (
-        ("sources", "it has source, subscribe, subscribe_async"),
-        ("publish", "it has produce, produce_async"),
+        ("sources", "source, subscribe, subscribe_async"),
+        ("publish", "produce, produce_async"),
         ("xyz", "link_to"),
         ("peek", "record.buffer.peek"),
         ("metrics", "record.buffer.metrics"),
@@ -293,7 +293,7 @@ def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
         assert advice in str(caught.error), caught.error
     with raises(AttributeError) as caught:
         db.config("temperature")
-    assert "it has configure, consumer" in str(caught.error), caught.error
+    assert "configure, consumer" in str(caught.error), caught.error
     assert not hasattr(record, "_private")
 
 
