@@ -55,6 +55,15 @@ def test_json_refuses_what_would_not_come_back_equal():
                 JSON.encode(inside)
 
 
+def test_json_refuses_half_a_character_which_would_be_no_utf8():
+    for text in (b'"\\ud83d"', b'"\\ud83d\\ude00"', b'{"a":["b\\ud800"]}', b'{"\\udfff":1}'):
+        value = JSON.decode(text)
+        with raises(ValueError):
+            JSON.encode(value)
+    for value in ("\ud7ff", "\ue000", "\U0001f600", "\u00ed"):
+        equal(JSON.decode(JSON.encode(value)), value)
+
+
 def test_a_struct_refuses_what_would_not_come_back_equal():
     for format, value in (
         ("<HH", (1, 2, 3)),
