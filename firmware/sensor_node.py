@@ -1,9 +1,9 @@
 """A sensor node: a temperature sensor, an anemometer, and consumers that do not all keep their pace.
 
-    temperature  SpmcRing      read_sensor -> watch (fast), archive (slow), summarize
-    uplink       BoundedQueue  summarize (waits for space), watch (alarms, may be refused) -> send
+    temperature  SpmcRing      sensor (periodic) -> watch (fast), archive (slow), summary
+    uplink       BoundedQueue  summary (waits for space), watch (alarms, may be refused) -> send
     command      Mailbox       the console -> obey; what the broker sends has a record of its own, see telemetry.py
-    interval     Setting       obey -> read_sensor; watchdog: obey -> main.py, at the next start
+    interval     Setting       obey -> sensor; watchdog: obey -> main.py, at the next start
     journal      FlashQueue    see journal.py
     wind         SpmcRing      turned (an interrupt) -> measure_wind
     wifi, clock, network, answer  see telemetry.py
@@ -20,10 +20,10 @@ import time
 import board
 import journal
 import telemetry
-from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int
+from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int, every
 from aimdb_node import Commands, CrashBook, Restart, Setting, console, one_of, reset_cause, whole
 from machine import Pin
-from report import Tally, say
+from report import say
 
 ALARM_CELSIUS = 30
 ARCHIVE_MS = 1500  # A slow SD card.
@@ -33,15 +33,6 @@ LONGEST_MS = 3600000  # Between two values.
 WIND_OF = 10  # Turns of the anemometer to a measurement.
 
 db = AimDb()
-
-
-async def read_sensor(producer):
-    while True:
-        try:
-            producer.produce(board.celsius())  # The newest value matters most, and the sensor must not wait.
-        except Exception as error:  # A wire that is loose for a moment must not end anything.
-            sensor.note(error)
-        await asyncio.sleep_ms(interval.peek())
 
 
 async def watch(consumer):
@@ -72,19 +63,13 @@ async def archive(consumer):
         say("archive", "stored %.1f C" % celsius)
 
 
-async def summarize(consumer):
-    """Hands on a mean of every few values; a summary must not be lost, so it waits for space."""
-    uplink = db.producer("uplink")
-    values = []
-    async for celsius in consumer.subscribe():
-        values.append(celsius)
-        if len(values) == SUMMARY_OF:
-            started = time.ticks_ms()
-            await uplink.produce_async("mean %.1f C" % (sum(values) / SUMMARY_OF))
-            values.clear()
-            waited = time.ticks_diff(time.ticks_ms(), started)
-            if waited > 20:
-                say("summarize", "WAITED %d ms for space in the uplink" % waited)
+def summary(celsius, values):
+    """The mean of every few values; it must not be lost, so that it waits for space."""
+    values.append(celsius)
+    if len(values) == SUMMARY_OF:
+        mean = sum(values) / SUMMARY_OF
+        values.clear()
+        return "mean %.1f C" % mean
 
 
 def turned(pin):
@@ -145,7 +130,7 @@ def status():
         metrics = buffer.metrics()
         lines.append("%-12s %8d %8d %7d  %d of %d" % ((buffer.key,) + metrics[:3] + metrics.occupancy))
     gc.collect()
-    lines.append("heap %d bytes, sensor failed %d times" % (gc.mem_alloc(), sensor.count))
+    lines.append("heap %d bytes, sensor failed %d times" % (gc.mem_alloc(), sensor.failures))
     return "\n".join(lines)
 
 
@@ -158,16 +143,16 @@ commands.add("crash", lambda: CrashBook().text or "none")
 commands.add("restart", restart)
 commands.add("break", break_)
 
-sensor = Tally("sensor")
 temperature = SpmcRing(16)
 uplink = BoundedQueue(3)
 command = Mailbox()
 interval = Setting("/interval.json", 50, lambda ms: check_int("interval", ms, 1, LONGEST_MS))
 watchdog = Setting("/watchdog.json", 0)
 wind = SpmcRing(16)
+sensor = every(interval.peek, board.celsius)  # It counts and names what the sensor raises, and goes on.
 
-db.configure("temperature", temperature).source(read_sensor).tap(watch).tap(archive).tap(summarize).tap(journal.keep)
-db.configure("uplink", uplink).tap(send)
+db.configure("temperature", temperature).source(sensor).tap(watch).tap(archive).tap(journal.keep)
+db.configure("uplink", uplink).transform("temperature", summary, state=[]).tap(send)
 db.configure("command", command).source(console()).tap(obey)
 db.configure("interval", interval)
 db.configure("watchdog", watchdog)
