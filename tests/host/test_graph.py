@@ -149,3 +149,22 @@ def test_the_sensor_node_of_this_repository_is_drawn(draw):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "temperature  SpmcRing(16)\n" in result.stdout and "flowchart LR" in result.stdout
+
+
+def test_numbers_may_be_made_of_what_boards_have_in_any_order(draw):
+    text = (
+        "from machine import Pin\n"
+        "pin = Pin(1)\n"
+        "level = pin.value() << 1 | pin.value()\n"
+        "for x in (3 - pin, 3 * pin, 3 / pin, 3 % pin, pin % 3, 3 ^ pin, ~pin, -pin, pin < 3, pin >= 3, 1 << pin):\n"
+        "    pass\n"
+    )
+    result = draw(text + PROGRAM, "--only", "text")
+    assert (result.stdout, result.stderr, result.returncode) == (TEXT, "", 0)
+
+
+# home_assistant.py reads a file of its board before it runs.
+@pytest.mark.parametrize("name", ["buttons", "data_logger", "latest", "mailbox", "ring", "weather_station"])
+def test_the_examples_are_drawn(draw, name):
+    result = draw((ROOT / "examples" / (name + ".py")).read_text())
+    assert result.returncode == 0 and "flowchart LR" in result.stdout, result.stderr

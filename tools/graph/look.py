@@ -61,7 +61,16 @@ class Anything:
     def __add__(self, _):
         return 0
 
-    __sub__ = __mul__ = __and__ = __or__ = __rshift__ = __lshift__ = __truediv__ = __floordiv__ = __radd__ = __add__
+    __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __add__
+    __and__ = __or__ = __xor__ = __rshift__ = __lshift__ = __add__
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __add__
+    __rand__ = __ror__ = __rxor__ = __rrshift__ = __rlshift__ = __add__
+    __lt__ = __le__ = __gt__ = __ge__ = __add__
+
+    def __neg__(self):
+        return 0
+
+    __pos__ = __invert__ = __neg__
 
 
 class Machine(Anything):
