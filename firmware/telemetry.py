@@ -5,9 +5,11 @@ clock    SingleLatest  (when it was set)      -> the broker tries again
 network  SingleLatest  the state of the connection -> tell, doubt
 remote   Mailbox       <- node/command, as bytes (whatever it is, it is checked by `Commands`) -> obey
 answer   SpmcRing      -> node/answer
+aimx     AimxServer    lets AimDB's own tools read the records
 
 /network.json has "ssid", "password" and "broker", and may have "ca", the path of the certificate for a broker
-with mqtts, in DER, and "ntp", an address and port; `make wifi` puts it there.
+with mqtts, in DER, "ntp", an address and port, and "aimx", what an `AimxServer` is given, such as
+{"tcp": 7433, "anyone": "read"}; `make wifi` puts it there.
 """
 
 import json
@@ -108,4 +110,30 @@ def connect(db, obey, journal=None):
     db.configure("answer", answers).link_to(url + "/node/answer")
     if journal:
         db.configure(journal).link_to(url + "/node/samples")
+        if "aimx" in found:
+            serve(db, found["aimx"])
     return answer
+
+
+def serve(db, options):
+    """Serve what is worth seeing, by AimX."""
+    from aimdb_aimx import AimxServer
+
+    try:
+        AimxServer(db, **options)
+        for key in (
+            "temperature",
+            "uplink",
+            "interval",
+            "journal",
+            "starts",
+            "wind",
+            "wifi",
+            "clock",
+            "answer",
+            "aimx",
+        ):
+            db.configure(key).remote()
+        say("aimx", "records are served: %r" % options)
+    except (TypeError, ValueError) as error:
+        say("aimx", "NOT SERVED, /network.json has %r: %r" % (options, error))

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlparse
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 20.0
 
 
 class AimxError(Exception):
@@ -23,8 +23,8 @@ class AimxError(Exception):
 class Tcp:
     """Frames with four bytes of length before them."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._socket = socket.create_connection((host, port), timeout=TIMEOUT_SECONDS)
+    def __init__(self, host: str, port: int, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._socket = socket.create_connection((host, port), timeout=timeout)
 
     def send(self, frame: bytes) -> None:
         self._socket.sendall(len(frame).to_bytes(4, "big") + frame)
@@ -45,10 +45,10 @@ class Tcp:
 class Serial:
     """Frames in COBS, with a zero after them."""
 
-    def __init__(self, device: str, baud: int) -> None:
+    def __init__(self, device: str, baud: int, timeout: float = TIMEOUT_SECONDS) -> None:
         import serial
 
-        self._line = serial.Serial(device, baud, timeout=TIMEOUT_SECONDS)
+        self._line = serial.Serial(device, baud, timeout=timeout)
         self._line.reset_input_buffer()
 
     def send(self, frame: bytes) -> None:
@@ -72,13 +72,13 @@ class Serial:
 class Client:
     """Asks a peer; one request at a time."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, timeout: float = TIMEOUT_SECONDS) -> None:
         parts = urlparse(url)
         if parts.scheme == "tcp":
-            self.begin(Tcp(parts.hostname, parts.port), token)
+            self.begin(Tcp(parts.hostname, parts.port, timeout), token)
         elif parts.scheme == "serial":
             baud = int(parse_qs(parts.query).get("baud", ["115200"])[0])
-            self.begin(Serial(parts.netloc + parts.path, baud), token)
+            self.begin(Serial(parts.netloc + parts.path, baud, timeout), token)
         else:
             raise AimxError(f"a URL begins with tcp:// or serial://: {url}")
 
@@ -125,11 +125,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--connect", required=True)
     parser.add_argument("--token")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_SECONDS, help="seconds for an answer (20)")
     parser.add_argument("command", nargs="+")
     parser.add_argument("-c", "--count", type=int)
     options = parser.parse_args(arguments)
     try:
-        client = Client(options.connect, options.token)
+        client = Client(options.connect, options.token, options.timeout)
         match options.command:
             case ["record", "list"]:
                 for record in client.ask("record.list"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import subprocess
 import sys
 import threading
 import time
@@ -12,14 +13,15 @@ from collections.abc import Callable
 
 import deploy
 import serial
-from board_declaration import board_folders
+from aimdb_tools import HOW, find_aimdb
+from board_declaration import ROOT, board_folders
 from board_link import BoardLink
 from device_files import DeployError, files_for
 from emulated_pico import Board, BoardError
 from emulated_pico.board import MODELS
 from emulated_pico.filesystem import build_image
 from emulated_pico.firmware import FirmwareError
-from run_network import Network
+from run_network import AIMX_PORT, Network
 
 WITH_WIFI = ("pico_w",)
 
@@ -37,6 +39,9 @@ SILENCE_SECONDS = 600
 PATIENCE_SECONDS = 10
 
 WHY_SO_LONG = "an emulated WiFi chip takes 15 s and more to start"
+
+# For an answer by AimX, which a busy emulated board takes its time for.
+ASK_SECONDS = 120
 
 # What is typed on the node's console, after which part of the time.
 TYPED = ((0.5, "interval 25"), (0.55, "interval 9999999999"), (0.6, "break"), (0.92, "status"))
@@ -125,6 +130,8 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     with Board(board.filesystem(), model, paced=True) as board, Weather(board):
         with reopened(board.serve_pty()) as console:
             said = follow(console, lambda clock: network.has_enough() if network else clock > 2)
+        if network:
+            ask(board.forward(AIMX_PORT))
     if "before the restart" not in said:
         print("run: the board did not say that it kept its samples.", file=sys.stderr)
         return 1
@@ -132,6 +139,22 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
         for answer in network.answers():
             print(f"{'':7}  < {answer.partition(chr(10))[0]}")
     return 0 if network is None or network.has_everything() else 1
+
+
+def ask(port: int) -> None:
+    """Show what AimDB's own command line, or our small one, says of the board's records."""
+    program = find_aimdb()
+    own = [sys.executable, str(ROOT / "tools" / "aimx_command.py"), "--timeout", str(ASK_SECONDS)]
+    print(f"\nThe board serves its records, by AimX.{'' if program else f' {HOW}; this is our own.'}", flush=True)
+    for arguments in (["record", "list"], ["watch", "temperature", "-c", "3"]):
+        print("$ aimdb --connect tcp://board:7433", *arguments, flush=True)
+        way = ["--connect", f"tcp://127.0.0.1:{port}", *arguments]
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if program and not subprocess.run([program, *way], timeout=ASK_SECONDS).returncode:
+                continue
+            if program:
+                print("AimDB's command line waits no longer than 5 s for a board; ours is more patient.", flush=True)
+            subprocess.run([*own, *way], timeout=2 * ASK_SECONDS)
 
 
 def follow(console: serial.Serial, ended: Callable[[float], bool], script: Script | None = None) -> str:
