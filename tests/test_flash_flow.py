@@ -199,6 +199,7 @@ async def test_values_that_have_no_room_on_flash_are_told_of_until_they_have():
     tasks = fill(queue)
     await settle()
     complaint = queue._flusher._standstill
+    assert complaint._timer.runs()
     complaint._due()  # The time has come.
     assert "no room on flash" in said[-1] and "%d more wait" % len([t for t in tasks if not t.done()]) in said[-1]
     reader = queue.subscribe()
@@ -340,8 +341,19 @@ async def test_a_failed_flush_is_not_tried_again_before_flush_ms():
     equal(flash.operations, operations)
 
 
+async def test_a_full_stage_is_flushed_though_it_has_fewer_values_than_share_a_flush():
+    flash = Flash()
+    queue = opened(flash, stage=4, flush_ms=NEVER)
+    for i in range(4):
+        queue.try_push(i)
+    await settle()
+    equal(after_restart(flash), [0, 1, 2, 3])
+
+
 def test_what_only_opening_needs_is_not_kept():
-    opened(Flash())
+    storage = Pieces()
+    FlashQueue(storage)
+    equal(storage.tools, None)
     used_once = "names opening places recovery"
     equal([name for name in used_once.split() if "aimdb_flash." + name in sys.modules], [])
 

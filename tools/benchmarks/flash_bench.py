@@ -20,7 +20,7 @@ FOLDER = ROOT / "bench" / "flash"
 RESULTS = FOLDER / "results.json"
 MARK = "\x1e"
 SECTOR = 4096
-PATIENCE_SECONDS = 900
+PATIENCE_SECONDS = 3600  # Of a machine that does much else.
 FULL_SECTORS = 175  # 700 KB,
 # for which the flash of a Pico W has room if of the core only this is there, which is what a queue loads.
 CORE = "__init__ buffer codecs errors loading loop timing waiting".split()
