@@ -1,0 +1,100 @@
+"""What a queue on flash does when the flash, or its filesystem, fails or is full."""
+
+import asyncio
+import os
+
+from aimdb import AimDb
+from aimdb_flash import FlashQueue, JsonCodec, StorageError
+from flash_devices import AFTER, BEFORE, PARTLY, Flash
+from flash_model import Files
+from flash_support import after_restart, drain, opened
+from harness import equal, raises
+from stepping import outcome
+
+
+async def test_an_error_of_the_flash_is_raised_with_its_cause_and_the_queue_goes_on():
+    for how in (BEFORE, PARTLY, AFTER):
+        flash = Flash(how=how)
+        db = AimDb()
+        db.configure("log", opened(flash))
+        await db.produce_any_async("log", 0)
+        flash.fails = lambda number: number == 3
+        with raises(StorageError) as caught:
+            await db.produce_any_async("log", 1)
+        equal((caught.error.value, caught.error.cause.errno, caught.error.key), (1, 5, "log"))
+        assert "'log'" in str(caught.error) and "OSError" in str(caught.error)
+        equal(after_restart(flash), [0])
+        await db.produce_any_async("log", 2)
+        equal(after_restart(flash), [0, 2])
+
+
+async def test_values_that_nobody_waits_for_outlast_an_error_of_the_flash():
+    flash = Flash()
+    queue = opened(flash, flush_ms=50)
+    queue.push(1)
+    flash.fails = lambda number: number == 2
+    task = asyncio.create_task(queue.push_async(2))
+    queue.push(3)
+    assert isinstance(await outcome(task), StorageError)
+    await queue.flush()
+    equal(drain(queue.subscribe()), [1, 3])
+    equal(after_restart(flash), [1, 3])
+
+
+async def test_a_commit_that_does_not_reach_the_flash_says_so():
+    flash = Flash()
+    queue = opened(flash)
+    await queue.push_async(1)
+    reader = queue.subscribe()
+    reader.try_recv()
+    failing = [True]
+    flash.fails = lambda number: failing[0]
+    with raises(StorageError):
+        await reader.commit()
+    failing[0] = False
+    await queue.flush()
+    equal(after_restart(flash), [])
+
+
+async def test_a_producer_that_waits_for_a_place_in_the_stage_learns_when_the_flash_fails():
+    flash = Flash()
+    queue = opened(flash, stage=1)
+    queue.push(1)
+    flash.fails = lambda number: True
+    with raises(StorageError) as caught:
+        await queue.push_async(2)
+    equal(caught.error.value, 2)
+    flash.fails = None
+    await queue.flush()
+    equal(after_restart(flash), [1])
+
+
+async def test_a_full_filesystem_is_told_and_the_queue_goes_on_when_there_is_room():
+    files = Files()
+    queue = FlashQueue(files.storage(), JsonCodec(), flush_ms=0)
+    with open("/flash/other", "wb") as file:
+        with raises(OSError):
+            while True:
+                file.write(bytes(512))
+                file.flush()
+    told = None
+    count = 0
+    while not told:
+        told = await outcome(asyncio.create_task(queue.push_async("x" * 150)))
+        count += 1
+    equal((type(told), told.cause.errno), (StorageError, 28))
+    os.remove("/flash/other")
+    await queue.push_async("last")
+    files.lose_power()
+    queue = FlashQueue(files.storage(), JsonCodec())
+    equal(drain(queue.subscribe()), ["x" * 150] * (count - 1) + ["last"])
+
+
+async def test_a_flash_that_wrote_something_else_counts_as_failed():
+    flash = Flash()
+    queue = opened(flash)
+    await queue.push_async(1)
+    flash.data[400] = 0  # A bit that is stuck.
+    with raises(StorageError):
+        await queue.push_async("x" * 400)
+    equal(after_restart(flash), [1])
