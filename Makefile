@@ -5,7 +5,7 @@ BOARD ?= pico_w
 VENV := .venv
 STUBS := .cache/stubs
 # The tools find each other in their folders.
-RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents:tools/view:tools/examples $(VENV)/bin/python
+RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents:tools/aimx:tools/examples $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 
@@ -145,8 +145,8 @@ docs-serve: $(VENV)/ready-to-develop ## show the site, and build it anew when a 
 
 .PHONY: view
 view: $(VENV)/ready ## a live picture of what a node does: emulated, or PORT=/dev/ttyACM1, URL=tcp://10.0.0.7:7433 TOKEN=
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/view/requirements.txt
-	$(RUN) tools/view/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 90)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/aimx/requirements.txt
+	$(RUN) tools/aimx/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 90)
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
@@ -171,7 +171,7 @@ flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w
 
 .PHONY: peers
 peers: ## build AimDB's own command line and a hub, for tests with them and for `make run`: optional, needs Rust's cargo
-	@$(PYTHON) tools/aimdb_tools.py
+	@$(PYTHON) tools/aimx/aimdb_tools.py
 
 .PHONY: package
 package: $(VENV)/ready ## write anew what `mip install` reads from this repository, and the version everywhere

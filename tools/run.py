@@ -144,7 +144,7 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
 def ask(port: int) -> None:
     """Show what AimDB's own command line, or our small one, says of the board's records."""
     program = find_aimdb()
-    own = [sys.executable, str(ROOT / "tools" / "aimx_command.py"), "--timeout", str(ASK_SECONDS)]
+    own = [sys.executable, str(ROOT / "tools" / "aimx" / "aimx_command.py"), "--timeout", str(ASK_SECONDS)]
     print(f"\nThe board serves its records, by AimX.{'' if program else f' {HOW}; this is our own.'}", flush=True)
     for arguments in (["record", "list"], ["watch", "temperature", "-c", "3"]):
         print("$ aimdb --connect tcp://board:7433", *arguments, flush=True)

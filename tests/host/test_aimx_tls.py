@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import socket
-import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import aimx_command
 import pytest
+from aimx_connection import AimxClient, AimxError, dial
 from pytest_micropython.files import find_tool
 from serial_cable import SerialCable
 
@@ -74,59 +74,53 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path, 
             process.wait()
 
 
-class Tls(aimx_command.Tcp):
-    """Frames on TLS."""
-
-    def __init__(self, port: int, context: ssl.SSLContext) -> None:
-        super().__init__("127.0.0.1", port)
-        self._socket = context.wrap_socket(self._socket, server_hostname="127.0.0.1")
-
-
-def client(port: int, certificate: Path, token: str | None) -> aimx_command.Client:
-    """Raises what TLS raises, and AimxError for a wrong token."""
-    made = aimx_command.Client.__new__(aimx_command.Client)
-    made.begin(Tls(port, ssl.create_default_context(cafile=certificate)), token)
-    return made
+@contextlib.contextmanager
+def client(port: int, certificate: Path, token: str | None) -> Iterator[AimxClient]:
+    """Raises AimxError for a wrong certificate or token."""
+    with contextlib.closing(AimxClient(dial(f"tls://127.0.0.1:{port}", str(certificate)))) as made:
+        assert made.hello("test", token)["version"] == "3.0"
+        yield made
 
 
 def test_with_its_certificate_and_token_a_board_is_read_written_and_watched(node) -> None:
     port, certificate, _ = node
     for _ in range(3):
-        peer = client(port, certificate, TOKEN)
-        assert peer.welcome["authenticated"]
-        assert peer.ask("record.set", {"name": "setting", "value": [1, 2]})["status"] == "success"
-        assert [record["record_key"] for record in peer.ask("record.list")] == ["counter", "setting"]
-        events = peer.watch("counter")
-        assert [next(events)["seq"] for _ in range(5)] == [1, 2, 3, 4, 5]
+        with client(port, certificate, TOKEN) as peer:
+            assert peer.call("record.set", {"name": "setting", "value": [1, 2]})["status"] == "success"
+            assert [record["record_key"] for record in peer.call("record.list")] == ["counter", "setting"]
+            events = peer.watch("counter")
+            assert [next(events)["seq"] for _ in range(5)] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("token", [None, "secret", ""])
 def test_without_its_token_nothing_is_answered(node, token: str | None) -> None:
     port, certificate, _ = node
-    with pytest.raises(aimx_command.AimxError, match="denied"):
-        client(port, certificate, token)
+    with pytest.raises(AimxError, match="denied"), client(port, certificate, token):
+        pass
 
 
 def test_a_peer_without_tls_gets_nothing_and_holds_up_nobody(node) -> None:
     port, certificate, _ = node
-    with pytest.raises((aimx_command.AimxError, OSError)):
-        aimx_command.Client(f"tcp://127.0.0.1:{port}", TOKEN)
+    with contextlib.closing(AimxClient(dial(f"tcp://127.0.0.1:{port}"))) as plain, pytest.raises(AimxError):
+        plain.hello("test", TOKEN)
     with socket.create_connection(("127.0.0.1", port)) as silent:  # It begins no handshake.
-        assert client(port, certificate, TOKEN).ask("record.get", {"name": "counter"}) > 0
+        with client(port, certificate, TOKEN) as peer:
+            assert peer.call("record.get", {"name": "counter"}) > 0
         silent.settimeout(20)
         assert silent.recv(1) == b""  # Dropped in time.
 
 
 def test_who_expects_another_certificate_does_not_connect(node) -> None:
     port, certificate, _ = node
-    with pytest.raises(ssl.SSLError):
-        Tls(port, ssl.create_default_context())
-    assert client(port, certificate, TOKEN).welcome["version"] == "3.0"
+    with pytest.raises(AimxError, match="certificate"):
+        dial(f"tls://127.0.0.1:{port}")
+    with client(port, certificate, TOKEN):
+        pass
 
 
 def test_our_command_line_works_on_a_serial_line(node) -> None:
     def run(*command: str) -> str:
-        program = [sys.executable, str(ROOT / "tools" / "aimx_command.py"), "--connect", f"serial://{node[2]}"]
+        program = [sys.executable, str(ROOT / "tools" / "aimx" / "aimx_command.py"), "--connect", f"serial://{node[2]}"]
         return subprocess.run([*program, *command], check=True, capture_output=True, text=True, timeout=30).stdout
 
     assert "counter" in run("record", "list")

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from aimx_client import AimxClient, AimxError, Refused, dial
+from aimx_connection import AimxClient, AimxError, Refused, dial
 from board_image import ROOT
 from pytest_micropython.files import find_tool
 from textual.widgets import DataTable, Input, Static

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "peers"
 VERSION = "0.7.0"
 HOW = "AimDB's command line is not there: `make peers` builds it, where Rust's cargo is installed"

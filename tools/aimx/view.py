@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aimx_client import AimxClient, AimxError, Refused, dial
+from aimx_connection import AimxClient, AimxError, Refused, dial
 from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult

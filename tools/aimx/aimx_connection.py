@@ -11,7 +11,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import serial
@@ -20,7 +20,7 @@ from cobs import cobs
 VERSION = "3.0"
 
 # So long dialling may take, and an answer: AimX has no error for a frame that the other side could not read.
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 
 # As in AimDB; a longer frame is no AimX.
 LONGEST_FRAME = 65_536
@@ -36,6 +36,10 @@ class Refused(AimxError):
     def __init__(self, method: str, code: str) -> None:
         super().__init__(f"{method}: {code}")
         self.code = code
+
+
+# What has come in answer to something; None: no more will, as the connection has ended.
+Answers: TypeAlias = "queue.SimpleQueue[dict | None]"
 
 
 class Link(Protocol):
@@ -117,11 +121,13 @@ def dial(url: str, ca_file: str | None = None) -> Link:
 class AimxClient:
     """One connection. Calls may come from any thread."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, seconds: float = PATIENCE_SECONDS) -> None:
+        """`seconds`: how long to wait for an answer."""
         self._link = link
+        self._seconds = seconds
         self._numbers = itertools.count(1)
-        self._answers: dict[int, queue.SimpleQueue[dict | None]] = {}
-        self._pongs: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
+        self._answers: dict[int, Answers] = {}  # By the number of what they answer.
+        self._pongs: Answers = queue.SimpleQueue()
         self._lock = threading.Lock()  # Of all above, and of who sends.
         self._end: str | None = None  # Why the connection has ended.
         threading.Thread(target=self._listen, daemon=True).start()
@@ -133,26 +139,26 @@ class AimxClient:
             params["auth_token"] = token
         return self.call("hello", params)
 
-    def call(self, method: str, params: Any = None, seconds: float = PATIENCE_SECONDS) -> Any:
+    def call(self, method: str, params: Any = None) -> Any:
         """The answer to one call. Raises `Refused`, and `AimxError` when no answer comes."""
-        answers: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
-        number = next(self._numbers)
-        with self._lock:
-            self._answers[number] = answers
-        try:
+        with self._answered() as (number, answers):
             self._send({"t": "req", "id": number, "method": method, "params": params})
-            answer = self._wait(answers, method, seconds)
-        finally:
-            with self._lock:
-                del self._answers[number]
-        if "err" in answer:
-            raise Refused(method, answer["err"])
-        return answer.get("ok")
+            return self._wait(answers, method, self._seconds).get("ok")
 
-    def ping(self, seconds: float = PATIENCE_SECONDS) -> None:
+    def watch(self, topic: str) -> Iterator[dict]:
+        """The events of a record, or of all whose key matches, as they come. Raises as `call` does.
+
+        There may be none for long, so that it waits without end for the next one.
+        """
+        with self._answered() as (number, answers):
+            self._send({"t": "sub", "id": number, "topic": topic})
+            while True:
+                yield self._wait(answers, topic, None)
+
+    def ping(self) -> None:
         """Return when the other side has answered. Raises `AimxError`."""
         self._send({"t": "ping"})
-        self._wait(self._pongs, "ping", seconds)
+        self._wait(self._pongs, "ping", self._seconds)
 
     def close(self) -> None:
         self._link.close()
@@ -168,13 +174,28 @@ class AimxClient:
             except OSError as error:
                 raise AimxError(f"the connection has broken: {error}") from error
 
-    def _wait(self, answers: queue.SimpleQueue[dict | None], what: str, seconds: float) -> dict:
+    @contextlib.contextmanager
+    def _answered(self) -> Iterator[tuple[int, Answers]]:
+        # A new number, and where the frames come that answer it.
+        answers: Answers = queue.SimpleQueue()
+        number = next(self._numbers)
+        with self._lock:
+            self._answers[number] = answers
+        try:
+            yield number, answers
+        finally:
+            with self._lock:
+                del self._answers[number]
+
+    def _wait(self, answers: Answers, what: str, seconds: float | None) -> dict:
         try:
             answer = answers.get(timeout=seconds)
         except queue.Empty:
             raise AimxError(f"no answer to {what} within {seconds:g} s") from None
         if answer is None:
             raise AimxError(self._end or "the connection has ended")
+        if "err" in answer:
+            raise Refused(what, answer["err"])
         return answer
 
     def _listen(self) -> None:
@@ -192,10 +213,11 @@ class AimxClient:
 
     def _dispatch(self, frame: Any) -> None:
         kind = frame.get("t") if isinstance(frame, dict) else None
-        if kind == "reply":
+        if kind == "pong":
+            self._pongs.put(frame)
+        elif kind in ("reply", "event", "snap"):
+            number = frame.get("id") if kind == "reply" else int(frame.get("sub", 0))
             with self._lock:
-                answers = self._answers.get(frame.get("id"))
+                answers = self._answers.get(number)
             if answers:
                 answers.put(frame)
-        elif kind == "pong":
-            self._pongs.put(frame)
