@@ -302,3 +302,18 @@ def test_a_buffer_in_place_of_the_key_is_told_where_it_goes():
         with raises(TypeError) as caught:
             configure(SpmcRing(4))
         assert "AimDb().configure(key, buffer)" in str(caught.error), caught.error
+
+
+async def test_a_buffer_that_is_written_by_produce_async_alone_needs_no_push():
+    class Remote(Buffer):
+        async def push_async(self, value):
+            got.append(value)
+
+    async def source(producer):
+        await producer.produce_async(1)
+
+    got = []
+    db = AimDb()
+    db.configure("remote", Remote()).source(source)
+    await db.run()
+    equal(got, [1])

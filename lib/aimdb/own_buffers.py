@@ -15,7 +15,7 @@ def flaws(records: list, stages: list) -> list:
 
 def _flaw(buffer, kinds):
     name = type(buffer).__name__
-    if _lacks(buffer, "push"):
+    if _lacks(buffer, "push") and _lacks(buffer, "try_push") and _lacks(buffer, "push_async"):
         return "%s that defines no push(self, value)" % name
     for method in ("push", "try_push", "subscribe", "has_value", "take"):
         if type(getattr(type(buffer), method)).__name__ == "generator":

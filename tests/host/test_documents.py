@@ -6,7 +6,9 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 from board_image import library_image
@@ -48,22 +50,22 @@ def broker():
 
 
 @pytest.fixture(scope="module")
-def secure_broker(tmp_path_factory):
+def secure_broker():
     """A broker with a certificate for its address, which it takes from the folder `.certificates`."""
     if not (find_mosquitto() and shutil.which("openssl")):
         pytest.skip("TLS needs mosquitto and openssl")
-    folder = tmp_path_factory.mktemp("certificates")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # mosquitto gives up root before it reads them.
-    make, convert = re.findall(r"^    (openssl (?:.*\\\n)*.*)$", (ROOT / "docs/mqtt.md").read_text(), re.MULTILINE)
-    for command in (make, convert):
-        command = command.replace("broker.local", "127.0.0.1")
-        subprocess.run(["sh", "-e", "-c", command], cwd=folder, check=True, capture_output=True)
-    (folder / "broker.key").chmod(0o644)
-    settings = f"certfile {folder}/broker.pem\nkeyfile {folder}/broker.key\nallow_anonymous true"
-    with LocalBroker("mosquitto", settings) as broker:
-        broker.certificates = folder
-        yield broker
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # mosquitto gives up root before it reads what is in it.
+        make, convert = re.findall(r"^    (openssl (?:.*\\\n)*.*)$", (ROOT / "docs/mqtt.md").read_text(), re.MULTILINE)
+        for command in (make, convert):
+            command = command.replace("broker.local", "127.0.0.1")
+            subprocess.run(["sh", "-e", "-c", command], cwd=folder, check=True, capture_output=True)
+        (folder / "broker.key").chmod(0o644)
+        settings = f"certfile {folder}/broker.pem\nkeyfile {folder}/broker.key\nallow_anonymous true"
+        with LocalBroker("mosquitto", settings) as broker:
+            broker.certificates = folder
+            yield broker
 
 
 # An AimDB elsewhere, to which the programs about AimX dial: the library itself.
