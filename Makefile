@@ -146,7 +146,7 @@ docs-serve: $(VENV)/ready-to-develop ## show the site, and build it anew when a 
 .PHONY: view
 view: $(VENV)/ready ## a live picture of what a node does: emulated, or PORT=/dev/ttyACM1, URL=tcp://10.0.0.7:7433 TOKEN=
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/aimx/requirements.txt
-	$(RUN) tools/aimx/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 90)
+	$(RUN) tools/aimx/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 40)
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-import subprocess
 import sys
 import threading
 import time
@@ -13,15 +12,14 @@ from collections.abc import Callable
 
 import deploy
 import serial
-from aimdb_tools import HOW, find_aimdb
-from board_declaration import ROOT, board_folders
+from board_declaration import board_folders
 from board_link import BoardLink
 from device_files import DeployError, files_for
 from emulated_pico import Board, BoardError
 from emulated_pico.board import MODELS
 from emulated_pico.filesystem import build_image
 from emulated_pico.firmware import FirmwareError
-from run_network import AIMX_PORT, Network
+from run_network import Network
 
 WITH_WIFI = ("pico_w",)
 
@@ -44,7 +42,7 @@ WHY_SO_LONG = "an emulated WiFi chip takes 15 s and more to start"
 ASK_SECONDS = 120
 
 # What is typed on the node's console, after which part of the time.
-TYPED = ((0.5, "interval 25"), (0.55, "interval 9999999999"), (0.6, "break"), (0.92, "status"))
+TYPED = ((0.05, "interval 25"), (0.3, "interval 9999999999"), (0.5, "break"), (0.92, "status"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
-    parser.add_argument("--seconds", type=float, default=10, help="how long to watch, by the board's clock (10)")
+    parser.add_argument("--seconds", type=float, default=6, help="how long to watch, by the board's clock (6)")
     options = parser.parse_args(arguments)
     if not options.port and options.board in board_folders() and options.board not in MODELS:
         where = f"with the board plugged in: make run BOARD={options.board} PORT=/dev/ttyACM0"
@@ -61,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
         if options.port:
-            return show(options.port, options.board, Script(options.seconds, TYPED))
+            return show(options.port, options.board, Script(options.seconds, "", TYPED))
         with Network() if options.board in WITH_WIFI else contextlib.nullcontext() as network:
             return show_emulated(options.board, options.seconds, network)
     except KeyboardInterrupt:
@@ -74,15 +72,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 class Script:
-    """What happens when, by the board's clock: lines that are typed, and functions that say what they have done."""
+    """What happens when, by the board's clock: lines that are typed, and functions that say what they have done.
 
-    def __init__(self, seconds: float, *parts: tuple[tuple[float, str | Callable[[], str]], ...]) -> None:
-        self.seconds = seconds
+    It begins with the first line of the board in which `cue` stands.
+    """
+
+    def __init__(self, seconds: float, cue: str, *parts: tuple[tuple[float, str | Callable[[], str]], ...]) -> None:
+        self._seconds = seconds
+        self._cue = cue
+        self._start: float | None = None
         self._waiting = sorted(((at, what) for part in parts for at, what in part), key=lambda entry: entry[0])
 
-    def go_on(self, clock: float, console: serial.Serial) -> None:
-        """Do all that is due."""
-        while self._waiting and clock > self._waiting[0][0] * self.seconds:
+    def is_over(self, clock: float) -> bool:
+        return self._start is not None and clock > self._start + self._seconds
+
+    def go_on(self, line: str, clock: float, console: serial.Serial) -> None:
+        """Do all that is due now that the board has said this."""
+        if self._start is None and self._cue in line:
+            self._start = clock
+        while self._waiting and self._start is not None and clock > self._start + self._waiting[0][0] * self._seconds:
             _, what = self._waiting.pop(0)
             if isinstance(what, str):
                 print(f"{'':7}  > {what}")
@@ -96,7 +104,7 @@ def show(port: str, model: str, script: Script) -> int:
     if deploy.main(["--port", port, "--board", model]):
         return 1
     with reopened(port) as console:
-        said = follow(console, lambda clock: clock > script.seconds, script)
+        said = follow(console, script.is_over, script)
     if "produced consumed dropped" in said:
         return 0
     print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
@@ -111,18 +119,19 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     files = {path[1:]: data for path, data in files_for(model).items() if path.startswith("/lib/")}
     image = build_image({**files, **(network.board_files() if network else {})})
     with Board(model=model, paced=True, filesystem=image) as board, Weather(board) as weather:
-        parts = [TYPED, ((0.45, weather.fail),)]
+        parts = [TYPED, ((0.2, weather.fail),)]
         if network:
             parts.append(
                 (
-                    (0.2, network.stop_broker),
-                    (0.3, network.start_broker),
-                    (0.4, network.send_poison),
+                    (0.1, network.send_poison),
+                    (0.35, network.stop_broker),
+                    (0.45, network.start_broker),
                     (0.75, network.send_command),
                     (0.85, network.stop_broker),  # So that the last samples are only on the flash.
                 )
             )
-        if status := show(board.serve_pty(), model, Script(seconds, *parts)):
+        cue = "connected to the broker" if network else ""
+        if status := show(board.serve_pty(), model, Script(seconds, cue, *parts)):
             return status
     print("\nThe power went out in the middle of that, and comes back.", flush=True)
     if network:
@@ -130,8 +139,6 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     with Board(board.filesystem(), model, paced=True) as board, Weather(board):
         with reopened(board.serve_pty()) as console:
             said = follow(console, lambda clock: network.has_enough() if network else clock > 2)
-        if network:
-            ask(board.forward(AIMX_PORT))
     if "before the restart" not in said:
         print("run: the board did not say that it kept its samples.", file=sys.stderr)
         return 1
@@ -139,22 +146,6 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
         for answer in network.answers():
             print(f"{'':7}  < {answer.partition(chr(10))[0]}")
     return 0 if network is None or network.has_everything() else 1
-
-
-def ask(port: int) -> None:
-    """Show what AimDB's own command line, or our small one, says of the board's records."""
-    program = find_aimdb()
-    own = [sys.executable, str(ROOT / "tools" / "aimx" / "aimx_command.py"), "--timeout", str(ASK_SECONDS)]
-    print(f"\nThe board serves its records, by AimX.{'' if program else f' {HOW}; this is our own.'}", flush=True)
-    for arguments in (["record", "list"], ["watch", "temperature", "-c", "3"]):
-        print("$ aimdb --connect tcp://board:7433", *arguments, flush=True)
-        way = ["--connect", f"tcp://127.0.0.1:{port}", *arguments]
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if program and not subprocess.run([program, *way], timeout=ASK_SECONDS).returncode:
-                continue
-            if program:
-                print("AimDB's command line waits no longer than 5 s for a board; ours is more patient.", flush=True)
-            subprocess.run([*own, *way], timeout=2 * ASK_SECONDS)
 
 
 def follow(console: serial.Serial, ended: Callable[[float], bool], script: Script | None = None) -> str:
@@ -175,7 +166,7 @@ def follow(console: serial.Serial, ended: Callable[[float], bool], script: Scrip
             with contextlib.suppress(ValueError, IndexError):
                 clock = float(text.split()[0])
             if script:
-                script.go_on(clock, console)
+                script.go_on(text, clock, console)
         elif now - heard > SILENCE_SECONDS:
             print(f"run: the board has said nothing for {SILENCE_SECONDS} s.", file=sys.stderr)
             break

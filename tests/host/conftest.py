@@ -16,18 +16,24 @@ os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "tools" 
 
 # Each of these files takes 20 s and more. With two at a time, the longest begin first, so that both cores end together.
 LONGEST = (
-    "test_mip_install.py",
     "test_node_board.py",
-    "test_budgets.py",
-    "test_node_season.py",
-    "test_mqtt_board.py",
-    "test_deploy.py",
-    "test_interrupts.py",
-    "test_library_as_bytecode.py",
-    "test_flash.py",
-    "test_flash_on_board.py",
     "test_run.py",
+    "test_mqtt_board.py",
+    "test_testing_page.py",
+    "test_node_season.py",
+    "test_examples.py",
+    "test_deploy.py",
+    "test_mip_install.py",
+    "test_budgets.py",
+    "test_flash.py",
+    "test_library_as_bytecode.py",
+    "test_interrupts.py",
+    "test_mqtt_faults.py",
+    "test_flash_power_cuts.py",
+    "test_flash_on_board.py",
     "test_setup.py",
+    "test_view.py",
+    "test_dialling_board.py",
 )
 
 # The one network that the emulated WiFi chip knows.

@@ -13,7 +13,7 @@ RUN = Path(__file__).parents[2] / "tools" / "run.py"
 
 @pytest.fixture(scope="module")
 def output():
-    result = subprocess.run([sys.executable, RUN, "--seconds", "10"], capture_output=True, text=True, timeout=1500)
+    result = subprocess.run([sys.executable, RUN], capture_output=True, text=True, timeout=1500)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -107,9 +107,3 @@ def test_a_firmware_that_is_not_there_gets_a_sentence():
     result = subprocess.run([sys.executable, RUN], capture_output=True, text=True, env=environment)
     assert result.returncode == 1
     assert result.stderr.startswith("run: ") and "/no/such.uf2" in result.stderr
-
-
-def test_the_records_of_the_node_are_shown_by_aimx(output):
-    after = output.partition("The board serves its records")[2]
-    assert "record list" in after and "spmc_ring" in after
-    assert "watch temperature" in after

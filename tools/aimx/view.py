@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return show(options.url if "://" in options.url else f"serial://{options.url}", options)
     from emulated_node import emulated_node
 
-    print("Starting an emulated node. It serves its records in about half a minute ...", flush=True)
+    print("Starting an emulated node. It serves its records in some seconds ...", flush=True)
     with emulated_node() as url:
         return show(url, options)
 

@@ -30,6 +30,8 @@ class UartLine:
         self._terminal.close()
 
     def _typed(self, byte: int) -> None:
+        if not self._uart.baud_divider:
+            return  # The board has not set this UART up, and hears nothing of it.
         self._waiting.append(byte)
         if not self._arriving:
             self._arriving = True
