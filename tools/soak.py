@@ -26,7 +26,10 @@ SEASON = "tests/host/test_node_season.py"
 # of them. These know it only as yes or no, and take many minutes then: each comes once, if there is so much time left.
 LONG = {
     "tests/test_threads.py": 4 * 60,
+    "tests/host/test_library_as_bytecode.py": 2 * 60,
     "tests/host/test_tutorial.py": 3 * 60,
+    "tests/host/test_testing_page.py": 4 * 60,
+    "tests/host/test_node_board.py": 4 * 60,
     "tests/host/test_mip_install.py": 5 * 60,
     "tests/host/test_mqtt_board.py": 8 * 60,
     "tests/host/test_setup.py": 15 * 60,

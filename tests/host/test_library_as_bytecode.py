@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from device_files import ROOT
 from pytest_micropython import mpy
 from pytest_micropython.files import find_tool
@@ -22,6 +23,9 @@ for tests in (
 """
 
 
+@pytest.mark.skipif(
+    not os.environ.get("SOAK"), reason="takes a minute, and random programs run as bytecode, too; SOAK=1 runs it"
+)
 def test_the_library_as_bytecode_keeps_all_promises(tmp_path: Path):
     for source in [*ROOT.glob("lib/aimdb/*.py"), *ROOT.glob("lib/aimdb_conformance/*.py")]:
         place = tmp_path / source.relative_to(ROOT / "lib").with_suffix(".mpy")

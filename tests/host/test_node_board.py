@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from board_image import library_image
 from device_files import files_for
 from emulated_pico import Board
@@ -82,6 +83,7 @@ def test_settings_outlast_a_restart_on_request() -> None:
 
 
 JOIN_AND_RESET = """
+import os
 import asyncio
 from aimdb_node import Wifi
 
@@ -103,6 +105,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes a minute; SOAK=1 runs it")
 def test_the_wifi_chip_joins_again_after_its_power_was_off() -> None:
     with Board(filesystem=library_image(), paced=True) as board:
         assert board.exec(JOIN_AND_RESET, 400) == "joined True\njoined False\njoined True\n"

@@ -44,5 +44,6 @@ def test_the_same_file_passes_on_the_laptop_and_on_the_emulated_chip(project):
     assert "target: unix, MicroPython 1." in said and "target: rp2040, MicroPython 1." in said
 
 
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes minutes; SOAK=1 runs it")
 def test_the_whole_project_passes(project):
     assert "3 passed" in shell(RUNS[1], project)
