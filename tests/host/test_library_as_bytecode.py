@@ -23,9 +23,7 @@ for tests in (
 """
 
 
-@pytest.mark.skipif(
-    not os.environ.get("SOAK"), reason="takes a minute, and random programs run as bytecode, too; SOAK=1 runs it"
-)
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes a minute; SOAK=1 runs it")
 def test_the_library_as_bytecode_keeps_all_promises(tmp_path: Path):
     for source in [*ROOT.glob("lib/aimdb/*.py"), *ROOT.glob("lib/aimdb_conformance/*.py")]:
         place = tmp_path / source.relative_to(ROOT / "lib").with_suffix(".mpy")

@@ -124,9 +124,7 @@ def files_of(served: int, form: str, name: str) -> dict[str, bytes]:
     return files
 
 
-@pytest.mark.skipif(
-    not os.environ.get("SOAK"), reason="takes a minute, and the unix port's mip is the same; SOAK=1 runs it"
-)
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes a minute; SOAK=1 runs it")
 def test_the_boards_own_mip_installs_from_an_index(served, wifi_board):
     index = f"http://10.0.0.1:{served}/mip/armv6m"
     said = wifi_board.exec(f"import mip; mip.install('aimdb', index={index!r}, target='/new')", timeout=300)
