@@ -10,6 +10,7 @@ import time
 import pytest
 from aimx_connection import AimxClient, AimxError, Refused, dial
 from board_image import ROOT
+from mqtt_broker import free_port
 from pytest_micropython.files import find_tool
 from textual.widgets import DataTable, Input, Static
 from view import View, take_picture
@@ -42,12 +43,6 @@ db.producer("interval").produce(25)
 AimxServer(db, tcp=PORT, token="secret")
 asyncio.run(db.run())
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Node:

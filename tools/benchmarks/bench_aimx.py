@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from aimx_command import Client
+from aimx_connection import VERSION, dial
 from bench_mqtt import JOIN, compiled_files
 from device_files import ROOT
 from emulated_pico import Board, BoardError
@@ -89,36 +89,57 @@ def measure_lines() -> dict[str, list[int]]:
         def hear(text: str) -> None:
             if "serving" in text:
                 for name, url in ways.items():
-                    client = Client(url)
-                    figures[f"{name}: record.get, per second"] = [calls(board, client), 0]
-                    figures[f"{name}: events, per second"] = [events(board, client), 0]
-                client.ask("record.set", {"name": "setting", "value": "end"})
+                    line = Line(url)
+                    figures[f"{name}: record.get, per second"] = [calls(board, line), 0]
+                    figures[f"{name}: events, per second"] = [events(board, line), 0]
+                line.ask("record.set", {"name": "setting", "value": "end"})
 
         board.exec(NODE, PATIENCE_SECONDS, on_output=hear)
     return figures
 
 
-def calls(board: Board, client: Client) -> int:
+class Line:
+    """A connection on which requests are sent without waiting for their replies, as `AimxClient` never does."""
+
+    def __init__(self, url: str) -> None:
+        self._link = dial(url)
+        self._frames = self._link.frames()
+        self.ask("hello", {"client": "bench", "version": VERSION})
+
+    def send(self, message: dict) -> None:
+        self._link.send(json.dumps(message).encode())
+
+    def receive(self) -> dict:
+        return json.loads(next(self._frames))
+
+    def ask(self, method: str, params: dict) -> None:
+        """Wait for the reply as well."""
+        self.send({"t": "req", "id": 1, "method": method, "params": params})
+        while self.receive().get("id") != 1:
+            pass
+
+
+def calls(board: Board, line: Line) -> int:
     """Replies per second."""
-    client.ask("record.set", {"name": "setting", "value": 21.5})
+    line.ask("record.set", {"name": "setting", "value": 21.5})
     for number in range(COUNT):
-        client.send({"t": "req", "id": 1000 + number, "method": "record.get", "params": {"name": "setting"}})
-    client.receive()
+        line.send({"t": "req", "id": 1000 + number, "method": "record.get", "params": {"name": "setting"}})
+    line.receive()
     began = board.nanoseconds
     for _ in range(COUNT - 1):
-        client.receive()
+        line.receive()
     return round((COUNT - 1) * 1e9 / (board.nanoseconds - began))
 
 
-def events(board: Board, client: Client) -> int:
+def events(board: Board, line: Line) -> int:
     """Events per second."""
-    client.send({"t": "sub", "id": 2000, "topic": "ring"})
-    client.send({"t": "req", "id": 2001, "method": "record.set", "params": {"name": "setting", "value": "burst"}})
+    line.send({"t": "sub", "id": 2000, "topic": "ring"})
+    line.send({"t": "req", "id": 2001, "method": "record.set", "params": {"name": "setting", "value": "burst"}})
     times = []
     while len(times) < COUNT:
-        if client.receive()["t"] == "event":
+        if line.receive()["t"] == "event":
             times.append(board.nanoseconds)
-    client.send({"t": "unsub", "sub": "2000"})
+    line.send({"t": "unsub", "sub": "2000"})
     return round((COUNT - 1) * 1e9 / (times[-1] - times[0]))
 
 
