@@ -60,7 +60,7 @@ soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever mor
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
 	$(RUN) tools/benchmarks/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
-	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes half a minute to start ...")
+	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes some seconds to start ...")
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(dir $(JSON))aimx.json))
@@ -73,17 +73,17 @@ bench-periods: $(VENV)/ready ## its last part alone: 10,000 periods of a source,
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second part alone: messages per second to a broker, beside a bare socket; JSON=file
-	@echo "An emulated WiFi chip takes half a minute to start ..."
+	@echo "An emulated WiFi chip takes some seconds to start ..."
 	$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-dialling
 bench-dialling: $(VENV)/ready ## the same for an AimX hub: values per second to it and from it; JSON=file
-	@echo "An emulated WiFi chip takes half a minute to start ..."
+	@echo "An emulated WiFi chip takes some seconds to start ..."
 	$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-aimx
 bench-aimx: $(VENV)/ready ## what serving by AimX costs: calls and events per second, by UART and WiFi, and heap; JSON=file
-	@echo "An emulated WiFi chip takes half a minute to start ..."
+	@echo "An emulated WiFi chip takes some seconds to start ..."
 	$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear

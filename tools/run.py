@@ -36,7 +36,7 @@ SILENCE_SECONDS = 600
 # So often we say that we still wait.
 PATIENCE_SECONDS = 10
 
-WHY_SO_LONG = "an emulated WiFi chip takes 15 s and more to start"
+WHY_SO_LONG = "an emulated WiFi chip takes 5 s and more to start"
 
 # For an answer by AimX, which a busy emulated board takes its time for.
 ASK_SECONDS = 120

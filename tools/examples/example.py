@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
             return run_on(options.port, options.name, options.seconds)
         around = AROUND.get(options.name, Surroundings)(lambda text: print(text, flush=True))
         if around.has_network:
-            print("An emulated WiFi chip takes half a minute to start ...", flush=True)
+            print("An emulated WiFi chip takes some seconds to start ...", flush=True)
         with around:
             run(options.name, options.seconds or 10, around, True, lambda text: print(text, end="", flush=True))
     except KeyboardInterrupt:

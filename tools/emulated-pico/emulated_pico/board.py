@@ -37,6 +37,7 @@ from emulated_pico.repairs import (
 )
 from emulated_pico.terminal import Terminal
 from emulated_pico.uart_line import UartLine
+from emulated_pico.wifi_wire import WifiWire
 
 MODELS = ("pico", "pico_w")
 
@@ -83,6 +84,7 @@ class Board:
             raise ValueError(f"filesystem image has {len(filesystem)} bytes, but the flash has {geometry.size} for it")
 
         wifi_chip = Cyw43439()
+        wifi_chip.bus.attach_gpio = WifiWire(wifi_chip.bus).attach
         parts = (BootselButton, lambda: wifi_chip) if model == "pico_w" else (BootselButton,)
         self._model = model
         self._device = BaseDevice(board=BoardSpec(extras=parts, image=image))

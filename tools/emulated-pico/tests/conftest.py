@@ -16,8 +16,24 @@ while not network.WLAN(network.STA_IF).isconnected():
 
 
 @pytest.fixture(scope="session")
-def wifi_board() -> Iterator[Board]:
-    """A board whose WiFi is up: starting the chip takes many seconds, so all tests share it."""
-    with Board(paced=True) as board:
+def wifi_blocks() -> list[bytes]:
+    """The blocks that the WiFi chip of `wifi_board` was sent."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def wifi_board(wifi_blocks: list[bytes]) -> Iterator[Board]:
+    """A board whose WiFi is up: starting the chip takes some seconds, so all tests share it."""
+    board = Board(paced=True)
+    bus = board._wifi_chip.bus
+    write_register = bus.write_register
+
+    def note(function: int, address: int, size: int, value: int) -> None:
+        if size > 4:
+            wifi_blocks.append(value.to_bytes(size, "little"))
+        write_register(function, address, size, value)
+
+    bus.write_register = note
+    with board:
         board.exec(JOIN, timeout=300)
         yield board

@@ -58,6 +58,12 @@ class ManyLines(socketserver.BaseRequestHandler):
             time.sleep(0.005)
 
 
+def test_the_wifi_chip_gets_its_firmware_word_for_word(board: Board, wifi_blocks: list[bytes]) -> None:
+    firmware = b"".join(block for block in wifi_blocks if len(block) == 64)
+    assert len(firmware) > 200_000
+    assert firmware[:200_000] in bytes(board.mcu.flash)
+
+
 def test_tcp_outlives_the_credits_of_the_stock_wifi_chip(board: Board, serve) -> None:
     output = board.exec(
         "connection = socket.socket()\n"
