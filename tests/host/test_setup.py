@@ -68,7 +68,8 @@ def test_an_environment_that_was_left_half_made_is_made_anew(clone):
         pass
     os.killpg(process.pid, signal.SIGINT)  # As Ctrl-C in a terminal does.
     _, complaint = process.communicate()
-    assert process.returncode == 130 and "stopped. The next command starts it anew" in complaint
+    assert process.returncode == 130, complaint
+    assert "stopped. The next command starts it anew" in complaint
     (clone / ".venv" / "left_over").touch()
 
     assert set_up(clone).stderr.startswith(SENTENCE)
