@@ -4,7 +4,7 @@ from collections import OrderedDict
 import aimdb
 import aimdb_flash
 import aimdb_mqtt
-from aimdb import BytesCodec, JsonCodec, StructCodec
+from aimdb import AimDb, BoundedQueue, BytesCodec, JsonCodec, StructCodec
 from harness import equal, raises
 
 INFINITY = float("inf")
@@ -106,6 +106,17 @@ def test_what_cannot_be_decoded_is_refused():
         JSON.decode(b"{")
     with raises(ValueError):
         StructCodec("<If").decode(b"\0")
+
+
+def test_what_is_no_format_is_refused_by_name():
+    db = AimDb()
+    db.configure("x", BoundedQueue(1))
+    # O, P and S are addresses: what is read by them may end the interpreter.
+    for format in ("", "<", "x", "zz", "O", "<P", "<hS", "5", "<h h", 5, b"<h", ("<h",)):
+        for make in (StructCodec, lambda format: db.sync_producer("x", 1, format)):
+            with raises(ValueError if isinstance(format, str) else TypeError) as refused:
+                make(format)
+            equal(repr(format) in str(refused.error), True)
 
 
 def test_the_size_of_a_struct_is_that_of_its_bytes():

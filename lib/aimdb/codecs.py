@@ -5,6 +5,8 @@ IRQ safety: none.
 
 import struct
 
+from . import once
+
 
 class BytesCodec:
     """For values that are bytes already."""
@@ -24,17 +26,13 @@ class StructCodec:
     """For numbers in a fixed layout, which takes the fewest bytes: `StructCodec("<If")` for tuples of two.
 
     A format with one field is for the bare value: `StructCodec("<f")` for floats. Begin it with `<`, so that its
-    layout is the same on every board. Raises `ValueError` for a bad format.
+    layout is the same on every board. Raises `TypeError` or `ValueError` for a bad format; the letters for addresses
+    (O, P, S) are none.
     """
 
     def __init__(self, format: str):
-        try:
-            self.size = struct.calcsize(format)
-            self._count = len(struct.unpack(format, bytes(self.size)))
-        except (ValueError, TypeError):
-            self._count = 0
-        if not self._count:
-            raise ValueError("a format is a string as struct has it, such as '<If', not %r" % (format,))
+        self._count = once("formats").count_fields(format)
+        self.size = struct.calcsize(format)
         self._format = format
 
     def encode(self, value) -> bytes:

@@ -2,6 +2,7 @@
 
 from struct import calcsize, unpack
 
+from . import once
 from .buffer import Buffer
 from .errors import check_int
 from .sync_producer import SyncProducer
@@ -25,15 +26,14 @@ class PackedProducer(SyncProducer):
     IRQ safety: `slot` and `try_send_slot` are for one hard or soft interrupt, thread or other core; `send` for threads
     and the other core; the rest for the asyncio thread.
 
-    `depth`: so many samples fit, besides the one in `slot`. Raises `ValueError` for a format that is wrong or empty,
-    and what `SyncProducer` raises.
+    `depth`: so many samples fit, besides the one in `slot`. Raises `ValueError` for a format that is wrong, empty
+    or of addresses (O, P, S), and what `SyncProducer` raises.
     """
 
     def __init__(self, buffer: Buffer, depth: int, format: str):
-        size = calcsize(format)
-        if size < 1:
-            raise ValueError("format %r has no fields" % format)
+        once("formats").count_fields(format)
         check_int("depth", depth, 1)
+        size = calcsize(format)
         block = memoryview(bytearray(size * (depth + 1)))
         self._samples = [block[start : start + size] for start in range(0, len(block), size)]
         self.slot = self._samples[0]
