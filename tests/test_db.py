@@ -5,6 +5,7 @@ from aimdb import (
     AlreadyRunning,
     BoundedQueue,
     BufferClosed,
+    DbError,
     InvalidConfiguration,
     Mailbox,
     RecordKeyNotFound,
@@ -227,6 +228,29 @@ async def test_a_second_stage_that_dies_of_being_cancelled_does_not_hide_the_fir
     with raises(ValueError):
         await db.run()
     equal(db.failed[0], "b")
+
+
+async def test_a_stage_that_awaits_a_cancelled_task_dies_by_name():
+    db = AimDb()
+
+    async def other():
+        await asyncio.sleep(1)
+
+    async def source(producer):
+        task = asyncio.create_task(other())
+        task.cancel()
+        await task
+
+    async def tap(consumer):
+        await consumer.subscribe().recv()
+
+    db.configure("a", Mailbox()).source(source)
+    db.configure("b", Mailbox()).tap(tap)
+    # Whoever runs the database was not cancelled, and must not think so.
+    with raises(DbError) as died:
+        await db.run()
+    equal("a source of record 'a' was cancelled" in str(died.error), True)
+    equal(db.failed[:3], ("a", "source", "source"))
 
 
 async def test_a_failure_is_forgotten_by_the_next_run():

@@ -112,6 +112,22 @@ def test_after_an_error_the_application_runs_again_after_a_pause_that_grows():
     equal(node.paused_ms, (1 + 2 + 4 + 8) * 1000)
 
 
+def test_an_application_that_awaits_a_cancelled_task_is_run_again():
+    Folder()
+
+    async def other():
+        await asyncio.sleep(1)
+
+    async def careless():
+        task = asyncio.create_task(other())
+        task.cancel()
+        await task
+
+    node = Node(careless)
+    equal(node.start(), False)
+    assert node.has_said("CancelledError"), node.said
+
+
 def test_the_error_and_its_traceback_are_said_and_said_again_at_the_next_start():
     Folder()
     node = Node(ValueError("the first"))

@@ -1,8 +1,12 @@
 """What may be the reason for an error that ended a stage. Loaded when one did, and not kept."""
 
+from asyncio import CancelledError
+
 
 def hint(error) -> str:
     """The rest of the sentence about this error, or nothing."""
+    if isinstance(error, CancelledError):
+        return "; it has awaited a task that was cancelled, or raised this itself"
     if not isinstance(error, (TypeError, AttributeError)):
         return ""
     text = str(error)

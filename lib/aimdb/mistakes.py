@@ -33,10 +33,12 @@ class InvalidConfiguration(DbError):
 
 def error(kind: str, key: object, refused: object) -> Exception:
     """What a wrong call raises at once. `kind` is the stage or the part of record `key` for which `refused` was given,
-    or "producer" when no such record is known, or "run" for a second run.
+    "producer" when no such record is known, "run" for a second run, or "cancelled" for a stage that was.
     """
     if kind == "run":
         return AlreadyRunning("db.run() is under way in this loop; asyncio.new_event_loop() would leave it")
+    if kind == "cancelled":
+        return DbError("a %s of record %r was cancelled, and not by whoever runs it" % (refused, key))
     if kind == "producer":
         return RecordKeyNotFound("no record %r has a buffer" % (key,))
     if not isinstance(key, str):

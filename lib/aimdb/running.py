@@ -26,11 +26,21 @@ async def run(db, begun: list) -> None:
         raise error("run", None, None)
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
-    db.failed = cause = None
+    db.failed = cause = culprit = None
     try:
         stages, coro = once("wiring").start(db)
         stages.append([None, "watch", None, asyncio.create_task(watch(stages))])
         await coro
+    except asyncio.CancelledError:
+        for stage in stages:
+            if stage[3].done():
+                try:
+                    await stage[3]
+                except asyncio.CancelledError:
+                    culprit = stage  # Nobody has cancelled it from here.
+                except Exception:
+                    pass
+        raise
     except Exception as er:
         cause = er
         raise
@@ -55,8 +65,10 @@ async def run(db, begun: list) -> None:
         for stage in stages:
             try:
                 await stage[3]
-            except asyncio.CancelledError:
-                pass
+            except asyncio.CancelledError as er:
+                if stage is culprit:
+                    stage[3] = cause = er
+                    died = True
             except Exception as er:
                 stage[3] = er
                 died = True
@@ -66,6 +78,10 @@ async def run(db, begun: list) -> None:
                 once("wiring").end(db, stages, cause)
         except MemoryError:
             pass  # The error that ended the run says more.
+        if culprit:
+            from .mistakes import error
+
+            raise error("cancelled", culprit[0].key, culprit[1])
         if cancelled and not cause:
             raise cancelled
 

@@ -108,10 +108,10 @@ def asynchronous(function) -> "bool | None":
     return False if kind == "type" or kind == "function" and getattr(function, "__name__", "") != "<lambda>" else None
 
 
-def end(db, stages: list[list], cause: "Exception | None") -> None:
+def end(db, stages: list[list], cause: "BaseException | None") -> None:
     """Name the stages that died: an error stands in place of their task. `cause` is the one that ended the run."""
     for record, kind, function, error in stages:
-        if isinstance(error, Exception):
+        if isinstance(error, BaseException):
             name = getattr(function, "__name__", type(function).__name__)
             if error is cause:
                 db.failed = (record.key, kind, name, error)

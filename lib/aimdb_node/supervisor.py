@@ -87,7 +87,7 @@ class Supervisor:
                 try:
                     asyncio.run(self._run(reduced and self._repair))
                     return
-                except Exception as er:
+                except (Exception, asyncio.CancelledError) as er:  # An application may await what was cancelled.
                     error = er
                 asyncio.new_event_loop()
                 if isinstance(error, Restart):
