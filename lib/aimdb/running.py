@@ -26,7 +26,9 @@ async def run(db, begun: list) -> None:
         raise error("run", None, None)
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
-    db.failed = cause = culprit = None
+    db.failed = None
+    cause: "BaseException | None" = None
+    culprit: "list | None" = None  # The stage that was cancelled, and not from here.
     try:
         stages, coro = once("wiring").start(db)
         stages.append([None, "watch", None, asyncio.create_task(watch(stages))])
@@ -37,7 +39,7 @@ async def run(db, begun: list) -> None:
                 try:
                     await stage[3]
                 except asyncio.CancelledError:
-                    culprit = stage  # Nobody has cancelled it from here.
+                    culprit = stage
                 except Exception:
                     pass
         raise
@@ -67,7 +69,7 @@ async def run(db, begun: list) -> None:
                 await stage[3]
             except asyncio.CancelledError as er:
                 if stage is culprit:
-                    stage[3] = cause = er
+                    culprit[3] = cause = er
                     died = True
             except Exception as er:
                 stage[3] = er
