@@ -64,6 +64,13 @@ def test_json_refuses_half_a_character_which_would_be_no_utf8():
         equal(JSON.decode(JSON.encode(value)), value)
 
 
+def test_json_refuses_what_is_nested_too_deep_for_the_stack():
+    value = {}
+    value["self"] = value
+    with raises(ValueError):
+        JSON.encode(value)
+
+
 def test_a_struct_refuses_what_would_not_come_back_equal():
     for format, value in (
         ("<HH", (1, 2, 3)),
@@ -82,9 +89,21 @@ def test_a_struct_refuses_what_would_not_come_back_equal():
     ):
         with raises(ValueError):
             StructCodec(format).encode(value)
-    for format, value in (("<If", 5), ("<H", "a"), ("<H", 1.5), ("<H", None), ("<HH", None)):
+    for format, value in (("<If", 5), ("<H", "a"), ("<H", 1.5), ("<H", None), ("<HH", None), ("<4s", 5)):
         with raises(TypeError):
             StructCodec(format).encode(value)
+
+
+def test_a_struct_of_several_fields_takes_only_what_comes_back_equal_a_tuple_or_list():
+    for value in (b"ab", bytearray(b"ab"), range(2), {0: 1, 1: 2}, {1, 2}, "ab", iter((1, 2))):
+        with raises(TypeError):
+            StructCodec("<HH").encode(value)
+
+
+def test_a_format_with_addresses_is_refused_which_a_restart_would_make_wild_ones():
+    for format in ("O", "<O", "P", "S", "<HS", "=2P"):
+        with raises(ValueError):
+            StructCodec(format)
 
 
 def test_floats_round_to_what_their_field_can_hold():

@@ -169,13 +169,17 @@ async def test_files_of_others_in_the_folder_are_left_alone():
             equal(file.read(), content)
 
 
-async def test_an_empty_file_that_a_power_cut_has_left_is_used():
+async def test_an_empty_file_in_the_folder_is_left_alone_too():
     files = Files()
     os.mkdir("/flash/queue")
     open("/flash/queue/00000001", "wb").close()
     queue = FlashQueue(files.storage(), BytesCodec())
-    await queue.push_async(b"1")
-    equal(os.listdir("/flash/queue"), ["00000001"])
+    reader = queue.subscribe()
+    for i in range(40):
+        await queue.push_async(b"%d" % i + bytes(100))
+        await reader.recv()
+        await reader.commit()
+    equal(os.stat("/flash/queue/00000001")[6], 0)
 
 
 async def test_a_queue_whose_files_are_deleted_goes_on_in_new_ones():

@@ -7,7 +7,7 @@ from aimdb import AimDb
 from aimdb_flash import FlashQueue, JsonCodec, StorageError
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
 from flash_model import Files
-from flash_support import after_restart, drain, opened
+from flash_support import after_restart, drain, opened, power_cut
 from harness import equal, raises
 from stepping import outcome
 
@@ -88,6 +88,30 @@ async def test_a_full_filesystem_is_told_and_the_queue_goes_on_when_there_is_roo
     files.lose_power()
     queue = FlashQueue(files.storage(), JsonCodec())
     equal(drain(queue.subscribe()), ["x" * 150] * (count - 1) + ["last"])
+
+
+async def test_a_read_that_fails_once_loses_nothing_neither_when_a_queue_opens_nor_later():
+    flash = Flash(6, 512)
+    queue = opened(flash)
+    for i in range(40):
+        await queue.push_async("%02d" % i)
+    whole = drain(opened(power_cut(flash)).subscribe())
+    works = flash.readblocks
+    reads = 1
+    failing = 0
+    while reads > failing:
+        failing += 1
+        reads = 0
+
+        def readblocks(*arguments):
+            nonlocal reads
+            reads += 1
+            return -5 if reads == failing else works(*arguments)
+
+        again = power_cut(flash)
+        again.readblocks = readblocks
+        queue = opened(again)
+        equal((failing, drain(queue.subscribe()), queue.damaged_count), (failing, whole, 0))
 
 
 async def test_a_flash_that_wrote_something_else_counts_as_failed():

@@ -55,7 +55,7 @@ def test_a_storage_of_ones_own_that_lacks_a_method_is_told_which_when_its_queue_
         def read(self, number, offset, size):
             return b""
 
-    with raises(AttributeError) as caught:
+    with raises(TypeError) as caught:
         FlashQueue(Unfinished())
     assert "Unfinished" in str(caught.error) and "remove" in str(caught.error), caught.error
 
@@ -64,11 +64,19 @@ def test_bad_arguments_are_refused():
     for options in ({"stage": 0}, {"flush_records": 0}, {"flush_bytes": 0}, {"flush_ms": -1}, {"commit_ms": -1}):
         with raises(ValueError):
             opened(Flash(), **options)
-    for options in ({"write_size": 0}, {"blocks": 0}, {"blocks": 2}):
+    for options in ({"write_size": 0}, {"blocks": 0}, {"blocks": 2}, {"write_size": 2**29 - 1}, {"write_size": 3}):
         with raises(ValueError):
             BlockStorage(Flash(), **options)
+    for wrong in ("no", None, 2, 0.5):
+        with raises(TypeError):
+            opened(Flash(), drop_oldest=wrong)
+        with raises(TypeError):
+            BlockStorage(Flash(), rewritable=wrong)
     with raises(ValueError):
         BlockStorage(Flash(3))
+    for path in ("", "/", "..", "a\0b"):
+        with raises(ValueError):
+            FlashQueue(path)
     with raises(ValueError):
         FlashQueue("/flash", max_size=8192)
     with raises(TypeError):
@@ -157,6 +165,39 @@ async def test_who_waits_at_a_queue_whose_storage_is_taken_over_is_told():
     equal([each for each in outcomes[-20:] if not isinstance(each, QueueInUse)], [])
 
 
+async def test_a_queue_works_on_when_another_one_cannot_open_its_storage():
+    flash = Flash(4, 512)
+    storage = BlockStorage(flash)
+    queue = FlashQueue(storage, JsonCodec(), flush_ms=0)
+    reader = queue.subscribe()
+    for i in range(100):  # Once round, so that places hold what was removed.
+        await queue.push_async(i)
+        reader.try_recv()
+        await reader.commit()
+    queue.try_push("staged")
+    for another in (BlockStorage(flash), storage):
+        works = another.read
+        reads = []
+
+        def read(*arguments):
+            reads.append(arguments)
+            if len(reads) > 5:  # The headers were read.
+                raise MemoryError
+            return works(*arguments)
+
+        another.read = read
+        with raises(MemoryError):
+            FlashQueue(another)
+        another.read = works
+    equal(reader.try_recv(), "staged")
+    for i in range(100):
+        await queue.push_async(i)
+        equal(reader.try_recv(), i)
+        await reader.commit()
+    await queue.push_async("last")
+    equal(after_restart(flash), ["last"])
+
+
 async def test_a_storage_is_taken_over_from_a_queue_whose_flash_fails():
     flash = Flash(4, 512)
     old = queue_on(flash, flush_ms=NEVER)
@@ -217,6 +258,14 @@ async def test_a_queue_in_a_partition_writes_byte_by_byte_and_in_an_encrypted_on
         await queue.push_async(2)
         queue.release()
         equal(drain(FlashQueue(storage, JsonCodec()).subscribe()), [1, 2])
+
+
+def test_all_spellings_of_a_path_are_one_storage():
+    here = os.getcwd().rstrip("/")
+    for path in ("/x/q", "//x/./q/", "/x/y/../q", "/x/y/z/../../q", "/../x/q", "/x/q/..//q/."):
+        equal((path, FileStorage(path).identity), (path, "/x/q"))
+    for path in ("q", "./q", "x/../q", here + "/q"):
+        equal((path, FileStorage(path).identity), (path, here + "/q"))
 
 
 async def test_two_objects_for_the_same_piece_of_flash_are_one_storage():

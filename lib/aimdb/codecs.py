@@ -42,6 +42,8 @@ class StructCodec:
         number outside the range of its field, bytes of another length. Fields for floats round.
         """
         fields = (value,) if self._count == 1 else value
+        if not isinstance(fields, (tuple, list)):
+            raise TypeError("%r is for tuples of %d, not %.60r" % (self._format, self._count, value))
         data = struct.pack(self._format, *fields)
         back = struct.unpack(self._format, data)
         same = len(fields) == self._count
@@ -49,7 +51,7 @@ class StructCodec:
             for i in range(self._count):
                 same = same and _is_same(fields[i], back[i])
         if not same:
-            raise ValueError("%r cannot hold %r" % (self._format, value))
+            raise ValueError("%r cannot hold %.60r" % (self._format, value))
         return data
 
     def decode(self, data: bytes):
@@ -61,6 +63,8 @@ class StructCodec:
 
 
 def _is_same(value, back):
+    if isinstance(back, bytes):
+        return not isinstance(value, str) and value == back  # To compare text with bytes prints a warning.
     if not isinstance(back, float):
         return value == back
     if not isinstance(value, float):

@@ -16,19 +16,21 @@ class JsonCodec:
         """The bytes that stand for `value`.
 
         Raises `ValueError` or `TypeError` for a value that would not come back equal. Those are NaN, infinity,
-        objects, bytes, dicts with other keys than strings, and strings with half a surrogate pair. A float of a board
-        may come back with another last bit, as its decimal text is that short.
+        objects, bytes, dicts with other keys than strings, strings with half a surrogate pair, and what is nested too
+        deep. A float of a board may come back with another last bit, as its decimal text is that short.
         """
-        text = json.dumps(value)
-        data = text.encode()
-        if type(value) is int or type(value) is float and value - value == 0:
-            return data  # Looked at first, as parsing takes the most time.
         try:
+            text = json.dumps(value)
+            data = text.encode()
+            if type(value) is int or type(value) is float and value - value == 0:
+                return data  # Looked at first, as parsing takes the most time.
             same = _is_same(value, json.loads(text)) and not _has_surrogate(data)
         except ValueError:
             same = False
+        except RuntimeError:  # The stack has an end.
+            raise ValueError("a value is nested too deep for JSON")
         if not same:
-            raise ValueError("JSON has no %r, or not so that it comes back equal" % (value,))
+            raise ValueError("JSON has no %.99r, or not so that it comes back equal" % (value,))
         return data
 
     def decode(self, data: bytes):

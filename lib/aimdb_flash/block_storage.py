@@ -64,7 +64,7 @@ class BlockStorage(Storage):
 
     def append(self, number, offset, data):
         unit = self.write_size
-        most = max(unit, _PIECE)
+        most = max(unit, _PIECE // unit * unit)
         rest = memoryview(data)
         while rest:
             # From the start of a unit up to the end of a piece.

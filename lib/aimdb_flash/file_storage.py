@@ -2,12 +2,7 @@ import os
 from errno import ENOENT, ENOMEM
 
 from aimdb import once
-from micropython import const
-
 from .storage import Storage
-
-_FILE = const(0x8000)  # What `os.stat` says of one.
-_TYPES = const(0xF000)
 
 
 class FileStorage(Storage):
@@ -42,12 +37,12 @@ class FileStorage(Storage):
         return os.stat(self._file(number))[6]
 
     def is_taken(self, number):
-        # An empty file is what a power cut leaves of a segment that was about to be made.
+        # Also by an empty file: a power cut leaves one of a segment that was about to be made, but so may anybody.
         try:
-            stat = os.stat(self._file(number))
+            os.stat(self._file(number))
         except OSError:
             return False
-        return stat[0] & _TYPES != _FILE or stat[6] > 0
+        return True
 
     def create(self, number, data):
         try:

@@ -90,9 +90,8 @@ class FlashQueue(Buffer):
         device = opening.configure(self, storage, max_size)
         self.path = device.identity
         self.loop = current_loop()  # That it is used in.
-        self._flusher: "Any" = None
+        before = opening.Before(self, device)
         try:
-            opening.claim(self)
             log = SegmentLog(device, Ledger())
             held = once("recovery", "aimdb_flash").recover(log)
             device.tools = None
@@ -105,9 +104,11 @@ class FlashQueue(Buffer):
             self.produced_count = self.consumed_count = self.dropped_count = 0
             self.largest = log.largest
             self.capacity = opening.capacity(self, device)
-            self._flusher = self._values.flusher = Flusher(self, log, self._values)
+            self._flusher: "Any" = Flusher(self, log, self._values)
+            self._values.flusher = self._flusher
         except BaseException as er:
-            raise opening.failed(self, er)
+            raise before.stays(er)
+        before.ends()
 
     # Producing
 
@@ -246,23 +247,35 @@ class FlashQueue(Buffer):
         dropped. Readers then get `BufferClosed`. Raises `StorageError` when the flash fails; it is released even so.
         With `MemoryError` it is not.
         """
-        flusher = self._flusher
-        if flusher is None or not flusher.log:
+        if not self._flusher.log:
             return
+        cause = self.settle()
+        self.give_up()
+        claimed.pop(self.path, None)
+        if cause:
+            raise StorageError(None, self, cause)
+
+    def settle(self) -> "Exception | None":
+        """Put on flash what there is room for; returns why that failed, if it did. Raises `MemoryError`."""
+        flusher = self._flusher
         failures = flusher.failures
         flusher.begin()
         while flusher.step():
             pass
-        if failures != flusher.failures and isinstance(flusher.cause, MemoryError):
+        if failures == flusher.failures:
+            return None
+        if isinstance(flusher.cause, MemoryError):
             raise MemoryError
+        return flusher.cause
+
+    def give_up(self) -> None:
+        """End: what is staged still is lost."""
+        flusher = self._flusher
         self.close()
         for entry in self._values.entries:
             self.dropped_count += entry.waits is None
         flusher.goes_on()
         flusher.log = None
         flusher.full = True  # For producers that wait still.
-        claimed.pop(self.path, None)
         self._line.close()
         flusher.flushed.wake_all()
-        if failures != flusher.failures:
-            raise StorageError(None, self, flusher.cause)

@@ -72,5 +72,5 @@ def drop(queue, error) -> None:
 def unfit(queue, data) -> Exception:
     """What is raised for a value of which the codec has made no bytes, or too many."""
     if not isinstance(data, bytes):
-        return TypeError("record %r stores bytes, not %r; a codec makes them" % (queue.key, data))
+        return TypeError("record %r stores bytes, not %.60r; a codec makes them" % (queue.key, data))
     return ValueError("record %r: a value has at most %d bytes, not %d" % (queue.key, queue.largest, len(data)))

@@ -19,6 +19,8 @@ def configure(queue, storage, max_size: int) -> Storage:
     if queue.flush_ms is not None:
         check_int("flush_ms", queue.flush_ms)
     check_int("commit_ms", queue.commit_ms)
+    if queue.drop_oldest not in (False, True):
+        raise TypeError("drop_oldest is True or False, not %r" % (queue.drop_oldest,))
     if queue.undecodable is not None and not callable(queue.undecodable):
         raise TypeError("undecodable is a function, not %r" % (queue.undecodable,))
     if isinstance(storage, str):
@@ -55,24 +57,31 @@ def capacity(queue, storage) -> int:
     return (storage.segment_count - 2) * (queue.largest // (_OVERHEAD + _size(queue)))
 
 
-def claim(queue) -> None:
-    """Take a path or device for this queue, from the queue that has it.
+class Before:
+    """The queue that has the path or device now, if there is one: it ends when the new one is open, and not before.
 
-    That one is released, with all that it has staged on flash. Raises `MemoryError`; then it has its storage still.
+    Raises `MemoryError`; then nothing has changed.
     """
+
     # Whether the program still uses it nobody can tell. Whoever does is told: see `FlashQueue.ended`.
-    other = claimed.get(queue.path)
-    if other is not None:
-        try:
-            other.release()
-        except StorageError:
-            pass  # It is released even so.
-        other.taken_over = True
-    claimed[queue.path] = queue
 
+    def __init__(self, queue, device):
+        self._queue = queue
+        self._device = device
+        self._places = getattr(device, "places", None)  # Of a `BlockStorage` that both may have.
+        self._other = claimed.get(queue.path)
+        if self._other is not None:
+            self._other.settle()  # Should it fail, the new one does without.
 
-def failed(queue, error):
-    """Let another queue have the path or device of this one; returns what is raised."""
-    if claimed.get(queue.path) is queue:
-        del claimed[queue.path]
-    return StorageError(None, queue, error) if isinstance(error, OSError) else error
+    def stays(self, error):
+        """It works on, as the new one cannot be opened; returns what is raised."""
+        if self._places is not None:
+            self._device.places = self._places
+        return StorageError(None, self._queue, error) if isinstance(error, OSError) else error
+
+    def ends(self) -> None:
+        """The new one has its storage."""
+        if self._other is not None:
+            self._other.give_up()
+            self._other.taken_over = True
+        claimed[self._queue.path] = self._queue

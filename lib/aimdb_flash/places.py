@@ -6,6 +6,7 @@ from uctypes import addressof
 
 # From there, and os from file_storage.py: to import it itself takes 3 ms, because MicroPython looks for files first.
 from .framing import crc32, unpack
+from .storage import patiently
 
 _VERSION = const(2)
 _MAGIC = const(b"AQF")
@@ -25,19 +26,20 @@ _FEWEST = const(4)  # Segments: two for values, and two that are kept free for a
 
 
 def check(storage) -> None:
-    """Raise `ValueError` when there are not enough segments, and `AttributeError` when a method is missing."""
+    """Raise `ValueError` when there are not enough segments, and `TypeError` when a method is missing."""
     check_int("segment_size", storage.segment_size, 512)
     if storage.segment_count < _FEWEST:
         raise ValueError(
             "a queue needs %d segments of %d bytes, not %d" % (_FEWEST, storage.segment_size, storage.segment_count)
         )
     for method in ("numbers", "create", "append", "read", "remove"):
-        getattr(storage, method)  # Told now, and not when the flash is full.
+        if not hasattr(storage, method):  # Told now, and not when the flash is full.
+            raise TypeError("%s, a Storage, has no method %s" % (type(storage).__name__, method))
 
 
 def arrange(storage, path: str, max_size: int, segment_size: "int | None") -> None:
     """Set a `FileStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
-    if not isinstance(path, str) or not path.strip("/."):
+    if not isinstance(path, str) or not path.strip("/.") or "\0" in path:
         raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
     check_int("max_size", max_size, 1)
     if segment_size is None:
@@ -52,7 +54,9 @@ def arrange(storage, path: str, max_size: int, segment_size: "int | None") -> No
         path = os.getcwd() + "/" + path
     storage.identity = ""
     for part in path.split("/"):
-        if part not in ("", "."):
+        if part == "..":
+            storage.identity = storage.identity.rpartition("/")[0]
+        elif part not in ("", "."):
             storage.identity += "/" + part
     check(storage)
 
@@ -96,6 +100,8 @@ def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> N
     """Set a `BlockStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
     check_int("write_size", write_size, 1)
     check_int("blocks", blocks, 1)
+    if rewritable not in (False, True):
+        raise TypeError("rewritable is True or False, not %r" % (rewritable,))
     if isinstance(device, type) or not hasattr(device, "ioctl"):
         raise TypeError("a block device is an object such as rp2.Flash(start=…, len=…), not %r" % (device,))
     storage.device = device
@@ -103,6 +109,8 @@ def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> N
     storage.alignment = 1 if rewritable else write_size
     storage.write_size = write_size
     storage.block_size = device.ioctl(_BLOCK_SIZE, 0)
+    if storage.block_size % write_size:
+        raise ValueError("a block of %d bytes has no whole number of pieces of write_size=%d" % (storage.block_size, write_size))
     storage.blocks = blocks
     storage.segment_size = storage.block_size * blocks
     storage.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
@@ -126,7 +134,7 @@ def on_device(storage) -> "dict[int, int]":
     for place in range(storage.segment_count):
         storage.places = {0: place}  # For `read`.
         try:
-            found = parse_header(storage.read(0, 0, _PIECE))
+            found = parse_header(patiently(storage.read, 0, 0, _PIECE))
         except OSError:
             storage.unreadable_count += 1
             if storage.unreadable_count == storage.segment_count:

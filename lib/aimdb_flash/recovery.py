@@ -4,6 +4,7 @@ from micropython import const
 
 from .framing import records, unpack
 from .segment_log import Segment
+from .storage import patiently
 
 _HEADER_SIZE = const(16)
 _VALUE = const(1)
@@ -31,7 +32,7 @@ def recover(log) -> int:
     gaps: list = []  # Numbers whose values are damaged: from the first on, below the second.
     for number in sorted(log.storage.numbers(), reverse=True):
         try:
-            found = parse_header(log.storage.read(number, 0, _HEADER_SIZE))
+            found = parse_header(patiently(log.storage.read, number, 0, _HEADER_SIZE))
             first = found[1] if found else _first_value(log, number)
         except OSError:
             log.damaged_count += 1
@@ -79,7 +80,7 @@ def recover(log) -> int:
 def _first_value(log, number):
     # Of a segment without a valid header; None when it has no valid record, and so may be anybody's.
     first = None
-    length = log.storage.length(number)
+    length = patiently(log.storage.length, number)
     if length <= log.storage.segment_size:
         for item in records(log.read, number, _HEADER_SIZE, length, log.storage.alignment):
             if item and item[1] == _VALUE:
@@ -97,7 +98,7 @@ def _scan(log, segment, limit, gaps):
     everything = False
     intact = True  # Up to here.
     try:
-        length = log.storage.length(segment.number)
+        length = patiently(log.storage.length, segment.number)
         for item in records(log.read, segment.number, _HEADER_SIZE, length, log.storage.alignment):
             intact = bool(item)
             if not item:

@@ -4,6 +4,7 @@ from struct import pack
 from micropython import const
 
 from .framing import header, record, records
+from .storage import patiently
 
 _HEADER_SIZE = const(16)
 _OVERHEAD = const(12)
@@ -17,7 +18,6 @@ _STEP = const(4096)  # The most bytes of values in one write, so that it takes n
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
 _LONGEST = const(65535)  # The length of a payload has 16 bits.
 _CHUNK = const(512)  # Bytes read at a time: about ten short records.
-_ATTEMPTS = const(3)  # To read a segment, before it counts as damaged.
 
 
 class Segment:
@@ -64,7 +64,7 @@ class SegmentLog:
         known, start, data = self._chunk
         if known != number or offset < start or offset + size > start + len(data):
             start = offset
-            data = self.storage.read(number, offset, max(size, _CHUNK))
+            data = patiently(self.storage.read, number, offset, max(size, _CHUNK))
             self._chunk = (number, offset, data)
         return data[offset - start : offset - start + size]
 
@@ -75,7 +75,7 @@ class SegmentLog:
     def get(self, number: int) -> "tuple[int, bytes] | None":
         """(number, bytes) of the first value from this one on that is not acknowledged and can be read, or None.
 
-        A segment that cannot be read, again and again, is passed over.
+        A segment that cannot be read is passed over.
         """
         segments = self.segments
         i = 0
@@ -87,15 +87,12 @@ class SegmentLog:
             else:
                 stop = middle
         while i < len(segments):
-            found = None
-            for _ in range(_ATTEMPTS):
-                try:
-                    found = self._look(segments[i], number, self.stop(i))
-                    break
-                except OSError:
-                    self.forget()
-            if found:
-                return found
+            try:
+                found = self._look(segments[i], number, self.stop(i))
+                if found:
+                    return found
+            except OSError:
+                pass
             number = max(number, self.stop(i))
             i += 1
         return None
@@ -105,7 +102,7 @@ class SegmentLog:
         if number >= stop:
             return None
         if not segment.end:
-            segment.end = self.storage.length(segment.number)
+            segment.end = patiently(self.storage.length, segment.number)
         known, before, offset, after = self._found
         if known != segment.number or before > number:
             offset = _HEADER_SIZE

@@ -32,6 +32,16 @@ class StorageError(RecordError):
     __repr__ = __str__
 
 
+def patiently(method, *arguments):
+    """What `method` returns; it is called up to three times, as an `OSError` of a read may pass."""
+    for _ in range(2):
+        try:
+            return method(*arguments)
+        except OSError:
+            pass
+    return method(*arguments)
+
+
 class Storage:
     """Where a queue's segments are: numbered pieces of the flash that are written from front to back, once.
 
