@@ -1,8 +1,8 @@
-from aimdb_node import Setting, Supervisor, Watchdog
+from aimdb_node import Setting, Supervisor, Watchdog, check_watchdog
 from report import say
 
 # Milliseconds; 0 is none. The command `watchdog` changes it, for the next start.
-watchdog = Watchdog(Setting("/watchdog.json", 0).peek())
+watchdog = Watchdog(Setting("/watchdog.json", 0, check_watchdog).peek())
 
 
 async def application():

@@ -21,7 +21,7 @@ import board
 import journal
 import telemetry
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int, every
-from aimdb_node import Commands, CrashBook, Restart, Setting, console, one_of, reset_cause, whole
+from aimdb_node import Commands, CrashBook, Refused, Restart, Setting, check_watchdog, console, one_of, reset_cause, whole
 from machine import Pin
 from report import say
 
@@ -107,7 +107,10 @@ def set_interval(milliseconds):
 
 
 def set_watchdog(milliseconds):
-    watchdog.push(milliseconds)
+    try:
+        watchdog.try_push(milliseconds)
+    except ValueError as error:
+        raise Refused(str(error))
     return "the watchdog waits %d ms, from the next start on" % milliseconds
 
 
@@ -147,7 +150,7 @@ temperature = SpmcRing(16)
 uplink = BoundedQueue(3)
 command = Mailbox()
 interval = Setting("/interval.json", 50, lambda ms: check_int("interval", ms, 1, LONGEST_MS))
-watchdog = Setting("/watchdog.json", 0)
+watchdog = Setting("/watchdog.json", 0, check_watchdog)
 wind = SpmcRing(16)
 sensor = every(interval.peek, board.celsius)  # It counts and names what the sensor raises, and goes on.
 

@@ -26,7 +26,7 @@ def settings():
             return found
         say("network", "/network.json is to have ssid, password and broker, as text")
     except OSError:
-        pass
+        say("network", "none: there is no /network.json")
     except (ValueError, KeyError, TypeError) as error:
         say("network", "/network.json is damaged: %r" % error)
     return {}
@@ -40,7 +40,6 @@ def connect(db, obey, journal=None):
     """
     found = settings()
     if not found:
-        say("network", "none: there is no /network.json")
         return say
     # Here, so that a node without a network has none of it in its memory.
     from aimdb import BytesCodec, Mailbox, SingleLatest, SpmcRing
@@ -48,19 +47,13 @@ def connect(db, obey, journal=None):
     from aimdb_node import Clock, Wifi
 
     url = found["broker"]
-    tls = None
-    if "ca" in found:
-        with open(found["ca"], "rb") as file:
-            tls = file.read()
-    wifi = Wifi(found["ssid"], found["password"])
-    clock = Clock(*found.get("ntp", ("pool.ntp.org", 123)))
     waiting = []  # Links that need the connection, while the clock is not set.
 
     class AfterClock(Broker):
         """With TLS it connects once the clock is set: before, no certificate is valid."""
 
         def open(self, user=None):
-            if tls and not clock.now():
+            if self.tls and not clock.now():
                 waiting.append(user)
             else:
                 super().open(user)
@@ -71,7 +64,17 @@ def connect(db, obey, journal=None):
             else:
                 super().close(user)
 
-    broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
+    try:
+        tls = None
+        if "ca" in found:
+            with open(found["ca"], "rb") as file:
+                tls = file.read()
+        wifi = Wifi(found["ssid"], found["password"])
+        clock = Clock(*found.get("ntp", ("pool.ntp.org", 123)))
+        broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
+    except (OSError, TypeError, ValueError) as error:
+        say("network", "NONE: /network.json is wrong, or names a file that is: %r" % error)
+        return say
     answers = SpmcRing(8)
 
     def answer(who, text):
@@ -99,9 +102,7 @@ def connect(db, obey, journal=None):
                 say("network", "DISCONNECTED: %s" % state.last_error)
 
     async def doubt(consumer):
-        host, _, port = url.split("//")[1].split("/")[0].split("@")[-1].partition(":")
-        default = 8883 if url.startswith("mqtts") else 1883
-        await wifi.doubt(lambda: broker.state.peek().connected, host, int(port or default))
+        await wifi.doubt(lambda: broker.state.peek().connected, broker.host, broker.port)
 
     db.configure("wifi", SingleLatest()).source(wifi.keep).tap(joined)
     db.configure("clock", SingleLatest()).source(clock.keep).tap(timed)

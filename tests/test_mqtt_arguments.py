@@ -49,11 +49,35 @@ def test_wrong_arguments_of_a_broker_are_named_with_their_range():
         (TypeError, {"will": ("gone", 1)}),
         (ValueError, {"will": ("gone/#", "1")}),
         (ValueError, {"will": ("gone", "1", 2)}),
+        (TypeError, {"will": ("gone", "1", 1, "yes")}),
+        (TypeError, {"clean_session": "no"}),
     ):
         sentence = refused(kind, Broker, "mqtt://host", **options)
         name = list(options)[0]
         assert name in sentence or name == "will", sentence
     refused(ValueError, Broker, "mqtt://host/topic")
+
+
+def test_characters_at_which_a_broker_ends_the_connection_are_refused_in_every_name():
+    for code in (0, 1, 9, 0x1F, 0x7F, 0x85, 0x9F, 0xD800, 0xDFFF, 0xFDD0, 0xFDEF, 0xFFFE, 0x1FFFF):
+        what = "a" + chr(code)
+        for call in (
+            lambda: Broker("mqtt://host", client_id=what),
+            lambda: Broker("mqtt://%s@host" % what),
+            lambda: Broker("mqtt://host", will=(what, "1")),
+            lambda: MqttTopic("mqtt://host/" + what),
+        ):
+            refused(ValueError, call)
+    for code in (0x20, 0x7E, 0xA0, 0xD7FF, 0xE000, 0xFDCF, 0xFDF0, 0xFFFD, 0x1F600):
+        what = "a" + chr(code)
+        Broker("mqtt://%s@host" % what, client_id=what, will=(what, "1"))
+        MqttTopic("mqtt://other/" + what)
+        brokers.clear()
+
+
+def test_what_is_no_flag_is_refused():
+    for option in ("retain", "commits"):
+        assert option in refused(TypeError, MqttTopic, "mqtt://host/t", **{option: "no"})
 
 
 def test_arguments_at_the_ends_of_their_ranges_are_taken():
@@ -115,6 +139,10 @@ def test_what_is_no_url_is_refused():
         "mqtt://[::1]1883/n",
         "mqtt://[::1/n",
         "mqtt://[]/n",
+        "mqtt://[::1]:/n",
+        "mqtt://[host]/n",
+        "mqtt://[::1 ]/n",
+        "mqtt://[::g]/n",
         "mqtt://h:/n",
         "mqtt://h:-1/n",
         "mqtt://ho st/n",

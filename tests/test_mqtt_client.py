@@ -343,7 +343,6 @@ MALFORMED = (
     b"\x30\x03\0\x05a",  # with less topic than it says,
     b"\x32\x03\0\x01n",  # with no packet id,
     b"\x32\x05\0\x01n\0\0",  # with packet id 0,
-    b"\x30\x04\0\x01\xff1",  # with a topic that is not UTF-8,
     b"\x36\x06\0\x01n\0\x011",  # with QoS 3, and with QoS 2, which we never subscribed to.
     b"\x34\x06\0\x01n\0\x011",
     b"\x40\x01\0",  # PUBACK, SUBACK and UNSUBACK of a wrong length.

@@ -9,7 +9,7 @@ from harness import equal, skip, target
 if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
-from aimdb_mqtt import BytesCodec, MqttTopic, Unreachable
+from aimdb_mqtt import BytesCodec, JsonCodec, MqttTopic, Unreachable
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, publish, running, until
 
 
@@ -46,6 +46,52 @@ async def test_what_a_record_refuses_for_good_is_acknowledged_counted_and_passed
             await until(lambda: server.acknowledged == [1, 2, 3, 4])
         equal(record.values, [1.5, 2.5])
         equal((broker.refused_count, broker.lost_count, record.metrics().dropped_count), (2, 0, 2))
+
+
+async def test_neither_a_value_nor_an_error_that_cannot_be_shown_ends_a_link():
+    class Unspeakable(Exception):
+        def __repr__(self):
+            raise RuntimeError("maximum recursion depth exceeded")  # As of a value that is nested deep.
+
+    class Codec(JsonCodec):
+        def decode(self, data):
+            value = super().decode(data)
+            if value == "codec":
+                raise Unspeakable
+            return Unspeakable() if value == "value" else value
+
+    def accept(value):
+        if isinstance(value, Unspeakable):
+            raise TypeError("a number is needed")
+        if value == "record":
+            raise Unspeakable
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        record = Choosy(accept)
+        broker = impatient(server)
+        db.configure("n", record).link_from(server.url + "/n", broker=broker, codec=Codec())
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number, payload in enumerate((b'"value"', b'"record"', b'"codec"', b"5"), 1):
+                await server.send(publish("n", payload, 1, number))
+            await until(lambda: sorted(server.acknowledged) == [1, 2, 3, 4])
+        equal((record.values, broker.refused_count, broker.lost_count), ([5], 3, 0))
+
+
+async def test_a_topic_that_is_no_utf8_does_not_come_again_and_again():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        record = Choosy(lambda value: None)
+        broker = impatient(server, clean_session=False)
+        db.configure("n", record).link_from(server.url + "/a/+", broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(b"\x32\x08\0\x03a/\xff\0\x011")  # For a link with wildcards,
+            await server.send(b"\x32\x08\0\x03b/\xff\0\x022")  # and for nobody.
+            await server.send(publish("a/b", b"3", 1, 3))
+            await until(lambda: server.acknowledged == [1, 2, 3])
+        equal((record.values, broker.lost_count), ([1, 3], 0))
 
 
 async def test_what_a_record_refuses_for_now_is_tried_again_and_not_acknowledged_before():

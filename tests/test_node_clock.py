@@ -101,6 +101,9 @@ async def test_what_is_no_time_sets_nothing():
         told(TODAY, stratum=16),
         lambda question: told(TODAY)(bytes(48)),  # An answer to something else.
         lambda question: told(TODAY)(question)[:44],
+        told(0),  # 1970,
+        told(TODAY - 7 * 365 * 86400),  # 2019,
+        told(4102444800),  # and 2100.
     ):
         found, _, clock = await set_by(answer, lambda server, found: server.asked)
         equal(found, [])

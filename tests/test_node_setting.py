@@ -78,6 +78,27 @@ async def test_a_damaged_file_means_the_default():
         del files
 
 
+def test_a_file_that_is_of_another_kind_than_the_check_expects_means_the_default():
+    Folder()
+    for content in ("5", "null", "[]", "{}", '{"ms": null}', '{"ms": 1e999}', "[" * 3000, "9" * 5000):
+        with open(PATH, "w") as file:
+            file.write(content)
+        kept = Setting(PATH, {"ms": 50}, lambda value: 0 < value["ms"] < 1 / 0.001)
+        equal((content[:20], kept.peek()), (content[:20], {"ms": 50}))
+
+
+def test_what_could_not_be_read_again_is_refused():
+    Folder()
+    kept = Setting(PATH, 0)
+    for value in (float("nan"), float("inf"), object(), {1: 2}, b"1", "\ud800", "x" * 5000):
+        with raises(ValueError):
+            kept.try_push(value)
+        kept.push(value)
+    equal((kept.peek(), kept.dropped_count), (0, 7))
+    with raises(ValueError):
+        Setting(PATH, object())
+
+
 async def test_a_full_flash_is_said_and_the_setting_holds_until_the_restart():
     Folder(blocks=8)
     with open("/flash/big", "wb") as file:

@@ -4,9 +4,10 @@ import asyncio
 
 import harness
 from aimdb import AimDb, Mailbox
-from aimdb_node import CrashBook, Restart, Supervisor, Watchdog
+from aimdb_node import CrashBook, Restart, Supervisor, Watchdog, check_watchdog
 from flash_folder import Folder
 from harness import equal, only, raises
+from printing import printed
 
 PATH = "/flash/crashes.txt"
 
@@ -126,6 +127,17 @@ def test_an_application_that_awaits_a_cancelled_task_is_run_again():
     node = Node(careless)
     equal(node.start(), False)
     assert node.has_said("CancelledError"), node.said
+
+
+def test_what_tells_may_fail_and_the_node_runs_all_the_same():
+    def say(who, text):
+        raise OSError(5)
+
+    Folder()
+    node = Node(*failing(2))
+    supervisor = Supervisor(node.application, crashes=CrashBook(PATH), say=say, pause_ms=node.pause_ms)
+    supervisor.run()
+    equal(node.runs, [])
 
 
 def test_the_error_and_its_traceback_are_said_and_said_again_at_the_next_start():
@@ -318,6 +330,29 @@ def test_without_a_watchdog_nothing_is_done():
     watchdog.release()
 
 
+def test_a_watchdog_that_the_board_does_not_take_is_said_and_the_node_runs():
+    class Strict(Machine):
+        def WDT(self, timeout):
+            raise ValueError("timeout exceeds 8388")
+
+    machine = Strict()
+    node = Node(watchdog=Watchdog(9000, machine))
+    assert "no watchdog of 9000 ms" in printed(node.start)
+    equal(machine.fed, 0)
+
+
+def test_a_time_that_would_reset_the_board_at_each_start_is_no_setting():
+    for fitting in (0, 500, 8388):
+        check_watchdog(fitting)
+    for wrong in (1, 499, 8389, -1):
+        with raises(ValueError):
+            check_watchdog(wrong)
+    for wrong in ("8000", None, [1], 2000.0, True):
+        with raises(TypeError):
+            check_watchdog(wrong)
+            Watchdog(wrong)
+
+
 # The book of crashes
 
 
@@ -331,7 +366,7 @@ def test_what_is_in_the_file_is_bounded():
 
 
 def test_a_damaged_file_is_an_empty_book():
-    for content in (b"", b"\xff\xfe", b"starts", b"starts x crashes y\n", b"starts 1\nValueError", b"1 2 3 4 5 6"):
+    for content in (b"", b"\xff\xfe", b"starts", b"starts x crashes y\n", b"starts 1\nValueError", b"1 2 3 4 5 6", b"starts -9 crashes -9\nx", b"\0" * 4000):
         Folder()
         with open(PATH, "wb") as file:
             file.write(content)
@@ -339,6 +374,17 @@ def test_a_damaged_file_is_an_empty_book():
         equal((content, book.starts, book.crashes), (content, 0, 0))
         book.note(ValueError("after it"), 1)
         equal(CrashBook(PATH).crashes, 1)
+
+
+def test_an_error_that_cannot_be_shown_is_counted():
+    class Unspeakable(Exception):
+        def __str__(self):
+            raise RuntimeError("maximum recursion depth exceeded")
+
+    Folder()
+    node = Node(Unspeakable(), ValueError("next"))
+    equal(node.start(), False)
+    equal((CrashBook(PATH).crashes, len(node.has_said("next"))), (2, 1))
 
 
 def test_a_full_flash_ends_nothing():

@@ -15,6 +15,7 @@ class Interface:
         self.near = near
         self.stuck = False
         self.busy = 0  # So many calls raise.
+        self.errors = (OSError(16), RuntimeError("Wifi Unknown Error"), MemoryError())
         self.calls = []
         self._active = self._joined = False
 
@@ -22,7 +23,7 @@ class Interface:
         self.calls.append(name)
         if self.busy:
             self.busy -= 1
-            raise OSError(16)
+            raise self.errors[self.busy % 3]
 
     def active(self, on=None):
         if on is None:

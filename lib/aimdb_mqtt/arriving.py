@@ -36,10 +36,11 @@ def published(broker, first: int, body, whole: bool) -> bool:
         raise ConnectionLost("malformed PUBLISH %#x" % first)
     if packet_id and broker.renewing == 2:
         return True  # It comes again by the next connection.
+    topic = body[2 : 2 + length] if start <= size else b"?"
     try:
-        name = str(body[2 : 2 + length], "utf-8") if start <= size else "?"
-    except UnicodeError:
-        raise ConnectionLost("a topic that is not UTF-8")
+        name = str(topic, "utf-8")
+    except UnicodeError:  # To end the connection, as the standard has it, would have the broker send it again for ever.
+        name = "".join([chr(byte) for byte in topic])
     inboxes = wanted_by(broker, name)
     if not whole:
         broker.oversize_count += 1

@@ -4,6 +4,7 @@ from aimdb_net.checks import check_codec, note_link
 from aimdb_net.inbox import Inbox
 from micropython import const
 
+from .arguments import check_flags as check_flags
 from .arguments import check_topic
 from .settings import broker_for
 
@@ -51,6 +52,7 @@ def link_to(
     """
     from aimdb_net.outbound import LinkTo
 
+    check_flags(retain=retain, newest=newest)
     broker, topic = broker_for(url, broker)
     route = 0x31 if retain else 0x30, check_topic(topic, qos)
     link = LinkTo(record.key, broker, topic, route, qos, check_codec(codec), newest)

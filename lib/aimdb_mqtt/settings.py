@@ -7,7 +7,7 @@ from aimdb_net import checks
 from aimdb_net.address import parse
 from micropython import const
 
-from .arguments import check_topic, text
+from .arguments import check_flags, check_topic, name, text
 from .packets import number, packet
 
 _BOARD = const(1)
@@ -28,6 +28,8 @@ def settle(broker, url, client_id, clean_session, will, numbers, retry_ms, tls) 
     check_int("in_flight", in_flight, 1, 1000)
     check_int("max_packet", max_packet, 16, 65535)
     checks.settle(broker, keepalive_s, timeout_ms, retry_ms, is_tls, tls)
+    if clean_session is not None:
+        check_flags(clean_session=clean_session)
     if client_id is None:
         client_id, has_number = _chip()
         clean_session = clean_session if has_number else clean_session is not False
@@ -66,21 +68,22 @@ def connect_packet(client_id, clean: bool, keepalive: int, will, user, password)
     """A CONNECT; `will` is None or (topic, payload[, qos[, retain]]). Raises `TypeError` or `ValueError`."""
     if not isinstance(client_id, str):
         raise TypeError("client_id is a string, not %r" % (client_id,))
-    if not 0 < len(client_id.encode()) < 65536 or "\0" in client_id:
-        raise ValueError("client_id has 1 to 65535 bytes, none of them zero")
+    if not 0 < len(client_id.encode()) < 65536:
+        raise ValueError("client_id has 1 to 65535 bytes")
     flags = 0x02 if clean else 0
-    parts = [text(client_id)]
+    parts = [name("client_id", client_id)]
     if will is not None:
         if not isinstance(will, tuple) or not 2 <= len(will) <= 4:
             raise TypeError("will is (topic, payload[, qos[, retain]]), not %r" % (will,))
         topic, payload, qos, retain = will + (0, False)[len(will) - 2 :]
         if not isinstance(payload, (str, bytes, bytearray)):
             raise TypeError("the payload of a will is bytes or a string, not %r" % (payload,))
+        check_flags(retain=retain)
         flags |= 0x04 | qos << 3 | (0x20 if retain else 0)
         parts += (check_topic(topic, qos), text(payload))
     if user is not None:
         flags |= 0x80
-        parts.append(text(user))
+        parts.append(name("a user", user))
         if password is not None:
             flags |= 0x40
             parts.append(text(password))

@@ -46,8 +46,9 @@ class MqttTopic(RemoteBuffer):
         commits: bool = False,
         broker: "Broker | None" = None,
     ):
-        from .links import inbox_for
+        from .links import check_flags, inbox_for
 
+        check_flags(retain=retain, commits=commits)
         inbox = inbox_for(url, qos, codec, capacity, broker)
         topic = inbox.path
         read_only = "+" in topic or "#" in topic or topic.startswith("$share/")

@@ -44,7 +44,8 @@ def parse(url: str, scheme: str, ports: "tuple[int, int]") -> "tuple[str, bool, 
 def _split(authority):
     if authority.startswith("["):
         host, bracket, port = authority[1:].partition("]")
-        if not bracket or not host or port and port[0] != ":":
+        digits = host.partition("%")[0].strip("0123456789abcdef:.")  # An interface may stand behind a %.
+        if not bracket or ":" not in host or digits or port and (port[0] != ":" or port == ":"):
             raise ValueError("an IPv6 address is written [address] or [address]:port")
         return host, port[1:]
     host, colon, port = authority.partition(":")

@@ -1,5 +1,4 @@
 import asyncio
-import sys
 from collections import deque
 
 from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
@@ -202,6 +201,6 @@ class LinkTo:
                 window.launch(self, payload_of(self.codec, self._value), True, True)
             except Exception as er:
                 drop(self._buffer)
-                print("aimdb: record %r: a value in hand is lost: %r" % (self.key, er), file=sys.stderr)
+                tell(1, "record %r: a value in hand is lost: %r", self.key, er)
         self._value = _nothing
         once("handover").leave(window, self)

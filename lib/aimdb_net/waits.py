@@ -39,7 +39,7 @@ def tell(count: int, text: str, *values) -> None:
     if not count & (count - 1):
         try:
             print("aimdb: %s; %d in all" % (text % values, count), file=sys.stderr)
-        except MemoryError:
+        except Exception:  # There is no memory; or a value or error of the user's raises when it is shown.
             pass
 
 

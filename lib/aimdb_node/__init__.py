@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .supervisor import Restart as Restart
     from .supervisor import Supervisor as Supervisor
     from .watchdog import Watchdog as Watchdog
+    from .watchdog import check_watchdog as check_watchdog
     from .watchdog import reset_cause as reset_cause
     from .wifi import Wifi as Wifi
     from .wifi import answers as answers
@@ -40,7 +41,7 @@ aimdb_node.console console
 aimdb_node.crashes CrashBook
 aimdb_node.setting Setting
 aimdb_node.supervisor Restart Supervisor
-aimdb_node.watchdog Watchdog reset_cause
+aimdb_node.watchdog Watchdog check_watchdog reset_cause
 aimdb_node.wifi Wifi answers""")
 
 

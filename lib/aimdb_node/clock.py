@@ -5,6 +5,7 @@ import sys
 import time
 from random import getrandbits
 
+from aimdb import check_int
 from aimdb.timing import timed
 from micropython import const
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _FROM_1900 = const(2208988800)  # Seconds to 1970.
 _ERA = const(4294967296)  # Seconds after which those of NTP begin anew: in 2036.
 _YEAR = const(2025)  # A clock that says less was never set.
+_EARLIEST = const(1735689600)  # 2025: no server is right that says less,
+_LATEST = const(4102444800)  # nor one that says 2100.
 _ANSWER_MS = const(3000)
 _FIRST_PAUSE_S = const(2)
 _LONGEST_PAUSE_S = const(300)
@@ -37,7 +40,7 @@ class Clock:
     again_s      seconds until it is asked again
     set_clock    a function that sets the clock to so many seconds, for tests; without one, `machine.RTC` is set
 
-    IRQ safety: none.
+    Raises `TypeError` or `ValueError`. IRQ safety: none.
     """
 
     def __init__(
@@ -47,6 +50,10 @@ class Clock:
         again_s: int = 86400,
         set_clock: "Callable[[int], object] | None" = None,
     ):
+        if not isinstance(host, str):
+            raise TypeError("the host of the clock is a string, not %r" % (host,))
+        check_int("port", port, 1, 65535)
+        check_int("again_s", again_s, 0, 536870)
         self.host = host
         self.port = port
         self.again_s = again_s
@@ -110,7 +117,10 @@ async def ask(host: str, port: int = 123) -> int:
         raise ValueError("that was no time: %r" % answer[:4])
     if seconds < _ERA // 2:
         seconds += _ERA
-    return seconds - _FROM_1900
+    seconds -= _FROM_1900
+    if not _EARLIEST <= seconds < _LATEST:
+        raise ValueError("that time is %d" % seconds)
+    return seconds
 
 
 def set_rtc(seconds: int) -> None:

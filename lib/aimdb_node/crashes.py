@@ -29,9 +29,11 @@ class CrashBook:
         self.text = ""
         self._writes = 0
         try:
-            first, _, self.text = content(path).decode().partition("\n")
-            self.starts, self.crashes = [int(word) for word in first.split()[1::2]]
-            self._written_starts = self.starts
+            first, _, text = content(path, 4 * size).decode().partition("\n")
+            starts, crashes = [int(word) for word in first.split()[1::2]]
+            if min(starts, crashes) >= 0:
+                self.starts, self.crashes, self.text = starts, crashes, text
+                self._written_starts = starts
         except ValueError:  # It is not there, or damaged.
             pass
 
@@ -57,7 +59,7 @@ class CrashBook:
             traceback = traceback_of(error, self.size - 100)
             again = _place(traceback) == _place(self.text.partition("\n")[2])
             self.text = "%s, %d s after the start\n%s" % (_date(), seconds, traceback)
-        except MemoryError:
+        except Exception:  # There is no memory; or the error cannot be shown.
             return type(error).__name__
         if not (again and self.crashes & (self.crashes - 1)) and self._writes < _WRITES:
             self._writes += 1

@@ -3,11 +3,11 @@
 import os
 
 
-def content(path: str) -> bytes:
-    """What is in the file, or nothing when it is not there or cannot be read."""
+def content(path: str, most: int) -> bytes:
+    """The first `most` bytes of the file; nothing when it is not there or cannot be read."""
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return file.read(most)
     except OSError:
         return b""
 

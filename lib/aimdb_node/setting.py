@@ -1,9 +1,8 @@
 import asyncio
-import json
 import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
-from aimdb import SingleLatest
+from aimdb import JsonCodec, SingleLatest
 from micropython import const
 
 from .files import content, replace
@@ -14,6 +13,10 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+
+_LONGEST = const(4096)  # Bytes of a file that is looked at: a longer one is not ours.
+_codec = JsonCodec()
 
 
 class Setting(SingleLatest):
@@ -27,10 +30,11 @@ class Setting(SingleLatest):
     of that time.
 
     default    the value when there is no file, or one that is damaged or does not pass `check`
-    check      raises `TypeError` or `ValueError` for a value that must not become the setting. `try_produce` and
-               `produce_async` raise it; `produce` drops the value and counts it
+    check      raises for a value that must not become the setting. `try_produce` and `produce_async` raise that, and
+               what a `JsonCodec` raises for a value that could not be read again; `produce` drops the value and counts
+               it
 
-    Raises `TypeError` for a path that is no string, and what `check` raises for the default. Cancel safety: that of
+    Raises `TypeError` for a path that is no string, and what is raised for the default. Cancel safety: that of
     `SingleLatest`. IRQ safety: none.
     """
 
@@ -47,31 +51,39 @@ class Setting(SingleLatest):
         self._path = path
         self._check = check or _anything
         self._quiet_ms = quiet_ms
-        self._check(default)
-        self._written: "Any" = json.dumps(default)  # What a start from now would find, as JSON.
+        self._written: "Any" = self._encoded(default)  # What a start from now would find, as JSON.
         value = default
-        text = content(path)
+        text = content(path, _LONGEST)
         if text:
             try:
-                value = json.loads(text)
-                self._check(value)
-                self._written = json.dumps(value)
-            except (ValueError, TypeError) as er:
+                value = _codec.decode(text)
+                self._written = self._encoded(value)
+            except MemoryError:
+                raise
+            except Exception as er:  # A check may stumble, too, over what it does not expect.
                 value = default
                 self._written = None
                 print("aimdb: %s is no setting, and the default holds: %r" % (path, er), file=sys.stderr)
-        self.push(value)
+        super().push(value)
+
+    def _encoded(self, value):
+        # As it is in the file. Raises what is wrong with it.
+        self._check(value)
+        data = _codec.encode(value)
+        if len(data) > _LONGEST:
+            raise ValueError("a setting of %d bytes is too long" % len(data))
+        return data
 
     def push(self, value) -> None:
         try:
-            self._check(value)
+            self._encoded(value)
         except Exception:  # Whatever the check raises, `produce` must not.
             self.dropped_count += 1
         else:
             super().push(value)
 
     def try_push(self, value) -> None:
-        self._check(value)
+        self._encoded(value)
         super().try_push(value)
 
     async def run(self) -> None:
@@ -97,10 +109,10 @@ class Setting(SingleLatest):
     def save(self) -> None:
         """Write the value now, if the file has another. When that fails, it is said, and tried with the next change."""
         try:
-            text = json.dumps(self.peek())
-            if text != self._written:
-                replace(self._path, text.encode())
-                self._written = text
+            data = _codec.encode(self.peek())
+            if data != self._written:
+                replace(self._path, data)
+                self._written = data
         except (OSError, MemoryError) as er:
             print("aimdb: %s cannot be written: %r" % (self._path, er), file=sys.stderr)
 

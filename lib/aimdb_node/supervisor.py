@@ -140,7 +140,7 @@ class Supervisor:
     def _tell(self, who, text):
         try:
             self._say(who, text)
-        except MemoryError:  # It is of no use to anybody, and must end nothing.
+        except Exception:  # There is no memory, say. It is of no use to anybody, and must end nothing.
             pass
 
     def _pause(self, seconds):

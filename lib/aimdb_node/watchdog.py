@@ -1,5 +1,7 @@
+import sys
 from time import ticks_diff, ticks_ms
 
+from aimdb import check_int
 from micropython import const
 
 _BOARD = const(1)
@@ -29,16 +31,26 @@ def reset_cause() -> str:
     return "unknown"
 
 
+def check_watchdog(timeout_ms: int) -> None:
+    """Raise `TypeError` or `ValueError` unless it is 0, or a time in which a loop comes round: 500 to 8388 ms.
+
+    For the setting that it comes from: a board that is reset at once, at every start, is out of reach.
+    """
+    check_int("timeout_ms", timeout_ms, 500 if timeout_ms else 0, 8388)
+
+
 class Watchdog:
     """Resets the board when the loop has not run for `timeout_ms`. With 0 there is none, and nothing is done.
 
     `Supervisor` starts it, and feeds it by a task of the loop every `pause_ms`. An RP2040 takes at most 8388 ms. Once
-    started it cannot be stopped.
+    started it cannot be stopped. A time that the board does not take is said on stderr, and there is no watchdog then.
 
-    `machine`: a module with `WDT` and `Timer`, for tests. IRQ safety: none. No method waits.
+    `machine`: a module with `WDT` and `Timer`, for tests. Raises `TypeError` or `ValueError` for a wrong `timeout_ms`.
+    IRQ safety: none. No method waits.
     """
 
     def __init__(self, timeout_ms: int = 0, machine: "Any" = None):
+        check_int("timeout_ms", timeout_ms)
         self.timeout_ms = timeout_ms
         self.pause_ms = max(1, timeout_ms // 4) if timeout_ms else 60000
         self._machine = machine
@@ -53,7 +65,10 @@ class Watchdog:
                 import machine
 
                 self._machine = machine
-            self._dog = self._machine.WDT(timeout=self.timeout_ms)
+            try:
+                self._dog = self._machine.WDT(timeout=self.timeout_ms)
+            except (ValueError, OSError) as er:  # The board runs without it rather than not at all.
+                print("aimdb: there is no watchdog of %d ms: %r" % (self.timeout_ms, er), file=sys.stderr)
 
     def feed(self) -> None:
         """Once more."""

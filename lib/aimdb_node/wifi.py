@@ -4,6 +4,7 @@ import select
 import socket
 import sys
 
+from aimdb import check_int
 from aimdb.timing import timed
 from micropython import const
 
@@ -29,10 +30,14 @@ class Wifi:
     joined passes nothing; `doubt` finds that out.
 
     Attributes: `joined`; `resets`, how often the interface was reset; `lost_count`.
-    `interface`: what has the methods of a `network.WLAN`, for tests. IRQ safety: none.
+    `interface`: what has the methods of a `network.WLAN`, for tests. Raises `TypeError` or `ValueError`.
+    IRQ safety: none.
     """
 
     def __init__(self, ssid: str, password: str, join_ms: int = 15000, interface: "Any" = None):
+        if not isinstance(ssid, str) or not isinstance(password, str):
+            raise TypeError("ssid and password are strings")
+        check_int("join_ms", join_ms, 100)
         self._ssid = ssid
         self._password = password
         self._join_ms = join_ms
@@ -76,7 +81,7 @@ class Wifi:
                     producer.produce(True)
                 elif failures and not failures & (failures - 1):
                     print("aimdb: no WiFi %r, status %d" % (self._ssid, interface.status()), file=sys.stderr)
-            except OSError as er:  # The chip is busy, or was switched off.
+            except (OSError, RuntimeError, MemoryError) as er:  # The chip is busy, or was switched off.
                 print("aimdb: the WiFi: %r" % er, file=sys.stderr)
             try:
                 await timed(self._news.wait(), _LOOK_MS)

@@ -72,8 +72,9 @@ class Node:
         for source in (*(ROOT / "lib").glob("aimdb*"), *(ROOT / "firmware").glob("*.py")):
             if not (folder / source.name).exists():
                 subprocess.run(["cp", "-r", source, folder / source.name], check=True)
-        if network:
-            (folder / "network.json").write_text(network if isinstance(network, str) else json.dumps(network))
+        if network is not None:
+            text = network if isinstance(network, str) else json.dumps(network)
+            (folder / "network.json").write_bytes(text.encode(errors="surrogateescape"))
         command = [
             find_tool("micropython"),
             "-X",
@@ -122,10 +123,27 @@ def test_what_is_wrong_is_refused_or_has_failed_and_the_node_goes_on(node) -> No
         assert answer in printed, printed
 
 
-@pytest.mark.parametrize("content", ["{", "null", "[]", '{"ssid": 5}', '{"ssid": "a", "password": "b", "broker": "c"}'])
+def wrong(**settings) -> str:
+    """Settings of which these are wrong."""
+    return json.dumps({"ssid": "a", "password": "b", "broker": "mqtt://127.0.0.1:9"} | settings)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "null", "[]", '{"ssid": 5}', "[" * 3000, "\udcff", wrong(broker="c"), wrong(ssid=None), wrong(ntp=5)]
+    + [wrong(broker="mqtt://127.0.0.1/topic"), wrong(broker="mqtts://127.0.0.1"), wrong(ntp=[5, 123])]
+    + [wrong(ntp=["a", "123"]), wrong(ca="/missing"), wrong(ca=5)],
+)
 def test_settings_of_the_network_that_are_damaged_leave_the_console(tmp_path, content) -> None:
     printed = Node(tmp_path, content).typed(b"files /\nrestart\n")
     assert "restarted" in printed and "network " in printed, printed
+
+
+@pytest.mark.parametrize("content", ["{}", '"7"', "[", "-1"])
+def test_a_count_of_starts_that_is_damaged_begins_anew(tmp_path, content) -> None:
+    (tmp_path / "starts.json").write_text(content)
+    node = Node(tmp_path, before="import journal\nprint('starts', journal.starts.peek())")
+    assert "starts 1\n" in node.typed(b"restart\n")
 
 
 def test_the_last_crash_is_told(tmp_path) -> None:
