@@ -21,7 +21,18 @@ import board
 import journal
 import telemetry
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int, every
-from aimdb_node import Commands, CrashBook, Refused, Restart, Setting, check_watchdog, console, one_of, reset_cause, whole
+from aimdb_node import (
+    Commands,
+    CrashBook,
+    Refused,
+    Restart,
+    Setting,
+    check_watchdog,
+    console,
+    one_of,
+    reset_cause,
+    whole,
+)
 from machine import Pin
 from report import say
 

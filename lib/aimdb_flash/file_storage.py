@@ -2,6 +2,7 @@ import os
 from errno import ENOENT, ENOMEM
 
 from aimdb import once
+
 from .storage import Storage
 
 

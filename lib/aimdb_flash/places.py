@@ -110,7 +110,7 @@ def divide(storage, device, write_size: int, rewritable: bool, blocks: int) -> N
     storage.write_size = write_size
     storage.block_size = device.ioctl(_BLOCK_SIZE, 0)
     if storage.block_size % write_size:
-        raise ValueError("a block of %d bytes has no whole number of pieces of write_size=%d" % (storage.block_size, write_size))
+        raise ValueError("write_size is no divisor of a block of %d bytes: %d" % (storage.block_size, write_size))
     storage.blocks = blocks
     storage.segment_size = storage.block_size * blocks
     storage.segment_count = device.ioctl(_BLOCK_COUNT, 0) // blocks
