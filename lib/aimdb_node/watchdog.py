@@ -32,7 +32,7 @@ def reset_cause() -> str:
 
 
 def check_watchdog(timeout_ms: int) -> None:
-    """Raise `TypeError` or `ValueError` unless it is 0, or a time in which a loop comes round: 500 to 8388 ms.
+    """Raise `TypeError` or `ValueError` unless `timeout_ms` is 0, or a time in which a loop comes round: 500 to 8388.
 
     For the setting that it comes from: a board that is reset at once, at every start, is out of reach.
     """
