@@ -327,6 +327,68 @@ async def test_a_message_for_which_there_is_no_heap_waits():
         equal((broker.lost_count, broker.refused_count), (0, 0))
 
 
+class Greedy(BytesCodec):
+    """Some values need more memory than there ever is."""
+
+    def encode(self, value):
+        if value == 2:
+            raise MemoryError
+        return b"%d" % value
+
+    def decode(self, data):
+        if data == b"2":
+            raise MemoryError
+        return data
+
+
+async def test_a_message_for_which_there_is_never_heap_is_counted_and_passed_over():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(20)
+        broker = impatient(server)
+        db.configure("n", queue).link_from(server.url + "/n", codec=Greedy(), broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number in range(1, 4):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            await until(lambda: server.acknowledged == [1, 2, 3])
+        equal(drain(queue.subscribe()), [b"1", b"3"])
+        equal((broker.lost_count, queue.metrics().dropped_count), (0, 1))
+
+
+async def test_a_value_for_which_there_is_never_heap_is_counted_and_passed_over():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(20)
+        for value in range(1, 4):
+            queue.push(value)
+        broker = impatient(server, retry_ms=(1, 2))
+        db.configure("n", queue).link_to(server.url + "/n", codec=Greedy(), broker=broker)
+        async with running(db):
+            await until(lambda: len(server.published) == 2)
+        equal([payload for _, payload, _, _ in server.published], [b"1", b"3"])
+        equal((broker.lost_count, broker.refused_count), (0, 1))
+
+
+async def test_a_message_that_a_record_never_has_heap_for_is_counted_and_passed_over():
+    def accept(value):
+        if value == 2:
+            raise MemoryError
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        record = Choosy(accept)
+        broker = impatient(server, retry_ms=(1, 2))
+        db.configure("n", record).link_from(server.url + "/n", broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number in range(1, 4):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            await until(lambda: server.acknowledged == [1, 2, 3])
+        equal(record.values, [1, 3])
+        equal(broker.refused_count, 1)
+
+
 async def test_a_topic_with_wildcards_cannot_be_published_to():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/house/+", broker=impatient(server))

@@ -74,7 +74,7 @@ def _too_long(hub, beginning):
             inbox.seq += 1
             drop(inbox.buffer)
             name = inbox.name
-    tell(hub.oversize_count, "a frame of %s is longer than max_frame=%d", name, hub.max_packet - 4)
+    tell(hub.oversize_count, "a frame of %s is longer than max_frame=%d or the memory", name, hub.max_packet - 4)
     return True
 
 

@@ -44,7 +44,8 @@ def published(broker, first: int, body, whole: bool) -> bool:
     inboxes = wanted_by(broker, name)
     if not whole:
         broker.oversize_count += 1
-        tell(broker.oversize_count, "a message on %r is longer than max_packet=%d", name, broker.max_packet)
+        what = "a message on %r is longer than max_packet=%d or the memory"
+        tell(broker.oversize_count, what, name, broker.max_packet)
         for inbox in inboxes:
             drop(inbox.buffer)
     elif not inboxes:

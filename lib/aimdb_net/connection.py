@@ -25,9 +25,9 @@ class Connection:
 
     Its `peer`, a `Peer`, cuts what arrives into packets by its `receiver()`. It is told: `take(first, body, whole)` of
     each packet, until it returns True: if not, nothing more is read before `peer.freed` is woken, so that TCP has the
-    peer wait. `peer.moved` is woken when the network has taken all that waited for it, `peer.news` at the end. No
-    caller's task ever waits on the socket, so that cancelling a caller can neither cut a packet in two nor make another
-    task's wait be forgotten.
+    peer wait. A packet for which there is no memory for `peer.timeout_ms` counts as not whole. `peer.moved` is woken
+    when the network has taken all that waited for it, `peer.news` at the end. No caller's task ever waits on the
+    socket, so that cancelling a caller can neither cut a packet in two nor make another task's wait be forgotten.
     """
 
     def __init__(self, stream, raw, peer):
@@ -119,9 +119,10 @@ class Connection:
         receiver = self.receiver
         peer = self.peer
         began = ticks_ms()
+        whole = receiver.whole
         while not self.error:
             try:
-                if peer.take(first, receiver.body, receiver.whole):
+                if peer.take(first, receiver.body, whole):
                     break
                 self.held = True
                 left = peer.patience_ms - ticks_diff(ticks_ms(), began)
@@ -132,6 +133,8 @@ class Connection:
             except MemoryError:
                 if not peer.connected:
                     raise
+                # The peer would send for ever what there is never memory for.
+                whole = ticks_diff(ticks_ms(), began) < peer.timeout_ms
                 yield from asyncio.sleep_ms(_NO_HEAP_MS)
         if self.held:
             self.held = False

@@ -4,7 +4,7 @@ from aimdb import BufferClosed, DbError
 from micropython import const
 
 from . import once
-from .waits import Waits, drop, tell
+from .waits import HUNGRY_ATTEMPTS, Waits, drop, tell
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -21,7 +21,7 @@ class LinkFrom:
 
     A message is acknowledged to the peer when the record's buffer is done with its value (`produce_async`). What the
     record refuses (it raises, say, `TypeError` or `ValueError`) is counted and named, and the link goes on. What the
-    record refuses for now (`DbError`, `OSError`, `MemoryError`) is tried again.
+    record refuses for now (`DbError`, `OSError`, `MemoryError`) is tried again; for want of memory, not for ever.
 
     Cancel safety: what is not acknowledged comes again, if the peer has it still. IRQ safety: none.
     """
@@ -79,18 +79,25 @@ class LinkFrom:
             except _FOR_NOW as er:
                 if record.buffer.closed:
                     raise BufferClosed(value, record.buffer)
-                if isinstance(er, MemoryError):
-                    raise
                 attempts += 1
+                if isinstance(er, MemoryError) and attempts == HUNGRY_ATTEMPTS:
+                    self._refuse(record, value, arrival, er)
+                    continue
                 tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
                 shortest, longest = self.peer.retry_ms
                 await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
                 continue
             except Exception as er:
-                self.peer.refused(self.key, self.__name__, value, er)
-                drop(record.buffer)
+                self._refuse(record, value, arrival, er)
+                continue
             inbox.finish(arrival)
             self._entry = None
+
+    def _refuse(self, record, value, arrival, error):
+        self.peer.refused(self.key, self.__name__, value, error)
+        drop(record.buffer)
+        self._inbox.finish(arrival)
+        self._entry = None
 
     def _put_back(self):
         if self._entry is not None:

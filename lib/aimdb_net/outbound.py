@@ -6,7 +6,7 @@ from micropython import const
 
 from . import once
 from .errors import NotNow
-from .waits import drop, tell
+from .waits import HUNGRY_ATTEMPTS, drop, tell
 from .window import payload_of
 
 _BOARD = const(1)
@@ -27,7 +27,8 @@ class LinkTo:
     acknowledged, in order; what it has not committed stays the record's.
 
     A value that the codec does not take, and a message at which the peer ends five connections, are counted and
-    named, and the link goes on. So it does after errors of the record and a lack of memory, when they are over.
+    named, and the link goes on. So it does after errors of the record and a lack of memory, when they are over. A value
+    for which there is never enough counts as one that the codec does not take.
 
     `newest`: for values that are worthless when stale. One message is on its way at a time, only the newest value
     is sent, and what was not acknowledged when the connection ended is given up and counted.
@@ -52,6 +53,7 @@ class LinkTo:
         self.outlives = False  # Whether what was not acknowledged at the end is to be sent by a later run.
         self._acknowledged = 0  # Values that are to be committed.
         self._value: "Any" = _nothing  # In hand: it was read, and is not on its way.
+        self._hungry = 0  # Attempts for which there was no memory, with the value in hand.
         self.stalled: "Any" = None  # The task that tries again what the peer did not take; no value is new then.
 
     async def __call__(self, record):
@@ -77,7 +79,7 @@ class LinkTo:
                 except BufferClosed:
                     break
                 except MemoryError:
-                    pass
+                    self._hungry += 1
                 except Exception as er:  # Of the record.
                     errors += 1
                     tell(errors, "record %r cannot be read now: %r", self.key, er)
@@ -113,6 +115,8 @@ class LinkTo:
             try:
                 if isinstance(self._value, DbError):
                     raise self._value
+                if self._hungry >= HUNGRY_ATTEMPTS:
+                    raise ValueError("there is no memory for it")
                 payload = payload_of(self.codec, self._value)
             except MemoryError:
                 raise
@@ -135,6 +139,7 @@ class LinkTo:
                 self._pass_over()
 
     def _read(self, reader):
+        self._hungry = 0
         try:
             self._value = reader.try_recv()
         except (BufferEmpty, BufferLagged, BufferClosed):

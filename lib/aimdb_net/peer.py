@@ -28,7 +28,9 @@ class Peer:
 
         receiver()                  what cuts that which arrives into packets; see `Connection`
         take(first, body, whole)    called with each packet that arrives. False: there is no room for it now, it is to
-                                    come again. Raises `PeerError`, which ends the connection
+                                    come again. Raises `PeerError`, which ends the connection, and `MemoryError`, after
+                                    which it comes again. Not whole: it is too long, and `body` its beginning, or there
+                                    is no memory for it
         message(source, payload, number)    the packet that takes a value to the peer
         again(packet)               the packet is to be sent by another connection
         subscribe(inbox)            asks for what the inbox is for; returns the number by which that is answered

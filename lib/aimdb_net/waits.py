@@ -9,6 +9,10 @@ from micropython import const
 
 _MASK = const(0x1FFFFFFF)
 
+# So often a value is tried for which there is no memory, by default with a second or more in between. Then it counts as
+# one that cannot be used, as there may never be enough.
+HUNGRY_ATTEMPTS = 10
+
 
 class Waits:
     """Where tasks wait until somebody wakes them all, to look again.
@@ -38,8 +42,14 @@ def tell(count: int, text: str, *values) -> None:
     """Say on stderr what has happened `count` times by now: the 1st time, and then the 2nd, 4th, 8th …"""
     if not count & (count - 1):
         try:
-            print("aimdb: %s; %d in all" % (text % values, count), file=sys.stderr)
-        except Exception:  # There is no memory; or a value or error of the user's raises when it is shown.
+            try:
+                text = text % values
+            except MemoryError:
+                raise
+            except Exception:  # A value has no words for itself.
+                text = text % tuple([each if isinstance(each, (str, int)) else type(each) for each in values])
+            print("aimdb: %s; %d in all" % (text, count), file=sys.stderr)
+        except MemoryError:
             pass
 
 
