@@ -16,7 +16,7 @@ from emulated_pico.repairs import repair_nat_reset, repair_nat_retransmission, r
 from rp2040py.external.cyw43 import net
 from rp2040py.external.cyw43.bus import GSPIBus
 from rp2040py.external.cyw43.nat import GATEWAY_MAC, GUEST_IP, NatBridge
-from rp2040py.peripherals.uart import UARTICR, UARTIMSC, UARTTXINTR
+from rp2040py.peripherals.uart import UARTDR, UARTICR, UARTIMSC, UARTTXINTR
 from rp2040py.peripherals.usb import INTE, INTR_DEV_SOF
 from rp2040py.rp2040 import RP2040
 from rp2040py.simulator import Simulator
@@ -113,12 +113,41 @@ def test_uart_sends_and_receives(board: Board, number: int) -> None:
     assert board.exec("print(uart.read())", PATIENCE) == "b'in'\n"
 
 
+@pytest.mark.parametrize("baud_rate", [9600, 115200])
+def test_uart_sends_at_the_speed_of_the_line(board: Board, baud_rate: int) -> None:
+    sent = bytearray()
+    board.mcu.uart[0].on_byte = sent.append
+    code = f"""
+from machine import UART
+from time import ticks_diff, ticks_us
+data = bytes(range(192))
+uart = UART(0, {baud_rate}, txbuf=256)
+began = ticks_us()
+uart.write(data)
+written = ticks_diff(ticks_us(), began)
+uart.flush()
+print(written, ticks_diff(ticks_us(), began))
+"""
+    written, flushed = map(int, board.exec(code, PATIENCE).split())
+    assert bytes(sent) == bytes(range(192))
+    assert flushed == pytest.approx(192 * 10 / baud_rate * 1e6, rel=0.05)
+    assert written < flushed / 2
+
+
 def test_upstream_still_never_ends_the_uart_interrupt() -> None:
     uart = RP2040().uart[0]
     uart.write_uint32_atomic(UARTIMSC, UARTTXINTR, 0)
     uart.write_uint32_atomic(UARTICR, UARTTXINTR, 0)
     pending = uart._interrupt_status & UARTTXINTR
     assert pending, "rp2040py now ends a UART's transmit interrupt: remove repairs/uart.py"
+
+
+def test_upstream_still_sends_without_taking_time() -> None:
+    uart = RP2040().uart[0]
+    sent = []
+    uart.on_byte = sent.append
+    uart.write_uint32_atomic(UARTDR, 65, 0)
+    assert sent == [65], "rp2040py's UARTs now take their time: remove repairs/uart.py"
 
 
 # WiFi: one credit for each packet sent
