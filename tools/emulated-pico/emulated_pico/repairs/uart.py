@@ -10,7 +10,7 @@ No longer needed once RPUART sends from a FIFO, byte by byte, and the chip has t
 
 from collections import deque
 
-from rp2040py.peripherals.uart import FEN, RXFE, RXFF, RPUART, TXFE, UARTDR, UARTFR, UARTTXINTR
+from rp2040py.peripherals.uart import FEN, RPUART, RXFE, RXFF, TXFE, UARTDR, UARTFR, UARTTXINTR
 
 FRAME_BITS = 10  # start, 8 data, stop
 PERIPHERAL_HERTZ = 48_000_000
