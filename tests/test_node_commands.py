@@ -6,7 +6,8 @@ import random
 
 from aimdb import Mailbox, SpmcRing
 from aimdb_node import Commands, Refused, console, one_of, whole
-from harness import equal, raises
+from harness import equal, only, raises
+from scarce import Scarce
 
 
 def commands(**options):
@@ -153,6 +154,21 @@ async def test_a_line_without_end_takes_no_more_memory_than_a_long_one():
 
 async def test_empty_lines_are_none():
     equal(await lines(b"\r\n\n\r\n"), [])
+
+
+@only("unix", reason="a collection takes long on a board")
+async def test_a_console_for_which_there_is_no_heap_goes_on_when_there_is():
+    for blocks in range(16):
+        stream = Typed(b"led on\n" * 3)
+        buffer = SpmcRing(8)
+        reader = buffer.subscribe()
+        task = asyncio.create_task(console(stream=stream)(Produced(buffer)))
+        await asyncio.sleep_ms(0)
+        with Scarce(blocks):
+            for _ in range(12):
+                await asyncio.sleep_ms(0)
+        await task
+        equal([reader.try_recv() for _ in range(3)], [b"led on"] * 3)
 
 
 async def test_what_is_typed_and_sent_meets_in_one_record():

@@ -6,6 +6,7 @@ import time
 from random import getrandbits
 
 from aimdb import check_int
+from aimdb.loop import readable
 from aimdb.timing import timed
 from micropython import const
 
@@ -108,7 +109,8 @@ async def ask(host: str, port: int = 123) -> int:
         # Any number does as our time of sending; an answer to something else has another one.
         ours = struct.pack("!II", getrandbits(30), getrandbits(30))
         server.send(b"\x23" + bytes(39) + ours)
-        answer = await asyncio.StreamReader(server).read(48)
+        await _readable(server)
+        answer = server.recv(48)
     finally:
         server.close()
     seconds = struct.unpack("!I", answer[40:44])[0] if len(answer) == 48 else 0
@@ -121,6 +123,10 @@ async def ask(host: str, port: int = 123) -> int:
     if not _EARLIEST <= seconds < _LATEST:
         raise ValueError("that time is %d" % seconds)
     return seconds
+
+
+def _readable(stream):
+    yield readable(stream)
 
 
 def set_rtc(seconds: int) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import sys
 
+from aimdb.loop import readable
 from micropython import const
 
 _BOARD = const(1)
@@ -8,6 +9,8 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_NO_HEAP_MS = const(100)  # Until what there was no heap for is tried again.
 
 
 def console(longest: int = 80, stream=None) -> "Callable":
@@ -19,18 +22,29 @@ def console(longest: int = 80, stream=None) -> "Callable":
     to read instead of the board's console. It ends with its stream. Cancel safety: the line that was begun is lost.
     """
 
-    async def read(producer):
-        reader = asyncio.StreamReader(stream or sys.stdin.buffer)
-        line = bytearray()
+    def read(producer):
+        source = stream or sys.stdin.buffer
+        byte = bytearray(1)
+        line = bytearray(longest + 1)
+        count = 0
+        is_whole = False
         while True:
-            byte = await reader.read(1)
-            if not byte:
+            try:
+                if is_whole:
+                    producer.produce(bytes(line[:count]))
+                    count = 0
+                    is_whole = False
+                yield readable(source)
+                got = source.readinto(byte)
+            except MemoryError:  # Nothing is lost by it.
+                yield from asyncio.sleep_ms(_NO_HEAP_MS)
+                continue
+            if got == 0:
                 return
-            if byte not in b"\r\n":
-                if len(line) <= longest:
-                    line.extend(byte)
-            elif line:
-                producer.produce(bytes(line))
-                line = bytearray()
+            if got and byte[0] in b"\r\n":
+                is_whole = count > 0
+            elif got and count <= longest:
+                line[count] = byte[0]
+                count += 1
 
     return read

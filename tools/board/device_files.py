@@ -111,8 +111,12 @@ def imported_names(source: Path) -> list[str]:
 
 
 def compiled(source: Path, name: str, level: str = SMALLEST, architecture: str | None = None) -> bytes:
-    """The .mpy of a source file, with native code for `architecture`; `name` is what the board will call it."""
+    """The .mpy of a source file, with native code for `architecture`; `name`: its path on the board, without /lib.
+
+    Tracebacks call it by its module's name, which the interpreter keeps in RAM anyway. Another one would be kept, too.
+    """
+    module = name.lstrip("/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     try:
-        return mpy.compile_source(source.read_bytes(), name.lstrip("/"), level, architecture=architecture)
+        return mpy.compile_source(source.read_bytes(), module, level, architecture=architecture)
     except mpy.CompileError as error:
         raise DeployError(f"{source} {error}. Nothing was copied.") from None
