@@ -287,14 +287,14 @@ async def test_frames_that_are_none_are_dropped_and_counted():
         equal(await client.next(), {"t": "pong"})
 
 
-def numbered(count, room=20000):
+def numbered(count, room=20000, size=8192):
     """A database with so many records, and a client of its server."""
     near, far = cable(room)
     db = AimDb()
     for number in range(count):
         db.configure("rec.%02d" % number, SpmcRing(8)).remote(write=number == 3)
     AimxServer(db, serial=far)
-    return db, Client(near, size=8192)
+    return db, Client(near, size=size)
 
 
 async def test_a_list_has_what_aimdbs_tool_insists_on_and_the_counters():
@@ -345,9 +345,22 @@ async def test_forty_records_fit_what_aimdbs_tool_takes_on_a_serial_line():
         assert "produced_count" not in listed[0]  # There was no room for them.
     db, client = numbered(60)
     async with Running(db):
-        equal(await client.ask("record.list"), "internal")  # Of a longer frame it would wait for the end for ever.
+        for method in ("record.list", "graph.nodes"):
+            equal(await client.ask(method), "internal")  # Of a longer frame it would wait for the end for ever.
         await client.send(b'{"t":"ping"}')
         equal(await client.next(), {"t": "pong"})
+
+
+async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_lists():
+    db, client = numbered(60, size=65536)
+    async with Running(db):
+        await client.hello(max_frame=65536)
+        listed = await client.ask("record.list")
+        equal([each["record_key"] for each in listed], ["rec.%02d" % number for number in range(60)])
+        equal(listed[59]["produced_count"], 0)
+        for odd in (8192, 0, -5, "65536", None, True):
+            await client.hello(max_frame=odd)
+            equal(await client.ask("record.list"), "internal")
 
 
 async def test_the_wiring_is_shown_as_db_graph_has_it():

@@ -1,7 +1,5 @@
 """Replies that are asked for by people, and not by programs all the time. Loaded for each, and not kept."""
 
-import json
-
 from . import once
 from .requests import Refusal
 
@@ -14,9 +12,9 @@ def answer(peer, method, params):
     if method == "record.drain":
         return once("cursors").drain(peer, params)
     if method in ("graph.nodes", "graph.edges"):
-        return once("listing").JsonList(db.graph()[method[6:]], json.dumps)
+        return once("listing").plain(peer, db.graph()[method[6:]])
     if method == "graph.topo_order":
-        return once("listing").JsonList(db.graph()["order"], json.dumps)
+        return once("listing").plain(peer, db.graph()["order"])
     if method in ("buffer_metrics.reset", "profiling.reset"):
         if not peer.may_write:
             raise Refusal("denied")

@@ -24,30 +24,36 @@ hubs: dict = {}
 
 
 class Hub(Peer):
-    """What is known of an AimDB elsewhere, and the one connection to it that links and records of its address share.
+    """An AimDB elsewhere, and the one connection to it.
 
         Hub("aimx://hub.local:7433", token="secret")
 
-    A link or record whose URL has the same scheme, host and port uses it. Make one, before these, when there is
-    something to say; a URL alone makes one with the defaults. A new one takes the place of one that no program uses any
-    more, and sends what that one still had to send.
+    Links and records whose URLs have its scheme, host and port share it. A URL alone makes one with the defaults; make
+    it yourself, before them, to say more. A new `Hub` replaces one that no program uses any more, and sends what that
+    one had still to send.
 
     url          `aimx[s]://[token@]host[:port]`; the port is 7433
-    token        what the hub asks for; AimDB's own asks for none
-    keepalive_s  after a quarter of this time with nothing sent or heard the hub is asked if it is there; 0: never
-    in_flight    so many values (1 to 1000) may be on their way at once; who has more to send waits
-    timeout_ms   for the hub to answer: to connect, to acknowledge
-    retry_ms     (shortest, longest) pause before the next attempt to connect; it doubles, and is random by half
+    token        what the hub asks for. AimDB's own hubs ask for none
+    keepalive_s  after a quarter of this time without traffic the hub is asked whether it is there; 0: never
+    in_flight    how many values (1 to 1000) may be on their way at a time. Who has more to send waits
+    timeout_ms   how long the hub has to connect, and to acknowledge
+    retry_ms     (shortest, longest) pause before the next attempt to connect. It doubles each time, and half of it is
+                 random
     tls          for aimxs: an ssl.SSLContext, or the bytes of the CA certificate (DER or PEM) that vouches for the hub.
-                 The clock must be right before. A handshake blocks the loop, for a second on an RP2040
-    max_frame    bytes of the longest frame that is received; longer ones are skipped and counted
+                 Set the clock before. On an RP2040 a handshake blocks the loop for a second
+    max_frame    bytes of the longest frame that is received. Longer ones are skipped and counted
 
-    Attributes: `state`, a `SingleLatest` of `State(connected, since, attempts, last_error)`, which may be made a
-    record of; `since` is `time.time()` of the last change of `connected`, `attempts` those that failed since then,
-    `last_error` a sentence or None. Counters: `refused_count` (values that a codec, a record or the hub did not take),
-    `lagged_count` (values that the hub has left out), `hole_count` (how often), `oversize_count` and `malformed_count`
-    (frames), `stale_count` (given up by links with newest=True), `given_up_count` (values at which the hub broke the
-    connection), `lost_count` (connections).
+    Attributes:
+
+    state            a `SingleLatest` of `State(connected, since, attempts, last_error)`. You may make it a record.
+                     `since` is `time.time()` of the last change of `connected`, `attempts` counts those that failed
+                     since then, and `last_error` is a sentence or None
+    refused_count    values that a codec, a record or the hub did not take
+    lagged_count     values that the hub has left out, and `hole_count`, how often it did
+    oversize_count   frames that were too long, and `malformed_count`, those that were no AimX
+    stale_count      values that links with `newest=True` have given up
+    given_up_count   values at which the hub broke the connection
+    lost_count       connections that were lost
 
     Raises `TypeError` or `ValueError`. IRQ safety: none; everything here is for the asyncio thread.
     """

@@ -4,9 +4,6 @@ import json
 
 from .requests import Refusal, may_write
 
-# What AimDB's client takes. Of a longer frame on a serial line it waits for the end for ever.
-_MOST_SERIAL = 8192
-_MOST_TCP = 65536
 _AROUND = 48  # Bytes of the frame around the list, and of COBS.
 
 
@@ -14,19 +11,23 @@ def listing(peer):
     """Its body: with counters, and with the times of stages, where there is room for them. Raises `Refusal`."""
     db = peer.server.db
     nodes = [node for node in db.graph()["nodes"] if node["key"] in db.remotes]
-    most = _MOST_TCP if peer.sockets else _MOST_SERIAL
     profile = db.profile()
     signals = [each for each in db.signals() if each["count"]]
     for details in (2, 1, 0):
         if details == 2 and not profile and not signals:
             continue
         pieces = JsonList(nodes, Lister(peer, nodes, profile, signals, details))
-        size = _AROUND
-        for piece in pieces:
-            size += len(piece)
-        if size + size // 254 <= most:
+        if pieces.size() <= peer.longest:
             return pieces
     raise Refusal("internal")
+
+
+def plain(peer, items):
+    """The body of a reply that is a list of values that JSON has. Raises `Refusal`."""
+    pieces = JsonList(items, json.dumps)
+    if pieces.size() > peer.longest:
+        raise Refusal("internal")
+    return pieces
 
 
 class JsonList:
@@ -37,6 +38,13 @@ class JsonList:
     def __init__(self, items, text_of):
         self._items = items
         self._text_of = text_of
+
+    def size(self) -> int:
+        """Bytes of the frame, on a line."""
+        size = _AROUND
+        for piece in self:
+            size += len(piece)
+        return size + size // 254
 
     def __iter__(self):
         yield self.head

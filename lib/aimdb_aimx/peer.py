@@ -15,6 +15,10 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
+# Bytes of a frame that AimDB's client takes. Of a longer one on a serial line it waits for the end for ever.
+_LONGEST = const(65536)
+_LONGEST_SERIAL = const(8192)
+
 
 class Peer:
     """One peer of an `AimxServer`. What it sends is cut into frames, checked and answered, one after the other.
@@ -24,11 +28,11 @@ class Peer:
     cancels them: the loop forgets all that wait for a stream when one of them is cancelled.
     """
 
-    was_dropped = False  # For something that it did or did not do.
-    error: "Exception | None" = None  # What ended it.
-    pong: "Any" = None  # The task that probes whether it is there.
-
     def __init__(self, server, stream, receiver, sender, is_trusted: bool, may_write: bool, sockets=()):
+        # All attributes are made here, so that none needs heap later.
+        self.was_dropped = False  # For something that it did or did not do.
+        self.error: "Exception | None" = None  # What ended it.
+        self.pong: "Any" = None  # The task that probes whether it is there.
         self.server = server
         self.stream = stream
         self.sockets = sockets
@@ -37,6 +41,7 @@ class Peer:
         self.age = self.quiet = self.mute = 0  # Seconds since it came; since it said something; since we did.
         self.subscriptions: dict = {}  # By their ids, as text.
         self.cursors: dict = {}  # Readers, by key; see `cursor_of`.
+        self.longest = _LONGEST if sockets else _LONGEST_SERIAL  # Bytes of a frame that it takes.
         self.sender = sender
         self.turn = asyncio.Lock()
         self._receiver = receiver

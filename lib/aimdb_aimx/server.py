@@ -19,30 +19,35 @@ _PROBE_S = const(15)
 
 
 class AimxServer(SingleLatest):
-    """Lets AimDB's tools and hubs reach the records that have a `.remote()`, by AimX 3.0, while `db.run()` runs.
+    """Serves records by AimX 3.0 while `db.run()` runs: those with a `.remote()`, to AimDB's tools and hubs.
 
         db.configure("level", SingleLatest()).remote(write=True)
         AimxServer(db, tcp=7433, token="secret")
 
-    It is itself a record of `db`, whose value is how many peers are connected by TCP.
+    The server is itself a record of `db`. Its value is the number of peers that are connected by TCP.
 
-    tcp            the port to listen at; then either `token` or `anyone` is needed
-    token          what a peer must show in its `hello`; AimDB's own tools have none
-    anyone         "read" or "write": no token is asked for, and whoever reaches the port may read, or write as well
-    serial         a stream, such as a machine.UART, at whose other end is one peer, which needs no token
-    tls            an ssl.SSLContext, or (certificate, key) in DER, for TCP. A handshake blocks the loop, on an RP2040
+    tcp            the port to listen at. It needs a `token` or `anyone`
+    token          what a peer must show in its `hello`. AimDB's own tools cannot
+    anyone         "read" or "write": no token is needed, and every peer may do that
+    serial         a stream, such as a machine.UART. The one peer at its other end needs no token
+    tls            for TCP: an ssl.SSLContext, or (certificate, key) in DER. On an RP2040 a handshake blocks the loop
                    for about a second
-    key            that of its record
-    connections    so many peers are connected by TCP at once (1 to 16)
-    subscriptions  so many records can each of them watch (1 to 255)
-    max_frame      bytes of the longest frame that is received
-    timeout_ms     a peer that takes nothing for so long, or does not show the token, is dropped; so long may a record
-                   make a peer's value wait
-    silence_ms     who comes when all places are taken gets the place of a peer that has said nothing for so long
+    key            of the server's own record
+    connections    how many peers by TCP at a time (1 to 16)
+    subscriptions  how many records each peer may watch at a time (1 to 255)
+    max_frame      bytes of the longest frame that a peer may send
+    timeout_ms     a peer is dropped when it takes nothing for so long, or has not shown the token by then. A record
+                   that is full for so long refuses the peer's value
+    silence_ms     when all places are taken, the next peer gets the place of one that has been silent for so long
 
-    Attributes: `turned_away_count` (peers, since no place was free), `ended_count` (peers that were dropped),
-    `malformed_count` (frames that were none), `refused_count` (requests for which there is a line on stderr: a value
-    that the record or JSON does not take, a wrong token, a call that raised), `last_error` (a sentence, or None).
+    Attributes:
+
+    turned_away_count  peers for which there was no place
+    ended_count        peers that were dropped
+    malformed_count    frames that were none
+    refused_count      requests that failed: a value that the record or JSON does not take, a wrong token, a call that
+                       raised. Each 1st, 2nd, 4th, 8th … is told on stderr
+    last_error         a sentence, or None
 
     Raises `TypeError` or `ValueError`. Cancel safety: with the run all connections end. IRQ safety: none.
     """

@@ -22,6 +22,9 @@ async def welcome(peer, params) -> tuple:
             await asyncio.sleep_ms(1000)  # So that guessing takes for ever.
             raise Refusal("denied")
         peer.is_trusted = True
+    if not peer.sockets:
+        most = params.get("max_frame")  # What is no first-party client may say that it takes longer frames.
+        peer.longest = min(max(most, 8192), 65536) if type(most) is int else 8192
     writable = [entry[0].key for entry in server.db.remotes.values() if may_write(peer, entry)]
     text = {
         "authenticated": bool(server.token and peer.sockets),

@@ -134,7 +134,8 @@ class AimxClient:
 
     def hello(self, name: str, token: str | None = None) -> dict:
         """Say who we are; returns what the other side says of itself. Raises `AimxError`."""
-        params = {"client": name, "version": VERSION}
+        # A board sends an AimDB of a serial line 8 KiB at most.
+        params = {"client": name, "version": VERSION, "max_frame": LONGEST_FRAME}
         if token is not None:
             params["auth_token"] = token
         return self.call("hello", params)
