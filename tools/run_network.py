@@ -16,6 +16,7 @@ SAMPLES = "node/samples"
 COMMAND = "node/command"
 ANSWER = "node/answer"
 
+AIMX_PORT = 7433  # Where the node serves its records.
 
 # Samples after the restart, before we stop looking.
 ENOUGH = 20
@@ -41,6 +42,7 @@ class Network:
             "password": "password",
             "broker": f"mqtt://{GATEWAY}:{self._proxy.port}",
             "ntp": [GATEWAY, self._time.port],
+            "aimx": {"tcp": AIMX_PORT, "anyone": "read"},
         }
         return {"network.json": json.dumps(settings).encode()}
 

@@ -88,6 +88,12 @@ def test_a_command_comes_by_way_of_the_broker(output):
     assert "obey      one value every 30 ms" in output
 
 
+def test_the_running_node_shows_its_records_by_aimx(output):
+    _, _, after = output.partition("The node serves its records, by AimX.")
+    assert re.search(r"record list\n(.|\n)*^temperature +spmc_ring(.|\n)*watch temperature", after, re.MULTILINE)
+    assert len(re.findall(r"^\d+ temperature \d+\.\d+$", after, re.MULTILINE)) == 3
+
+
 @pytest.mark.parametrize(
     "options, complaint",
     [
