@@ -139,16 +139,17 @@ def test_a_program_that_only_defines_main_is_run(draw):
 
 
 def test_a_program_that_fails_or_has_no_database_is_said(draw):
-    for text, words in (("1 / 0", "ZeroDivisionError"), ("import no_such_module", "no_such_module"), ("", "no AimDb")):
+    for text, words in (("1 / 0", "ZeroDivisionError"), ("", "no AimDb")):
         result = draw(text)
         assert result.returncode == 1 and words in result.stderr and "program.py" in result.stderr, result
 
 
-def test_the_sensor_node_of_this_repository_is_drawn(draw):
+def test_the_sensor_node_of_this_repository_is_drawn_with_its_network(draw):
     command = [sys.executable, ROOT / "tools" / "graph" / "draw.py", ROOT / "firmware" / "sensor_node.py"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "temperature  SpmcRing(16)\n" in result.stdout and "flowchart LR" in result.stdout
+    assert "to   link mqtt://broker.local:1883/node/answer" in result.stdout
 
 
 def test_numbers_may_be_made_of_what_boards_have_in_any_order(draw):
@@ -163,8 +164,87 @@ def test_numbers_may_be_made_of_what_boards_have_in_any_order(draw):
     assert (result.stdout, result.stderr, result.returncode) == (TEXT, "", 0)
 
 
-# home_assistant.py reads a file of its board before it runs.
-@pytest.mark.parametrize("name", ["buttons", "data_logger", "latest", "mailbox", "ring", "weather_station"])
-def test_the_examples_are_drawn(draw, name):
-    result = draw((ROOT / "examples" / (name + ".py")).read_text())
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_the_examples_are_drawn(path):
+    command = [sys.executable, ROOT / "tools" / "graph" / "draw.py", path]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0 and "flowchart LR" in result.stdout, result.stderr
+
+
+# What users write: (what comes before the database, what makes and runs it).
+MAKES = "db = AimDb()\ndb.configure('a', Mailbox())\n"
+PROGRAMS = {
+    "waits for the WiFi": (
+        "import network, time\nwlan = network.WLAN(network.STA_IF)\nwlan.active(True)\nwlan.connect('a', 'b')\n"
+        "while not wlan.isconnected():\n    time.sleep(1)\nwhile wlan.status() != 3:\n    time.sleep_ms(500)\n"
+        "print('as', wlan.ifconfig()[0], wlan.config('mac').hex())\n",
+        MAKES,
+    ),
+    "drives a strip of lights": (
+        "import machine, neopixel\nstrip = neopixel.NeoPixel(machine.Pin(5), 8)\nstrip[0] = (255, 0, 0)\n"
+        "strip.write()\n",
+        MAKES,
+    ),
+    "scans a wire for thermometers": (
+        "import onewire, ds18x20, machine\nwire = ds18x20.DS18X20(onewire.OneWire(machine.Pin(12)))\n"
+        "roms = wire.scan()\nfor rom in roms:\n    print(rom.hex())\nprint(len(roms))\n",
+        MAKES,
+    ),
+    "has a driver that is not here": (
+        "import ssd1306\nfrom machine import I2C\nfrom umqtt.simple import MQTTClient\n"
+        "class Display(ssd1306.SSD1306_I2C):\n    def show_all(self):\n        pass\n"
+        "display = Display(128, 64, I2C(0))\n",
+        MAKES,
+    ),
+    "has passwords in a module": (
+        "import secrets\nfrom config import PORT, BROKER\nurl = 'mqtt://%s:%d/x' % (BROKER, PORT)\n"
+        "other = 'mqtt://' + secrets.MQTT_HOST + '/x'\n",
+        MAKES + "db.configure('b', Mailbox()).link_from(url)\ndb.configure('c', Mailbox()).link_from(secrets.URL + '/x')\n",
+    ),
+    "asks the chip who it is": (
+        "import machine, binascii, gc, micropython, os\nname = binascii.hexlify(machine.unique_id()).decode()\n"
+        "micropython.alloc_emergency_exception_buf(100)\nos.dupterm(None)\nmachine.freq(125_000_000)\n"
+        "if machine.I2C(0).readfrom_mem(0x76, 0xD0, 1)[0] == 0x60:\n    print(gc.mem_free())\n",
+        MAKES,
+    ),
+    "makes it in main": (
+        "",
+        "import aimdb\nasync def other():\n    await asyncio.sleep(9)\nasync def main():\n    db = aimdb.AimDb()\n    db.configure('a', aimdb.Mailbox())\n"
+        "    await asyncio.gather(db.run(), other())\n",
+    ),
+    "makes it in a function": ("", "def build():\n    db = AimDb()\n    db.configure('a', Mailbox())\n    return db\n"),
+    "makes it in a class": (
+        "",
+        "class App:\n    def __init__(self):\n        self.db = AimDb()\n        self.db.configure('a', Mailbox())\n",
+    ),
+    "catches all and starts again": (
+        "",
+        "def start():\n    while True:\n        try:\n            db = AimDb()\n            db.configure('a', Mailbox())\n"
+        "            asyncio.run(db.run())\n        except:\n            pass\nif __name__ == '__main__':\n    start()\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_of_a_user_is_drawn_that(draw, name):
+    first, rest = PROGRAMS[name]
+    result = draw("import asyncio\nfrom aimdb import AimDb, Mailbox\n" + first + rest, "--only", "text")
+    assert result.stdout.startswith("a  Mailbox\n") and result.returncode == 0, result.stderr
+    if "c" in rest.split("'"):
+        assert "link mqtt://BROKER:1/x" in result.stdout and "link mqtt://URL/x" in result.stdout
+
+
+def test_what_is_missing_here_is_said(draw):
+    result = draw("import ssd1306\n" + PROGRAM, "--only", "text")
+    assert (result.stdout, result.returncode) == (TEXT, 0)
+    assert result.stderr == "graph: there is no module ssd1306 here; something stands in for it\n"
+
+
+def test_a_program_reads_the_files_beside_it_or_examples_of_them(draw, tmp_path):
+    read = "import json\nwith open('/secrets.json') as file:\n    words = json.load(file)\nassert words == [1]\n"
+    result = draw(read + PROGRAM, "--only", "text")
+    assert result.returncode == 1 and "(it reads /secrets.json, which is not beside it)" in result.stderr
+    for name in ("secrets.example.json", "secrets.json"):
+        (tmp_path / name).write_text("[1]")
+        assert draw(read + PROGRAM, "--only", "text").stdout == TEXT
+        (tmp_path / name).unlink()

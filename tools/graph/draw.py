@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
+from threading import Timer
 
 from pytest_micropython.files import find_tool
 
 ROOT = Path(__file__).parents[2]
 MARK = "\x1e"
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 30
 
 # By kind of stage: what it is called, where it stands next to its record.
 WORDS = {"transform": "transform", "transform_join": "join", "link_from": "link", "link_to": "link"}
@@ -29,10 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=("text", "mermaid"), help="print this alone")
     options = parser.parse_args(arguments)
     try:
-        programs = seen(options.program, options.board)
+        programs, notes = seen(options.program, options.board)
     except GraphError as error:
         print(f"graph: {error}", file=sys.stderr)
         return 1
+    for note in notes:
+        print(f"graph: {note}", file=sys.stderr)
     for program in programs:
         for mistake in program["mistakes"]:
             print(f"graph: {mistake}", file=sys.stderr)
@@ -45,29 +50,62 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def seen(program: Path, board: str = "pico_w") -> list[dict]:
-    """What `look.py` tells of each database of the program. Raises `GraphError`."""
+def seen(program: Path, board: str = "pico_w") -> tuple[list[dict], list[str]]:
+    """What `look.py` tells of each database of the program, and notes on what it lacks here. Raises `GraphError`."""
     if not program.is_file():
         raise GraphError(f"there is no {program}")
-    folders = [program.resolve().parent, ROOT / "boards" / board, ROOT / "boards", ROOT / "lib"]
+    folder = program.resolve().parent
+    folders = [folder, ROOT / "boards" / board, ROOT / "boards", ROOT / "lib"]
+    files = [folder, ROOT / "firmware"]  # `make wifi` copies a file from there.
+    arguments = [[str(each) for each in folders], [str(each) for each in files], str(program.resolve())]
     code = f"""
 import sys
 sys.path[:0] = [{str(ROOT / "tools" / "graph")!r}]
 import look
-begin({[str(folder) for folder in folders]!r}, {str(program.resolve())!r})
+begin(*{arguments!r}, {builders(program)!r})
 """
     command = [find_tool("micropython"), "-X", "heapsize=4M", "-c", code]
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        timer = Timer(PATIENCE_SECONDS, process.kill)
+        timer.start()
+        printed = ""
+        try:
+            for line in process.stdout:
+                if line.startswith(MARK):
+                    found = json.loads(line.removeprefix(MARK))
+                    if not found["programs"]:
+                        raise GraphError(f"{program} makes no AimDb when it is run")
+                    return found["programs"], found["notes"]
+                printed += line
+        finally:
+            timer.cancel()
+            process.kill()  # Some programs catch all that could end them.
+        if process.wait() < 0:
+            raise GraphError(f"{program} did not come to its db.run() within {PATIENCE_SECONDS} s")
+        errors.seek(0)
+        raise GraphError(f"{program} did not come to its db.run():\n{printed[-500:]}{errors.read()[-2000:]}")
+
+
+def builders(program: Path) -> list[str]:
+    """The functions and classes of a program that make an AimDb, and can be called without arguments."""
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise GraphError(f"{program} did not come to its db.run() within {PATIENCE_SECONDS} s") from error
-    for line in result.stdout.split("\n"):  # `splitlines` would split at MARK, too.
-        if line.startswith(MARK):
-            found = json.loads(line.removeprefix(MARK))
-            if not found:
-                raise GraphError(f"{program} makes no AimDb when it is run")
-            return found
-    raise GraphError(f"{program} did not come to its db.run():\n{result.stdout[-500:]}{result.stderr[-2000:]}")
+        tree = ast.parse(program.read_text())
+    except SyntaxError:
+        return []  # MicroPython says it, or knows better.
+    names = []
+    for part in tree.body:
+        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            calls = [each.func for each in ast.walk(part) if isinstance(each, ast.Call)]
+            makes = any(getattr(each, "id", getattr(each, "attr", "")) == "AimDb" for each in calls)
+            first = next((f for f in ast.walk(part) if getattr(f, "name", "") == "__init__"), None)
+            function = first if isinstance(part, ast.ClassDef) else part
+            needed = len(function.args.args) - len(function.args.defaults) if function else 0
+            if makes and needed == (1 if function and isinstance(part, ast.ClassDef) else 0):
+                names.append(part.name)
+    return [*names, *(["main"] if any(getattr(part, "name", "") == "main" for part in tree.body) else [])]
 
 
 def stage_name(stage: dict) -> str:
