@@ -358,6 +358,10 @@ def test_wrong_arguments_are_named_at_the_call():
         with raises(TypeError) as caught:
             every(period, print)
         assert "period_ms" in str(caught.error), caught.error
+    for period in (SingleLatest(), AimDb().configure("interval", SingleLatest())):
+        with raises(TypeError) as caught:
+            every(period, print)
+        assert "peek" in str(caught.error), caught.error
     for read in (None, 5):
         with raises(TypeError) as caught:
             every(10, read)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from aimdb import AimDb, Buffer, InvalidConfiguration, Mailbox, SpmcRing
+from aimdb import AimDb, BoundedQueue, Buffer, InvalidConfiguration, Mailbox, RecordKeyNotFound, SpmcRing
 from harness import equal, raises
 from printing import printing
 
@@ -125,6 +125,16 @@ def test_a_run_that_no_loop_runs_is_named():
     run.close()
 
 
+async def test_a_run_that_is_cancelled_before_its_first_step_or_closed_is_not_named():
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).tap(show)
+    with printing() as said:
+        asyncio.create_task(db.run()).cancel()
+        db.run().close()
+        await asyncio.sleep_ms(1200)
+    equal(said.text, "")
+
+
 async def test_a_run_that_is_awaited_is_not_named():
     db = AimDb()
     db.configure("temperature", SpmcRing(4)).tap(show)
@@ -165,6 +175,119 @@ class WithoutPush(Buffer):
 class Waiting(Buffer):
     async def push(self, value):
         pass
+
+
+async def produces(producer):
+    while True:
+        await producer.produce_async(1)
+
+
+async def test_a_produce_async_that_is_not_awaited_is_named_once():
+    async def forgets(producer):
+        while True:
+            producer.produce_async(1)
+            await asyncio.sleep_ms(10)
+
+    db = AimDb()
+    for buffer in (BoundedQueue(4), SpmcRing(4), Mailbox()):
+        db.configure(type(buffer).__name__, buffer).source(forgets)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    for key in ("BoundedQueue", "SpmcRing", "Mailbox"):
+        assert "produce_async of record %r was called and not awaited" % key in said.text, said.text
+    equal(said.text.count("\n"), 3)
+
+
+async def test_a_produce_async_that_is_awaited_waits_or_is_cancelled_is_not_named():
+    async def cancels(producer):
+        asyncio.create_task(producer.produce_async(1)).cancel()
+        await asyncio.sleep(9)
+
+    async def gathers(producer):
+        await asyncio.gather(producer.produce_async(1), producer.produce_async(2))
+
+    async def limits(producer):
+        await producer.produce_async(1)
+        with raises(asyncio.TimeoutError):
+            await producer.produce_async(1, timeout_ms=10)
+
+    db = AimDb()
+    queues = [BoundedQueue(1) for _ in range(4)]
+    for stage, queue in zip((produces, cancels, gathers, limits), queues):
+        db.configure(stage.__name__, queue).source(stage)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    equal(said.text, "")
+    equal([queue.metrics().produced_count for queue in queues], [1, 0, 1, 1])
+
+
+async def test_listening_for_it_changes_nothing_for_good():
+    db = AimDb()
+    record = db.configure("a", BoundedQueue(1)).tap(show)
+    before = type(record.produce_async)
+    for _ in range(3):
+        with raises(asyncio.TimeoutError):
+            await asyncio.wait_for_ms(db.run(), 5)
+    await record.produce_async(1)
+    assert type(record.produce_async) is before
+
+
+async def test_a_source_that_returns_its_value_is_named():
+    async def returns(producer):
+        return 5
+
+    async def returns_nothing(producer):
+        pass
+
+    async def returns_and_produces(producer):
+        producer.produce(1)
+        return 5
+
+    db = AimDb()
+    for stage in (returns, returns_nothing, returns_and_produces):
+        db.configure(stage.__name__, SpmcRing(4)).source(stage).tap(show)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    assert "source returns of record 'returns' returned 5" in said.text, said.text
+    equal(said.text.count("\n"), 1)
+
+
+async def test_a_stage_that_comes_while_the_run_is_under_way_is_named():
+    db = AimDb()
+    db.configure("a", SpmcRing(4)).tap(show)
+    with printing() as said:
+        run = asyncio.create_task(db.run())
+        await asyncio.sleep_ms(5)
+        db.configure("b", SpmcRing(4)).source(idle)
+        run.cancel()
+        await asyncio.sleep_ms(5)
+        db.configure("c", SpmcRing(4)).source(idle)
+    equal(said.text, "aimdb: record 'b' got a source while db.run() is under way, which the next db.run() starts\n")
+
+
+async def test_a_run_without_stages_says_so():
+    with printing() as said:
+        await AimDb().run()
+    equal(said.text, "aimdb: db.run() has no stage to run, and ends\n")
+
+
+def test_a_key_that_there_is_not_is_answered_with_those_there_are():
+    db = AimDb()
+    with raises(RecordKeyNotFound) as caught:
+        db.producer("temprature")
+    equal(str(caught.error), "no record 'temprature' has a buffer")
+    db.configure("temperature", SpmcRing(4))
+    db.configure("humidity", Mailbox())
+    db.configure("pressure")
+    with raises(RecordKeyNotFound) as caught:
+        db.consumer("temprature")
+    equal(str(caught.error), "no record 'temprature' has a buffer; those that have: 'humidity', 'temperature'")
+
+
+def test_what_is_no_bool_for_profile_is_told():
+    with raises(TypeError) as caught:
+        AimDb("my database")
+    assert "profile is True or False" in str(caught.error), caught.error
 
 
 async def test_a_buffer_of_ones_own_that_lacks_a_method_is_told_before_anything_starts():
@@ -244,8 +367,24 @@ async def test_an_await_too_many_is_hinted_at():
     async def awaits_subscribe(record):
         await record.subscribe()
 
-    for stage in (awaits_produce, awaits_subscribe):
-        assert "are not awaited" in await died(stage)
+    async def iterates(record):
+        for _ in record.subscribe():
+            pass
+
+    for stage in (awaits_produce, awaits_subscribe, iterates):
+        text = await died(stage)
+        assert "are not awaited" in text, text
+
+
+async def test_what_a_reader_has_is_told():
+    async def gets(record):
+        await record.subscribe().get()
+
+    async def polls(record):
+        record.subscribe().try_recv()
+
+    assert "; a reader has recv, " in await died(gets)
+    assert "; await reader.recv() waits for a value" in await died(polls)
 
 
 async def test_an_await_that_is_missing_is_hinted_at():
@@ -280,8 +419,10 @@ def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
     db = AimDb()
     record = db.configure("temperature", Mailbox())
     for name, advice in (
-        ("sources", "source, subscribe, subscribe_async"),
-        ("publish", "produce, produce_async"),
+        ("sources", "it has source"),
+        ("prod", "it has produce, produce_async"),
+        ("publish", "produce(value)"),
+        ("read", "record.subscribe()"),
         ("xyz", "link_to"),
         ("peek", "record.buffer.peek"),
         ("metrics", "record.buffer.metrics"),
@@ -293,7 +434,11 @@ def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
         assert advice in str(caught.error), caught.error
     with raises(AttributeError) as caught:
         db.config("temperature")
-    assert "configure, consumer" in str(caught.error), caught.error
+    assert "; it has configure, consumer" in str(caught.error), caught.error
+    for name, advice in (("start", "asyncio.run(db.run())"), ("tap", "db.configure(key).tap")):
+        with raises(AttributeError) as caught:
+            getattr(db, name)
+        assert advice in str(caught.error), caught.error
     assert not hasattr(record, "_private")
 
 

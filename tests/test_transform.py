@@ -298,17 +298,63 @@ async def test_a_closed_input_closes_what_is_computed_from_it():
         await reader.recv()
 
 
-async def test_a_closed_output_ends_the_transform_and_counts_the_value():
-    for last in (SpmcRing(2), BoundedQueue(2)):
-        db = AimDb()
-        ring = SpmcRing(2)
-        db.configure("a", ring)
-        db.configure("b", last).transform("a", double)
-        run = await running(db)
+async def test_a_closed_output_ends_the_transform_at_once_and_what_is_computed_from_it():
+    for first in (SpmcRing(2), BoundedQueue(2), SingleLatest(), Mailbox()):
+        for middle in (SpmcRing(2), BoundedQueue(2), SingleLatest(), Mailbox()):
+            db = AimDb()
+            last = SpmcRing(2)
+            db.configure("a", first)
+            db.configure("b", middle).transform("a", double)
+            db.configure("c", last).transform("b", double)
+            run = await running(db)
+            middle.close()
+            await asyncio.wait_for(run, 1)
+            assert last.closed and not first.closed
+            first.key = None  # For the next database.
+            middle.close()  # As of a buffer that has no transform.
+
+
+async def test_a_closed_output_leaves_the_input_to_others():
+    db = AimDb()
+    first, last = BoundedQueue(2), BoundedQueue(2)
+    db.configure("a", first)
+    db.configure("b", last).transform("a", double)
+    last.close()
+    for _ in range(2):
+        await asyncio.wait_for(db.run(), 1)
+    first.push(1)
+    equal(first.subscribe().try_recv(), 1)
+
+
+async def test_an_output_that_fn_closes_counts_the_value_as_dropped():
+    def close(value):
         last.close()
-        ring.push(1)
-        await run
-        equal(last.metrics().dropped_count, 1)
+        return value
+
+    db = AimDb()
+    first, last = BoundedQueue(2), BoundedQueue(2)
+    db.configure("a", first)
+    db.configure("b", last).transform("a", close)
+    first.push(1)
+    first.push(2)
+    await asyncio.wait_for(db.run(), 1)
+    equal((last.metrics().dropped_count, first.held()), (1, 1))
+
+
+async def test_a_transform_ends_when_its_output_is_closed_though_an_earlier_one_of_it_was_cancelled_in_between():
+    db = AimDb()
+    last = SpmcRing(2)
+    db.configure("a", SpmcRing(2))
+    db.configure("b", last).transform("a", double)
+    run = await running(db)
+    stage = db._stages[0][2]
+    second = asyncio.create_task(stage(db.producer("b")))
+    await asyncio.sleep_ms(0)
+    run.cancel()
+    await asyncio.sleep_ms(5)
+    last.close()
+    await asyncio.wait_for(second, 1)
+    assert "close" not in last.__dict__, last.__dict__
 
 
 async def test_an_output_that_is_closed_while_the_transform_waits_ends_it():
@@ -470,11 +516,14 @@ def test_wrong_arguments_are_named_at_the_call():
         ("a", ValueError),
         (("a", "a"), ValueError),
         (("a", 5), TypeError),
-        (5, TypeError),
-        (None, TypeError),
     ):
         with raises(kind) as caught:
             record.transform_join(keys, double)
+        assert "'b'" in str(caught.error) and repr(keys[-1] if keys else keys) in str(caught.error), caught.error
+    for keys in (5, None, double):
+        with raises(TypeError) as caught:
+            record.transform_join(keys, double)
+        assert "'b'" in str(caught.error) and repr(keys) in str(caught.error), caught.error
     for stage in (None, 5):
         with raises(TypeError) as caught:
             record.transform_join(("a",), stage)

@@ -1,4 +1,7 @@
-"""Reminds of a run that was made and is not awaited. Loaded for that, and not kept."""
+"""Reminds of what does not begin: a run or a `produce_async` that is not awaited, a stage that comes too late.
+
+Loaded for each look, and not kept.
+"""
 
 import sys
 from time import ticks_add, ticks_diff, ticks_ms
@@ -6,18 +9,21 @@ from time import ticks_add, ticks_diff, ticks_ms
 import micropython
 from micropython import const
 
+from .waiting import current_loop
+
 _SOON_MS = const(1000)
 
 
-def remind(begun: list) -> None:
-    """Say so when nothing is in `begun` a second from now."""
+def remind(run, begun: list) -> None:
+    """Say so when the coroutine has not put anything in `begun` a second from now, and could still do so."""
     until = ticks_add(ticks_ms(), _SOON_MS)
 
     def look(_):
         # Called wherever the interpreter lets callbacks in: there may be no loop that could call it.
         if not begun:
             if ticks_diff(ticks_ms(), until) > 0:
-                print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
+                if _may_begin(run):
+                    print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
             else:
                 try:
                     micropython.schedule(look, None)
@@ -25,3 +31,60 @@ def remind(begun: list) -> None:
                     pass
 
     look(None)
+
+
+def _may_begin(coroutine):
+    # Not if it was cancelled before its first step, or closed.
+    try:
+        coroutine.send(coroutine)  # One that has ended says so before it looks at the value.
+    except TypeError:  # One that has not begun takes no value.
+        return True
+    except StopIteration:
+        pass
+    return False
+
+
+def listen(db) -> list:
+    """Have the next `produce_async` of each record noted; for `look`."""
+    notes: list = []
+    for record in db._records.values():
+        if type(record.produce_async) is type(record.source):  # Else an earlier run listens, or somebody else does.
+            notes.append(_listen_to(record))
+    return notes
+
+
+def _listen_to(record):
+    own = record.produce_async
+    note = [record, own, None, True]  # What it returned, until that has begun; whether it is yet to be called.
+
+    def produce_async(value, timeout_ms=None):
+        record.produce_async = own
+        note[3] = False
+        note[2] = _begin(note, own(value, timeout_ms))
+        return note[2]
+
+    record.produce_async = produce_async
+    return note
+
+
+async def _begin(note, coroutine):
+    note[2] = None
+    await coroutine
+
+
+def look(notes: list, last: bool) -> None:
+    """Name the records whose `produce_async` was called and has not begun since. The `last` look ends the listening."""
+    for note in notes:
+        record, own, coroutine, is_quiet = note
+        note[2] = None
+        if coroutine and _may_begin(coroutine):
+            print("aimdb: produce_async of record %r was called and not awaited" % record.key, file=sys.stderr)
+        elif last and is_quiet:
+            record.produce_async = own
+
+
+def tell_late(record, kind: str) -> None:
+    """Say that a stage was added while a run is under way, if it is."""
+    if record.db._loop is current_loop():
+        text = "aimdb: record %r got a %s while db.run() is under way, which the next db.run() starts"
+        print(text % (record.key, kind), file=sys.stderr)

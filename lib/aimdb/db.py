@@ -111,6 +111,8 @@ class Record:
             from .mistakes import error
 
             raise error(kind, self.key, stage)
+        if self.db._loop:
+            once("awaited").tell_late(self, kind)
         self.db._stages.append((self, kind, stage, url))
         return self
 
@@ -200,7 +202,7 @@ class AimDb:
         if profile:
             from .profiling import Profile
 
-            self._profile = Profile()
+            self._profile = Profile(profile)
 
     def configure(self, key: str, buffer: "Buffer | None" = None) -> Record:
         """Declare record `key` with its `buffer`, or extend it when called again with the key alone.
@@ -240,7 +242,7 @@ class AimDb:
         if record is None or record.buffer is None:
             from .mistakes import error
 
-            raise error("producer", key, None)
+            raise error("producer", key, self)
         return record
 
     if TYPE_CHECKING:

@@ -7,11 +7,17 @@ def hint(error) -> str:
     """The rest of the sentence about this error, or nothing."""
     if isinstance(error, CancelledError):
         return "; it has awaited a task that was cancelled, or raised this itself"
+    text = str(error)
+    if text.startswith("BufferEmpty"):
+        return "; await reader.recv() waits for a value"
     if not isinstance(error, (TypeError, AttributeError)):
         return ""
-    text = str(error)
     if "'generator'" in text:
         return "; is an await missing before recv, produce_async or subscribe_async?"
+    if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:
+        return "; readers are not awaited: async for value in consumer.subscribe() reads"
+    if "Reader' object has no attribute '" in text and "__" not in text:
+        return "; a reader has recv, try_recv, ready, close and lagged"
     if "isn't iterable" in text or "not iterable" in text:
         return "; is there an await that must not be? produce, try_produce, try_recv and subscribe are not awaited"
     if "'__aiter__'" in text:

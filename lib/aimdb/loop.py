@@ -85,6 +85,11 @@ def resume(task):
     task.data = data
 
 
+def returned(task):
+    """What a task that has ended returned, or None."""
+    return task.data.value if isinstance(task.data, StopIteration) else None
+
+
 # For what comes from outside the loop.
 
 

@@ -33,14 +33,16 @@ class InvalidConfiguration(DbError):
 
 def error(kind: str, key: object, refused: object) -> Exception:
     """What a wrong call raises at once. `kind` is the stage or the part of record `key` for which `refused` was given,
-    "producer" when no such record is known, "run" for a second run, or "cancelled" for a stage that was.
+    "producer" when the database `refused` has no such record, "run" for a second run, or "cancelled" for a stage that
+    was.
     """
     if kind == "run":
         return AlreadyRunning("db.run() is under way in this loop; asyncio.new_event_loop() would leave it")
     if kind == "cancelled":
         return DbError("a %s of record %r was cancelled, and not by whoever runs it" % (refused, key))
     if kind == "producer":
-        return RecordKeyNotFound("no record %r has a buffer" % (key,))
+        keys = ", ".join(sorted(repr(each) for each in refused._records if refused._records[each].buffer is not None))
+        return RecordKeyNotFound("no record %r has a buffer%s" % (key, "; those that have: " + keys if keys else ""))
     if not isinstance(key, str):
         advice = "; it comes first, and then the buffer: AimDb().configure(key, buffer)" if hasattr(key, "push") else ""
         return TypeError("a record's key is a string, not %r%s" % (key, advice))

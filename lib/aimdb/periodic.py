@@ -59,10 +59,12 @@ class Every:
         read: "Callable[[], Any]",
         give_up_after: "int | None" = None,
     ):
+        if hasattr(period_ms, "subscribe"):
+            raise TypeError("every: period_ms is an int or a function, such as a buffer's peek, not %r" % (period_ms,))
         if not callable(period_ms):
             check_int("period_ms", period_ms, 1)
         if not callable(read):
-            advice = "; pass read, not read()" if hasattr(read, "send") else ""
+            advice = "; the period comes first" if callable(period_ms) else "; pass read, not read()"
             raise TypeError("every: read is a function, sync or async, not %r%s" % (read, advice))
         if give_up_after is not None:
             check_int("give_up_after", give_up_after, 1)

@@ -51,7 +51,9 @@ class Times:
 class Profile:
     """The times of all stages of a database, and its gauges."""
 
-    def __init__(self):
+    def __init__(self, profile: bool):
+        if profile is not True:
+            raise TypeError("profile is True or False, not %r" % (profile,))
         self._times: list = []
         self.gauges: list = []
 

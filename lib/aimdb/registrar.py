@@ -29,8 +29,16 @@ def _advice(kind, owner, name):
             return "; its buffer has: record.buffer." + name
         if name in ("recv", "try_recv", "ready", "close"):
             return "; its readers have: record.subscribe()." + name
+        if name in ("get", "read", "value", "next", "latest"):
+            return "; a task reads by record.subscribe(), and record.buffer.peek() looks at the newest value"
+        if name in ("put", "send", "set", "write", "push", "append", "publish", "emit"):
+            return "; produce(value), try_produce(value) and await produce_async(value) write it"
+    elif name in ("produce", "try_produce", "produce_async", "subscribe", "source", "tap", "link_to", "link_from"):
+        return "; its records have: db.configure(key)." + name
+    elif name in ("start", "loop", "run_forever", "main"):
+        return "; asyncio.run(db.run()) runs it"
     names = _CALLS[kind].split()
-    return "; it has " + ", ".join([each for each in names if each[0] == name[0]] or names)
+    return "; it has " + ", ".join([each for each in names if each[:3] == name[:3]] or names)
 
 
 def Record_link_to(record, url, **options):
@@ -61,15 +69,18 @@ def Record_transform_join(record, keys, stage):
         from .mistakes import error
 
         raise error("transform_join", record.key, stage)
-    keys = () if isinstance(keys, (str, bytes)) else tuple(keys)
-    for key in keys:
+    try:
+        inputs = () if isinstance(keys, (str, bytes)) else tuple(keys)
+    except TypeError:
+        raise TypeError("record %r: a transform_join's inputs are a tuple of keys, not %r" % (record.key, keys))
+    for key in inputs:
         if not isinstance(key, str):
             raise TypeError("record %r: a transform_join's inputs are records' keys, not %r" % (record.key, key))
-    if not keys or len(set(keys)) < len(keys):
-        raise ValueError("record %r: a transform_join has one or more keys, all different, not %r" % (record.key, keys))
+    if not inputs or len(set(inputs)) < len(inputs):
+        raise ValueError("record %r: a transform_join has a tuple of keys, all different, not %r" % (record.key, keys))
     from .joining import Join
 
-    return record._add("transform_join", Join(keys, stage))
+    return record._add("transform_join", Join(inputs, stage))
 
 
 def Record_signal_gauge(record, name, unit=""):
@@ -109,5 +120,6 @@ def AimDb_graph(db):
 
 def AimDb_run(db):
     begun: list = []
-    once("awaited").remind(begun)
-    return once("running").run(db, begun)
+    run = once("running").run(db, begun)
+    once("awaited").remind(run, begun)
+    return run

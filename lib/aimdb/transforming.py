@@ -35,6 +35,15 @@ class Transform:
         push = record.try_produce if type(buffer).push_async is Buffer.push_async else None
         reader = await record.db.consumer(self.inputs[0]).subscribe_async()
         commit = getattr(reader, "commit", None)
+        close = type(buffer).close
+
+        def end():
+            reader.close()  # Wakes this task. When it raises, nothing has changed.
+            close(buffer)
+
+        if buffer.closed:
+            reader.close()
+        buffer.close = end  # So that a record which is closed ends this task at once.
         if commit:
             # The reader gives their input once more.
             self._taken = _NOTHING
@@ -75,4 +84,6 @@ class Transform:
             record.produce(er.value)  # It is dropped, and counted.
             self._computed = None
         finally:
+            if buffer.close is end:  # Else a later run's.
+                del buffer.close
             reader.close()

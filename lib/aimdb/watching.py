@@ -1,4 +1,6 @@
-"""Finds stages that wait where nothing wakes them, at a `yield` that is no await. Loaded for a look, and not kept.
+"""Finds stages that wait where nothing wakes them, at a `yield` that is no await, and sources that return their value.
+
+Loaded for a look, and not kept.
 
 Its functions are called by a task that has just slept.
 """
@@ -17,6 +19,12 @@ def look(stages: list) -> None:
             "producer.produce(value) hands on a value" % (kind, name, record.key),
             file=sys.stderr,
         )
+    for record, kind, function, task in stages:
+        if kind == "source" and task.done() and not record.buffer.counted()[0]:
+            value = _loop().returned(task)
+            if value is not None:
+                text = "aimdb: source %s of record %r returned %r; producer.produce(value) hands on a value"
+                print(text % (getattr(function, "__name__", ""), record.key, value), file=sys.stderr)
 
 
 def wake_cancelled(stages: list) -> None:

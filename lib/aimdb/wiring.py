@@ -12,6 +12,8 @@ def start(db) -> tuple:
     Raises `InvalidConfiguration` with all mistakes.
     """
     stages = checked(db)
+    if not stages:
+        print("aimdb: db.run() has no stage to run, and ends", file=sys.stderr)
     if db._profile:
         db._profile.watch(stages)
     tasks: list = []
