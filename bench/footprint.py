@@ -3,6 +3,7 @@
 # Every program that uses the library has imported this already.
 import asyncio as asyncio
 import gc
+import sys
 
 from measure import report
 
@@ -52,3 +53,43 @@ def objects():
     # Small ints need no heap of their own, so that this is what the buffer adds to its slots.
     for name, buffer in (("SpmcRing", SpmcRing(16)), ("BoundedQueue", BoundedQueue(16))):
         report("heap", "a held value of " + name, kept_by(lambda: buffer.push(1)))
+
+
+async def stage(*_):
+    pass
+
+
+def source():
+    from aimdb import every
+
+    return every(10, len)
+
+
+def used(strangers):
+    """What is loaded when a program uses it: bytes that stay for the first of its kind, and for each further one.
+
+    So many names are made known before, as the interpreter's table of names grows by leaps.
+    """
+    for i in range(strangers):
+        setattr(sys.modules[__name__], "stranger%d" % i, None)
+    from aimdb import AimDb, BoundedQueue, SpmcRing  # noqa: F401
+
+    db = AimDb()
+    records = [db.configure(str(i), SpmcRing(1)) for i in range(2)]
+    profiled = []
+    cases = (
+        ("transform", lambda: records[1].transform("0", len)),
+        ("transform_join", lambda: records[1].transform_join(("0", "1"), stage)),
+        ("every", source),
+        ("AimDb(profile=True)", lambda: AimDb(profile=True)),
+        ("signal_gauge", lambda: profiled[0].signal_gauge("a")),
+    )
+    for name, make in cases:
+        gc.collect()
+        before = gc.mem_alloc()
+        made = make()
+        gc.collect()
+        report("used", name, gc.mem_alloc() - before, kept_by(make))
+        if name.startswith("AimDb"):
+            profiled.append(made.configure("a", SpmcRing(1)))
+        del made

@@ -39,6 +39,11 @@ def test_times_are_the_mean_of_all_reports_and_bytes_those_of_the_first():
     assert results["mpy"]["total"] == 3
 
 
+def test_what_is_loaded_when_used_is_told_without_the_leaps_of_the_table_of_names():
+    used = [[["used", "transform", 3600, 100]], [["used", "transform", 1700, 100]]]
+    assert results_of([REPORT, *used], "cycles", {})["used"] == {"transform": [1700, 100]}
+
+
 def test_a_goal_is_met_up_to_its_limit():
     assert Goal("", 1.1, 1.1).met
     assert not Goal("", 1.1, 1.101).met

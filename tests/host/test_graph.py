@@ -199,7 +199,8 @@ PROGRAMS = {
     "has passwords in a module": (
         "import secrets\nfrom config import PORT, BROKER\nurl = 'mqtt://%s:%d/x' % (BROKER, PORT)\n"
         "other = 'mqtt://' + secrets.MQTT_HOST + '/x'\n",
-        MAKES + "db.configure('b', Mailbox()).link_from(url)\ndb.configure('c', Mailbox()).link_from(secrets.URL + '/x')\n",
+        MAKES
+        + "db.configure('b', Mailbox()).link_from(url)\ndb.configure('c', Mailbox()).link_from(secrets.URL + '/x')\n",
     ),
     "asks the chip who it is": (
         "import machine, binascii, gc, micropython, os\nname = binascii.hexlify(machine.unique_id()).decode()\n"

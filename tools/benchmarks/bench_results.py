@@ -61,6 +61,10 @@ FLOORS = (
 
 def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) -> dict:
     """The results as they are kept in JSON. Times are means of all reports, bytes are told by the first."""
+    used: dict[str, list[int]] = {}
+    for line in (line for report in reports for line in report if line[0] == "used"):
+        used[line[1]] = min(used.get(line[1], line[2:]), line[2:])  # Without the leaps of the table of names.
+    reports = [report for report in reports if report[0][0] != "used"]
     costs = [costs_of(report) for report in reports]
     operations = {}
     for line in reports[0]:
@@ -76,6 +80,7 @@ def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) 
         "operations": operations,
         "mpy": {**{name: len(content) for name, content in library.items()}, "total": core_size(library)},
         "heap": {**{line[1]: line[2] for line in reports[0] if line[0] == "heap"}, "after import": imported},
+        "used": used,
     }
 
 

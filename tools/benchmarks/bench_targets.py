@@ -86,7 +86,10 @@ def peer_files(peers: Path) -> dict[str, bytes]:
 def measure(
     target: Target, library: dict[str, bytes], peers: Path | None, names: Iterable[str] | None
 ) -> list[list[list]]:
-    """Run on the target and return the lines of each report. `names`: the cases to run, or None for all."""
+    """Run on the target and return the lines of each report. `names`: the cases to run, or None for all.
+
+    With all cases the last two reports tell what is loaded when it is used.
+    """
     files = {**compiled_folder(ROOT / "bench"), **library, **(peer_files(peers) if peers else {})}
     chosen = None if names is None else list(names)
     codes = []
@@ -94,6 +97,8 @@ def measure(
         with_bytes = not codes  # They are the same in each run, so that the first one tells them.
         arguments = (target.clock, chosen, target.more, peers is not None, strangers, with_bytes)
         codes.append(f"import benchmark; benchmark.run{arguments}")
+    if chosen is None:
+        codes += [f"import footprint; footprint.used({strangers})" for strangers in (0, 40)]
     tell(f"Measuring on {target.name}{', some minutes' if target.name == 'rp2040' else ''} ...")
     began = time.monotonic()
     run = functools.partial({"rp2040": run_emulated, "unix": run_unix}.get(target.name, run_on_board), target, files)

@@ -43,6 +43,25 @@ def heap() -> Rows:
     return [("", "bytes"), *((name, f"{size:,}") for name, size in sizes.items() if "held value" not in name)]
 
 
+def used() -> Rows:
+    """What is loaded when it is used, and what each further one takes."""
+    return [
+        ("kept on the heap, in bytes", "the first", "each further one"),
+        *((f"`{name}`", f"{first:,}", f"{more:,}") for name, (first, more) in measured("results.json")["used"].items()),
+    ]
+
+
+def periods() -> Rows:
+    names = {"every": "`every(10, read)`", "sleep_ms": "a loop of `sleep_ms(10)`"}
+    return [
+        ("", "periods", "mean, us", "off by"),
+        *(
+            (names[name], f"{each['periods']:,}", f"{each['mean_us']:,.2f}", f"{100 * each['off']:.2g} %")
+            for name, each in measured("periods.json").items()
+        ),
+    ]
+
+
 def wear() -> Rows:
     return [
         ("32-byte values", "erasures a value", "programmed bytes a value"),
@@ -89,6 +108,9 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "queue_of_1": lambda: costs("queue of 1:"),
     "queue_of_16": lambda: costs("queue of 16:"),
     "floors": lambda: costs("floor:"),
+    "computing": lambda: costs("compute:"),
+    "used": used,
+    "periods": periods,
     "heap": heap,
     "wear": wear,
     "flash_times": flash_times,

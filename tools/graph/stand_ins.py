@@ -7,7 +7,19 @@ import vfs
 
 # Modules that ports for boards have, and the unix port has not or has only in part. Of the others that are missing,
 # such as a driver or a module of passwords, the import tells.
-OF_BOARDS = ("machine", "network", "rp2", "esp", "esp32", "bluetooth", "espnow", "neopixel", "dht", "onewire", "ds18x20")
+OF_BOARDS = (
+    "machine",
+    "network",
+    "rp2",
+    "esp",
+    "esp32",
+    "bluetooth",
+    "espnow",
+    "neopixel",
+    "dht",
+    "onewire",
+    "ds18x20",
+)
 BYTES = ("unique_id", "config", "readfrom", "readfrom_mem", "read")  # Calls that give bytes.
 URLS = ("url", "uri")
 TEXTS = ("broker", "host", "server", "ssid", "password", "user", "topic", "token")
