@@ -107,6 +107,10 @@ budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is mea
 figures: $(VENV)/ready ## write the tables of figures in docs/ anew, from what was measured last
 	$(RUN) tools/documents/figures.py
 
+.PHONY: reference
+reference: $(VENV)/ready-to-develop ## write docs/reference/ anew, from the docstrings
+	$(RUN) tools/documents/reference.py
+
 .PHONY: plot
 plot: $(VENV)/ready ## draw docs/pictures/costs.png from bench/results.json
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements-plot.txt
@@ -129,6 +133,7 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of
 	$(VENV)/bin/basedpyright --project $(PROGRAMS)
 	$(RUN) tools/release/package.py --check
 	$(RUN) tools/documents/figures.py --check
+	$(RUN) tools/documents/reference.py --check
 
 .PHONY: format
 format: $(VENV)/ready-to-develop ## let ruff lay out all Python files

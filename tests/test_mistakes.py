@@ -274,14 +274,14 @@ async def test_a_run_without_stages_says_so():
 def test_a_key_that_there_is_not_is_answered_with_those_there_are():
     db = AimDb()
     with raises(RecordKeyNotFound) as caught:
-        db.producer("temprature")
-    equal(str(caught.error), "no record 'temprature' has a buffer")
+        db.producer("temp")
+    equal(str(caught.error), "no record 'temp' has a buffer")
     db.configure("temperature", SpmcRing(4))
     db.configure("humidity", Mailbox())
     db.configure("pressure")
     with raises(RecordKeyNotFound) as caught:
-        db.consumer("temprature")
-    equal(str(caught.error), "no record 'temprature' has a buffer; those that have: 'humidity', 'temperature'")
+        db.consumer("temp")
+    equal(str(caught.error), "no record 'temp' has a buffer; those that have: 'humidity', 'temperature'")
 
 
 def test_what_is_no_bool_for_profile_is_told():

@@ -331,7 +331,8 @@ class AimDb:
             `AlreadyRunning` when it runs in this loop. When there is no other mistake, a stage that is a lambda,
             closure, bound method or object is called to see whether it gives a coroutine.
 
-            When it has not begun a second after it was called, a line on `sys.stderr` says so.
+            Lines on `sys.stderr` say when it has not begun a second after it was called, and when a `produce_async` of
+            its first ten seconds was not awaited.
             """
 
     else:

@@ -1,6 +1,14 @@
 """Errors that tell of a mistake in the program. Loaded when one is made."""
 
+from micropython import const
+
 from .errors import DbError, RecordError
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class SelfDeadlock(RecordError):
@@ -31,7 +39,7 @@ class InvalidConfiguration(DbError):
         self.errors = errors
 
 
-def error(kind: str, key: object, refused: object) -> Exception:
+def error(kind: str, key: object, refused: "Any") -> Exception:
     """What a wrong call raises at once. `kind` is the stage or the part of record `key` for which `refused` was given,
     "producer" when the database `refused` has no such record, "run" for a second run, or "cancelled" for a stage that
     was.

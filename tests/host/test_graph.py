@@ -210,18 +210,24 @@ PROGRAMS = {
     ),
     "makes it in main": (
         "",
-        "import aimdb\nasync def other():\n    await asyncio.sleep(9)\nasync def main():\n    db = aimdb.AimDb()\n    db.configure('a', aimdb.Mailbox())\n"
+        "import aimdb\nasync def other():\n    await asyncio.sleep(9)\n"
+        "async def main():\n    db = aimdb.AimDb()\n    db.configure('a', aimdb.Mailbox())\n"
         "    await asyncio.gather(db.run(), other())\n",
     ),
-    "makes it in a function": ("", "def build():\n    db = AimDb()\n    db.configure('a', Mailbox())\n    return db\n"),
+    "makes it in a function": (
+        "",
+        "def build():\n    db = AimDb()\n    db.configure('a', Mailbox())\n    return db\n",
+    ),
     "makes it in a class": (
         "",
         "class App:\n    def __init__(self):\n        self.db = AimDb()\n        self.db.configure('a', Mailbox())\n",
     ),
     "catches all and starts again": (
         "",
-        "def start():\n    while True:\n        try:\n            db = AimDb()\n            db.configure('a', Mailbox())\n"
-        "            asyncio.run(db.run())\n        except:\n            pass\nif __name__ == '__main__':\n    start()\n",
+        "def start():\n    while True:\n        try:\n            db = AimDb()\n"
+        "            db.configure('a', Mailbox())\n"
+        "            asyncio.run(db.run())\n        except:\n            pass\n"
+        "if __name__ == '__main__':\n    start()\n",
     ),
 }
 

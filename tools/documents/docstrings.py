@@ -1,4 +1,4 @@
-"""Reads the library's docstrings for the site's reference: mkdocstrings loads this as an extension of griffe.
+"""Reads the library's docstrings for the reference: griffe loads this as an extension.
 
 The sources are those that boards run, so what editors see stands under `if TYPE_CHECKING`, and the options of a call
 are two columns of plain text.
@@ -24,11 +24,13 @@ SAFETY = re.compile(r"\b(Cancel safety|IRQ safety|Heap):")
 
 
 def places() -> dict[str, str]:
-    """Where the pages of the reference have each class, by its name."""
-    named = (
-        name for page in REFERENCE.glob("*.md") for name in re.findall(r"^::: (\S+)", page.read_text(), re.MULTILINE)
-    )
-    return {name.rpartition(".")[2]: name for name in named}
+    """The link from a page of the reference to each class, by its name."""
+    found = {}
+    for page in sorted(REFERENCE.glob("*.md")):
+        for path in re.findall(r"^<!-- reference: (\S+)", page.read_text(), re.MULTILINE):
+            name = path.rpartition(".")[2]
+            found.setdefault(name, f"{page.name}#{name.lower()}")
+    return found
 
 
 PLACES = places()
@@ -65,7 +67,8 @@ def for_editors(body: list[ast.stmt]) -> list[ast.stmt]:
 def in_markdown(docstring: str) -> str:
     """A docstring with its columns of options as a list, and what it says of safety in paragraphs of their own."""
     paragraphs = re.split(r"\n\s*\n", docstring)
-    return "\n\n".join(paragraph_in_markdown(paragraph) for paragraph in paragraphs)
+    text = "\n\n".join(paragraph_in_markdown(paragraph) for paragraph in paragraphs)
+    return re.sub(r"\s+\n\n(?=\*\*)", "\n\n", text)
 
 
 def paragraph_in_markdown(paragraph: str) -> str:
@@ -82,7 +85,7 @@ def with_links(text: str) -> str:
 
     def link(found: re.Match[str]) -> str:
         place = PLACES.get(found[1])
-        return f"[{found[0]}][{place}]" if place else found[0]
+        return f"[{found[0]}]({place})" if place else found[0]
 
     return re.sub(r"`([A-Z]\w+)`", link, text)
 

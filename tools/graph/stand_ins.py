@@ -152,10 +152,11 @@ def mount(folders):
 
 
 def add_modules(notes):
-    """Have every import succeed, but that of a package of AimDB. `notes` gets a sentence on each module that is missing."""
-    import micropython
+    """Have every import succeed, but that of a package of AimDB. `notes` gets a sentence on each missing module."""
     import os
     import time
+
+    import micropython
 
     for name in OF_BOARDS:
         sys.modules[name] = Anything(name)
@@ -183,7 +184,7 @@ def add_modules(notes):
 
 
 def add_files(folders, missing):
-    """Have `open` find a file for reading that is not on the flash in the folders: its name, or that of an example of it.
+    """Have `open` find in the folders what it is to read and is not on the flash: by its name, or that of an example.
 
     `missing` gets the names that are nowhere.
     """
