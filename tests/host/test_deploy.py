@@ -145,6 +145,36 @@ def test_copy_that_was_killed_leaves_the_old_program_and_is_finished_by_the_next
     board.wait_for("application 3")
 
 
+def test_copy_whose_connection_breaks_off_goes_on_by_itself(tree, start, run, monkeypatch):
+    board, port = start(shipped(tree))
+    (tree / "lib/aimdb/__init__.py").write_text("VERSION = 4")
+    (tree / "firmware/main.py").write_text(MAIN + "# " + "longer " * 900)
+    started = []
+    begin = subprocess.Popen
+
+    def popen(*arguments, **options):
+        started.append(begin(*arguments, **options))
+        return started[-1]
+
+    def stumble(link, *commands, each_line=None, **options):
+        def listen(line):
+            each_line(line)
+            if not broken:
+                broken.append(line)
+                started[-1].kill()
+
+        return run_on_board(link, *commands, each_line=each_line and listen, **options)
+
+    broken: list[str] = []
+    run_on_board = board_link.BoardLink.run
+    monkeypatch.setattr(board_link.subprocess, "Popen", popen)
+    monkeypatch.setattr(board_link.BoardLink, "run", stumble)
+    status, output, _ = run(port)
+    assert status == 0 and broken and "it is asked again" in output, output
+    assert without_list(files_on(board)) == files_for("pico_w", root=tree)
+    board.wait_for("application 4")
+
+
 USERS_OWN = {"/main.py": b"print('mine')\n", "/boot.py": b"print('my boot')\n"}
 
 

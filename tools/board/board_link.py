@@ -10,15 +10,23 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 from device_files import DeployError
 
 # A board gets 10 s to stop its program, and 10 s for its boot.py; an emulated one on a busy machine is slow at both.
 PATIENCE_SECONDS = 90
+ATTEMPTS = 3
+
+Result = TypeVar("Result")
 
 
 class BoardFull(DeployError):
     """The board has no room for what was to be copied."""
+
+
+class BrokenOff(DeployError):
+    """The board fell silent. It may answer a further attempt: a busy computer starves an emulated one."""
 
 
 def mpremote_command() -> list[str]:
@@ -78,7 +86,7 @@ class BoardLink:
             process.kill()
             process.wait()
         if failed:
-            raise self.explain("" if hung.is_set() else "".join(output))
+            raise self.explain("" if hung.is_set() or failed < 0 else "".join(output))
         self.stopped = True
         return "".join(output)
 
@@ -86,6 +94,18 @@ class BoardLink:
         """Restarts the board as its reset button would; main.py then runs by itself."""
         self.run(["reset"])
         self.stopped = False
+
+    def persist(self, action: Callable[[], Result]) -> Result:
+        """Do it, and from its beginning again when the connection breaks off, each time from a soft reset."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return action()
+            except BrokenOff:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                print("  the board does not answer; it is asked again", flush=True)
+                self.stopped = False
+        raise AssertionError  # It has returned or raised.
 
     def check_port(self) -> None:
         if os.name == "nt":  # COM ports are not files
@@ -126,12 +146,12 @@ class BoardLink:
             )
         hung = not output or "could not enter raw repl" in output
         if hung and not self.stopped:
-            return DeployError(
+            return (BrokenOff if output else DeployError)(
                 f"{self.port} is there, but no MicroPython answers. Unplug the board and plug it in again; "
                 "if it stays silent, flash MicroPython onto it."
             )
         if hung or "SerialException" in output or "TransportError" in output or "OSError" in output:
-            return DeployError(
+            return BrokenOff(
                 f"The connection to the board on {self.port} broke off: it was unplugged, or it restarted. "
                 "Run this again; it goes on with what is missing."
             )

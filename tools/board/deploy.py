@@ -46,7 +46,7 @@ def deploy(
     """
     began = time.monotonic()
     try:
-        found = survey(link, files)
+        found = link.persist(lambda: survey(link, files))
         check_board(found, board, root)
         check_rivals(found, link.port)
         changed = {path: data for path, data in files.items() if not holds(found, path, data)}
@@ -64,7 +64,12 @@ def deploy(
             # The list goes first, with what is there and what is to come: one of the two is there whenever power fails.
             there = {(path, digits) for path, digits in found["ours"] if path not in stale}
             new_list = {ownership.LIST: ownership.write(still_there(found, there) | listed)}
-            found = copy(link, found, files, {**new_list, **changed}, stale)
+
+            def bring() -> dict:
+                now = found if link.stopped else survey(link, files)  # Anew after the connection broke off.
+                return copy(link, now, files, {**new_list, **changed}, stale)
+
+            found = link.persist(bring)
             broken = [path for path, data in files.items() if not holds(found, path, data)]
             if broken:
                 raise DeployError(
@@ -175,7 +180,9 @@ def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: 
 
 
 def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[str]) -> dict:
-    """Copies, checks and renames in one mpremote run; returns the survey made after it."""
+    """Copies what is not there, checks and renames in one mpremote run; returns the survey made after it."""
+    changed = {path: data for path, data in changed.items() if not holds(found, path, data)}
+    stale = [path for path in stale if path in found["files"]]
     staged = {path: f"{STAGING}/{staging_name(path, data)}" for path, data in changed.items()}
     missing = {path: data for path, data in changed.items() if not holds(found, staged[path], data)}
     total = sum(len(data) for data in missing.values())
@@ -273,7 +280,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.library:
             link = BoardLink(options.port or find_port())
-            architecture = architecture_named(link.run(["exec", ASK_ARCHITECTURE]).strip())
+            architecture = architecture_named(link.persist(lambda: link.run(["exec", ASK_ARCHITECTURE])).strip())
             board, files = None, library_files(options.library, architecture, options.root, options.keep_line_numbers)
         else:
             # Compiled first: a mistake in a source must not stop a running board.
