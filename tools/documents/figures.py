@@ -81,11 +81,26 @@ def flash_times() -> Rows:
     ]
 
 
-def messages() -> Rows:
-    figures = measured("mqtt.json")["figures"]
+def messages(name: str, what: str) -> Rows:
+    """What goes over a connection: `what` is the word for one of them."""
+    figures = measured(name)["figures"]
     return [
-        ("", "messages a second", "bytes of heap a message"),
-        *((name, f"{rate}", f"{size}") for name, (rate, size) in figures.items() if rate),
+        ("", f"{what}s a second", f"bytes of heap a {what}"),
+        *((name, f"{rate:,}", f"{size}") for name, (rate, size) in figures.items() if rate),
+    ]
+
+
+def kept(name: str) -> Rows:
+    """What a connection keeps of the heap."""
+    beginning = "heap of "
+    figures = measured(name)["figures"]
+    return [
+        ("kept on the heap", "bytes"),
+        *(
+            (each.removeprefix(beginning), f"{size:,}")
+            for each, (_, size) in figures.items()
+            if each.startswith(beginning)
+        ),
     ]
 
 
@@ -114,7 +129,10 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "heap": heap,
     "wear": wear,
     "flash_times": flash_times,
-    "messages": messages,
+    "messages": lambda: messages("mqtt.json", "message"),
+    "mqtt_kept": lambda: kept("mqtt.json"),
+    "dialling": lambda: messages("dialling.json", "value"),
+    "dialling_kept": lambda: kept("dialling.json"),
     "interrupts": interrupts,
 }
 
