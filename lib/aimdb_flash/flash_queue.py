@@ -173,11 +173,10 @@ class FlashQueue(Buffer):
 
     def _encoded(self, value):
         data = self.codec.encode(value)
-        if isinstance(data, (bytes, bytearray, memoryview)):
-            if not isinstance(data, bytes):
-                data = bytes(data)
-            if len(data) <= self.largest:
-                return data
+        if not isinstance(data, bytes) and isinstance(data, (bytearray, memoryview)):
+            data = bytes(data)
+        if isinstance(data, bytes) and len(data) <= self.largest:
+            return data
         from .mistakes import unfit
 
         raise unfit(self, data)

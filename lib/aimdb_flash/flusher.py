@@ -45,7 +45,7 @@ class Flusher:
         """Something is staged: have the flush come when the queue's policy says."""
         queue = self.queue
         values = self.values
-        if self.full:
+        if self.full or (self._at_once and self._due is not None and self._timer.runs()):
             return
         wait = queue.flush_ms
         if len(values.entries) >= queue.flush_records or values.bytes >= queue.flush_bytes:
@@ -54,7 +54,7 @@ class Flusher:
             # Who awaits alone gains nothing by waiting for others.
             wait = 0 if values.barred and not values.barred[-1].number else _STAGED_MS
         # The one before has seen to it mostly.
-        if self._due is None or not (self._at_once or (wait and len(values.entries) > 1)) or not self._timer.runs():
+        if self._due is None or not (wait and len(values.entries) > 1) or not self._timer.runs():
             self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:

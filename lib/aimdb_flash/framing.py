@@ -10,13 +10,13 @@ _VALUE, _EVERYTHING, _NEWS  kinds of record: a value, two acknowledgements
 """
 
 from binascii import crc32
-from struct import pack, unpack
+from struct import pack, unpack, unpack_from
 
 from micropython import const
 
 _VERSION = const(2)
 _MAGIC = const(b"AQF")
-_MARK = const(b"\xa5")  # First byte of a record; an erased byte is 0xFF.
+_MARK = const(0xA5)  # First byte of a record; an erased one is 0xFF.
 
 _OVERHEAD = const(12)
 
@@ -35,42 +35,51 @@ def record(segment: int, kind: int, sequence: int, payload: bytes) -> "list[byte
     The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
     number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
     """
-    start = pack("<sBHI", _MARK, kind, len(payload), sequence)
+    start = pack("<BBHI", _MARK, kind, len(payload), sequence)
     return [start, payload, pack("<I", crc32(payload, crc32(start, segment)))]
 
 
 def records(read, segment: int, offset: int, end: int, alignment: int):
     """Yield (offset after it, kind, sequence, payload) of each valid record, and None for each damaged stretch.
 
-    `read(segment, offset, size)` gives bytes, fewer at the end. Each write began at a multiple of `alignment`.
+    `read` is that of a `SegmentLog`. Each write began at a multiple of `alignment`.
     """
     intact = True
+    data, at = b"", 0  # What was read last, and where among it `offset` is.
     while offset < end:
-        start = read(segment, offset, 8)
-        if len(start) == 8 and start[:1] == _MARK:
-            _, kind, length, sequence = unpack("<sBHI", start)
+        if at + _OVERHEAD > len(data):
+            data, at = read(segment, offset, _OVERHEAD)
+        if at + _OVERHEAD <= len(data) and data[at] == _MARK:
+            _, kind, length, sequence = unpack_from("<BBHI", data, at)
             after = offset + _OVERHEAD + length
             if after <= end:
-                rest = read(segment, offset + 8, length + 4)
-                payload = bytes(rest[:length])
-                if rest[length:] == pack("<I", crc32(payload, crc32(start, segment))):
+                if at + _OVERHEAD + length > len(data):
+                    data, at = read(segment, offset, _OVERHEAD + length)
+                stop = at + 8 + length
+                check = bytes(data[stop : stop + 4])
+                if check == pack("<I", crc32(memoryview(data)[at:stop], segment)):
                     intact = True
+                    yield after, kind, sequence, bytes(data[at + 8 : stop])
                     offset = after
-                    yield offset, kind, sequence, payload
+                    at = stop + 4
                     continue
-        if offset % alignment and start[:1] == b"\xff":
-            offset += alignment - offset % alignment  # The rest of what one write filled in part.
+        if offset % alignment and data[at : at + 1] == b"\xff":
+            size = alignment - offset % alignment  # The rest of what one write filled in part.
+            offset += size
+            at += size
             continue
         # Go on where the next record may begin. Where all is blank up to the end, nothing is damaged.
         tried = 1
         while offset < end:
-            data = read(segment, offset, min(_PIECE, end - offset))
-            if intact and data.strip(b"\xff"):
+            data, at = read(segment, offset, min(_PIECE, end - offset))
+            piece = data[at : min(at + _PIECE, at + end - offset)]
+            if intact and piece.strip(b"\xff"):
                 intact = False
                 yield None
-            found = data.find(_MARK, tried)
+            found = piece.find(b"\xa5", tried)
             if found >= 0:
                 offset += found
+                at += found
                 break
-            offset += len(data) or end
+            offset += len(piece) or end
             tried = 0

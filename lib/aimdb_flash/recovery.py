@@ -12,6 +12,7 @@ _EVERYTHING = const(2)
 _NEWS = const(3)
 
 _PAGE = const(256)
+_PIECE = const(2048)  # Bytes read at a time meanwhile.
 
 
 def recover(log) -> int:
@@ -24,6 +25,7 @@ def recover(log) -> int:
     # acknowledgements are known, headers will do: values are numbered without gaps, so they need not be counted.
     parse_header = log.storage.tools.parse_header
     ledger = log.ledger
+    piece, log.piece = log.piece, _PIECE
     limit = 0  # Values from this number on do not count; 0: all do.
     everything = False
     # Number and first value of those whose header was enough: ints, because objects made between two reads would be
@@ -32,7 +34,11 @@ def recover(log) -> int:
     gaps: list = []  # Numbers whose values are damaged: from the first on, below the second.
     for number in sorted(log.storage.numbers(), reverse=True):
         try:
-            found = parse_header(patiently(log.storage.read, number, 0, _HEADER_SIZE))
+            if everything:
+                head = patiently(log.storage.read, number, 0, _HEADER_SIZE)
+            else:
+                head, _ = log.read(number, 0, _HEADER_SIZE)  # With what stands behind it.
+            found = parse_header(head)
             first = found[1] if found else _first_value(log, number)
         except OSError:
             log.damaged_count += 1
@@ -57,6 +63,8 @@ def recover(log) -> int:
                 gaps.append((expected, _end(ledger)))
                 log.writable = log.writable and found is not None
         limit = first
+    log.forget()
+    log.piece = piece
     newer = log.segments
     log.segments = []
     while older:
@@ -127,7 +135,8 @@ def _find_end(log, segment, length, intact):
     if not intact:
         # After the page that has the last of the damaged bytes: what a torn write did there nobody knows.
         for page in range(segment.end // _PAGE * _PAGE, length, _PAGE):
-            if log.read(segment.number, page, _PAGE).strip(b"\xff"):
+            data, at = log.read(segment.number, page, _PAGE)
+            if data[at : at + _PAGE].strip(b"\xff"):
                 segment.end = min(page + _PAGE, length)
     log.writable = log.storage.preallocated or segment.end == length
 

@@ -17,7 +17,7 @@ _BITS = const(256)  # The most bytes of an acknowledgement's bits in front of va
 _STEP = const(4096)  # The most bytes of values in one write, so that it takes no longer than two erasures.
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
 _LONGEST = const(65535)  # The length of a payload has 16 bits.
-_CHUNK = const(512)  # Bytes read at a time: about ten short records.
+_CHUNK = const(512)  # About ten short records.
 
 
 class Segment:
@@ -49,6 +49,7 @@ class SegmentLog:
         # What was read last: segment number, offset, bytes. And the value that was found last: segment number, number
         # of the value, offsets of its record and of the next. At first nothing was.
         self._chunk = (None, 0, b"")
+        self.piece = _CHUNK  # Bytes that are read at a time.
         self._found = (None, 0, 0, 0)
         # The longest value that fits into a new segment together with an acknowledgement.
         self.largest = min(_LONGEST, storage.segment_size - _HEADER_SIZE - 2 * _OVERHEAD - _BITS)
@@ -59,14 +60,14 @@ class SegmentLog:
 
     # Reading
 
-    def read(self, number: int, offset: int, size: int) -> bytes:
-        """Bytes of a segment, fewer at its end."""
+    def read(self, number: int, offset: int, size: int) -> "tuple[bytes, int]":
+        """Bytes of a segment, and where `offset` is among them. They go on for `size`, except at its end."""
         known, start, data = self._chunk
         if known != number or offset < start or offset + size > start + len(data):
             start = offset
-            data = patiently(self.storage.read, number, offset, max(size, _CHUNK))
+            data = patiently(self.storage.read, number, offset, max(size, self.piece))
             self._chunk = (number, offset, data)
-        return data[offset - start : offset - start + size]
+        return data, offset - start
 
     def stop(self, i: int) -> int:
         """The number after the last value of segment `i` of the list."""

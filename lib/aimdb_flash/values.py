@@ -21,13 +21,14 @@ _MASK = const(0x1FFFFFFF)
 class Entry:
     """A value on its way to the flash."""
 
-    def __init__(self, ticket: int, data: bytes, waits):
+    number = 0  # On flash; 0: not there yet; -1: refused. In the class, as setting it in each takes time.
+    # The loop of the task that awaits it: nobody may read it before that task knows that it is on flash. None: no task
+    # does.
+    waits: "Any" = None
+
+    def __init__(self, ticket: int, data: bytes):
         self.ticket = ticket  # Values get them in the order of staging.
         self.data = data
-        self.number = 0  # On flash; 0: not there yet; -1: refused.
-        # The loop of the task that awaits it: nobody may read it before that task knows that it is on flash. None: no
-        # task does.
-        self.waits = waits
 
 
 class Values:
@@ -58,7 +59,9 @@ class Values:
 
     def add(self, data: bytes, waits) -> Entry:
         """A new entry, barred if a task awaits it or one before it. When there is no memory, nothing has changed."""
-        entry = Entry(self.tickets + 1, data, waits)
+        entry = Entry(self.tickets + 1, data)
+        if waits is not None:
+            entry.waits = waits
         barred = self.barred
         self.entries.append(entry)
         if waits is not None or barred:
