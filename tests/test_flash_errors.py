@@ -4,10 +4,11 @@ import asyncio
 import os
 
 from aimdb import AimDb
+from aimdb.timing import timed
 from aimdb_flash import FlashQueue, JsonCodec, StorageError
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
 from flash_model import Files
-from flash_support import after_restart, drain, opened, power_cut
+from flash_support import NEVER, Pieces, after_restart, drain, fill, opened, power_cut, settle
 from harness import equal, raises
 from stepping import outcome
 
@@ -112,6 +113,77 @@ async def test_a_read_that_fails_once_loses_nothing_neither_when_a_queue_opens_n
         again.readblocks = readblocks
         queue = opened(again)
         equal((failing, drain(queue.subscribe()), queue.damaged_count), (failing, whole, 0))
+
+
+async def test_a_storage_is_never_asked_for_more_segments_than_it_has():
+    class Failing(Pieces):
+        most = 0
+        fails = False
+
+        def append(self, number, offset, data):
+            if self.fails:
+                raise OSError(5)
+            super().append(number, offset, data)
+
+        def remove(self, number):
+            if self.fails:
+                raise OSError(5)
+            super().remove(number)
+
+        def create(self, number, data):
+            super().create(number, data)
+            self.most = max(self.most, len(self.pieces))
+
+    storage = Failing()
+    storage.segment_size = 512
+    storage.segment_count = 6
+    queue = FlashQueue(storage, JsonCodec(), flush_ms=0)
+    producers = fill(queue)
+    await settle()
+    reader, other = queue.subscribe(), queue.subscribe()
+    reader.try_recv()  # And is not committed, so that no segment is free.
+    storage.fails = True
+    errors = []
+    for _ in range(6):
+        other.try_recv()
+        errors.append(await outcome(asyncio.create_task(other.commit())))
+    equal((storage.most, errors[-1].cause.errno), (6, 28))
+    storage.fails = False
+    reader.commit()
+    await timed(queue.flush(), 5000)
+    for producer in producers:
+        producer.cancel()
+
+
+async def complains(flash):
+    """Whether a queue that has just tried to write will say that values wait."""
+    queue = opened(flash)
+    queue.push(1)
+    await asyncio.sleep_ms(5)
+    standstill = queue._flusher._standstill
+    flash.fails = None
+    return standstill is not None and standstill._timer.runs()
+
+
+async def test_a_flash_that_fails_is_complained_of_and_one_that_works_or_lacks_memory_is_not():
+    def no_memory(number):
+        raise MemoryError
+
+    for fails, expected in ((lambda number: True, True), (None, False), (no_memory, False)):
+        flash = Flash()
+        flash.fails = fails
+        equal(await complains(flash), expected)
+
+
+async def test_release_on_a_flash_that_fails_says_so_and_gives_the_storage_back():
+    flash = Flash()
+    queue = opened(flash, flush_ms=NEVER)
+    queue.push(1)
+    flash.fails = lambda number: True
+    with raises(StorageError):
+        queue.release()
+    flash.fails = None
+    opened(flash).release()
 
 
 async def test_a_flash_that_wrote_something_else_counts_as_failed():

@@ -72,6 +72,21 @@ async def test_a_segment_is_filled_before_the_next_is_begun():
         assert count >= 0.9 * 4 * 4096 // (size + 12), (size, count)
 
 
+async def test_a_segment_that_is_read_and_committed_is_no_reason_to_flush_at_once():
+    flash = Flash(16, 512)
+    queue = opened(flash, commit_ms=NEVER)
+    for i in range(40):
+        await queue.push_async(i)
+    reader = queue.subscribe()
+    await asyncio.sleep_ms(5)
+    written = flash.operations
+    for _ in range(39):
+        reader.try_recv()
+        reader.commit()
+    await asyncio.sleep_ms(20)
+    equal(flash.operations, written)
+
+
 async def test_other_tasks_run_between_the_segments_of_a_flush():
     flash = Flash(16, 512)
     queue = opened(flash, stage=40)

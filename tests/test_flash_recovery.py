@@ -1,0 +1,86 @@
+"""What opening a queue concludes from several segments, and how it counts what it cannot read."""
+
+from aimdb import BufferFull
+from aimdb_flash import BytesCodec, FlashQueue
+from flash_devices import Flash
+from flash_model import Files
+from flash_support import drain, opened, power_cut
+from harness import equal, only
+
+
+@only("unix", reason="needs more memory than a board has")
+async def test_commits_in_several_segments_count_when_no_segment_has_room_to_say_them_all():
+    flash = Flash(16, 4096)
+    queue = opened(flash, BytesCodec(), commit_ms=1000000)
+    first, second = queue.subscribe(), queue.subscribe()
+
+    async def produce(count):
+        for _ in range(count):
+            while True:
+                try:
+                    queue.try_push(b"")
+                    break
+                except BufferFull:
+                    await queue.flush()
+        await queue.flush()
+
+    async def consume(count):
+        for _ in range(count):
+            second.try_recv()
+            second.commit()
+        await queue.flush()
+
+    await produce(2300)
+    first.try_recv()  # And it never commits.
+    await consume(2299)  # Their bits take more than a segment begins with.
+    await produce(800)
+    await consume(100)
+    reopened = opened(power_cut(flash), BytesCodec())
+    equal((reopened.held(), len(drain(reopened.subscribe()))), (701, 701))
+
+
+async def test_each_stretch_of_damage_is_counted_once():
+    flash = Flash(6, 512)
+    queue = opened(flash, BytesCodec())
+    for i in range(12):
+        await queue.push_async(b"value %02d" % i)
+    for damaged in (2, 5, 8):
+        at = bytes(flash.data).find(b"value %02d" % damaged)
+        flash.data[at] = 0
+    queue = opened(power_cut(flash), BytesCodec())
+    equal(queue.damaged_count, 3)
+    equal(len(drain(queue.subscribe())), 9)
+
+
+async def test_a_segment_that_cannot_be_opened_is_counted_once():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    for i in range(40):
+        await queue.push_async(b"value %02d" % i)
+    queue.release()
+    for how in ("read", "length"):
+        storage = files.storage()
+        works = getattr(storage, how)
+        newest = max(storage.numbers())
+
+        def fails(number, *arguments):
+            if number == newest:
+                raise OSError(5)
+            return works(number, *arguments)
+
+        setattr(storage, how, fails)
+        queue = FlashQueue(storage, BytesCodec(), flush_ms=0)
+        equal((how, queue.damaged_count), (how, 1))
+        files.lose_power()
+
+
+async def test_a_damaged_header_is_counted_once_and_costs_no_value():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    for i in range(40):
+        await queue.push_async(b"value %02d" % i)
+    queue.release()
+    with open("/flash/queue/%08x" % min(files.storage().numbers()), "r+b") as file:
+        file.write(b"\0")
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    equal((queue.damaged_count, len(drain(queue.subscribe()))), (1, 40))
