@@ -200,6 +200,30 @@ async def test_a_queue_whose_files_are_deleted_goes_on_in_new_ones():
     equal(drain(FlashQueue(files.storage(), BytesCodec()).subscribe()), [b"new"])
 
 
+async def test_files_that_are_gone_already_are_no_error_when_their_turn_comes_to_be_removed():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    reader = queue.subscribe()
+    for i in range(60):
+        await queue.push_async(b"%02d" % i + bytes(80))
+        equal(reader.try_recv()[:2], b"%02d" % i)
+        os.remove("/flash/queue/" + files_of()[0])
+        await reader.commit()
+    assert len(queue._values.log.segments) <= 2
+    equal(queue.damaged_count, 0)
+
+
+def test_what_stands_in_the_way_of_a_file_is_told_by_its_own_error():
+    storage = Files().storage()
+    os.mkdir("/flash/queue")
+    os.mkdir("/flash/queue/00000001")
+    os.mkdir("/flash/queue/00000001/inner")
+    for call, errno in ((lambda: storage.create(1, b""), 21), (lambda: storage.remove(1), 39)):
+        with raises(OSError) as caught:
+            call()
+        equal(caught.error.errno, errno)
+
+
 def test_a_path_that_cannot_be_used_is_named_with_its_error():
     files = Files()
     with open("/flash/file", "wb") as file:

@@ -447,6 +447,28 @@ async def test_a_task_that_waits_for_its_own_commits_is_told_so_when_the_last_ot
     assert task.done() and isinstance(await outcome(task), SelfDeadlock)
 
 
+async def test_a_task_that_shares_its_reader_with_another_waits_for_the_others_commits():
+    queue = opened(Flash(4, 512))
+    reader = queue.subscribe()
+    for i in range(3):
+        queue.push(i)
+
+    async def read():
+        reader.try_recv()
+
+    async def produce():
+        reader.try_recv()
+        for i in range(200):
+            await queue.push_async(i)
+
+    await asyncio.gather(read(), read())
+    task = asyncio.create_task(produce())
+    for _ in range(30):
+        await settle()
+    equal((task.done(), queue._flusher.full), (False, True))
+    task.cancel()
+
+
 async def test_a_task_that_has_just_committed_is_told_of_no_deadlock():
     for everything in (True, False):
         queue = opened(Flash(4, 512), stage=8)

@@ -4,7 +4,7 @@ from aimdb import BufferFull
 from aimdb_flash import BytesCodec, FlashQueue
 from flash_devices import Flash
 from flash_model import Files
-from flash_support import drain, opened, power_cut
+from flash_support import drain, opened, power_cut, settle
 from harness import equal, only
 
 
@@ -37,6 +37,17 @@ async def test_commits_in_several_segments_count_when_no_segment_has_room_to_say
     await consume(100)
     reopened = opened(power_cut(flash), BytesCodec())
     equal((reopened.held(), len(drain(reopened.subscribe()))), (701, 701))
+
+
+async def test_a_flush_after_opening_removes_no_segment_that_was_not_looked_at_yet():
+    flash = Flash(6, 512)
+    queue = opened(flash, BytesCodec())
+    for i in range(40):
+        await queue.push_async(b"value %02d" % i)
+    queue = opened(power_cut(flash), BytesCodec())
+    await queue.push_async(b"value 40")
+    await settle()
+    equal(drain(queue.subscribe()), [b"value %02d" % i for i in range(41)])
 
 
 async def test_each_stretch_of_damage_is_counted_once():

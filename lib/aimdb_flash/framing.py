@@ -10,7 +10,8 @@ _VALUE, _EVERYTHING, _NEWS  kinds of record: a value, two acknowledgements
 """
 
 from binascii import crc32
-from struct import pack, unpack, unpack_from
+from struct import pack, unpack_from
+from struct import unpack as unpack  # For recovery.py and places.py.
 
 from micropython import const
 
