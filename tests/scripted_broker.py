@@ -3,20 +3,47 @@ never, refuse, send what is no MQTT. It keeps no sessions. Tests with a real bro
 """
 
 import asyncio
-import gc
-import random
 import time
 
+import scripted_peer
 from aimdb import Buffer
 from aimdb_conformance.support import settle
 from aimdb_mqtt import Broker
 from aimdb_mqtt.broker import brokers
 
-PORTS = (20000, 30000)
+
+class Client(scripted_peer.Client):
+    def __init__(self, reader, writer):
+        super().__init__(reader, writer)
+        self.pending = []  # Packet ids that are not acknowledged.
+
+    async def packet(self):
+        first = (await self.reader.readexactly(1))[0]
+        length = shift = 0
+        while True:
+            byte = (await self.reader.readexactly(1))[0]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return first, await self.reader.readexactly(length)
+
+    async def write(self, data):
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def send(self, packet, pieces=0):
+        try:
+            for at in range(0, len(packet), pieces or len(packet)):
+                self.writer.write(packet[at : at + (pieces or len(packet))])
+                await self.writer.drain()
+                if pieces:
+                    await asyncio.sleep_ms(0)
+        except OSError:
+            pass
 
 
-class ScriptedBroker:
-    """Serves on a port of its own on the loopback.
+class ScriptedBroker(scripted_peer.ScriptedPeer):
+    """Speaks MQTT.
 
     Attributes that a test may set, each a function or a value:
 
@@ -32,7 +59,12 @@ class ScriptedBroker:
     `unsubscribed`; `retained`, topics of messages to keep; `acknowledged`, packet ids of PUBACKs.
     """
 
+    scheme = "mqtt"
+    known = brokers
+    Client = Client
+
     def __init__(self):
+        super().__init__()
         self.code = self.session = 0
         self.granted = 1
         self.acknowledge = at_once
@@ -45,87 +77,40 @@ class ScriptedBroker:
         self.retained = []
         self.pings = self.goodbyes = 0
         self.open = self.most_open = 0
-        self.clients = []
-        self.server = None
-        self.port = None
-
-    async def __aenter__(self):
-        while not self.server:
-            self.port = random.randint(*PORTS)
-            await self.start()
-        return self
-
-    async def __aexit__(self, *_):
-        await self.stop()
-        brokers.clear()  # Each test has its own.
-        gc.collect()
-
-    @property
-    def url(self):
-        return "mqtt://127.0.0.1:%d" % self.port
-
-    async def start(self):
-        try:
-            self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        except OSError:
-            self.server = None  # The port is somebody else's.
-        await asyncio.sleep_ms(0)
-
-    async def stop(self):
-        """As a broker that is killed: all connections break."""
-        server, self.server = self.server, None
-        if server:
-            server.close()
-            await server.wait_closed()
-        self.kick()
-        await asyncio.sleep_ms(0)
-
-    def kick(self):
-        for client in list(self.clients):
-            client.task.cancel()
 
     async def send(self, packet, pieces=0):
         """Send bytes to every client, `pieces` at a time, or all at once."""
         for client in list(self.clients):
             await client.send(packet, pieces)
 
-    async def _serve(self, reader, writer):
-        writer.s.setsockopt(6, 1, 1)  # TCP_NODELAY: small packets do not wait for each other.
-        client = Client(reader, writer)
-        self.clients.append(client)
+    async def talk(self, client):
         self.open = 0
-        try:
-            while True:
-                first, body = await client.packet()
-                kind = first >> 4
-                if kind == 1:
-                    self.connects.append(body)
-                    if self.code is None:
-                        continue
-                    await client.send(bytes((0x20, 2, self.session, self.code)) + self.greeting)
-                elif kind == 3:
-                    await self._published(client, first, body)
-                elif kind == 4:
-                    self.acknowledged.append(body[0] << 8 | body[1])
-                elif kind == 8:
-                    length = body[2] << 8 | body[3]
-                    self.subscribed.append((body[4 : 4 + length].decode(), body[4 + length]))
-                    if self.granted is not None:
-                        await client.send(b"\x90\x03" + body[:2] + bytes((self.granted,)))
-                elif kind == 10:
-                    self.unsubscribed.append(body[4:].decode())
-                    await client.send(b"\xb0\x02" + body[:2])
-                elif kind == 12:
-                    self.pings += 1
-                    await client.send(self.before_pong + b"\xd0\0")
-                elif kind == 14:
-                    self.goodbyes += 1
-                    break
-        except (OSError, EOFError):
-            pass
-        finally:
-            self.clients.remove(client)
-            writer.s.close()
+        while True:
+            first, body = await client.packet()
+            kind = first >> 4
+            if kind == 1:
+                self.connects.append(body)
+                if self.code is None:
+                    continue
+                await client.send(bytes((0x20, 2, self.session, self.code)) + self.greeting)
+            elif kind == 3:
+                await self._published(client, first, body)
+            elif kind == 4:
+                self.acknowledged.append(body[0] << 8 | body[1])
+            elif kind == 8:
+                length = body[2] << 8 | body[3]
+                self.subscribed.append((body[4 : 4 + length].decode(), body[4 + length]))
+                if self.granted is not None:
+                    await client.send(b"\x90\x03" + body[:2] + bytes((self.granted,)))
+            elif kind == 10:
+                self.unsubscribed.append(body[4:].decode())
+                await client.send(b"\xb0\x02" + body[:2])
+            elif kind == 12:
+                self.pings += 1
+                await client.send(self.before_pong + b"\xd0\0")
+            elif kind == 14:
+                self.goodbyes += 1
+                break
 
     async def _published(self, client, first, body):
         length = body[0] << 8 | body[1]
@@ -150,38 +135,6 @@ class ScriptedBroker:
             client.pending.remove(packet_id)
             self.open -= 1
             await client.send(bytes((0x40, 2, packet_id >> 8, packet_id & 0xFF)))
-
-
-class Client:
-    def __init__(self, reader, writer):
-        self._reader = reader
-        self._writer = writer
-        self.task = asyncio.current_task()
-        self.pending = []  # Packet ids that are not acknowledged.
-
-    async def packet(self):
-        first = (await self._reader.readexactly(1))[0]
-        length = shift = 0
-        while True:
-            byte = (await self._reader.readexactly(1))[0]
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return first, await self._reader.readexactly(length)
-
-    async def write(self, data):
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def send(self, packet, pieces=0):
-        try:
-            for at in range(0, len(packet), pieces or len(packet)):
-                self._writer.write(packet[at : at + (pieces or len(packet))])
-                await self._writer.drain()
-                if pieces:
-                    await asyncio.sleep_ms(0)
-        except OSError:
-            pass
 
 
 async def at_once(broker, client, packet_id):

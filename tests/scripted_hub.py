@@ -2,19 +2,37 @@
 connection anywhere, leave values out, send what is no AimX. Tests with a real AimDB are in tests/host.
 """
 
-import asyncio
-import gc
 import json
-import random
 
+import scripted_peer
 from aimdb_aimx import Hub
 from aimdb_aimx.hub import hubs
 
-PORTS = (20000, 30000)
+
+class Client(scripted_peer.Client):
+    def __init__(self, reader, writer):
+        super().__init__(reader, writer)
+        peer = writer.get_extra_info("peername")  # On a computer, as the system has it.
+        self.port = peer[2] << 8 | peer[3]
+        self.topics = {}
+        self.seqs = {}
+
+    async def frame(self):
+        length = int.from_bytes(await self.reader.readexactly(4), "big")
+        return json.loads(await self.reader.readexactly(length))
+
+    async def send(self, data, half=False):
+        if not isinstance(data, bytes):
+            data = framed(json.dumps(data).encode())
+        try:
+            self.writer.write(data[: len(data) // 2] if half else data)
+            await self.writer.drain()
+        except OSError:
+            pass  # The board has ended the connection.
 
 
-class ScriptedHub:
-    """Serves on a port of its own on the loopback, and has all records that are asked for.
+class ScriptedHub(scripted_peer.ScriptedPeer):
+    """Has all records that are asked for.
 
     Attributes that a test may set:
 
@@ -27,7 +45,12 @@ class ScriptedHub:
     What it has seen: `sets`, a list of (key, value); `subs` and `unsubs`; `hellos`, their parameters; `pings`.
     """
 
+    scheme = "aimx"
+    known = hubs
+    Client = Client
+
     def __init__(self):
+        super().__init__()
         self.welcome = {"version": "3.0", "server": "aimdb", "permissions": ["read"], "writable_records": []}
         self.errors = {}
         self.answers = True
@@ -37,44 +60,6 @@ class ScriptedHub:
         self.unsubs = []
         self.hellos = []
         self.pings = self.most_open = 0
-        self.clients = []
-        self.server = None
-        self.port = None
-
-    async def __aenter__(self):
-        while not self.server:
-            self.port = random.randint(*PORTS)
-            await self.start()
-        return self
-
-    async def __aexit__(self, *_):
-        await self.stop()
-        hubs.clear()  # Each test has its own.
-        gc.collect()
-
-    @property
-    def url(self):
-        return "aimx://127.0.0.1:%d" % self.port
-
-    async def start(self):
-        try:
-            self.server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        except OSError:
-            self.server = None  # The port is somebody else's.
-        await asyncio.sleep_ms(0)
-
-    async def stop(self):
-        """As a hub that is killed: all connections break."""
-        server, self.server = self.server, None
-        if server:
-            server.close()
-            await server.wait_closed()
-        self.kick()
-        await asyncio.sleep_ms(0)
-
-    def kick(self):
-        for client in list(self.clients):
-            client.task.cancel()
 
     async def tell(self, key, value, skip=0):
         """An event of the record, for all who watch it; `skip`: so many are left out before it."""
@@ -89,32 +74,23 @@ class ScriptedHub:
         for client in list(self.clients):
             await client.send(data)
 
-    async def _serve(self, reader, writer):
-        writer.s.setsockopt(6, 1, 1)  # TCP_NODELAY: small frames do not wait for each other.
-        client = Client(reader, writer)
-        self.clients.append(client)
+    async def talk(self, client):
         frames = 0
-        try:
-            while True:
-                frame = await client.frame()
-                how = None
-                if self.cut_at and frame.get("method") != "hello":
-                    frames += 1
-                    how = self.cut_at[1] if frames == self.cut_at[0] else None
-                if how == "before":
-                    break
-                answer = self._done(client, frame)
-                if how == "after":
-                    break
-                if answer is not None:
-                    await client.send(answer, how == "amid")
-                if how:
-                    break
-        except (OSError, EOFError):
-            pass
-        finally:
-            self.clients.remove(client)
-            writer.s.close()
+        while True:
+            frame = await client.frame()
+            how = None
+            if self.cut_at and frame.get("method") != "hello":
+                frames += 1
+                how = self.cut_at[1] if frames == self.cut_at[0] else None
+            if how == "before":
+                break
+            answer = self._done(client, frame)
+            if how == "after":
+                break
+            if answer is not None:
+                await client.send(answer, how == "amid")
+            if how:
+                break
 
     def _done(self, client, frame):
         # Do what the frame asks for; what is answered, or None.
@@ -154,30 +130,6 @@ class ScriptedHub:
         self.sets.append((key, value))
         reply["ok"] = {"status": "success", "value": value}
         return reply
-
-
-class Client:
-    def __init__(self, reader, writer):
-        self._reader = reader
-        self._writer = writer
-        self.task = asyncio.current_task()
-        peer = writer.get_extra_info("peername")  # On a computer, as the system has it.
-        self.port = peer[2] << 8 | peer[3]
-        self.topics = {}
-        self.seqs = {}
-
-    async def frame(self):
-        length = int.from_bytes(await self._reader.readexactly(4), "big")
-        return json.loads(await self._reader.readexactly(length))
-
-    async def send(self, data, half=False):
-        if not isinstance(data, bytes):
-            data = framed(json.dumps(data).encode())
-        try:
-            self._writer.write(data[: len(data) // 2] if half else data)
-            await self._writer.drain()
-        except OSError:
-            pass  # The board has ended the connection.
 
 
 def framed(text):
