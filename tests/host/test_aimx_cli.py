@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from aimdb_tools import HOW, find_aimdb
-from pytest_micropython.files import find_tool
-from serial_cable import SerialCable
-
-ROOT = Path(__file__).parents[2]
+from unix_node import serving_node
 
 pytestmark = pytest.mark.skipif(not find_aimdb(), reason=HOW)
 
@@ -55,25 +48,8 @@ Cli = Callable[..., str]
 @pytest.fixture(scope="module")
 def node() -> Iterator[dict[str, str]]:
     """The URLs at which a node is reached."""
-    port = random.randint(20000, 30000)
-    with SerialCable() as cable:
-        code = NODE.replace("PORT", str(port)).replace("NEAR", repr(cable.near))
-        environment = {**os.environ, "MICROPYPATH": f"{ROOT}/lib:.frozen"}
-        process = subprocess.Popen([find_tool("micropython"), "-c", code], env=environment)
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except OSError:
-                    assert process.poll() is None and time.monotonic() < deadline
-                    time.sleep(0.05)
-            yield {"tcp": f"tcp://127.0.0.1:{port}", "serial": f"serial://{cable.far}"}
-            assert process.poll() is None, "the node has ended"
-        finally:
-            process.kill()
-            process.wait()
+    with serving_node(NODE) as (port, line):
+        yield {"tcp": f"tcp://127.0.0.1:{port}", "serial": f"serial://{line}"}
 
 
 @pytest.fixture(params=["tcp", "serial"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import signal
 import socket
 import subprocess
@@ -15,9 +13,7 @@ from pathlib import Path
 
 import pytest
 from aimdb_tools import HOW, find_hub
-from pytest_micropython.files import find_tool
-
-ROOT = Path(__file__).parents[2]
+from unix_node import any_port, start_node
 
 pytestmark = pytest.mark.skipif(not find_hub(), reason=HOW)
 
@@ -56,7 +52,7 @@ def until(condition, seconds: float = 30) -> None:
 
 @pytest.fixture
 def port() -> int:
-    return random.randint(20000, 30000)
+    return any_port()
 
 
 @pytest.fixture
@@ -71,15 +67,8 @@ def hub(port: int) -> Iterator[Hub]:
 
 def board(code: str, port: int) -> subprocess.Popen:
     """A node on the unix port that runs `code`; URL stands for that of the hub."""
-    environment = {**os.environ, "MICROPYPATH": f"{ROOT}/lib:.frozen"}
     code = code.replace("URL", f"aimx://127.0.0.1:{port}").replace("PORT", str(port))
-    return subprocess.Popen(
-        [find_tool("micropython"), "-c", code],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_node(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def result_of(node: subprocess.Popen) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import random
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aimx_connection import AimxClient, AimxError, dial
-from pytest_micropython.files import find_tool
-from serial_cable import SerialCable
+from unix_node import serving_node
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "s\u00e9cret"
@@ -53,25 +49,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path, 
     subprocess.run([*make.split(), *names.split()], **run)
     subprocess.run("openssl x509 -in certificate.pem -outform DER -out certificate.der".split(), **run)
     subprocess.run("openssl ec -in key.pem -outform DER -out key.der".split(), **run)
-    port = random.randint(20000, 30000)
-    with SerialCable() as cable:
-        code = NODE.replace("PORT", str(port)).replace("TOKEN", repr(TOKEN)).replace("NEAR", repr(cable.near))
-        environment = {**os.environ, "MICROPYPATH": f"{ROOT}/lib:.frozen"}
-        process = subprocess.Popen([find_tool("micropython"), "-c", code], env=environment, cwd=folder)
-        try:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except OSError:
-                    assert process.poll() is None and time.monotonic() < deadline
-                    time.sleep(0.05)
-            yield port, folder / "certificate.pem", cable.far
-            assert process.poll() is None, "the node has ended"
-        finally:
-            process.kill()
-            process.wait()
+    with serving_node(NODE.replace("TOKEN", repr(TOKEN)), folder) as (port, line):
+        yield port, folder / "certificate.pem", line
 
 
 @contextlib.contextmanager

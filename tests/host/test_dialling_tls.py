@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socketserver
 import ssl
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bench_dialling import SmallHub
-from pytest_micropython.files import find_tool
+from unix_node import start_node
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,9 +70,10 @@ def hub(tmp_path: Path) -> Iterator[tuple[int, str]]:
 
 def run(port: int, trusted: str) -> str:
     code = NODE.replace("PORT", str(port)).replace("CERTIFICATE", trusted)
-    environment = {**os.environ, "MICROPYPATH": f"{ROOT}/lib:.frozen"}
-    command = [find_tool("micropython"), "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    node = start_node(code, stdout=subprocess.PIPE, text=True)
+    printed, _ = node.communicate(timeout=60)
+    assert node.returncode == 0
+    return printed
 
 
 def test_values_go_to_the_hub_whose_certificate_is_known(hub: tuple[int, str]) -> None:

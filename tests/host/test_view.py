@@ -2,17 +2,13 @@
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
 import time
 
 import pytest
 from aimx_connection import AimxClient, AimxError, Refused, dial
-from board_image import ROOT
 from mqtt_broker import free_port
-from pytest_micropython.files import find_tool
 from textual.widgets import DataTable, Input, Static
+from unix_node import start_node, wait_until_served
 from view import View, take_picture
 from view_records import Row, drawn, number_in, origin_named, shortened
 
@@ -54,18 +50,9 @@ class Node:
         self._process = None
 
     def start(self):
-        self._process = subprocess.Popen(
-            [find_tool("micropython"), "-X", "heapsize=1M", "-c", NODE.replace("PORT", str(self.port))],
-            env={**os.environ, "MICROPYPATH": f".frozen:{ROOT / 'lib'}"},
-        )
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return self
-            except OSError:
-                assert time.monotonic() < deadline, "the node does not listen"
-                time.sleep(0.05)
+        self._process = start_node(NODE.replace("PORT", str(self.port)))
+        wait_until_served(self._process, self.port)
+        return self
 
     def kill(self):
         self._process.kill()
