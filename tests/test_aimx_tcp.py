@@ -160,6 +160,45 @@ async def test_a_peer_that_vanishes_frees_its_place():
         equal(server.ended_count, 0)
 
 
+async def test_half_open_connections_hold_no_place():
+    # A peer that lost its power says nothing any more, takes nothing, and its connection stays.
+    db, port, server = program(connections=2, silence_ms=1)
+    left = []
+    async with Running(db):
+        for _ in range(3):
+            for _ in range(2):
+                client = await there(port)
+                equal((await client.hello())["version"], "3.0")
+                await client.watch("temp")
+                left.append(client)
+            await until(lambda: len(server.peers) == 2 and min(peer.quiet for peer in server.peers) > 0)
+        equal(server.turned_away_count, 0)
+        equal(server.ended_count, 4)
+        equal(server.peek(), 2)
+    for client in left:
+        client.close()
+
+
+async def test_a_half_open_connection_that_is_sent_events_is_dropped_in_time():
+    db, port, server = program(timeout_ms=1000)
+    async with Running(db):
+        client = await there(port)
+        await client.hello()
+        await client.watch("temp")
+        text = "x" * 30000
+        count = 0
+        while server.peers and count < 3000:  # What the system keeps for the peer fills up first.
+            db.produce_any("temp", text)
+            count += 1
+            await asyncio.sleep_ms(1)
+        equal(server.peers, [])
+        assert "took nothing for 1000 ms" in server.last_error, server.last_error
+        other = await there(port)
+        equal((await other.hello())["version"], "3.0")
+        client.close()
+        other.close()
+
+
 async def test_with_the_run_the_connections_end_and_the_next_run_serves_at_the_same_port():
     db, port, server = program()
     for number in range(3):
