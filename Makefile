@@ -87,6 +87,10 @@ bench-aimx: $(VENV)/ready ## what serving by AimX costs: calls and events per se
 	@echo "An emulated WiFi chip takes some seconds to start ..."
 	$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(JSON))
 
+.PHONY: bench-everything
+bench-everything: $(VENV)/ready ## what a program that uses nearly all packages keeps of the heap; JSON=file
+	$(RUN) tools/benchmarks/bench_everything.py $(if $(JSON),--json $(JSON))
+
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
 	$(RUN) tools/benchmarks/flash_bench.py

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 import sys
-from pathlib import Path
 
 from aimx_connection import VERSION, dial
-from bench_mqtt import JOIN, compiled_files
-from device_files import ROOT
-from emulated_pico import Board, BoardError
-from emulated_pico.filesystem import build_image
+from bench_network import JOIN, PATIENCE_SECONDS, Figures, figures_in, image_with, run
+from emulated_pico import Board
 
-# Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.
-PATIENCE_SECONDS = 600
 COUNT = 50
 
 NODE = """
@@ -53,33 +46,25 @@ asyncio.run(main())
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="file to write the results to")
-    options = parser.parse_args(arguments)
-    try:
-        figures = {**measure_chip(), **measure_lines()}
-    except BoardError as error:
-        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
-        return 1
-    print(f"{'AimX':<60}{'':>12}{'bytes':>8}")
-    for name, (rate, size) in figures.items():
-        print(f"{name:<60}{rate or '':>12}{size or '':>8}")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0
+    return run(arguments, __doc__, "per second", measure)
 
 
-def measure_chip() -> dict[str, list[int]]:
-    """What the chip itself does: figures by name, each a pair of times per second and bytes."""
-    with Board(filesystem=build_image(files())) as board:
-        printed = board.exec("import serving; serving.run()", PATIENCE_SECONDS)
-    return {name: [int(rate), int(size)] for name, rate, size in re.findall(r"RESULT (.*): (\d+), (\d+)", printed)}
+def measure() -> tuple[Figures, dict]:
+    image = image_with(("aimdb", "aimdb_aimx"), "serving.py")
+    figures = {**measure_chip(image), **measure_lines(image)}
+    return figures, figures
 
 
-def measure_lines() -> dict[str, list[int]]:
+def measure_chip(image: bytes) -> Figures:
+    """What the chip itself does."""
+    with Board(filesystem=image) as board:
+        return figures_in(board.exec("import serving; serving.run()", PATIENCE_SECONDS))
+
+
+def measure_lines(image: bytes) -> Figures:
     """What comes through a UART and through WiFi: requests are sent all at once, and the board's clock counts."""
-    figures: dict[str, list[int]] = {}
-    with Board(filesystem=build_image(files()), paced=True) as board:
+    figures: Figures = {}
+    with Board(filesystem=image, paced=True) as board:
         board.exec(JOIN, timeout=PATIENCE_SECONDS)
         ways = {
             "UART, 115200": f"serial://{board.serve_uart(0)}",
@@ -141,11 +126,6 @@ def events(board: Board, line: Line) -> int:
             times.append(board.nanoseconds)
     line.send({"t": "unsub", "sub": "2000"})
     return round((COUNT - 1) * 1e9 / (times[-1] - times[0]))
-
-
-def files() -> dict[str, bytes]:
-    """The packages and the measuring program, as they are deployed."""
-    return compiled_files(("aimdb", "aimdb_aimx"), ROOT / "bench" / "serving.py")
 
 
 if __name__ == "__main__":

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import re
 import socketserver
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from bench_mqtt import JOIN, PATIENCE_SECONDS, compiled_files
-from device_files import ROOT
-from emulated_pico import Board, BoardError
-from emulated_pico.filesystem import build_image
+from bench_network import Figures, image_with, measured, run
+from emulated_pico import Board
 
 HEAP = """
 import gc
@@ -97,32 +92,15 @@ class SmallHub(socketserver.StreamRequestHandler):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="file to write the results to")
-    options = parser.parse_args(arguments)
-    try:
-        results = measure()
-    except BoardError as error:
-        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
-        return 1
-    print(f"{'':<60}{'values/s':>10}{'bytes':>8}")
-    for name, (rate, size) in results["figures"].items():
-        print(f"{name:<60}{rate or '':>10}{size:>8}")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
-    return 0
+    return run(arguments, __doc__, "values/s", measure)
 
 
-def measure() -> dict:
-    """Everything in one run: figures by name, each a pair of values per second and bytes."""
-    files = compiled_files(("aimdb", "aimdb_net", "aimdb_aimx"), ROOT / "bench" / "dialling.py")
-    with SmallHub.serve() as port, Board(filesystem=build_image(files), paced=True) as board:
-        board.exec(JOIN, timeout=PATIENCE_SECONDS)
-        printed = board.exec(HEAP, timeout=PATIENCE_SECONDS)
-        printed += board.exec(f"import dialling; dialling.run('10.0.0.1', {port})", PATIENCE_SECONDS)
-        firmware = board.exec("import sys; print(sys.implementation.version, sys.implementation._machine)").strip()
-    found = re.findall(r"RESULT (.*): (\d+), (\d+)", printed)
-    return {"firmware": firmware, "figures": {name: [int(rate), int(size)] for name, rate, size in found}}
+def measure() -> tuple[Figures, dict]:
+    """Everything in one run."""
+    image = image_with(("aimdb", "aimdb_net", "aimdb_aimx"), "dialling.py")
+    with SmallHub.serve() as port, Board(filesystem=image, paced=True) as board:
+        figures, firmware = measured(board, HEAP, f"import dialling; dialling.run('10.0.0.1', {port})")
+        return figures, {"firmware": firmware, "figures": figures}
 
 
 if __name__ == "__main__":

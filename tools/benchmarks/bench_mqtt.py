@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import re
 import sys
-from pathlib import Path
 
-from board_declaration import architecture_of
-from device_files import ROOT, compiled
-from emulated_pico import Board, BoardError
-from emulated_pico.filesystem import build_image
+from bench_network import Figures, image_with, measured, run
+from emulated_pico import Board
 from mqtt_broker import LocalBroker
-
-# Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.
-PATIENCE_SECONDS = 300
-
-JOIN = """
-import network, time
-wifi = network.WLAN(network.STA_IF)
-wifi.active(True)
-wifi.connect("RP2040PY-GUEST", "password")
-while not wifi.isconnected():
-    time.sleep_ms(50)
-"""
 
 HEAP = """
 import gc
@@ -56,50 +38,16 @@ print("RESULT heap of a Broker: 0, %d" % (used() - topic))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="file to write the results to")
-    options = parser.parse_args(arguments)
-    try:
-        results = measure()
-    except BoardError as error:
-        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
-        return 1
-    print(f"{'':<48}{'messages/s':>12}{'bytes':>8}")
-    for name, (rate, size) in results["figures"].items():
-        print(f"{name:<48}{rate or '':>12}{size:>8}")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n")
-    return 0
+    return run(arguments, __doc__, "messages/s", measure)
 
 
-def measure() -> dict:
-    """Everything in one run: figures by name, each a pair of messages per second and bytes."""
-    files = compiled_files(("aimdb", "aimdb_net", "aimdb_mqtt"), ROOT / "bench" / "publishing.py")
-    with LocalBroker() as broker, Board(filesystem=build_image(files), paced=True) as board:
-        board.exec(JOIN, timeout=PATIENCE_SECONDS)
-        printed = board.exec(HEAP, timeout=PATIENCE_SECONDS)
-        printed += board.exec(f"import publishing; publishing.run('10.0.0.1', {broker.port})", PATIENCE_SECONDS)
-        firmware = board.exec("import sys; print(sys.implementation.version, sys.implementation._machine)").strip()
-        kind = broker.kind
-    found = re.findall(r"RESULT (.*): (\d+), (\d+)", printed)
-    return {
-        "firmware": firmware,
-        "broker": kind,
-        "figures": {name: [int(rate), int(size)] for name, rate, size in found},
-    }
-
-
-def compiled_files(packages: tuple[str, ...], program: Path) -> dict[str, bytes]:
-    """The packages and the measuring program, as they are deployed."""
-    sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
-    files = {source.relative_to(ROOT / "lib"): source for source in sources}
-    files[Path(program.name)] = program
-    return {
-        f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(
-            source, place.as_posix(), architecture=architecture_of("pico_w")
-        )
-        for place, source in files.items()
-    }
+def measure() -> tuple[Figures, dict]:
+    """Everything in one run."""
+    image = image_with(("aimdb", "aimdb_net", "aimdb_mqtt"), "publishing.py")
+    with LocalBroker() as broker, Board(filesystem=image, paced=True) as board:
+        program = f"import publishing; publishing.run('10.0.0.1', {broker.port})"
+        figures, firmware = measured(board, HEAP, program)
+        return figures, {"firmware": firmware, "broker": broker.kind, "figures": figures}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""`make bench-everything`: what a program that uses nearly all of the library keeps of an emulated Pico W's heap."""
+
+from __future__ import annotations
+
+import sys
+
+from bench_network import PATIENCE_SECONDS, Figures, figures_in, image_with, run
+from emulated_pico import Board
+
+PACKAGES = ("aimdb", "aimdb_flash", "aimdb_net", "aimdb_mqtt")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run(arguments, __doc__, "", measure)
+
+
+def measure() -> tuple[Figures, dict]:
+    with Board(filesystem=image_with(PACKAGES, "everything.py")) as board:
+        figures = figures_in(board.exec("import everything; everything.run()", PATIENCE_SECONDS))
+    return figures, figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

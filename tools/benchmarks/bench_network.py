@@ -1,0 +1,75 @@
+"""What the benchmarks of an emulated Pico W in a network have in common: WiFi, what is on its flash, and the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from board_declaration import architecture_of
+from device_files import ROOT, compiled
+from emulated_pico import Board, BoardError
+from emulated_pico.filesystem import build_image
+
+# Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.
+PATIENCE_SECONDS = 600
+
+JOIN = """
+import network, time
+wifi = network.WLAN(network.STA_IF)
+wifi.active(True)
+wifi.connect("RP2040PY-GUEST", "password")
+while not wifi.isconnected():
+    time.sleep_ms(50)
+"""
+
+# Of a program on the board, each a pair of times per second and bytes; 0 stands for what was not measured.
+Figures = dict[str, list[int]]
+
+
+def run(arguments: list[str] | None, description: str, unit: str, measure: Callable[[], tuple[Figures, dict]]) -> int:
+    """The main function of a benchmark: its exit status. `measure` gives figures, and what the file is to have."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="file to write the results to")
+    options = parser.parse_args(arguments)
+    try:
+        figures, results = measure()
+    except BoardError as error:
+        print(f"bench: the emulated board gave up: {error}\n{error.stderr}", file=sys.stderr)
+        return 1
+    print(f"{'':<60}{unit:>12}{'bytes':>8}")
+    for name, (rate, size) in figures.items():
+        print(f"{name:<60}{rate or '':>12}{size or '':>8}")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    return 0
+
+
+def measured(board: Board, heap: str, program: str) -> tuple[Figures, str]:
+    """What two programs print on a board that joins the WiFi before, and the board's firmware."""
+    board.exec(JOIN, timeout=PATIENCE_SECONDS)
+    printed = board.exec(heap, timeout=PATIENCE_SECONDS)
+    printed += board.exec(program, timeout=PATIENCE_SECONDS)
+    firmware = board.exec("import sys; print(sys.implementation.version, sys.implementation._machine)").strip()
+    return figures_in(printed), firmware
+
+
+def figures_in(printed: str) -> Figures:
+    return {name: [int(rate), int(size)] for name, rate, size in re.findall(r"RESULT (.*): (\d+), (\d+)", printed)}
+
+
+def image_with(packages: tuple[str, ...], program: str) -> bytes:
+    """A filesystem with the packages and a program of bench/, as they are deployed."""
+    sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
+    files = {source.relative_to(ROOT / "lib"): source for source in sources}
+    files[Path(program)] = ROOT / "bench" / program
+    architecture = architecture_of("pico_w")
+    return build_image(
+        {
+            f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(source, place.as_posix(), architecture=architecture)
+            for place, source in files.items()
+        }
+    )
