@@ -84,7 +84,7 @@ class Clock:
                 self.failures = 0
                 producer.produce(seconds)
                 pause = self.again_s
-            except (OSError, ValueError, MemoryError, asyncio.TimeoutError) as er:
+            except (OSError, ValueError, OverflowError, MemoryError, asyncio.TimeoutError) as er:
                 self.failures += 1
                 if not self.failures & (self.failures - 1):
                     print("aimdb: the clock is not set, %s: %r" % (self.host, er), file=sys.stderr)
