@@ -132,6 +132,21 @@ async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_q
     await queue.push_async("more")
 
 
+async def test_of_values_that_were_given_back_only_the_damaged_one_is_lost():
+    flash = Flash(6, 512)
+    queue = opened(flash)
+    for i in range(6):
+        await queue.push_async("value %d" % i)
+    reader = queue.subscribe()
+    for _ in range(4):
+        reader.try_recv()
+    flash.data[bytes(flash.data).find(b"value 1")] = 0
+    reader.close()
+    queue._values.log.forget()  # As when other bytes were read since.
+    equal(drain(queue.subscribe()), ["value %d" % i for i in (0, 2, 3, 4, 5)])
+    equal((queue.dropped_count, queue.damaged_count, queue.held()), (1, 1, 5))
+
+
 # files beside those of the queue
 
 

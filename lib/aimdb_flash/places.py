@@ -69,12 +69,14 @@ def in_folder(path: str) -> "list[int]":
     from .file_storage import os
 
     found = []
-    if _is_folder(path):
+    try:
         for entry in os.ilistdir(path):
             name = entry[0]
             if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
                 found.append(int(name, 16))
-    else:
+    except OSError:
+        if _is_folder(path):
+            raise
         parent = path[: path.rindex("/")] or "/"
         if not _is_folder(parent):
             raise OSError(_ENOENT, "there is no folder %s" % parent)

@@ -12,7 +12,7 @@ _EVERYTHING = const(2)
 _NEWS = const(3)
 
 _PAGE = const(256)
-_PIECE = const(2048)  # Bytes read at a time meanwhile.
+_PIECE = const(4096)  # Bytes read at a time meanwhile.
 
 
 def recover(log) -> int:
@@ -108,10 +108,11 @@ def _scan(log, segment, limit, gaps):
     try:
         length = patiently(log.storage.length, segment.number)
         for item in records(log.read, segment.number, _HEADER_SIZE, length, log.storage.alignment):
-            intact = bool(item)
-            if not item:
+            if item is None:
+                intact = False
                 log.damaged_count += 1
                 continue
+            intact = True
             segment.end, kind, number, payload = item
             if kind == _VALUE:
                 if number >= expected and (number < limit or not limit):
