@@ -48,6 +48,7 @@ class BoardLink:
         self.port = port
         # Whether the board's program has been stopped. It stays so, and is not stopped anew for each command.
         self.stopped = False
+        self._has_answered = False
 
     def run(
         self,
@@ -87,7 +88,7 @@ class BoardLink:
             process.wait()
         if failed:
             raise self.explain("" if hung.is_set() or failed < 0 else "".join(output))
-        self.stopped = True
+        self.stopped = self._has_answered = True
         return "".join(output)
 
     def restart(self) -> None:
@@ -96,16 +97,15 @@ class BoardLink:
         self.stopped = False
 
     def persist(self, action: Callable[[], Result]) -> Result:
-        """Do it, and from its beginning again when the connection breaks off, each time from a soft reset."""
-        for attempt in range(ATTEMPTS):
+        """Do it; when the connection breaks off, from its beginning again, after a soft reset, with more patience."""
+        for _ in range(ATTEMPTS - 1):
             try:
                 return action()
             except BrokenOff:
-                if attempt == ATTEMPTS - 1:
-                    raise
                 print("  the board does not answer; it is asked again", flush=True)
                 self.stopped = False
-        raise AssertionError  # It has returned or raised.
+                self.patience *= 2
+        return action()
 
     def check_port(self) -> None:
         if os.name == "nt":  # COM ports are not files
@@ -145,7 +145,7 @@ class BoardLink:
                 "the whole flash first."
             )
         hung = not output or "could not enter raw repl" in output
-        if hung and not self.stopped:
+        if hung and not self._has_answered:
             return (BrokenOff if output else DeployError)(
                 f"{self.port} is there, but no MicroPython answers. Unplug the board and plug it in again; "
                 "if it stays silent, flash MicroPython onto it."
