@@ -56,12 +56,12 @@ async def display(consumer):
         await asyncio.sleep_ms(1000)  # A slow one: meanwhile it skips what is out of date.
 
 
-async def watch(consumer):
-    is_hot = False
-    async for celsius in consumer.subscribe():
-        if is_hot != (celsius > HOT):
-            is_hot = not is_hot
-            await alarms.produce_async("%s: %.1f C" % ("too hot" if is_hot else "cool again", celsius))
+def alarm(celsius, state):
+    """An alarm when it has become hot, or cool again."""
+    is_hot = celsius > HOT
+    if is_hot != state["hot"]:
+        state["hot"] = is_hot
+        return "%s: %.1f C" % ("too hot" if is_hot else "cool again", celsius)
 
 
 async def radio(consumer):
@@ -85,8 +85,8 @@ for read, milliseconds in ((outside, 250), (light, 500), (case, 1000)):
     rates[key] = db.configure(key + " rate", SingleLatest())
     rates[key].produce(milliseconds)
     db.configure(key, SpmcRing(16)).source(every(rates[key].buffer.peek, read))
-db.configure("mean", SingleLatest()).transform("outside", mean, deque((), 8)).tap(watch)
+db.configure("mean", SingleLatest()).transform("outside", mean, deque((), 8))
 db.configure("line", SingleLatest()).transform_join(("mean", "light", "case"), compose).tap(display)
-alarms = db.configure("alarms", BoundedQueue(4)).tap(radio)
+db.configure("alarms", BoundedQueue(4)).transform("mean", alarm, {"hot": False}).tap(radio)
 db.configure("command", Mailbox()).source(console()).tap(obey)
 asyncio.run(db.run())
