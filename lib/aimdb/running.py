@@ -6,13 +6,13 @@ from . import once
 from .waiting import current_loop
 
 
-async def watch(stages: list, notes: list) -> None:
+async def watch(db, stages: list, notes: list) -> None:
     """Look after one second and after ten for stages that nothing wakes, and for what is not awaited."""
     for pause in (1, 9):
         await asyncio.sleep(pause)
         try:
             once("watching").look(stages)
-            once("awaited").look(notes, pause > 1)
+            once("awaited").look(db, notes, pause > 1)
         except Exception:  # There is no memory for it.
             pass
 
@@ -32,7 +32,7 @@ async def run(db, begun: list) -> None:
     culprit: "list | None" = None  # The stage that was cancelled, and not from here.
     try:
         stages, coro = once("wiring").start(db)
-        stages.append([None, "watch", None, asyncio.create_task(watch(stages, once("awaited").listen(db)))])
+        stages.append([None, "watch", None, asyncio.create_task(watch(db, stages, once("awaited").listen(db)))])
         await coro
     except asyncio.CancelledError:
         for stage in stages:
