@@ -16,6 +16,7 @@ LOADED_WHEN_USED = (
     "aimdb/computing.mpy",
     "aimdb/doorbell.mpy",
     "aimdb/elsewhere.mpy",
+    "aimdb/formats.mpy",
     "aimdb/gauge.mpy",
     "aimdb/graph.mpy",
     "aimdb/guide.mpy",
