@@ -120,6 +120,7 @@ def AimDb_graph(db):
 
 def AimDb_run(db):
     begun: list = []
-    run = once("running").run(db, begun)
-    once("awaited").remind(run, begun)
+    awaited = once("awaited")
+    run = once("running").run(db, begun, awaited.listen)
+    awaited.remind(run, begun)
     return run

@@ -17,8 +17,8 @@ async def watch(db, stages: list, notes: list) -> None:
             pass
 
 
-async def run(db, begun: list) -> None:
-    """Check and start the stages, and wait for them; when one has died, cancel the others."""
+async def run(db, begun: list, listen) -> None:
+    """Check and start the stages, and wait for them; when one has died, cancel the others. `listen`: of awaited.py."""
     begun.append(True)
     loop = current_loop()
     if db._loop is loop:
@@ -32,7 +32,7 @@ async def run(db, begun: list) -> None:
     culprit: "list | None" = None  # The stage that was cancelled, and not from here.
     try:
         stages, coro = once("wiring").start(db)
-        stages.append([None, "watch", None, asyncio.create_task(watch(db, stages, once("awaited").listen(db)))])
+        stages.append([None, "watch", None, asyncio.create_task(watch(db, stages, listen(db)))])
         await coro
     except asyncio.CancelledError:
         for stage in stages:
