@@ -12,7 +12,7 @@ import harness
 from aimdb import AimDb, BoundedQueue, SpmcRing
 
 GRAPHS = (80 if harness.target == "unix" else 4) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
-TIME_LIMIT = 120 + GRAPHS
+TIME_LIMIT = (120 if harness.target == "unix" else 500) + GRAPHS
 TURNS = 20000
 
 
