@@ -95,3 +95,29 @@ async def test_a_damaged_header_is_counted_once_and_costs_no_value():
         file.write(b"\0")
     queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
     equal((queue.damaged_count, len(drain(queue.subscribe()))), (1, 40))
+
+
+async def test_behind_damage_a_record_is_found_wherever_it_begins():
+    for size in (243, 244, 245, 500):  # With its record, 256 bytes are looked at together.
+        flash = Flash(6, 4096)
+        queue = opened(flash, BytesCodec())
+        for i in range(4):
+            await queue.push_async(b"%d" % i + b"." * (size - 1))
+        flash.data[bytes(flash.data).find(b"1....")] = 0
+        queue = opened(power_cut(flash), BytesCodec())
+        equal([value[:1] for value in drain(queue.subscribe())], [b"0", b"2", b"3"])
+
+
+async def test_values_of_a_segment_that_is_gone_are_neither_held_nor_damaged():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    for i in range(60):
+        await queue.push_async(b"value %02d" % i)
+    queue.release()
+    storage = files.storage()
+    storage.remove(min(storage.numbers()))
+    queue = FlashQueue(storage, BytesCodec(), flush_ms=0)
+    held = queue.held()
+    left = drain(queue.subscribe())
+    equal((left, held, queue.damaged_count), ([b"value %02d" % i for i in range(60 - len(left), 60)], len(left), 0))
+    assert 0 < len(left) < 60

@@ -293,11 +293,16 @@ async def test_a_value_in_hand_for_want_of_heap_when_a_run_ends_is_sent_by_the_n
         queue = BoundedQueue(20)
         for value in range(5):
             queue.push(value)
-        db.configure("n", queue).link_to(server.url + "/n", codec=codec, broker=impatient(server, retry_ms=(1, 2)))
+        broker = impatient(server, retry_ms=(1, 2))
+        db.configure("n", queue).link_to(server.url + "/n", codec=codec, broker=broker)
         async with running(db):
             await until(lambda: codec.tries > 2)
             equal(queue.held(), 4)
+            await server.stop()
+            await until(lambda: not broker.connected)
             codec.starves = False
+        equal(queue.metrics().dropped_count, 0)
+        await server.start()
         async with running(db):
             await until(lambda: server.published and server.published[-1][1] == b"4")
         equal(sorted(set(int(payload) for _, payload, _, _ in server.published)), list(range(5)))
@@ -387,6 +392,19 @@ async def test_a_message_that_a_record_never_has_heap_for_is_counted_and_passed_
             await until(lambda: server.acknowledged == [1, 2, 3])
         equal(record.values, [1, 3])
         equal(broker.refused_count, 1)
+
+
+async def test_the_message_that_has_waited_longest_is_seen_by_peek():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        topic = MqttTopic(server.url + "/n", broker=impatient(server))
+        db.configure("n", topic)
+        async with running(db):
+            reader = await topic.subscribe_async()
+            equal(topic.peek(), None)
+            await server.send(publish("n", b"1", 1, 1) + publish("n", b"2", 1, 2))
+            await until(lambda: topic.held() == 2)
+            equal((topic.peek(), reader.try_recv(), topic.peek()), (1, 1, 2))
 
 
 async def test_a_topic_with_wildcards_cannot_be_published_to():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-_LONGEST = const(4096)  # Bytes of a file that is looked at: a longer one is not ours.
+_LONGEST = const(1024)  # Bytes of a file that is looked at: a longer one is not ours.
 _codec = JsonCodec()
 
 
