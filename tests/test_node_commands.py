@@ -62,6 +62,19 @@ def test_an_error_in_a_command_is_its_answer():
     equal(made.failed_count, 1)
 
 
+def test_an_error_that_cannot_be_shown_is_an_answer_too():
+    class Unspeakable(Exception):
+        def __repr__(self):
+            raise RuntimeError("maximum recursion depth exceeded")
+
+    def fail():
+        raise Unspeakable
+
+    commands = Commands()
+    commands.add("fail", fail)
+    equal((commands.obey("fail"), commands.failed_count), ("failed", 1))
+
+
 def test_an_error_that_is_to_pass_does():
     made = commands(passed=(KeyError,))
     made.add("restart", lambda: {}["restart"])

@@ -59,7 +59,10 @@ class Commands:
             if isinstance(er, self._passed):
                 raise
             self.failed_count += 1
-            return "failed: %r" % er
+            try:
+                return "failed: %r" % er
+            except Exception:  # There is no memory, or the error cannot be shown.
+                return "failed"
         return "done" if answer is None else str(answer)
 
     def _words(self, line):
