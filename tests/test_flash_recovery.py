@@ -121,3 +121,20 @@ async def test_values_of_a_segment_that_is_gone_are_neither_held_nor_damaged():
     left = drain(queue.subscribe())
     equal((left, held, queue.damaged_count), ([b"value %02d" % i for i in range(60 - len(left), 60)], len(left), 0))
     assert 0 < len(left) < 60
+
+
+async def test_after_a_restart_places_on_a_raw_device_are_still_used_in_turn():
+    flash = Flash(6, 512)
+    places = []
+    for start in range(8):
+        queue = opened(power_cut(flash), BytesCodec())
+        flash = queue._values.log.storage.device
+        reader = queue.subscribe()
+        used = queue._values.log.storage.places
+        begun = max(used) if used else 0
+        while max(used or (0,)) == begun:
+            await queue.push_async(bytes(60))
+            reader.try_recv()
+            await reader.commit()
+        places.append(used[max(used)])
+    equal(places, [start % 6 for start in range(8)])
