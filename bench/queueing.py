@@ -6,7 +6,8 @@ values are twice what a capacity of 16 holds.
 
 from asyncio import create_task
 
-import aimdb.complaint  # noqa: F401  Loaded when the first producer waits.
+import aimdb.complaint  # noqa: F401  Loaded when the first producer waits,
+import aimdb.room  # noqa: F401  and so is this.
 from aimdb import BoundedQueue
 from measure import case
 from wiring import record

@@ -1,34 +1,36 @@
 import micropython
 from micropython import const
 
-from .buffer import Reader, done, none
+from .buffer import InMemory, Reader
 from .errors import BufferClosed, BufferFull, error
-from .in_memory import InMemory
 from .waiting import Line, current, ptr32
-
-_BOARD = const(1)
-if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
-    TYPE_CHECKING = const(0)
-if TYPE_CHECKING:
-    from typing import Any
 
 # The places in `_counts`, which all tasks change between two yields. See docs/states.md.
 _PRODUCED = const(0)
 _CONSUMED = const(1)
 _DROPPED = const(2)
-_CLOSED = const(3)
-_OVERWRITES = const(4)  # 1: a value for which no slot is empty takes the place of the one held.
+_OVERWRITES = const(3)  # 1: a value for which no slot is empty takes the place of the one held.
 # The line of the readers:
-_FILLED = const(5)  # How many values are free.
-_ASKED = const(6)  # 1: a reader waits.
-_KEPT = const(7)  # How many values are kept for readers that were woken.
-_LENT = const(8)  # Not 0: a value is or was lent.
-_NOTE = const(9)  # 1: who takes a value calls `note`. 2: the task that parked last need not. 0: never again.
+_FILLED = const(4)  # How many values are free.
+_ASKED = const(5)  # 1: a reader waits.
+_KEPT = const(6)  # How many values are kept for readers that were woken.
+_CLOSED = const(7)
+_NOTE = const(8)  # 1: who takes a value calls `note`. 2: the task that has just parked need not. 0: nobody need.
 # The line of the producers:
-_EMPTY = const(11)  # How many slots are free.
-_WANTED = const(12)  # 1: a producer waits.
-_RESERVED = const(13)  # How many slots are kept for producers that were woken.
+_EMPTY = const(9)  # How many slots are free.
+_WANTED = const(10)  # 1: a producer waits.
+_RESERVED = const(11)  # How many slots are kept for producers that were woken.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
+
+
+def _look_after(queue, value):
+    # Replaced by that of room.py, which is loaded when a producer first waits.
+    global _look_after
+    try:
+        from .room import look_after as _look_after
+    except MemoryError:
+        return  # It waits all the same; the next one to wait tries again.
+    _look_after(queue, value)
 
 
 class BoundedQueue(InMemory):
@@ -44,26 +46,22 @@ class BoundedQueue(InMemory):
 
     # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
+    _readers = 0  # Attached and not closed.
     watched = None  # The loop in which a `Complaint` looks after the producers that wait.
 
     def __init__(self, capacity: int):
         super().__init__(capacity)
-        self._grant = self._line.grant
-        self._room = Line(self._counts, _EMPTY)
+        self._room = Line(memoryview(self._counts)[_EMPTY:])
         self._counts[_EMPTY] = capacity
-        self._readers = 0  # Attached and not closed.
 
     def subscribe(self) -> "QueueReader":
         if self._readers:
             self._line.prepare_to_lend()
         else:
-            self._line.begin()  # Whoever has read did so with a reader that is closed.
+            self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
         reader = QueueReader(self)
         self._readers += 1
         return reader
-
-    def peek(self) -> "Any":
-        return self._values[0] if self._values else None
 
     @micropython.viper
     def push(self, value):
@@ -75,13 +73,13 @@ class BoundedQueue(InMemory):
                     counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
                     return
                 if counts[_RESERVED]:
-                    self._room.settle()
+                    self._room.renew()
             if counts[_EMPTY]:
                 counts[_EMPTY] -= 1
                 self._append(value)
                 counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
                 if counts[_ASKED]:
-                    self._grant()
+                    self._wake_first(True)
                 else:
                     counts[_FILLED] += 1
                 return
@@ -92,7 +90,8 @@ class BoundedQueue(InMemory):
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
-            self._room.settle()
+            if counts[_RESERVED]:
+                self._room.renew()
             if not counts[_EMPTY]:
                 raise error(BufferFull, value, self)
         self.push(value)
@@ -101,14 +100,10 @@ class BoundedQueue(InMemory):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
         counts = self._counts
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
-            while self._room.park(self):
-                if self._line.taken_by is current() and self._is_hopeless():
-                    self._room.forget(current())
-                    from .mistakes import SelfDeadlock
-
-                    raise SelfDeadlock(value, self)
-                if self.watched is not self._room.loop:
-                    self._watch()
+            room = self._room
+            while room.park(self):
+                if self._line.taken_by is current() or self.watched is not room.loop:
+                    _look_after(self, value)
                 yield
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
@@ -117,23 +112,6 @@ class BoundedQueue(InMemory):
     def remove(self, task):
         """Called by `Task.cancel` on a producer that waits."""
         self._room.forget(task)
-
-    def _is_hopeless(self):
-        # Whether nobody else can make room for the task that alone has read.
-        return self._readers < 2 and not self._counts[_KEPT]
-
-    def _name_deadlock(self):
-        # Have the task that waits in vain look again.
-        if self._is_hopeless():
-            self._room.wake_task(self._line.taken_by, self)
-
-    def _watch(self):
-        try:
-            from .complaint import watch_room
-
-            self.watched = watch_room(self)
-        except MemoryError:
-            pass
 
     def has_waiting_producers(self) -> bool:
         """Whether a producer waits for space."""
@@ -165,18 +143,16 @@ class QueueReader(Reader):
         self._popleft = buffer._values.popleft
 
     def has_value(self) -> bool:
-        self.buffer._line.settle()
-        return self._counts[_FILLED] > 0
+        counts = self._counts
+        if counts[_KEPT]:
+            self.buffer._line.renew()
+        return counts[_FILLED] > 0
 
     @micropython.viper
     def try_recv(self):
         counts = ptr32(self._counts)
-        if counts[_LENT]:
-            self.buffer._line.settle()
         if counts[_FILLED] == 0:
-            if counts[_KEPT]:
-                self.buffer._line.settle()
-            if counts[_FILLED] == 0:
+            if not bool(self.has_value()):
                 self.nothing()
         counts[_FILLED] -= 1
         if counts[_NOTE]:
@@ -187,33 +163,13 @@ class QueueReader(Reader):
         value = self._popleft()
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         if counts[_WANTED]:
-            self.buffer._room.grant()
+            self.buffer._room.wake_first(True)
         else:
             counts[_EMPTY] += 1
         return value
 
-    @micropython.viper
-    def look(self, _) -> bool:
-        if self.park(self):
-            return True
-        counts = ptr32(self._counts)
-        if counts[_NOTE]:
-            counts[_NOTE] = 1  # Another task may take the value.
-        if counts[_ASKED] and counts[_FILLED]:
-            self.buffer._line.lend()
-        done.__traceback__ = none
-        raise done
-
     def close(self) -> None:
         if not self.closed:
-            leave = self._leave
-            super().close()
-            self.park = leave
-            self.buffer._readers -= 1
-            self.buffer._name_deadlock()
+            from .room import leave_queue
 
-    def _leave(self, _):
-        # Stands in for `park` once the reader is closed.
-        self.buffer._line.give_up()
-        self.buffer._name_deadlock()
-        return False
+            leave_queue(self)

@@ -1,8 +1,11 @@
+from array import array
+from collections import deque
+
 import micropython
 from micropython import const
 
-from .errors import BufferClosed, BufferEmpty, BufferLagged, error
-from .waiting import semaphore
+from .errors import BufferClosed, BufferEmpty, BufferLagged, check_int, error
+from .waiting import Line, ptr32
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -13,6 +16,12 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 _MASK = const(0x1FFFFFFF)  # Counters stay small ints, which need no heap.
+_LINE = const(4)  # The first counts are the buffer's own. Then come 5 of the readers' line, and 5 of the producers'.
+_PLACES = const(14)
+# The counts of a line; see waiting.py.
+_FREE = const(0)
+_ASKED = const(1)
+_NOTE = const(4)
 
 
 class Buffer:
@@ -82,12 +91,11 @@ class Buffer:
         """How many values are held now."""
         return 0
 
-    def counted(self) -> "tuple[int, int, int]":
-        """How many values were produced, consumed, and dropped. A counter goes from 0 to 2**29, and on from 1."""
-        return self.produced_count, self.consumed_count, self.dropped_count
-
     def metrics(self) -> "Metrics":
-        """`produced_count`, `consumed_count`, `dropped_count`, and `occupancy`, a pair (held, capacity)."""
+        """`produced_count`, `consumed_count`, `dropped_count`, and `occupancy`, a pair (held, capacity).
+
+        A counter goes from 0 to 2**29, and on from 1.
+        """
         from .metrics import metrics
 
         return metrics(self)
@@ -101,6 +109,34 @@ class Buffer:
         """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
         self.closed = True
         self.wake()
+
+
+class InMemory(Buffer):
+    """What the buffers in memory have in common: `capacity` slots, and counts.
+
+    The counts are in an array, so that native code changes them in an instruction each and without heap.
+
+    Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
+    """
+
+    def __init__(self, capacity: int):
+        check_int("capacity", capacity, 1)
+        self.capacity = capacity
+        self._values: deque = deque((), capacity)
+        self._append = self._values.append
+        self._counts = counts = array("i", bytes(4 * _PLACES))
+        self._line = Line(memoryview(counts)[_LINE:])
+        self._wake_first = self._line.wake_first
+
+    def peek(self) -> "Any":
+        return self._values[0] if self._values else None
+
+    def held(self) -> int:
+        return len(self._values)
+
+    def close(self) -> None:
+        self.closed = True  # Nothing below needs heap.
+        self._line.close()
 
 
 none = None  # For viper code, where the word None is a number.
@@ -142,15 +178,16 @@ class Reader:
     Cancel safety: a call that is cancelled or timed out has taken nothing. IRQ safety: none.
     """
 
+    closed = False
+    lagged = 0  # Values missed by this reader, in all.
     alarm: "Any" = None  # The one of the last read with a time limit, for the next such read.
 
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
-        self.closed = False
-        self.lagged = 0  # Values missed by this reader, in all.
         self._ready: Any = _Ready(self.look, _forever)
         if buffer._line is None:
-            buffer._line = semaphore()
+            buffer._line = Line()
+        self._turns = buffer._line._counts  # For native code, which has no time to look for them.
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
         self.park = self.park
         self.try_recv = self.try_recv
@@ -211,12 +248,17 @@ class Reader:
                 timeout_ms.stop()
             return self.try_recv()
 
-    @micropython.native
-    def look(self, _):
+    @micropython.viper
+    def look(self, _) -> bool:
         """One step of awaiting `ready()`: return True to wait, or raise `StopIteration`."""
         if self.park(self):
             return True
-        done.__traceback__ = None
+        turns = ptr32(self._turns)
+        if turns[_NOTE]:
+            turns[_NOTE] = 1  # Another task may take it.
+        if turns[_ASKED] and turns[_FREE]:
+            self.buffer._line.lend()
+        done.__traceback__ = none
         raise done
 
     def park(self, owner) -> bool:
@@ -234,11 +276,9 @@ class Reader:
 
         What it had not read stays for the others.
         """
-        nothing = self.nothing
-        self.buffer._line.wake_of(self)  # It changes nothing when it raises; nothing below needs heap.
-        self.closed = True
-        self.park = _never
-        self.try_recv = nothing
+        from .leaving import leave
+
+        leave(self)
 
     def __aiter__(self):
         return self
@@ -251,7 +291,3 @@ class Reader:
                 pass  # Counted in self.lagged.
             except BufferClosed:
                 raise StopAsyncIteration
-
-
-def _never(_):
-    return False

@@ -5,8 +5,11 @@ IRQ safety: none.
 
 import sys
 
+from micropython import const
+
 from .timing import Timer
-from .waiting import current_loop
+
+_CONSUMED = const(1)  # In the counts of a queue.
 
 
 class Complaint:
@@ -56,7 +59,7 @@ class _RoomComplaint(Complaint):
     def __init__(self, queue):
         super().__init__(self._tell)
         self._queue = queue
-        self._consumed = queue.counted()[1]
+        self._consumed = queue._counts[_CONSUMED]
         self.begin()
 
     def _due(self):
@@ -67,14 +70,13 @@ class _RoomComplaint(Complaint):
 
     def _tell(self, milliseconds):
         queue = self._queue
-        consumed = queue.counted()[1]
+        consumed = queue._counts[_CONSUMED]
         if consumed != self._consumed:
             self._consumed = consumed
             return False
         complain(queue.key, "is full (%d values), and nobody reads it; a producer waits" % queue.held(), milliseconds)
 
 
-def watch_room(queue):
-    """Complain while producers wait and nobody reads. Returns the loop in which that is done."""
+def watch_room(queue) -> None:
+    """Complain while producers wait and nobody reads."""
     _RoomComplaint(queue)
-    return current_loop()

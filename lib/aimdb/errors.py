@@ -1,5 +1,13 @@
 """The errors that tasks meet at work. Those that tell of a mistake in the program are in mistakes.py."""
 
+from micropython import const
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class DbError(Exception):
     """Base class of the errors that aimdb defines."""
@@ -17,13 +25,14 @@ class RecordError(DbError):
     count: int
     key: "str | None"
     capacity: int
+    _buffer: "Any" = None  # Of a spare one; see below.
     _text = ""  # How the sentence goes on; `%s` stands for the count.
 
     def __getattr__(self, name):
         if name == "count":
             return self.value  # Every exception of MicroPython has it: the first argument.
         if name == "key" or name == "capacity":
-            buffer = self.args[1] if self.args else _refused_by[0]
+            buffer = self.args[1] if self.args else self._buffer
             return None if buffer is None else getattr(buffer, name)
         raise AttributeError(name)
 
@@ -66,10 +75,9 @@ class BufferLagged(RecordError):
 # They are raised where there is no heap for a new error, and only there: with heap, each raise would add to the
 # traceback in them.
 _spares = BufferEmpty(), BufferFull(), BufferClosed(), BufferLagged()
-_spare: RecordError
+_spare: "Any"
 for _spare in _spares:
-    _spare.value = None
-_refused_by = [None]
+    _spare.value = _spare._buffer = None  # Setting them needs no heap from now on.
 
 
 def error(kind, value, buffer):
@@ -80,7 +88,7 @@ def error(kind, value, buffer):
         for spare in _spares:
             if type(spare) is kind:
                 spare.value = value
-                _refused_by[0] = buffer
+                spare._buffer = buffer
                 return spare
         raise
 

@@ -2,12 +2,18 @@
 
 from collections import namedtuple
 
+from .buffer import InMemory
+
 Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
 
 
 def metrics(buffer) -> Metrics:
     """What `Buffer.metrics` returns; what its `SyncProducer`s have refused counts as dropped."""
-    produced, consumed, dropped = buffer.counted()
+    if isinstance(buffer, InMemory):  # Its attribute counts only what links have dropped.
+        produced, consumed, dropped = buffer._counts[:3]
+        dropped += buffer.dropped_count
+    else:
+        produced, consumed, dropped = buffer.produced_count, buffer.consumed_count, buffer.dropped_count
     for producer in buffer.sync_producers:
         dropped += producer.refused_count
     counts = produced, consumed, dropped, (buffer.held(), buffer.capacity)

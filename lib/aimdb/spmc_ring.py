@@ -3,23 +3,16 @@ from array import array
 import micropython
 from micropython import const
 
-from .buffer import Reader
+from .buffer import Buffer, InMemory, Reader
 from .errors import BufferLagged, error
-from .in_memory import InMemory
 from .waiting import ptr32
-
-_BOARD = const(1)
-if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
-    TYPE_CHECKING = const(0)
-if TYPE_CHECKING:
-    from typing import Any
 
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
-_CLOSED = const(3)
-_CAPACITY = const(4)
-_ASKED = const(6)  # 1: a reader waits.
+_CAPACITY = const(3)
+_ASKED = const(5)  # 1: a reader waits.
+_CLOSED = const(7)
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
@@ -34,7 +27,6 @@ class SpmcRing(InMemory):
 
     def __init__(self, capacity: int):
         super().__init__(capacity)
-        self._wake = self._line.wake_all
         self._counts[_CAPACITY] = capacity
 
     @micropython.viper
@@ -45,8 +37,10 @@ class SpmcRing(InMemory):
             return
         self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        if counts[_ASKED]:
-            self._wake()
+        while counts[_ASKED]:
+            self._wake_first(False)
+
+    peek = Buffer.peek  # None, for each reader has its own next value.
 
     def subscribe(self) -> "RingReader":
         return RingReader(self, self._counts[_PRODUCED])
@@ -69,19 +63,19 @@ class SingleLatest(SpmcRing):
     def __init__(self):
         super().__init__(1)
 
+    peek = InMemory.peek
+
     def subscribe(self) -> "RingReader":
         return RingReader(self, self._counts[_PRODUCED] - len(self._values))
 
     def missed(self, reader, count):
         pass  # Only the newest counts.
 
-    def peek(self) -> "Any":
-        return self._values[0] if self._values else None
-
 
 class RingReader(Reader):
     def __init__(self, buffer: SpmcRing, cursor: int):
         super().__init__(buffer)
+        self.lagged = 0  # Counting needs no heap then.
         self._counts = buffer._counts
         self._values = buffer._values
         self._wait = buffer._line.park
@@ -90,11 +84,8 @@ class RingReader(Reader):
     def has_value(self) -> bool:
         return self._cursor[0] != self._counts[_PRODUCED]
 
-    @micropython.viper
     def park(self, owner) -> bool:
-        if ptr32(self._cursor)[0] != ptr32(self._counts)[_PRODUCED]:
-            return False
-        return bool(self._wait(owner))
+        return self._cursor[0] == self._counts[_PRODUCED] and self._wait(owner)
 
     @micropython.viper
     def try_recv(self):

@@ -1,4 +1,6 @@
-"""Waiting and waking, in the words of this library. Only this module and loop.py name asyncio's private parts.
+"""Waiting and waking, in the words of this library.
+
+Only this module, and leaving.py and loop.py, which few programs load, name asyncio's private parts:
 
     core.cur_task        the task that runs now, or None; `asyncio.current_task()` raises instead
     core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
@@ -24,12 +26,15 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
-# The counts of a line, from its place on. The first, at the place itself, is how many are free.
+# The counts of a line.
+_FREE = const(0)  # How many are there for whoever comes.
 _ASKED = const(1)  # 1: a task waits.
 _KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
-_LENT = const(3)  # Bit 0: one of the free is lent. Bit 1: the loop has an entry that calls `send`.
-_NOTE = const(4)  # 1: who takes one calls `note`. 2: it need not, as it parked last and is `taken_by`. 0: never again.
-_CLOSED = const(5)  # 1: nobody parks any more.
+_CLOSED = const(3)  # 1: nobody parks any more.
+_NOTE = const(4)  # 1: who takes one calls `note`. 2: the task that has just parked need not. 0: nobody need.
+_PLACES = const(5)
+
+_FIRST = const(-1048576)  # Milliseconds: what is due so long ago runs before the tasks that are due now.
 
 
 def ptr32(counts):
@@ -44,8 +49,8 @@ class Line(tuple):
             yield
         # Now one is free for this task, until its next yield; or the line is closed.
 
-    `counts` is an array of the owner, whose native code changes it without a call. The counts of this line begin at
-    `place`.
+    `counts`: 5 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
+    asked, kept, closed, note (docs/states.md). None: the line has counts of its own, in which none is free.
 
     Cancel safety: what is kept for a task that is cancelled goes to the next. Tasks of a loop that was left
     (`asyncio.new_event_loop`) are never woken, and what was kept for them is free.
@@ -53,36 +58,30 @@ class Line(tuple):
 
     # An empty tuple, because the loop throws data that is true into its task.
 
-    _lent_to = _entry = None  # Who may take the one that is lent; what calls `send`.
+    taken_by: "Any" = None  # The only task that has taken one. None: no task has. The line itself: several have.
+    _entry: "Any" = None  # By this the loop calls `send`.
+    _lends = False  # Whether the entry is in the loop's queue.
 
-    def __init__(self, counts, place: int):
+    def __init__(self, counts=None):
         super().__init__()
-        self._counts = counts
-        self._place = place
-        self.loop: Any = None  # The loop in which tasks last waited.
-        self._tasks: Any = None  # The tasks that wait, from the first one on.
-        self.begin()
+        self._counts: "Any" = counts or array("i", bytes(4 * _PLACES))
+        self.loop: "Any" = None  # The loop in which tasks last waited.
+        self.tasks = core.TaskQueue()  # The tasks that wait, from the first one on.
 
-    def begin(self):
-        """Forget who has taken one."""
-        self._counts[self._place + _NOTE] = 1
-        self.taken_by = None  # The only task that has taken one. None: no task has, or several have.
-
-    def _begin_anew(self):
-        # In another loop nobody waits yet. Only the first time needs heap, for `push` may come here.
-        counts = self._counts
-        place = self._place
-        if self._tasks is None:
-            self._tasks = core.TaskQueue()
-        else:
-            while self._tasks.peek():
-                self._tasks.pop()
-            if counts[place + _LENT]:
-                self._entry = None  # In the queue of the loop that was left it is linked to other tasks.
-            counts[place] += counts[place + _KEPT]
-            counts[place + _ASKED] = counts[place + _KEPT] = counts[place + _LENT] = 0
-            self.begin()
-        self.loop = core._task_queue
+    def renew(self):
+        """In a new loop, begin anew: nobody waits in it yet, and what was kept in the old one is free. No heap."""
+        if self.loop is not core._task_queue:
+            while self.tasks.peek():
+                self.tasks.pop()
+            if self._lends:
+                self._lends = False
+                self.loop.remove(self._entry)
+            counts = self._counts
+            counts[_FREE] += counts[_KEPT]
+            counts[_ASKED] = counts[_KEPT] = 0
+            if self.taken_by is not None:
+                self.begin_notes()
+            self.loop = core._task_queue
 
     @micropython.viper
     def park(self, owner) -> bool:
@@ -91,178 +90,113 @@ class Line(tuple):
         When the task is cancelled while it waits, `owner.remove(task)` is called, which must call `forget(task)`.
         """
         counts = ptr32(self._counts)
-        place = int(self._place)
         task = core.cur_task
-        if counts[place + _LENT]:
-            self.settle()
-        if counts[place + _KEPT]:
+        if counts[_KEPT]:
             if task.data is self:
                 task.data = None
-                counts[place + _KEPT] -= 1
-                counts[place] += 1
-        if counts[place] == 0:
-            if counts[place + _CLOSED]:
+                counts[_KEPT] -= 1
+                counts[_FREE] += 1
+        if counts[_FREE] == 0:
+            if counts[_CLOSED]:
                 return False
             if self.loop is not core._task_queue:
-                self._begin_anew()
-                return bool(self.park(owner))
-            counts[place + _ASKED] = 1
-            self._tasks.push(task, 0)
-            task.data = owner
-            return True
-        if counts[place + _NOTE]:
-            counts[place + _NOTE] = 2 if self.taken_by is task else 1
+                self.renew()
+            if counts[_FREE] == 0:
+                counts[_ASKED] = 1
+                self.tasks.push(task, 0)
+                task.data = owner
+                return True
+        if counts[_NOTE]:
+            counts[_NOTE] = 2 if self.taken_by is task else 1
         return False
 
     @micropython.viper
-    def grant(self):
-        """Wake the task that has waited longest, and keep one for it. Call it only when a task waits.
+    def wake_first(self, keeps: bool):
+        """Wake the task that has waited longest. Call it only when a task waits.
 
-        The one that is kept must not be counted as free.
+        `keeps`: one is kept for it, which the caller has not counted as free.
         """
         counts = ptr32(self._counts)
-        place = int(self._place)
-        tasks = self._tasks
+        tasks = self.tasks
         task = tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
-        task.data = self
-        counts[place + _KEPT] += 1
+        if keeps:
+            task.data = self
+            counts[_KEPT] += 1
         if not tasks.peek():
-            counts[place + _ASKED] = 0
+            counts[_ASKED] = 0
+
+    def share(self):
+        """Wake who waits for as many as are free, and keep them for those tasks."""
+        counts = self._counts
+        while counts[_FREE] and counts[_ASKED]:
+            counts[_FREE] -= 1
+            self.wake_first(True)
 
     def give(self):
-        """Add one: it is granted, or free."""
-        if self._counts[self._place + _ASKED]:
-            self.grant()
-        else:
-            self._counts[self._place] += 1
-
-    @micropython.native
-    def note(self):
-        """Note that the running task takes one."""
-        task = core.cur_task
-        if self.taken_by is not task:
-            if self.taken_by is None:
-                self.taken_by = task
-            else:
-                self.taken_by = None
-                self._counts[self._place + _NOTE] = 0
+        """Add one: it is kept for the first that waits, or free."""
+        self._counts[_FREE] += 1
+        self.share()
 
     def prepare_to_lend(self):
         """Allocate what `lend` needs, so that it needs no heap later."""
         if self._entry is None:
-            self._lent_to = None
             self._entry = core.Task(self)
 
     def lend(self):
-        """Lend one that is free to the running task, though others wait: what it leaves in this step is granted."""
-        counts = self._counts
-        place = self._place
+        """Leave what is free to the running task, though others wait. When its step ends, they get what is left."""
+        self.renew()
         try:
             self.prepare_to_lend()
         except MemoryError:
-            counts[place] -= 1
-            self.grant()
+            self.share()
             raise
-        if not counts[place + _LENT]:
-            self.loop.push(self._entry)
-        counts[place + _LENT] = 3
-        self._lent_to = core.cur_task
+        if not self._lends:
+            self._lends = True
+            self.loop.push(self._entry, core.ticks_add(core.ticks(), _FIRST))
 
     def send(self, _):
-        """Called by the loop, after the step of the task that was lent one."""
-        self._counts[self._place + _LENT] &= 1
-        self.settle()
+        """Called by the loop, after the step of a task that was lent some."""
+        self._lends = False
+        self.share()
 
-    def settle(self):
-        """Grant what was lent to a step that has ended; free what was kept for tasks of a loop that was left."""
-        if self.loop is not core._task_queue:
-            if self.loop is not None:
-                self._begin_anew()
-        elif self._lent_to is not core.cur_task:
-            counts = self._counts
-            place = self._place
-            if counts[place + _LENT] & 1:
-                counts[place + _LENT] &= 2
-                if counts[place] and counts[place + _ASKED]:
-                    counts[place] -= 1
-                    self.grant()
+    def note(self):
+        """Note that the running task takes one."""
+        task = core.cur_task
+        if self.taken_by is not task:
+            self.renew()
+            if self.taken_by is None:
+                self.taken_by = task
+            else:
+                self.taken_by = self
+                self._counts[_NOTE] = 0
+
+    def begin_notes(self):
+        """Forget who has taken one, and have it noted from now on."""
+        self.taken_by = None
+        self._counts[_NOTE] = 1
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
         self.loop.remove(task)  # It may be a loop that was left, out of which no other task must come along.
-        self._pass_on()
-
-    def give_up(self):
-        """Give what is kept for the running task to the next."""
-        task = core.cur_task
-        if task and task.data is self:
-            task.data = None
-            self._pass_on()
-
-    def _pass_on(self):
-        # What was kept for a task is for the next.
-        if self._counts[self._place + _KEPT]:  # Else its loop was left, and what was kept for it is free already.
-            self._counts[self._place + _KEPT] -= 1
+        if self._counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
+            self._counts[_KEPT] -= 1
             self.give()
 
     def forget(self, task):
         """Take a task out of the line."""
-        self._tasks.remove(task)
-        self._count()
-
-    def _count(self):
-        self._counts[self._place + _ASKED] = bool(self._tasks.peek())
+        self.tasks.remove(task)
+        self._counts[_ASKED] = bool(self.tasks.peek())
 
     def close(self):
         """Wake all tasks, and let nobody park any more."""
-        self._counts[self._place + _CLOSED] = 1
+        self._counts[_CLOSED] = 1
         self.wake_all()
 
-    @micropython.viper
     def wake_all(self):
         """Wake all tasks, in order."""
-        counts = ptr32(self._counts)
-        asked = int(self._place) + _ASKED
-        if counts[asked]:
-            counts[asked] = 0
-            tasks = self._tasks
-            loop = self.loop
-            while True:
-                loop.push(tasks.pop())
-                if not tasks.peek():
-                    break
-
-    def wake_of(self, owner):
-        """Wake the tasks that parked with this `owner`, or with its alarm; the others keep their places."""
-        others = core.TaskQueue()  # Nothing below needs heap.
-        tasks = self._tasks
-        while tasks and tasks.peek():
-            task = tasks.pop()
-            data = task.data
-            if data is owner or getattr(data, "reader", None) is owner:
-                self.loop.push(task)
-            else:
-                others.push(task, 0)
-                task.data = data
-        while others.peek():
-            task = others.pop()
-            data = task.data
-            tasks.push(task, 0)
-            task.data = data
-        if tasks:
-            self._count()
-
-    def wake_task(self, task, owner):
-        """Wake `task`, if it waits here with this `owner`."""
-        if task and task.data is owner and self.loop is core._task_queue:
-            self.forget(task)
-            self.loop.push(task)
-
-
-def semaphore() -> Line:
-    """A line with counts of its own, in which none is free."""
-    return Line(array("i", bytes(4 * 6)), 0)
+        while self._counts[_ASKED]:
+            self.wake_first(False)
 
 
 def current():

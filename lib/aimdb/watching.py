@@ -20,7 +20,7 @@ def look(stages: list) -> None:
             file=sys.stderr,
         )
     for record, kind, function, task in stages:
-        if kind == "source" and task.done() and not record.buffer.counted()[0]:
+        if kind == "source" and task.done() and not record.buffer.metrics().produced_count:
             value = _loop().returned(task)
             if value is not None:
                 text = "aimdb: source %s of record %r returned %r; producer.produce(value) hands on a value"

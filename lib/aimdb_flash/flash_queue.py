@@ -193,7 +193,7 @@ class FlashQueue(Buffer):
 
     def subscribe(self) -> "FlashReader":
         if not self._readers:
-            self._line.begin()  # Who has read had another reader.
+            self._line.begin_notes()  # Who has read had another reader.
         reader = FlashReader(self)
         self._readers += 1
         self.wake_up()

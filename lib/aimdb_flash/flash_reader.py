@@ -1,5 +1,4 @@
 from aimdb import Reader
-from aimdb.buffer import done
 from aimdb.errors import BufferEmpty
 from micropython import const
 
@@ -13,10 +12,6 @@ if TYPE_CHECKING:
     from .flash_queue import FlashQueue
 
 _MASK = const(0x1FFFFFFF)
-
-# The counts of the readers' line.
-_ASKED = const(1)
-_NOTE = const(4)
 
 
 class FlashReader(Reader):
@@ -108,17 +103,6 @@ class FlashReader(Reader):
                 return False
         return True
 
-    def look(self, _) -> bool:
-        if self.park(self):
-            return True
-        counts = self._values.counts
-        if counts[_NOTE]:
-            counts[_NOTE] = 1  # It may be another task that takes it.
-        if counts[_ASKED]:
-            self._values.line.lend()
-        done.__traceback__ = None
-        raise done
-
     def recv(self, timeout_ms=None):
         while True:
             try:
@@ -132,11 +116,5 @@ class FlashReader(Reader):
             self._values.give_back(self._taken)
             self._taken.clear()
             super().close()
-            self.park = self._leave
             self.buffer._readers -= 1
             self.buffer._flusher.flushed.wake_all()  # A producer may wait in vain now.
-
-    def _leave(self, _):
-        # In place of `park`, once it is closed.
-        self._values.line.give_up()
-        return False

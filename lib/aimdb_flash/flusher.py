@@ -1,7 +1,7 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
 from aimdb.timing import Timer
-from aimdb.waiting import semaphore
+from aimdb.waiting import Line
 from micropython import const
 
 from .storage import StorageError
@@ -28,7 +28,7 @@ class Flusher:
         self.log = log  # None after `release`.
         self.ledger = log.ledger
         self.values = values
-        self.flushed = semaphore()  # The line of the tasks that wait for the flash; nothing is ever free in it.
+        self.flushed = Line()  # The line of the tasks that wait for the flash; nothing is ever free in it.
         self.full = False  # There was no room on flash for what is staged.
         self.failures = 0
         self.cause = None  # Of the last failure.

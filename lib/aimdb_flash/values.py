@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 # The counts of the readers' line.
 _FREE = const(0)  # Values that can be read.
 _KEPT = const(2)  # Values that are kept for readers that were woken.
-_LENT = const(3)
 _NOTE = const(4)
 _MASK = const(0x1FFFFFFF)
 
@@ -51,8 +50,8 @@ class Values:
         self.again: list = []  # Handed out and given back, in order.
         self.next = log.ledger.acknowledged  # Values on flash from here on were not handed out yet.
         self.held = held  # Accepted and not acknowledged.
-        self.counts = array("i", (held, 0, 0, 0, 0, 0))
-        self.line = Line(self.counts, 0)  # Of the readers.
+        self.counts = array("i", (held, 0, 0, 0, 0))
+        self.line = Line(self.counts)  # Of the readers.
         self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
 
     # Staging
@@ -150,8 +149,8 @@ class Values:
     def free(self) -> int:
         """How many values the running task may read now."""
         counts = self.counts
-        if counts[_LENT] or (counts[_KEPT] and not counts[_FREE]):
-            self.line.settle()
+        if counts[_KEPT] and not counts[_FREE]:
+            self.line.renew()
         if self.owed and counts[_FREE] > 0:
             paid = min(self.owed, counts[_FREE])
             self.owed -= paid

@@ -4,7 +4,7 @@ import sys
 from asyncio import TimeoutError
 
 from aimdb.timing import timed
-from aimdb.waiting import semaphore
+from aimdb.waiting import Line
 from micropython import const
 
 _MASK = const(0x1FFFFFFF)
@@ -21,7 +21,7 @@ class Waits:
     """
 
     def __init__(self):
-        self._line = line = semaphore()
+        self._line = line = Line()
         self.wake_all = line.wake_all
         self.remove = line.forget  # Called by `Task.cancel` on a task that waits.
 

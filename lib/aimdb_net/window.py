@@ -71,8 +71,8 @@ class Window:
         """Forget the producers of a loop that was left."""
         if self._loop is not current_loop():
             self._loop = current_loop()
-            self.counts = counts = array("i", (1, 0, 0, 0, 0, 0))
-            self._line = Line(counts, 0)  # There is one turn: of the producer that is next to get a place.
+            self.counts = counts = array("i", (1, 0, 0, 0, 0))
+            self._line = Line(counts)  # There is one turn: of the producer that is next to get a place.
             self.waiting = 0  # Producers that wait, the first one included.
 
     def has_room(self, qos: int) -> bool:

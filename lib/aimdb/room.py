@@ -1,0 +1,53 @@
+"""Producers that wait for space in a `BoundedQueue`, and readers that leave it. Loaded when the first one does.
+
+IRQ safety: none.
+"""
+
+from micropython import const
+
+from .leaving import leave, wake_some
+from .waiting import current
+
+_KEPT = const(6)  # In the counts of a queue: how many values are kept for readers that were woken.
+
+
+def look_after(queue, value):
+    """The running task has parked, and is about to wait until there is space for `value`.
+
+    Raises `SelfDeadlock` when that is in vain. Else it is named on stderr when it waits for long.
+    """
+    task = current()
+    room = queue._room
+    if queue._line.taken_by is task and _is_hopeless(queue):
+        room.forget(task)
+        from .mistakes import SelfDeadlock
+
+        raise SelfDeadlock(value, queue)
+    if queue.watched is not room.loop:
+        try:
+            from .complaint import watch_room
+
+            watch_room(queue)
+            queue.watched = room.loop
+        except MemoryError:
+            pass  # The next one to wait tries again.
+
+
+def _is_hopeless(queue):
+    # Whether nobody else can make room for the task that alone has read.
+    return queue._readers < 2 and not queue._counts[_KEPT]
+
+
+def leave_queue(reader):
+    """What closing a reader of a queue does."""
+    queue = reader.buffer
+
+    def look_again():
+        # Have the producer that waits in vain now be told.
+        if queue.has_waiting_producers() and _is_hopeless(queue):
+            reads = queue._line.taken_by
+            wake_some(queue._room, lambda task, _: task is reads)
+
+    leave(reader, look_again)
+    queue._readers -= 1
+    look_again()
