@@ -13,6 +13,13 @@ def names_by_star():
     return [name for name in found if not name.startswith("__")]
 
 
+def test_a_star_brings_the_names_of_each_package():
+    for package, name in (("aimdb_flash", "FlashQueue"), ("aimdb_mqtt", "MqttTopic"), ("aimdb_aimx", "AimxServer")):
+        found = {}
+        exec("from %s import *" % package, found)
+        assert name in found, sorted(found)
+
+
 def test_a_misspelt_name_is_an_import_error_that_shows_those_like_it():
     with raises(ImportError) as caught:
         from aimdb import SpmcRng  # noqa: F401

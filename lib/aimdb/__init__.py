@@ -7,14 +7,13 @@ this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and
 import sys
 
 __version__ = "0.1.0"
-__all__ = ["load"] * 32  # Asking for `load` fills in the others, so that their names take RAM only then.
 
 
 def once(name, package="aimdb"):
     """Module `name` of a package, for a single use: it is loaded, and not kept."""
     full_name = package + "." + name
     sys.modules.pop(full_name, None)  # What is left when there was too little memory to load it.
-    module = __import__(full_name, None, None, __all__)
+    module = __import__(full_name, None, None, (name,))
     sys.modules.pop(full_name, None)
     delattr(sys.modules[package], name)
     return module

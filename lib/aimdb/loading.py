@@ -20,12 +20,7 @@ aimdb.periodic every=Every""")
 
 def find(package: dict, name: str) -> object:
     """What `aimdb.__getattr__` returns for `name`. `package`: the globals of aimdb."""
-    if name != "load":
-        return load(package, _MODULES, name)
-    names = package["__all__"]  # In place: `from aimdb import *` is about to go through it.
-    for i, each in enumerate(all_names()):
-        names[i + 1] = each
-    return load
+    return load if name == "load" else load(package, _MODULES, name)
 
 
 def load(package: dict, modules: str, name: str) -> object:
@@ -42,6 +37,8 @@ def load(package: dict, modules: str, name: str) -> object:
                 if not own or public == name:
                     package[public] = getattr(module, own or public)
             return package[name]
+    if name == "__all__":  # `from package import *`
+        return names_in(modules)
     if not name[0].isalpha():
         # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
         return listing(package, modules)(name)
