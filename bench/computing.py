@@ -3,7 +3,7 @@
 from asyncio import create_task, sleep_ms
 
 from aimdb import AimDb, BoundedQueue, SpmcRing
-from measure import case
+from measure import case, fill_gaps
 
 
 def double(value):
@@ -50,6 +50,7 @@ def computing(make, wire, turns=1, profile=False):
             await sleep_ms(0)
         reader.try_recv()
         reader.try_recv()
+        filling = fill_gaps()  # Those that loading has left.
         start()
         for i in range(n):
             record.produce(i)
@@ -57,6 +58,7 @@ def computing(make, wire, turns=1, profile=False):
                 await sleep_ms(0)
             reader.try_recv()  # It raises when there is none.
         stop()
+        del filling
         run.cancel()
 
     return rounds
