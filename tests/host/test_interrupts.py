@@ -59,34 +59,26 @@ def test_idle_producers_cost_a_value_nothing():
     assert among_fifty < 1.1 * alone  # One look at each of the others would be twice as much and more.
 
 
-BEFORE = """
-import asyncio
-from aimdb import AimDb, SpmcRing
-db = AimDb()
+RUN = "asyncio.run(db.run())\n"
+BETWEEN = """
 x, y, z = 1, -2, 3
-async def count(consumer):
-    await show(consumer.subscribe())
-async def show(reader):
-    try:
-        while True:
-            print("received", await reader.recv(500))
-    except asyncio.TimeoutError:
-        pass
+async def end(producer):
+    await asyncio.sleep_ms(500)
+    for key in ("pulses", "imu"):
+        db.consumer(key).buffer.close()
 db.configure("imu", SpmcRing(4)).tap(count)
-"""
-AFTER = """
-data_ready(None)
-asyncio.run(db.run())
+db.configure("end", SpmcRing(1)).source(end)
 """
 
 
 def test_the_programs_in_the_documentation_work():
     text = (ROOT / "docs" / "producing-from-interrupts.md").read_text()
-    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    pulses, samples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert pulses.endswith(RUN)
     image = build_image({f"lib/{place}": content for place, content in library_files("armv6m").items()})
     with Board(filesystem=image) as board:
-        board.exec(BEFORE + "".join(programs), timeout=60)
+        board.exec(pulses.removesuffix(RUN) + BETWEEN + samples, timeout=60)
         board.pin(15).pulse(3, 50_000_000)
-        printed = board.exec(AFTER, timeout=60)
-    assert len(re.findall(r"^received \d+$", printed, re.MULTILINE)) == 3
-    assert len(re.findall(r"^received \(\d+, 1, -2, 3\)$", printed, re.MULTILINE)) == 1
+        printed = board.exec("data_ready(None)\n" + RUN, timeout=60)
+    assert len(re.findall(r"^\d+$", printed, re.MULTILINE)) == 3
+    assert len(re.findall(r"^\(\d+, 1, -2, 3\)$", printed, re.MULTILINE)) == 1

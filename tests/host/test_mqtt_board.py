@@ -38,7 +38,7 @@ async def rest():
 
 async def read(producer):
     for number in range(COUNT):
-        if number == 5:
+        if number == 45:  # What faults need is loaded by now.
             await rest()
         while number in FAULTS and not broker.state.peek().connected:
             await asyncio.sleep_ms(20)

@@ -62,6 +62,8 @@ def test_an_environment_that_was_left_half_made_is_made_anew(clone):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background command, which these tests may be part of, has Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert "Python environment" in process.stdout.readline() + process.stdout.readline()
     while process.poll() is None and not (clone / ".venv" / "pyvenv.cfg").exists():

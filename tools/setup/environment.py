@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import importlib.util
-import signal
 import subprocess
 import sys
 import venv
@@ -63,8 +62,6 @@ def make(progress: Progress) -> None:
         with progress.step("Python environment"):
             venv.create(FOLDER, clear=True, symlinks=True, with_pip=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        if getattr(error, "returncode", 0) == -signal.SIGINT:  # Ctrl-C was for both.
-            raise KeyboardInterrupt from None
         raise SetupError(f"{sys.executable} could not make an environment in {FOLDER}: {error}") from None
 
 
