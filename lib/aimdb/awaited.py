@@ -1,6 +1,6 @@
 """Reminds of what does not begin: a run or a `produce_async` that is not awaited, a stage that comes too late.
 
-Loaded for each look, and not kept.
+Loaded for each run, and not kept for longer than it listens.
 """
 
 import sys
@@ -44,8 +44,8 @@ def _may_begin(coroutine):
     return False
 
 
-def listen(db) -> list:
-    """Have the next `produce_async` of each record noted; for `look`."""
+def listen(db):
+    """Have the next `produce_async` of each record noted. Returns what looks at the notes: see `_look`."""
     notes: list = []
 
     def produce_async(record, value, timeout_ms=None):
@@ -61,7 +61,7 @@ def listen(db) -> list:
         kind.heard = produce_async
         record.produce_async = record.heard
         del kind.heard
-    return notes
+    return lambda last: _look(db, notes, last)
 
 
 def _bind(record):
@@ -75,8 +75,8 @@ async def _begin(note, coroutine):
     await coroutine
 
 
-def look(db, notes: list, last: bool) -> None:
-    """Name the records whose `produce_async` was called and has not begun since. The `last` look ends the listening."""
+def _look(db, notes, last):
+    # Name the records whose `produce_async` was called and has not begun since. The last look ends the listening.
     for record, coroutine in notes:
         if coroutine and _may_begin(coroutine):
             print("aimdb: produce_async of record %r was called and not awaited" % record.key, file=sys.stderr)

@@ -1,6 +1,6 @@
 """What else the loop does for this library: it calls at a time, polls a stream, and tells of its runs.
 
-Like waiting.py it names asyncio's private parts, as no other module does. A program that sets no time limits and
+Like waiting.py it names asyncio's private parts. A program that sets no time limits and
 produces nothing from interrupts does not load it.
 
     core._task_queue         what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
@@ -14,7 +14,7 @@ IRQ safety: none of it; only for the asyncio thread.
 """
 
 from asyncio import core  # type: ignore[attr-defined]
-from time import ticks_add, ticks_diff, ticks_ms
+from time import ticks_add, ticks_ms
 
 import micropython
 from micropython import const
@@ -67,27 +67,6 @@ def time_out(task, error) -> bool:
     task.cancel()
     task.data = error
     return True
-
-
-def is_lost(task) -> bool:
-    """Whether the task has yielded where nothing wakes it. Ask in a task that has just slept.
-
-    Tasks that were due before that one have run since: one with an earlier key is in the loop's queue no more.
-    """
-    waits = isinstance(task.data, core.Task) or hasattr(task.data, "remove")
-    return not (task.done() or waits) and ticks_diff(task.ph_key, core.cur_task.ph_key) < 0
-
-
-def resume(task):
-    """Have such a task run on; what `Task.cancel` has left for it is thrown in."""
-    data = task.data
-    core._task_queue.push(task)
-    task.data = data
-
-
-def returned(task):
-    """What a task that has ended returned, or None."""
-    return task.data.value if isinstance(task.data, StopIteration) else None
 
 
 # For what comes from outside the loop.

@@ -6,13 +6,13 @@ from . import once
 from .waiting import current_loop
 
 
-async def watch(db, stages: list, notes: list) -> None:
+async def watch(stages: list, look_for_lost, look_for_unawaited) -> None:
     """Look after one second and after ten for stages that nothing wakes, and for what is not awaited."""
     for pause in (1, 9):
         await asyncio.sleep(pause)
         try:
-            once("watching").look(stages)
-            once("awaited").look(db, notes, pause > 1)
+            look_for_lost(stages)
+            look_for_unawaited(pause > 1)
         except Exception:  # There is no memory for it.
             pass
 
@@ -32,7 +32,10 @@ async def run(db, begun: list, listen) -> None:
     culprit: "list | None" = None  # The stage that was cancelled, and not from here.
     try:
         stages, coro = once("wiring").start(db)
-        stages.append([None, "watch", None, asyncio.create_task(watch(db, stages, listen(db)))])
+        # Loaded now, as later it would hold up a source that keeps time; what they need is gone with the watch.
+        watching = watch(stages, once("watching").look, listen(db))
+        stages.append([None, "watch", None, asyncio.create_task(watching)])
+        del watching, listen
         await coro
     except asyncio.CancelledError:
         for stage in stages:

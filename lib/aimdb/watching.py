@@ -1,13 +1,14 @@
 """Finds stages that wait where nothing wakes them, at a `yield` that is no await, and sources that return their value.
 
-Loaded for a look, and not kept.
+Loaded for a run, and not kept for longer than it looks.
 
-Its functions are called by a task that has just slept.
+Its functions are called by a task that has just slept. Like waiting.py, which explains them, it names private parts of
+asyncio.
 """
 
 import sys
-
-from . import once
+from asyncio import core  # type: ignore[attr-defined]
+from time import ticks_diff
 
 
 def look(stages: list) -> None:
@@ -21,7 +22,7 @@ def look(stages: list) -> None:
         )
     for record, kind, function, task in stages:
         if kind == "source" and task.done() and not record.buffer.metrics().produced_count:
-            value = _loop().returned(task)
+            value = task.data.value if isinstance(task.data, StopIteration) else None
             if value is not None:
                 text = "aimdb: source %s of record %r returned %r; producer.produce(value) hands on a value"
                 print(text % (getattr(function, "__name__", ""), record.key, value), file=sys.stderr)
@@ -30,13 +31,18 @@ def look(stages: list) -> None:
 def wake_cancelled(stages: list) -> None:
     """Let such stages run on that were cancelled, so that they end."""
     for stage in _lost(stages):
-        _loop().resume(stage[3])
+        task = stage[3]
+        data = task.data  # What `Task.cancel` has left, which is thrown in.
+        core._task_queue.push(task)
+        task.data = data
 
 
 def _lost(stages):
-    is_lost = _loop().is_lost
-    return [stage for stage in stages if is_lost(stage[3])]
+    return [stage for stage in stages if _is_lost(stage[3])]
 
 
-def _loop():
-    return sys.modules.get("aimdb.loop") or once("loop")  # Few programs have loaded it.
+def _is_lost(task):
+    # Tasks that were due before the one that has just slept have run since: one with an earlier key is in the loop's
+    # queue no more.
+    waits = isinstance(task.data, core.Task) or hasattr(task.data, "remove")
+    return not (task.done() or waits) and ticks_diff(task.ph_key, core.cur_task.ph_key) < 0
