@@ -41,9 +41,9 @@ test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (
 
 # The files that run on a target; those in tests/host and in tools need none.
 MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
-# Four at a time on two cores, as half of the time a test waits for a board or a broker. A file's tests stay together, as
+# Three at a time on two cores, as half of the time a test waits for a board or a broker. A file's tests stay together, as
 # they share one; tests/host/conftest.py has the longest begin first.
-BOTH_CORES := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+BOTH_CORES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 # What `make check` runs on the emulated chip: a buffer of each kind there is, interrupts, and programs of all of them.
 CHIP_TESTS := $(patsubst %,tests/test_%.py,conformance_bounded_queue conformance_spmc_ring conformance_flash_queue \

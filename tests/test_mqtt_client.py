@@ -486,6 +486,7 @@ async def test_a_broker_that_never_acknowledges_is_told_to_the_caller():
         db = AimDb()
         db.configure("n", topic)
         async with running(db):
+            await topic.broker.online(patient=True)
             await raises_async(ConnectionLost, db.producer("n").produce_async(1))
             await raises_async(asyncio.TimeoutError, db.producer("n").produce_async(1, timeout_ms=50))
 

@@ -259,7 +259,7 @@ async def test_what_nobody_subscribes_to_is_waited_for_once_and_then_acknowledge
         async with running(db):
             await until(lambda: server.subscribed)
             await server.send(publish("n", b"5", 1, 3))
-            await until(lambda: latest.peek() == 5)
+            await until(lambda: latest.peek() == 5 and server.unsubscribed)
             equal((server.acknowledged, server.unsubscribed[0], broker.unclaimed_count), ([1, 2, 3], "old", 2))
 
 
