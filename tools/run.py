@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
-    parser.add_argument("--seconds", type=float, default=6, help="how long to watch, by the board's clock (6)")
+    parser.add_argument("--seconds", type=float, default=8, help="how long to watch, by the board's clock (8)")
     options = parser.parse_args(arguments)
     if not options.port and options.board in board_folders() and options.board not in MODELS:
         where = f"with the board plugged in: make run BOARD={options.board} PORT=/dev/ttyACM0"
