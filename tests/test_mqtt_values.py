@@ -308,6 +308,21 @@ async def test_a_value_in_hand_for_want_of_heap_when_a_run_ends_is_sent_by_the_n
         equal(sorted(set(int(payload) for _, payload, _, _ in server.published)), list(range(5)))
 
 
+async def received_by(codec, count):
+    """Messages 1 to `count`, all acknowledged by a link with this codec: its broker and its record's queue."""
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(20)
+        broker = impatient(server)
+        db.configure("n", queue).link_from(server.url + "/n", codec=codec, broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number in range(1, count + 1):
+                await server.send(publish("n", b"%d" % number, 1, number))
+            await until(lambda: server.acknowledged == list(range(1, count + 1)))
+    return broker, queue
+
+
 async def test_a_message_for_which_there_is_no_heap_waits():
     class Starved(BytesCodec):
         fails = 0
@@ -318,18 +333,9 @@ async def test_a_message_for_which_there_is_no_heap_waits():
                 raise MemoryError
             return data
 
-    async with ScriptedBroker() as server:
-        db = AimDb()
-        queue = BoundedQueue(20)
-        broker = impatient(server)
-        db.configure("n", queue).link_from(server.url + "/n", codec=Starved(), broker=broker)
-        async with running(db):
-            await until(lambda: server.subscribed)
-            for number in range(1, 6):
-                await server.send(publish("n", b"%d" % number, 1, number))
-            await until(lambda: server.acknowledged == [1, 2, 3, 4, 5])
-        equal(drain(queue.subscribe()), [b"1", b"2", b"3", b"4", b"5"])
-        equal((broker.lost_count, broker.refused_count), (0, 0))
+    broker, queue = await received_by(Starved(), 5)
+    equal(drain(queue.subscribe()), [b"1", b"2", b"3", b"4", b"5"])
+    equal((broker.lost_count, broker.refused_count), (0, 0))
 
 
 class Greedy(BytesCodec):
@@ -347,18 +353,9 @@ class Greedy(BytesCodec):
 
 
 async def test_a_message_for_which_there_is_never_heap_is_counted_and_passed_over():
-    async with ScriptedBroker() as server:
-        db = AimDb()
-        queue = BoundedQueue(20)
-        broker = impatient(server)
-        db.configure("n", queue).link_from(server.url + "/n", codec=Greedy(), broker=broker)
-        async with running(db):
-            await until(lambda: server.subscribed)
-            for number in range(1, 4):
-                await server.send(publish("n", b"%d" % number, 1, number))
-            await until(lambda: server.acknowledged == [1, 2, 3])
-        equal(drain(queue.subscribe()), [b"1", b"3"])
-        equal((broker.lost_count, queue.metrics().dropped_count), (0, 1))
+    broker, queue = await received_by(Greedy(), 3)
+    equal(drain(queue.subscribe()), [b"1", b"3"])
+    equal((broker.lost_count, queue.metrics().dropped_count), (0, 1))
 
 
 async def test_a_value_for_which_there_is_never_heap_is_counted_and_passed_over():

@@ -27,8 +27,7 @@ _answers = [False]  # The next answer of all stand-ins; see `_other`.
 
 
 def _other(*_):
-    # What is asked again and again, such as whether the WiFi is connected, gets no for an answer and then yes, so that
-    # a loop that waits for either comes to its end.
+    # The answer is no and yes in turn: a loop that waits for either, such as for the WiFi, comes to its end.
     _answers[0] = not _answers[0]
     return not _answers[0]
 
