@@ -95,7 +95,7 @@ async def measure_wind(consumer):
             raise TypeError("a turn is a time in ms, not %r" % now)  # ticks_diff would take anything.
         times.append(now)
         if len(times) > WIND_OF:
-            seconds = time.ticks_diff(now, times[0]) / 1000
+            seconds = max(1, time.ticks_diff(now, times[0])) / 1000  # Its contact may bounce.
             say("wind", "%.0f km/h" % (2.4 * WIND_OF / seconds))  # As common cup anemometers have it.
             times = [now]
 

@@ -104,6 +104,8 @@ async def test_what_is_no_time_sets_nothing():
         told(0),  # 1970,
         told(TODAY - 7 * 365 * 86400),  # 2019,
         told(4102444800),  # and 2100.
+        told(1 - FROM_1900),  # 1900, which might be 2036,
+        told(300 * 86400 - FROM_1900),  # from who was switched on 300 days ago.
     ):
         found, _, clock = await set_by(answer, lambda server, found: server.asked)
         equal(found, [])

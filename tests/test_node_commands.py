@@ -75,6 +75,25 @@ def test_an_error_that_cannot_be_shown_is_an_answer_too():
     equal((commands.obey("fail"), commands.failed_count), ("failed", 1))
 
 
+def test_an_answer_that_cannot_be_shown_ends_nothing():
+    class Unspeakable:
+        def __str__(self):
+            raise MemoryError
+
+    class Bad(Refused):
+        def __str__(self):
+            raise MemoryError
+
+    def refuse():
+        raise Bad
+
+    commands = Commands()
+    commands.add("answer", Unspeakable)
+    commands.add("refuse", refuse)
+    assert commands.obey("answer").startswith("failed: MemoryError"), commands.obey("answer")
+    equal((commands.obey("refuse"), commands.refused_count), ("refused", 1))
+
+
 def test_an_error_that_is_to_pass_does():
     made = commands(passed=(KeyError,))
     made.add("restart", lambda: {}["restart"])
@@ -163,6 +182,12 @@ async def test_bytes_that_are_no_text_come_as_they_are():
 
 async def test_a_line_without_end_takes_no_more_memory_than_a_long_one():
     equal(await lines(b"x" * 5000 + b"\nstatus\n", longest=80), [b"x" * 81, b"status"])
+
+
+def test_a_console_whose_lines_have_no_length_is_told():
+    for kind, longest in ((ValueError, 0), (ValueError, -1), (TypeError, "80"), (TypeError, None)):
+        with raises(kind):
+            console(longest)
 
 
 async def test_empty_lines_are_none():

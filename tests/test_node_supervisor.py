@@ -129,6 +129,17 @@ def test_an_application_that_awaits_a_cancelled_task_is_run_again():
     assert node.has_said("CancelledError"), node.said
 
 
+def test_whatever_an_application_raises_it_is_run_again():
+    class Odd(BaseException):
+        pass
+
+    Folder()
+    node = Node(Odd("this"), SystemExit(1), GeneratorExit(), MemoryError())
+    equal(node.start(), False)
+    for kind in ("Odd: this", "SystemExit", "GeneratorExit", "MemoryError"):
+        assert node.has_said(kind), node.said
+
+
 def test_what_tells_may_fail_and_the_node_runs_all_the_same():
     def say(who, text):
         raise OSError(5)
@@ -400,6 +411,16 @@ def test_a_full_flash_ends_nothing():
     equal(len(node.has_said("Traceback")), 3)
 
 
+def test_a_flash_that_counts_no_starts_leads_to_reduced_mode_instead_of_resets_without_end():
+    class Unwritable(CrashBook):
+        def _write(self):
+            self.path = "/nowhere/crashes.txt"
+            super()._write()
+
+    node = Node(*failing(5), crashes=Unwritable(PATH), repair_s=0)
+    equal((node.start(), node.resets, node.repaired), (False, 0, 1))
+
+
 @only("unix", reason="takes long")
 def test_a_thousand_crashes_cost_the_flash_little():
     # In this order, as each file system takes memory.
@@ -421,15 +442,22 @@ def test_a_thousand_starts_that_hang_cost_the_flash_little():
     files = Folder(blocks=10, block_size=4096, program_size=256)
     before = files.flash.operations
     for _ in range(1000):
-        with raises(Reset):  # By a watchdog, say.
-            Supervisor(hang, hang, CrashBook(PATH), say=lambda who, text: None).run()
+        with raises(Reset):
+            Supervisor(hang, hang, CrashBook(PATH), watchdog=Biting(), say=lambda who, text: None).run()
         asyncio.new_event_loop()
     assert files.flash.operations - before < 40, files.flash.operations - before
     equal(CrashBook(PATH).starts, 4)
 
 
 async def hang():
-    raise Reset
+    await asyncio.sleep(1000)
+
+
+class Biting(Watchdog):
+    """Resets the board when the loop comes round."""
+
+    def feed(self):
+        raise Reset
 
 
 @only("unix", reason="takes long")

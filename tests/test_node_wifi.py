@@ -6,6 +6,7 @@ import socket
 from aimdb import SpmcRing
 from aimdb_node import Wifi, answers
 from harness import equal, only
+from printing import printing
 
 
 class Interface:
@@ -129,6 +130,17 @@ async def test_an_interface_that_raises_ends_nothing():
     interface.busy = 3
     story = Story(interface)
     equal(await story.told(), True)
+    story.task.cancel()
+
+
+async def test_an_interface_that_raises_for_ever_is_named_ever_less_often():
+    interface = Interface()
+    interface.errors = (OSError(16), ValueError("bad"), TypeError())
+    interface.busy = 9
+    with printing() as said:
+        story = Story(interface)
+        equal(await story.told(), True)
+    equal([number for number in range(1, 10) if "; %d in all" % number in said.text], [1, 2, 4, 8])
     story.task.cancel()
 
 

@@ -21,6 +21,8 @@ _ERA = const(4294967296)  # Seconds after which those of NTP begin anew: in 2036
 _YEAR = const(2025)  # A clock that says less was never set.
 _EARLIEST = const(1735689600)  # 2025: no server is right that says less,
 _LATEST = const(4102444800)  # nor one that says 2100.
+_TURN = const(2085978496)  # 2036, when the seconds of NTP begin anew. In the year after that is what a server says that
+_TURN_S = const(31536000)  # counts from 0 since it was switched on; a board that knew the time before may believe it.
 _ANSWER_MS = const(3000)
 _FIRST_PAUSE_S = const(2)
 _LONGEST_PAUSE_S = const(300)
@@ -120,7 +122,8 @@ async def ask(host: str, port: int = 123) -> int:
     if seconds < _ERA // 2:
         seconds += _ERA
     seconds -= _FROM_1900
-    if not _EARLIEST <= seconds < _LATEST:
+    is_turn = _TURN <= seconds < _TURN + _TURN_S and time.gmtime()[0] < 2036
+    if is_turn or not _EARLIEST <= seconds < _LATEST:
         raise ValueError("that time is %d" % seconds)
     return seconds
 

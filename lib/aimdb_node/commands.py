@@ -52,18 +52,17 @@ class Commands:
                 raise Refused("%s takes %d values, not %d" % (word, len(arguments), len(given)))
             values = [argument(text) for argument, text in zip(arguments, given)]
             answer = function(*values)
-        except Refused as er:
-            self.refused_count += 1
-            return "refused: %s" % er
+            return "done" if answer is None else str(answer)
         except Exception as er:
             if isinstance(er, self._passed):
                 raise
-            self.failed_count += 1
+            refused = isinstance(er, Refused)
+            self.refused_count += refused
+            self.failed_count += not refused
             try:
-                return "failed: %r" % er
+                return "refused: %s" % er if refused else "failed: %r" % er
             except Exception:  # There is no memory, or the error cannot be shown.
-                return "failed"
-        return "done" if answer is None else str(answer)
+                return "refused" if refused else "failed"
 
     def _words(self, line):
         if not isinstance(line, (str, bytes, bytearray)):

@@ -1,6 +1,7 @@
 import asyncio
 import sys
 
+from aimdb import check_int
 from aimdb.loop import readable
 from micropython import const
 
@@ -21,6 +22,8 @@ def console(longest: int = 80, stream=None) -> "Callable":
     Of a line that is longer than `longest` bytes, that many and one are kept, so that it can be refused. `stream`: what
     to read instead of the board's console. It ends with its stream. Cancel safety: the line that was begun is lost.
     """
+
+    check_int("longest", longest, 1)
 
     def read(producer):
         source = stream or sys.stdin.buffer

@@ -17,7 +17,8 @@ class CrashBook:
     flash that is full or broken, what is known is known until the next start.
 
     Attributes: `crashes`, how many there were; `starts`, how many of the board's last starts in a row were no good,
-    this one included; `text`, when it was and the traceback, or an empty string.
+    this one included; `text`, when it was and the traceback, or an empty string; `is_kept`, whether the flash has taken
+    what was written last.
 
     IRQ safety: none. No method waits.
     """
@@ -27,6 +28,7 @@ class CrashBook:
         self.size = size
         self.starts = self.crashes = self._written_starts = 0
         self.text = ""
+        self.is_kept = True
         self._writes = 0
         try:
             first, _, text = content(path, 4 * size).decode().partition("\n")
@@ -70,7 +72,9 @@ class CrashBook:
         try:
             replace(self.path, ("starts %d crashes %d\n%s" % (self.starts, self.crashes, self.text)).encode())
             self._written_starts = self.starts
+            self.is_kept = True
         except (OSError, MemoryError) as er:
+            self.is_kept = False
             print("aimdb: %s cannot be written: %r" % (self.path, er), file=sys.stderr)
 
 

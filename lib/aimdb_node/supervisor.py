@@ -30,6 +30,7 @@ class Supervisor:
     4 and 8 seconds. The fifth failure in a row resets the board. A board that has started four times in a row
     without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
     tries the application again after `repair_s`, and after twice as long each time. A run of `good_s` is a good one.
+    Where the flash takes no count of the starts, the fifth failure leads to reduced mode at once.
 
     application, repair   what makes the coroutine to run; what they import is imported in it, so that an error there
                           counts, too. Without `repair` there is no reduced mode
@@ -87,7 +88,9 @@ class Supervisor:
                 try:
                     asyncio.run(self._run(reduced and self._repair))
                     return
-                except (Exception, asyncio.CancelledError) as er:  # An application may await what was cancelled.
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as er:  # What ends a task, a generator or a program is an error, too.
                     error = er
                 asyncio.new_event_loop()
                 if isinstance(error, Restart):
@@ -103,7 +106,7 @@ class Supervisor:
                 failures = 1 if self._is_good else failures + 1
                 self._tell("crash", crashes.note(error, self._uptime()).rstrip())
                 if failures >= _RUNS and not reduced:
-                    if crashes.starts < _STARTS:
+                    if crashes.starts < _STARTS and crashes.is_kept:
                         self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
                         self._reset_board()
                     reduced = self._repair is not None

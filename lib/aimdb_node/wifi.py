@@ -54,7 +54,7 @@ class Wifi:
 
             self._interface = network.WLAN(network.STA_IF)
         interface = self._interface
-        failures = 0
+        failures = troubles = 0  # Attempts to join, in a row, that failed; and errors of the interface.
         while True:
             leave, self._leave = self._leave, ""
             self._news.clear()
@@ -76,13 +76,15 @@ class Wifi:
                         if interface.isconnected():
                             break
                 if interface.isconnected() and not self.joined:
-                    failures = 0
+                    failures = troubles = 0
                     self.joined = True
                     producer.produce(True)
                 elif failures and not failures & (failures - 1):
                     print("aimdb: no WiFi %r, status %d" % (self._ssid, interface.status()), file=sys.stderr)
-            except (OSError, RuntimeError, MemoryError) as er:  # The chip is busy, or was switched off.
-                print("aimdb: the WiFi: %r" % er, file=sys.stderr)
+            except Exception as er:  # The chip is busy, or was switched off; each driver has errors of its own.
+                troubles += 1
+                if not troubles & (troubles - 1):
+                    print("aimdb: the WiFi: %r; %d in all" % (er, troubles), file=sys.stderr)
             try:
                 await timed(self._news.wait(), _LOOK_MS)
             except asyncio.TimeoutError:
