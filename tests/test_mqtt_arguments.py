@@ -191,6 +191,11 @@ def test_what_vouches_for_a_broker_is_bytes_of_a_certificate():
         assert "certificate" in sentence, sentence
 
 
+def test_a_certificate_for_a_url_without_tls_is_refused():
+    sentence = refused(ValueError, Broker, "mqtt://host", tls=b"any")
+    assert "mqtts://" in sentence, sentence
+
+
 def test_values_that_would_circle_are_refused():
     for options in (("link_to", "link_from"), ("link_from", "link_to")):
         record = AimDb().configure("n", BoundedQueue(1))

@@ -629,6 +629,14 @@ async def test_a_link_whose_subscription_is_refused_tries_again_with_the_next_co
             await until(lambda: latest.peek() == 5)
 
 
+async def test_an_answer_to_a_subscription_that_means_nothing_is_a_refusal():
+    async with ScriptedBroker() as server:
+        server.granted = 3
+        topic = MqttTopic(server.url + "/n", broker=impatient(server))
+        async with topic.broker:
+            await raises_async(Refused, topic.subscribe_async())
+
+
 async def test_a_lost_connection_is_renewed_and_its_subscriptions_with_it():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", broker=impatient(server))

@@ -54,6 +54,29 @@ def test_packets_arrive_whole_and_in_order_however_they_are_cut():
             equal(receiver.next(), 0)
 
 
+def test_the_packet_id_is_found_behind_a_topic_of_any_length_however_the_packet_is_cut():
+    for seed in range(ROUNDS):
+        random.seed(seed)
+        size = random.choice((16, 64))
+        lengths = [(random.randint(1, 3 * size), random.randint(0, 2 * size)) for _ in range(12)]
+        sent = [packet(0x32, text("t" * lengths[n][0]), number(n + 1), bytes(lengths[n][1])) for n in range(12)]
+        stream = Pieces(b"".join(sent))
+        receiver = Receiver(size)
+        n = 0
+        while n < 12:
+            receiver.fill(stream)
+            while receiver.next():
+                body = bytes(receiver.body)
+                length = body[1]
+                equal(receiver.whole, len(sent[n]) <= size)
+                equal(body[2 : 2 + length], b"t" * length if length == lengths[n][0] else b"?")
+                equal(body[2 + length : 4 + length], number(n + 1))
+                n += 1
+        while stream.data:
+            receiver.fill(stream)
+            equal(receiver.next(), 0)
+
+
 def test_what_is_no_packet_is_told():
     for rubbish in (b"\0\0", b"\x30\x80\x80\x80\x80\x01"):
         receiver = Receiver(SIZE)

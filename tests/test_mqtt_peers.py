@@ -12,12 +12,18 @@ if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, Refused, Unreachable
-from scripted_broker import ScriptedBroker, impatient, publish, running, until
+from printing import printing
+from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
 
 
 async def test_a_packet_that_trickles_in_does_not_make_a_broker_look_alive():
+    for longest in (1024, 16):
+        await trickles_in(longest)
+
+
+async def trickles_in(longest):
     async with ScriptedBroker() as server:
-        broker = impatient(server, keepalive_s=1, timeout_ms=300, max_packet=1024, retry_ms=(60000, 60000))
+        broker = impatient(server, keepalive_s=1, timeout_ms=300, max_packet=longest, retry_ms=(60000, 60000))
         async with broker:
             await until(lambda: broker.connected)
             client = server.clients[0]
@@ -179,6 +185,20 @@ async def test_what_went_wrong_is_said_in_words():
         async with broker:
             error = await raises_async(Unreachable, topic.push_async(1))
             assert words in str(error), error
+
+
+async def test_a_broker_that_never_acknowledges_is_told_of():
+    for acknowledge, granted in ((never, 1), (at_once, None)):
+        async with ScriptedBroker() as server:
+            server.acknowledge, server.granted = acknowledge, granted
+            db = AimDb()
+            broker = impatient(server, timeout_ms=50)
+            db.configure("n", Kept((1,))).link_to(server.url + "/n", broker=broker).link_from(server.url + "/m")
+            with printing() as said:
+                async with running(db):
+                    await until(lambda: broker.lost_count == 4)
+            equal(said.text.count("record 'n'"), 3)  # The 1st, 2nd and 4th time.
+            assert "owed an acknowledgement" in said.text, said.text
 
 
 async def test_two_names_of_one_broker_with_one_client_id_are_found_out():

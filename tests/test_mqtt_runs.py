@@ -11,7 +11,9 @@ from harness import equal, skip, target
 if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
-from aimdb_mqtt import Broker, MqttTopic
+from aimdb_mqtt import Broker, BytesCodec, MqttTopic
+from aimdb_mqtt.broker import brokers
+from scarce import Scarce
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
@@ -312,6 +314,46 @@ async def test_a_committing_reader_that_is_closed_gives_back_what_it_has_not_com
                 equal(await second.recv(timeout_ms=5000), number)
             await second.commit()
             await until(lambda: server.acknowledged == [1, 2, 3, 4])
+
+
+async def test_a_run_that_ends_without_heap_leaves_no_connection():
+    for blocks in range(0, 45, 3):
+        async with ScriptedBroker() as server:
+            broker = impatient(server)
+            broker.open()
+            await until(lambda: broker.connected)
+            with Scarce(blocks):
+                try:
+                    broker.close()
+                except MemoryError:
+                    pass
+            await until(lambda: not server.clients)
+
+
+async def test_a_value_of_quality_0_that_the_network_had_not_taken_when_its_run_ended_is_counted():
+    async def serve(reader, writer):
+        await reader.readexactly(2)
+        writer.write(b"\x20\2\0\0")
+        await writer.drain()
+        await asyncio.sleep(20)
+
+    port = 31003
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    queue = BoundedQueue(1000)
+    broker = Broker("mqtt://127.0.0.1:%d" % port)
+    db = AimDb()
+    db.configure("n", queue).link_to(broker.name + "/n", qos=0, codec=BytesCodec())
+    try:
+        async with running(db):
+            value = bytes(8000)
+            while not (broker.connection and broker.connection.out):
+                queue.push(value)
+                await asyncio.sleep_ms(0)
+        equal(queue.metrics().dropped_count, 1)
+    finally:
+        server.close()
+        await server.wait_closed()
+        brokers.clear()
 
 
 async def test_restarts_leave_the_heap_as_it_was():

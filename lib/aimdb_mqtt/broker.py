@@ -138,7 +138,7 @@ class Broker(Peer):
                     self.news.wake_all()
             elif kind == _SUBACK:
                 for inbox in self.inboxes:
-                    inbox.answered(packet_id, body[2] < 0x80)
+                    inbox.answered(packet_id, body[2] < 3)
             self.moved.wake_all()
         else:
             raise ConnectionLost("packet %#x of %d bytes is not for a client" % (first, size))

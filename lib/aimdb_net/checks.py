@@ -17,6 +17,8 @@ def settle(peer, keepalive_s: int, timeout_ms: int, retry_ms, is_tls: bool, tls)
     peer.keepalive_s = keepalive_s
     peer.timeout_ms = timeout_ms
     peer.retry_ms = retry_ms
+    if tls is not None and not is_tls:
+        raise ValueError("tls= is for a URL that begins with %ss://" % peer.name.partition(":")[0])
     peer.tls = context_of(tls) if is_tls else None
 
 

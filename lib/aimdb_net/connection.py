@@ -39,7 +39,7 @@ class Connection:
         self.out: list = []  # Packets that the network has not taken yet, in order,
         self.taken = 0  # and how much it has taken of the first. TLS needs the same bytes offered again.
         self._writer: "Any" = None  # The task that waits for the network, while `out` is not empty.
-        self.error: "Exception | None" = None  # What ended it.
+        self.error: "Any" = None  # What ended it.
         self.broken = False  # By the peer, not by us or by a network that is away.
         self.sent_at = self.heard_at = self.resumed_at = ticks_ms()  # The last packet we sent; that came; see `held`.
         self.held = False  # Nothing is read now, for want of room; until `resumed_at`.
@@ -89,6 +89,7 @@ class Connection:
     def _receive(self, size):
         receiver = self.receiver
         beginning = 0  # Bytes of a packet that is not complete yet.
+        size = max(size, self.peer.timeout_ms >> 3)  # A long one that comes slower than 125 bytes a second is no sign.
         try:
             while True:
                 count = receiver.fill(self.stream)
@@ -100,7 +101,7 @@ class Connection:
                     raise ConnectionLost("the peer closed the connection")
                 beginning += count
                 first = receiver.next()
-                # A peer that is there sends a packet at a time, or at least a buffer full of one that is long.
+                # A peer that is there sends a packet at a time, or at least so much of one that is long.
                 if first or beginning >= size:
                     self.heard_at = ticks_ms()
                     beginning = 0
@@ -149,19 +150,26 @@ class Connection:
             self.peer.news.wake_all()
 
     def close(self) -> None:
-        """Close the socket and stop the tasks."""
-        self.end(ConnectionLost("the connection is closed"))
+        """Close the socket and stop the tasks. It needs no heap."""
+        if not self.error:
+            self.error = ConnectionLost  # The class will do: it has ended.
+            self.peer.news.wake_all()
         if self._loop is current_loop():
             # Cancelled before the socket goes, so that the scheduler forgets it.
-            for task in (self._reader, self._writer):
-                if task:
-                    task.cancel()
-        for each in (self.stream, self.raw):
+            self._reader.cancel()
+            if self._writer:
+                self._writer.cancel()
+        try:
             try:
-                each.close()
-            except OSError:
-                pass
+                self.stream.close()
+            finally:
+                self.raw.close()  # TLS leaves it open.
+        except OSError:
+            pass
         # Messages that nobody has read yet remember the connection that they came by; it must not hold much.
         self._reader = self._writer = self.receiver = None
-        if self.out:
-            self.out = [None]  # What `Window.taken` asks for.
+        out = self.out
+        while len(out) > 1:
+            out.pop()
+        if out:
+            out[0] = None  # `Window.taken` asks whether the network has taken all.

@@ -25,7 +25,8 @@ async def keep(peer) -> None:
                 peer.disconnect(None, True)
                 continue
             shortest, longest = peer.retry_ms
-            if peer.connected and ticks_diff(ticks_ms(), began) > pause:
+            now = ticks_ms()
+            if peer.connected and ticks_diff(now, began) > pause and not _owes(peer, now):
                 pause = troubles = 0  # It was a good connection.
             else:
                 troubles += 1
@@ -65,11 +66,9 @@ async def _watch(peer):
     while not connection.error:
         now = ticks_ms()
         heard = ticks_diff(now, connection.heard_at)
-        if not connection.held and ticks_diff(now, connection.resumed_at) > timeout:  # Else it was us who did not read.
-            for answers in (peer.inboxes, peer.window.flights.values()):
-                for due in answers:
-                    if due.sent_at is not None and ticks_diff(now, due.sent_at) > timeout:
-                        raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
+        # Else it was us who did not read.
+        if not connection.held and ticks_diff(now, connection.resumed_at) > timeout and _owes(peer, now):
+            raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
         if peer.pinged_at is not None:
             if not connection.held and min(ticks_diff(now, peer.pinged_at), heard) > timeout:
                 raise ConnectionLost("%s has been silent for %d ms" % (peer.name, timeout))
@@ -82,3 +81,12 @@ async def _watch(peer):
             peer.ping()
         await peer.news.rest(min(timeout // 2, quiet or timeout))
     raise connection.error
+
+
+def _owes(peer, now):
+    # Whether the peer has not acknowledged in time.
+    for answers in (peer.inboxes, peer.window.flights.values()):
+        for due in answers:
+            if due.sent_at is not None and ticks_diff(now, due.sent_at) > peer.timeout_ms:
+                return True
+    return False

@@ -5,7 +5,7 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from . import once
-from .errors import NotNow
+from .errors import ConnectionLost, NotNow
 from .waits import HUNGRY_ATTEMPTS, drop, tell
 from .window import payload_of
 
@@ -201,8 +201,10 @@ class LinkTo:
         if self.stalled is not None:
             self.stalled.cancel()
             self._unstall()
-        if self._value is not _nothing and self.qos and self.outlives:
+        if self._value is not _nothing and self.outlives:
             try:
+                if not self.qos:
+                    raise ConnectionLost("the network has not taken it")
                 window.launch(self, payload_of(self.codec, self._value), True, True)
             except Exception as er:
                 drop(self._buffer)

@@ -97,15 +97,14 @@ class Peer:
 
     def open(self, user=None) -> None:
         """Keep a connection from now on; each call needs its `close`. `user`: the link or buffer that needs it."""
-        used = self.in_use()
-        self._users.append(user)
-        if not used:
+        if not self.in_use():
             self.fresh = False
             forget("aimdb_net", "checks", "address")
             self.window.begin()
-            self._loop = current_loop()
             self._task = asyncio.create_task(keep(self))
+            self._loop = current_loop()
             self.moved.wake_all()
+        self._users.append(user)
 
     def close(self, user=None) -> None:
         """Undo one `open`. The last one says good-bye to the peer.
@@ -124,8 +123,10 @@ class Peer:
             once("handover").leave(self.window)
         except MemoryError:
             pass  # What was on its way is sent again.
-        self.disconnect(ConnectionLost("the connection is no longer needed"), True)
+        was_connected = self.connected
+        self.disconnect(None, True)
         self.inboxes.clear()
+        self._ended(ConnectionLost("the connection is no longer needed"), None, was_connected)
 
     def keys(self) -> str:
         """The records that need the connection, for the beginning of a sentence."""
@@ -187,7 +188,10 @@ class Peer:
             once("handover").skip(self.blocked)
 
     def disconnect(self, error, goodbye: bool = False) -> None:
-        """End the connection, or the attempt to make one, because of `error`; None: it is renewed."""
+        """End the connection, or the attempt to make one, because of `error`; None: it is renewed.
+
+        Whatever it raises, such as `MemoryError`, the connection is closed.
+        """
         if goodbye and self.connected:
             self.renewing = 2  # What still arrives is left to the next connection.
             try:
@@ -201,14 +205,16 @@ class Peer:
         if connection:
             connection.close()
         if error:
-            self.error = error
-            try:
-                once("handover").end(self.window, error, connection)
-            except MemoryError:
-                pass  # The next connection begins with it.
-            if not was_connected:
-                self._attempts += 1
-            self._tell(str(error), was_connected)
+            self._attempts += not was_connected
+            self._ended(error, connection, was_connected)
+
+    def _ended(self, error, connection, was_connected):
+        self.error = error
+        try:
+            once("handover").end(self.window, error, connection)
+        except MemoryError:
+            pass  # The next connection begins with it.
+        self._tell(str(error), was_connected)
 
     # What is said of it
 

@@ -24,7 +24,7 @@ class Receiver:
         """Read what there is room for: the number of bytes, 0 at the end, None when there is nothing now."""
         view = self.view
         if self.left:
-            count = stream.readinto(view[: min(self.left, self.size)])
+            count = stream.readinto(view[self.end : self.end + self.left])
             self.left -= count or 0
             return count
         if self.start:

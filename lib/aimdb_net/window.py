@@ -70,10 +70,11 @@ class Window:
     def begin(self) -> None:
         """Forget the producers of a loop that was left."""
         if self._loop is not current_loop():
-            self._loop = current_loop()
-            self.counts = counts = array("i", (1, 0, 0, 0, 0))
+            counts = array("i", (1, 0, 0, 0, 0))
             self._line = Line(counts)  # There is one turn: of the producer that is next to get a place.
+            self.counts = counts
             self.waiting = 0  # Producers that wait, the first one included.
+            self._loop = current_loop()
 
     def has_room(self, qos: int) -> bool:
         """Whether a message can be sent now; those who are `waiting` come first."""
