@@ -105,6 +105,7 @@ def test_urls():
     )
     equal(parse("mqtt://[::1]:99/a")[2:4], ("::1", 99))
     equal(parse("mqtt://[::1]")[2:4], ("::1", 1883))
+    equal(parse(parse("mqtt://[::1]")[0])[0], "mqtt://[::1]:1883")
     for wrong in (
         "",
         "broker",

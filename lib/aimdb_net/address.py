@@ -37,7 +37,8 @@ def parse(url: str, scheme: str, ports: "tuple[int, int]") -> "tuple[str, bool, 
     if not port.isdigit() and port or port and not 0 < int(port) < 65536:
         raise ValueError("a port is a number from 1 to 65535, and a : or / in a password is written %3A or %2F")
     number = int(port) if port else ports[tls]
-    name = "%s://%s:%d" % (found, "127.0.0.1" if host == "localhost" else host, number)
+    shown = "[%s]" % host if ":" in host else "127.0.0.1" if host == "localhost" else host
+    name = "%s://%s:%d" % (found, shown, number)
     return name, tls, host, number, user, password, path
 
 
