@@ -15,10 +15,11 @@ from .growing import Growing
 from .joining import Late, NothingOld
 from .reading import Reading
 from .sharing import Competing, FanOut
-from .writing import Writing
+from .support import Way as Way
+from .writing import AtOnce, OnArrival, Writing
 
 
-def conformance(make, competing=False, refuses=False, keeps_for_late=False, readable=True, allocates=False):
+def conformance(make, competing=False, refuses=False, keeps_for_late=False, readable=True, allocates=False, way=None):
     """The tests for the buffers that `make()` returns, as a dict from name to function.
 
     competing       a value goes to exactly one reader; otherwise every reader sees every value
@@ -26,8 +27,10 @@ def conformance(make, competing=False, refuses=False, keeps_for_late=False, read
     keeps_for_late  a reader that subscribes late gets what is held; otherwise only what comes after
     allocates       its calls may use the heap
     readable        False for a buffer that only takes values
+    way             a `Way`, for a buffer whose values live elsewhere: `push_async` is done when its value has arrived
+                    there, and readers get it when it has come back
     """
-    kinds = [Writing]
+    kinds = [Writing, OnArrival if way else AtOnce]
     if readable:
         kinds.append(Reading)
         kinds.append(Competing if competing else FanOut)
@@ -38,7 +41,7 @@ def conformance(make, competing=False, refuses=False, keeps_for_late=False, read
             kinds.append(NoHeap)
     tests = {}
     for kind in kinds:
-        suite = kind(make)
+        suite = kind(make, way or Way())
         for name in dir(suite):
             if name.startswith("test_"):
                 tests[name] = getattr(suite, name)

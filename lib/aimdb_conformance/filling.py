@@ -30,22 +30,29 @@ class Overwriting(Suite):
 class Refusing(Suite):
     def _full(self):
         buffer = self.make()
+        self.hold()
         for value in range(buffer.capacity):
             buffer.try_push(value)
         return buffer
 
-    def test_push_on_a_full_buffer_drops_the_value_and_counts_it(self):
+    async def _make_room(self, reader):
+        await self.arrive()
+        return reader.try_recv()
+
+    async def test_push_on_a_full_buffer_drops_the_value_and_counts_it(self):
         buffer = self._full()
         reader = buffer.subscribe()
         buffer.push(99)
         assert buffer.metrics().dropped_count == 1
+        await self.arrive()
         assert drain(reader) == list(range(buffer.capacity))
 
-    def test_try_push_on_a_full_buffer_hands_the_value_back(self):
+    async def test_try_push_on_a_full_buffer_hands_the_value_back(self):
         buffer = self._full()
         reader = buffer.subscribe()
         assert raises(BufferFull, buffer.try_push, 99).value == 99
         assert buffer.metrics().dropped_count == 0
+        await self.arrive()
         assert drain(reader) == list(range(buffer.capacity))
 
     def test_two_refusals_hold_their_own_values(self):
@@ -60,8 +67,9 @@ class Refusing(Suite):
         task = asyncio.create_task(buffer.push_async(99))
         await settle()
         assert not task.done()
-        reader.try_recv()
+        await self._make_room(reader)
         await task
+        await self.arrive()
         assert drain(reader)[-1] == 99
 
     async def test_waiting_producers_are_served_first_come_first_served(self):
@@ -71,8 +79,9 @@ class Refusing(Suite):
         for value in range(100, 104):
             tasks.append(asyncio.create_task(buffer.push_async(value)))
             await settle()
-        received = []
-        for _ in range(buffer.capacity + 4):
+        received = [await self._make_room(reader)]
+        await settle()
+        for _ in range(buffer.capacity + 3):
             received.append(await reader.recv())
             await settle()
         assert received == list(range(buffer.capacity)) + [100, 101, 102, 103]
@@ -84,9 +93,10 @@ class Refusing(Suite):
         reader = buffer.subscribe()
         task = asyncio.create_task(buffer.push_async(99))
         await settle()
-        reader.try_recv()
+        await self._make_room(reader)
         assert raises(BufferFull, buffer.try_push, 100).value == 100
         await task
+        await self.arrive()
         assert drain(reader)[-1] == 99
 
     async def test_a_cancelled_producer_has_stored_nothing(self):
@@ -96,9 +106,10 @@ class Refusing(Suite):
             task = asyncio.create_task(buffer.push_async(99))
             await settle()
             if woken:
-                reader.try_recv()
+                await self._make_room(reader)
             task.cancel()
             await raises_async(asyncio.CancelledError, task)
+        await self.arrive()
         assert 99 not in drain(reader)
         buffer.try_push(100)
 
@@ -109,9 +120,10 @@ class Refusing(Suite):
         await settle()
         second = asyncio.create_task(buffer.push_async(99))
         await settle()
-        reader.try_recv()
+        await self._make_room(reader)
         first.cancel()
         await second
+        await self.arrive()
         assert drain(reader)[-1] == 99
 
     async def test_closing_hands_waiting_producers_their_value_back(self):
@@ -121,4 +133,5 @@ class Refusing(Suite):
         buffer.close()
         for task, value in zip(tasks, (98, 99)):
             assert (await raises_async(BufferClosed, task)).value == value
-        assert drain(buffer.subscribe()) == list(range(buffer.capacity))
+        await self.arrive()
+        assert self.way.unread(buffer) == list(range(buffer.capacity))

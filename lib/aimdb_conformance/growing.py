@@ -11,13 +11,10 @@ from .support import Suite
 # A block of the heap is 16 bytes on a board and 32 on a computer; what is found is one such block for each call.
 # The noise is in bytes: the collector takes old numbers on the stack for references.
 _ON_A_COMPUTER = sys.platform in ("linux", "darwin", "win32")
-_CALLS = 20000 if _ON_A_COMPUTER else 100
 _NOISE = 4000 if _ON_A_COMPUTER else 1500
 
 
 class Growing(Suite):
-    calls = _CALLS
-
     def setup(self):
         self.buffer = self.make()
         self.reader = self.buffer.subscribe()
@@ -25,13 +22,14 @@ class Growing(Suite):
 
     async def stays(self, call):
         """`call` is a function or an async one: it is called again and again, with collections in between."""
+        calls = self.way.calls if _ON_A_COMPUTER else 100
         await self._call(call, 20)  # What the first calls load and make stays.
         before = await self._used()
-        await self._call(call, self.calls // 2)
+        await self._call(call, calls // 2)
         gc.collect()
-        await self._call(call, self.calls // 2)
+        await self._call(call, calls // 2)
         grown = await self._used() - before
-        assert grown < _NOISE, "%d calls left %d bytes" % (self.calls, grown)
+        assert grown < _NOISE, "%d calls left %d bytes" % (calls, grown)
 
     async def _call(self, call, times):
         for _ in range(times):
@@ -48,6 +46,7 @@ class Growing(Suite):
         return gc.mem_alloc()
 
     def fill(self):
+        self.hold()
         for value in range(self.buffer.capacity):
             self.buffer.push(value)
 
@@ -68,10 +67,13 @@ class Growing(Suite):
 
         async def write_and_read():
             buffer.push(1)
+            await self.arrive()
             reader.try_recv()
             buffer.try_push(2)
+            await self.arrive()
             reader.try_recv()
             await buffer.push_async(3)
+            await self.arrive()
             reader.try_recv()
 
         await self.stays(write_and_read)
@@ -118,9 +120,10 @@ class Growing(Suite):
     async def test_reading_what_is_left_of_more_leaves_the_heap_where_it_was(self):
         buffer, reader = self.setup()
 
-        def overfill_and_read():
+        async def overfill_and_read():
             self.fill()
             buffer.push(1)
+            await self.arrive()
             for _ in range(buffer.capacity + 1):
                 try:
                     reader.try_recv()
@@ -267,9 +270,11 @@ class Growing(Suite):
     async def test_buffers_that_are_forgotten_leave_the_heap_where_it_was(self):
         self.setup()
 
-        def forget():
+        async def forget():
             buffer, reader = self.setup()
             buffer.push(1)
+            await self.arrive()
             reader.try_recv()
+            self.way.forget(buffer)
 
         await self.stays(forget)

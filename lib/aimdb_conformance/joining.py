@@ -6,38 +6,44 @@ from .support import Suite, raises
 
 
 class Late(Suite):
-    def test_a_late_reader_gets_what_is_held_once(self):
+    async def test_a_late_reader_gets_what_is_held_once(self):
         buffer = self.make()
         buffer.push(1)
+        await self.arrive()
         reader = buffer.subscribe()
         assert reader.try_recv() == 1
         raises(BufferEmpty, reader.try_recv)
 
-    def test_a_late_reader_of_a_closed_buffer_gets_what_is_held(self):
+    async def test_a_late_reader_of_a_closed_buffer_gets_what_is_held(self):
         buffer = self.make()
         buffer.push(1)
+        await self.arrive()
         buffer.close()
         reader = buffer.subscribe()
         assert reader.try_recv() == 1
         raises(BufferClosed, reader.try_recv)
 
-    def test_peek_shows_the_next_value(self):
+    async def test_peek_shows_the_next_value(self):
         buffer = self.make()
         buffer.push(1)
+        await self.arrive()
         assert buffer.peek() == 1
 
 
 class NothingOld(Suite):
-    def test_a_late_reader_gets_nothing_old(self):
+    async def test_a_late_reader_gets_nothing_old(self):
         buffer = self.make()
         buffer.push(1)
+        await self.arrive()
         reader = buffer.subscribe()
         raises(BufferEmpty, reader.try_recv)
         buffer.push(2)
+        await self.arrive()
         assert reader.try_recv() == 2
 
-    def test_a_late_reader_of_a_closed_buffer_gets_buffer_closed(self):
+    async def test_a_late_reader_of_a_closed_buffer_gets_buffer_closed(self):
         buffer = self.make()
         buffer.push(1)
+        await self.arrive()
         buffer.close()
         raises(BufferClosed, buffer.subscribe().try_recv)

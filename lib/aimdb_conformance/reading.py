@@ -9,15 +9,16 @@ from .support import Suite, busy, raises, raises_async, results, settle
 
 
 class Reading(Suite):
-    def test_try_recv_on_an_empty_bufferraises_buffer_empty(self):
+    def test_try_recv_on_an_empty_buffer_raises_buffer_empty(self):
         reader = self.make().subscribe()
         raises(BufferEmpty, reader.try_recv)
 
-    def test_any_value_arrives_even_none_and_false(self):
+    async def test_any_value_arrives_even_none_and_false(self):
         for value in (None, False, 0, "", 1.5, (1, 2)):
             buffer = self.make()
             reader = buffer.subscribe()
             buffer.push(value)
+            await self.arrive()
             received = reader.try_recv()
             assert received is value or received == value
             raises(BufferEmpty, reader.try_recv)
@@ -29,19 +30,22 @@ class Reading(Suite):
             result = getattr(buffer, write)(5)
             if write == "push_async":
                 await result
+            await self.arrive()
             assert reader.try_recv() == 5
 
-    def test_values_come_in_order(self):
+    async def test_values_come_in_order(self):
         buffer = self.make()
         reader = buffer.subscribe()
         for value in range(10):
             buffer.push(value)
+            await self.arrive()
             assert reader.try_recv() == value
 
     async def test_recv_returns_what_is_held_at_once(self):
         buffer = self.make()
         reader = buffer.subscribe()
         buffer.push(1)
+        await self.arrive()
         assert await reader.recv() == 1
 
     async def test_a_waiting_recv_is_woken_by_push(self):
@@ -69,6 +73,7 @@ class Reading(Suite):
         buffer = self.make()
         reader = buffer.subscribe()
         buffer.push(1)
+        await self.arrive()
         await reader.ready()
         await reader.ready()
         assert reader.try_recv() == 1
@@ -103,6 +108,7 @@ class Reading(Suite):
         reader = buffer.subscribe()
         await raises_async(asyncio.TimeoutError, reader.recv(timeout_ms=0))
         buffer.push(1)
+        await self.arrive()
         assert await reader.recv(timeout_ms=0) == 1
 
     async def test_a_value_that_meets_a_timeout_is_not_lost(self):
@@ -120,6 +126,7 @@ class Reading(Suite):
             try:
                 assert await task == 1
             except asyncio.TimeoutError:
+                await self.arrive()
                 assert reader.try_recv() == 1
 
     async def test_looking_again_and_again_leaves_the_others_their_turn(self):
@@ -148,6 +155,7 @@ class Reading(Suite):
             await settle()
             if woken:
                 buffer.push(1)
+                await self.arrive()
             task.cancel()
             await raises_async(asyncio.CancelledError, task)
             if not woken:
@@ -158,6 +166,7 @@ class Reading(Suite):
         buffer = self.make()
         reader = buffer.subscribe()
         buffer.push(1)
+        await self.arrive()
         buffer.close()
         assert await reader.recv() == 1
         await raises_async(BufferClosed, reader.recv())
@@ -175,6 +184,7 @@ class Reading(Suite):
         task = asyncio.create_task(read())
         for value in range(3):
             buffer.push(value)
+            await self.arrive()
             await settle()
         buffer.close()
         await task
@@ -211,24 +221,27 @@ class Reading(Suite):
         buffer.push(2)
         assert sorted(await results(tasks)) == [1, 2]
 
-    def test_reading_counts_as_consumed(self):
+    async def test_reading_counts_as_consumed(self):
         buffer = self.make()
         reader = buffer.subscribe()
         buffer.push(1)
+        await self.arrive()
         reader.try_recv()
         assert buffer.metrics().consumed_count == 1
 
-    def test_occupancy_is_held_and_capacity(self):
+    async def test_occupancy_is_held_and_capacity(self):
         buffer = self.make()
         assert buffer.metrics().occupancy == (0, buffer.capacity)
         buffer.push(1)
+        await self.arrive()
         assert buffer.metrics().occupancy == (1, buffer.capacity)
 
-    def test_peek_takes_nothing(self):
+    async def test_peek_takes_nothing(self):
         buffer = self.make()
         reader = buffer.subscribe()
         assert buffer.peek() is None
         buffer.push(1)
+        await self.arrive()
         assert buffer.peek() in (1, None)
         assert buffer.peek() in (1, None)
         assert reader.try_recv() == 1

@@ -32,10 +32,11 @@ class FanOut(Suite):
 
 
 class Competing(Suite):
-    def test_a_value_goes_to_exactly_one_reader(self):
+    async def test_a_value_goes_to_exactly_one_reader(self):
         buffer = self.make()
         readers = [buffer.subscribe() for _ in range(2)]
         buffer.push(1)
+        await self.arrive()
         assert readers[0].try_recv() == 1
         raises(BufferEmpty, readers[1].try_recv)
 
@@ -52,6 +53,7 @@ class Competing(Suite):
             await settle()
         for value in range(4):
             buffer.push(value)
+            await self.arrive()
             await settle()
         assert order == [(0, 0), (1, 1), (2, 2), (3, 3)]
         for task in tasks:
@@ -64,6 +66,7 @@ class Competing(Suite):
         second = asyncio.create_task(buffer.subscribe().recv())
         await settle()
         buffer.push(1)
+        await self.arrive()
         first.cancel()
         assert await second == 1
 
@@ -88,6 +91,7 @@ class Competing(Suite):
         second = asyncio.create_task(buffer.subscribe().recv())
         await settle()
         buffer.push(1)
+        await self.arrive()
         reader.close()
         await raises_async(BufferClosed, first)
         assert await second == 1

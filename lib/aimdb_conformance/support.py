@@ -6,9 +6,34 @@ import time
 from aimdb import BufferClosed, BufferEmpty, BufferLagged
 
 
+class Way:
+    """How a value comes from `push` to the readers. This is that of a buffer in memory: it is there at once.
+
+    For a buffer whose values live elsewhere, and come back from there, derive a class and give it to `conformance`.
+    """
+
+    calls = 20000  # That the tests of growth make on a computer.
+
+    def hold(self):
+        """What is written from now on stays on its way, until `arrive`."""
+
+    async def arrive(self):
+        """Return when all that was written has arrived, and woken who waits for it; they have not run yet."""
+
+    def unread(self, buffer):
+        """What a buffer that is closed has accepted, and nobody has read."""
+        return drain(buffer.subscribe())
+
+    def forget(self, buffer):
+        """What a program has to do with a buffer that it needs no more."""
+
+
 class Suite:
-    def __init__(self, make):
+    def __init__(self, make, way):
         self.make = make
+        self.way = way
+        self.hold = way.hold
+        self.arrive = way.arrive
 
 
 def raises(kind, function, *arguments):

@@ -8,7 +8,7 @@ from .support import Suite, raises, raises_async, settle
 
 
 class Writing(Suite):
-    def test_push_returns_nothing_and_neverraises(self):
+    def test_push_returns_nothing_and_never_raises(self):
         buffer = self.make()
         for value in range(20):
             assert buffer.push(value) is None
@@ -32,18 +32,6 @@ class Writing(Suite):
         buffer.close()
         assert (await raises_async(BufferClosed, buffer.push_async(7))).value == 7
 
-    async def test_push_async_with_space_is_done_at_once(self):
-        buffer = self.make()
-        other = []
-
-        async def watch():
-            other.append(1)
-
-        task = asyncio.create_task(watch())
-        await buffer.push_async(1)
-        assert not other
-        await task
-
     def test_every_accepted_value_counts_as_produced(self):
         buffer = self.make()
         buffer.push(1)
@@ -65,3 +53,28 @@ class Writing(Suite):
     async def test_subscribe_async_gives_a_reader(self):
         reader = await self.make().subscribe_async()
         raises(BufferEmpty, reader.try_recv)
+
+
+class AtOnce(Suite):
+    async def test_push_async_with_space_is_done_at_once(self):
+        buffer = self.make()
+        other = []
+
+        async def watch():
+            other.append(1)
+
+        task = asyncio.create_task(watch())
+        await buffer.push_async(1)
+        assert not other
+        await task
+
+
+class OnArrival(Suite):
+    async def test_push_async_is_done_when_its_value_has_arrived(self):
+        buffer = self.make()
+        self.hold()
+        task = asyncio.create_task(buffer.push_async(1))
+        await settle()
+        assert not task.done()
+        await self.arrive()
+        await task
