@@ -7,7 +7,7 @@ import json
 import socket
 
 import aimdb_aimx.serial_frames as serial_frames
-import aimdb_aimx.tcp_frames as tcp_frames
+import aimdb_aimx.tcp as tcp
 from aimdb.loop import readable
 from aimdb.timing import timed
 
@@ -53,24 +53,23 @@ class Client:
 
     def __init__(self, stream, frames=serial_frames, size=4096):
         self.stream = stream
-        self.sender = frames.Sender(stream)
-        self.receiver = frames.Receiver(size)
+        self.line = frames.Frames(stream, size)
         self.id = 0
         self.others = []
 
     async def send(self, *messages):
         for message in messages:
-            await self.sender.send((message if isinstance(message, bytes) else json.dumps(message).encode(),))
+            await self.line.send((message if isinstance(message, bytes) else json.dumps(message).encode(),))
 
     def _next(self):
         while True:
-            frame = self.receiver.next()
+            frame = self.line.next()
             if frame is not None:
                 text = bytes(frame)
                 return json.loads(text)
             yield readable(self.stream)
             try:
-                if self.receiver.fill(self.stream) == 0:
+                if self.line.fill() == 0:
                     return None
             except OSError as er:
                 if er.errno != errno.ECONNRESET:
@@ -151,7 +150,7 @@ def connect(port, **options):
     stream = socket.socket()
     stream.connect(socket.getaddrinfo("127.0.0.1", port)[0][-1])
     stream.setblocking(False)
-    return Client(stream, tcp_frames, **options)
+    return Client(stream, tcp, **options)
 
 
 class Running:

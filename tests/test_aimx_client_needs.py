@@ -50,11 +50,11 @@ class Raw(Client):
 
     async def frame(self):
         while True:
-            frame = self.receiver.next()
+            frame = self.line.next()
             if frame is not None:
                 return bytes(frame)
             await asyncio.sleep_ms(1)
-            self.receiver.fill(self.stream)
+            self.line.fill()
 
 
 def words(value, names):

@@ -191,6 +191,32 @@ async def test_a_peer_that_takes_nothing_holds_up_nobody_and_is_dropped_in_time(
         equal(peer.subscriptions, {})
 
 
+async def test_a_peer_that_takes_a_byte_now_and_then_is_dropped_as_well():
+    db, client = program(room=1, timeout_ms=300)
+    server = db.consumer("aimx").buffer
+    async with Running(db):
+        client.stream.other.room = 100
+        await client.watch("sensors.temp")
+        for _ in range(60):
+            db.produce_any("sensors.temp", 1)
+            await asyncio.sleep_ms(50)
+            client.stream.readinto(bytearray(1))
+        assert server.ended_count, server.last_error
+
+
+async def test_who_comes_to_the_line_after_a_dropped_peer_gets_whole_frames():
+    db, client = program(room=100, timeout_ms=300)
+    server = db.consumer("aimx").buffer
+    async with Running(db):
+        await client.watch("sensors.temp")
+        await asyncio.sleep_ms(20)
+        db.produce_any("sensors.temp", "x" * 300)
+        while not server.ended_count or not server.peers:
+            await asyncio.sleep_ms(50)
+        equal((await client.hello())["version"], "3.0")  # Behind the beginning of a frame that was not sent to its end.
+        equal(client.line.lost, 1)
+
+
 async def test_nothing_grows_when_peers_come_watch_and_go():
     db, client = program()
     rounds = 25 if target == "unix" else 3

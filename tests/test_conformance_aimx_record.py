@@ -1,4 +1,4 @@
-"""An `AimxRecord` keeps the promises of all buffers, by TCP and a hub that tells each value that is set to who watches."""
+"""An `AimxRecord` keeps the promises of all buffers, by TCP and a hub that tells who watches each value that is set."""
 
 import asyncio
 import json

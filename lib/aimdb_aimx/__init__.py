@@ -9,19 +9,10 @@ Links and `AimxRecord` dial to a hub, and write or watch records there:
 
     db.configure("level", FlashQueue("/level")).source(read).link_to("aimx://hub.local:7433/level")
 
-The public names are in `__init__.pyi`, for editors and people.
+The public names are in `__init__.pyi`, for editors and people, and in `names.py`, for boards.
 """
 
 import aimdb
-from micropython import const
-
-# A line for each module, which is loaded when one of its names is first used.
-_MODULES = const("""\
-aimdb_aimx.server AimxServer
-aimdb_aimx.hub Hub State
-aimdb_aimx.record AimxRecord
-aimdb_net.errors PeerError Unreachable Refused ConnectionLost NotConnected
-aimdb_aimx.errors AimxError FrameError""")
 
 
 def once(name: str):
@@ -33,4 +24,4 @@ def __getattr__(name):
     if name == "link_to" or name == "link_from":
         # The name is not kept, so that its module need not be.
         return getattr(__import__("aimdb_aimx.links", None, None, (name,)), name)
-    return aimdb.once("loading").load(globals(), _MODULES, name)
+    return aimdb.once("loading").load(globals(), once("names").MODULES, name)

@@ -8,8 +8,8 @@ from aimdb_net.errors import PeerError as PeerError
 from aimdb_net.errors import Refused as Refused
 from aimdb_net.errors import Unreachable as Unreachable
 
-from .errors import AimxError as AimxError
-from .errors import FrameError as FrameError
+from .frames import AimxError as AimxError
+from .frames import FrameError as FrameError
 from .hub import Hub as Hub
 from .hub import State as State
 from .links import link_from as link_from

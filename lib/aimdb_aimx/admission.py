@@ -6,7 +6,7 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from .peer import Peer
-from .tcp_frames import Receiver, Sender, sockets_of
+from .tcp import Frames, sockets_of
 
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)
@@ -59,8 +59,9 @@ def admit(server, raw) -> None:
             stream.setblocking(False)
     is_trusted = server.token is None
     may_write = server.anyone != "read"
-    peer = Peer(server, stream, Receiver(server.max_frame), Sender(stream), is_trusted, may_write, (stream, raw))
-    server.joined(peer)
+    frames = Frames(stream, server.max_frame)
+    server.peers.append(Peer(server, frames, is_trusted, may_write, (stream, raw)))
+    server.show()
     sockets_of[server.tcp][2:] = [each for other in server.peers for each in other.sockets]
 
 

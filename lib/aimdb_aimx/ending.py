@@ -1,6 +1,7 @@
-"""Ends what a peer has begun, and finds out whether it is there. Loaded for each, and not kept."""
+"""Finds out whether a peer is there, and ends it, or what it has begun. Loaded for each, and not kept."""
 
 import asyncio
+from time import ticks_diff, ticks_ms
 
 from aimdb.waiting import current, current_loop
 
@@ -36,12 +37,27 @@ def finish(peer) -> None:
             each.close()
         except OSError:
             pass
-    peer.server.left(peer)
+    server = peer.server
+    if peer in server.peers:
+        server.peers.remove(peer)
+        if peer.was_dropped:
+            server.ended_count += 1
+            server.last_error = str(peer.error) or repr(peer.error)
+        server.show()
 
 
-def probe(peer) -> None:
-    """Send something, so that the network tells when nobody is there any more."""
-    if not peer.pong or peer.pong.done():
+def look_after(peer, silent) -> None:
+    """Once a second: drop a peer that takes nothing, or has no token; see whether one that is `silent` is there."""
+    timeout = peer.server.timeout_ms
+    stuck = peer.frames.stuck_since
+    if peer.error:
+        finish(peer)
+    elif stuck is not None and ticks_diff(ticks_ms(), stuck) > timeout:
+        peer.drop("a peer took nothing for %d ms" % timeout)
+    elif not peer.is_trusted and peer.age * 1000 > timeout:
+        peer.drop("a peer did not show the token within %d ms" % timeout)
+    elif silent and (not peer.pong or peer.pong.done()):
+        # So that the network tells when nobody is there any more.
         peer.pong = asyncio.create_task(_pong(peer))
 
 

@@ -32,6 +32,8 @@ class Hub(Peer):
     it yourself, before them, to say more. A new `Hub` replaces one that no program uses any more, and sends what that
     one had still to send.
 
+    `state` is a `SingleLatest` of `State`, which you may make a record. What is refused, lost or left out is counted.
+
     url          `aimx[s]://[token@]host[:port]`; the port is 7433
     token        what the hub asks for. AimDB's own hubs ask for none
     keepalive_s  after a quarter of this time without traffic the hub is asked whether it is there; 0: never
@@ -40,26 +42,16 @@ class Hub(Peer):
     retry_ms     (shortest, longest) pause before the next attempt to connect. It doubles each time, and half of it is
                  random
     tls          for aimxs: an ssl.SSLContext, or the bytes of the CA certificate (DER or PEM) that vouches for the hub.
-                 Set the clock before. On an RP2040 a handshake blocks the loop for a second
+                 Set the clock before. A handshake blocks an RP2040 for a second
     max_frame    bytes of the longest frame that is received. Longer ones are skipped and counted
-
-    Attributes:
-
-    state            a `SingleLatest` of `State(connected, since, attempts, last_error)`. You may make it a record.
-                     `since` is `time.time()` of the last change of `connected`, `attempts` counts those that failed
-                     since then, and `last_error` is a sentence or None
-    refused_count    values that a codec, a record or the hub did not take
-    lagged_count     values that the hub has left out, and `hole_count`, how often it did
-    oversize_count   frames that were too long, and `malformed_count`, those that were no AimX
-    stale_count      values that links with `newest=True` have given up
-    given_up_count   values at which the hub broke the connection
-    lost_count       connections that were lost
 
     Raises `TypeError` or `ValueError`. IRQ safety: none; everything here is for the asyncio thread.
     """
 
     client_id = None
-    lagged_count = hole_count = malformed_count = 0
+    lagged_count = 0  # Values that the hub has left out,
+    hole_count = 0  # and how often it did.
+    malformed_count = 0  # Frames that were no AimX.
     unwelcome = "; perhaps it has as many as it takes, which are 16 unless it was told otherwise"
 
     def __init__(

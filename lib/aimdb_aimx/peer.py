@@ -6,7 +6,7 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
-from .errors import AimxError
+from .frames import AimxError
 from .requests import Refusal, get, refused
 
 _BOARD = const(1)
@@ -23,18 +23,18 @@ _LONGEST_SERIAL = const(8192)
 class Peer:
     """One peer of an `AimxServer`. What it sends is cut into frames, checked and answered, one after the other.
 
-    `receiver` and `sender` have the frames of its kind of stream; `sockets` are closed with it, and a serial line has
-    none. One task reads and answers, each record that is watched has another, and who sends takes a turn. Only `end`
-    cancels them: the loop forgets all that wait for a stream when one of them is cancelled.
+    `frames` are those of its kind of stream; `sockets` are closed with it, and a serial line has none. One task reads
+    and answers, each record that is watched has another, and who sends takes a turn. Only `end` cancels them: the loop
+    forgets all that wait for a stream when one of them is cancelled.
     """
 
-    def __init__(self, server, stream, receiver, sender, is_trusted: bool, may_write: bool, sockets=()):
+    def __init__(self, server, frames, is_trusted: bool, may_write: bool, sockets=()):
         # All attributes are made here, so that none needs heap later.
         self.was_dropped = False  # For something that it did or did not do.
         self.error: "Exception | None" = None  # What ended it.
         self.pong: "Any" = None  # The task that probes whether it is there.
         self.server = server
-        self.stream = stream
+        self.frames = frames
         self.sockets = sockets
         self.is_trusted = is_trusted  # It has shown the token, or need not.
         self.may_write = may_write
@@ -42,26 +42,24 @@ class Peer:
         self.subscriptions: dict = {}  # By their ids, as text.
         self.cursors: dict = {}  # Readers, by key; see `cursor_of`.
         self.longest = _LONGEST if sockets else _LONGEST_SERIAL  # Bytes of a frame that it takes.
-        self.sender = sender
         self.turn = asyncio.Lock()
-        self._receiver = receiver
         self.loop = current_loop()
         self.task: "Any" = asyncio.create_task(self._serve())
 
     def _serve(self):
-        receiver = self._receiver
+        frames = self.frames
         try:
             while not self.error:
-                yield readable(self.stream)
-                if receiver.fill(self.stream) == 0:
+                yield readable(frames.stream)
+                if frames.fill() == 0:
                     raise AimxError("a peer has closed the connection")
                 self.quiet = 0
-                frame = receiver.next()
+                frame = frames.next()
                 while frame is not None and not self.error:
                     yield from self._take(frame)
-                    frame = receiver.next()
-                self.server.malformed_count += receiver.lost
-                receiver.lost = 0
+                    frame = frames.next()
+                self.server.malformed_count += frames.lost
+                frames.lost = 0
                 # A peer that asks without a pause must not starve other tasks.
                 yield from asyncio.sleep_ms(0)
         except Exception as er:
@@ -130,7 +128,7 @@ class Peer:
     async def send(self, pieces) -> None:
         """Send a frame when it is our turn."""
         async with self.turn:
-            await self.sender.send(pieces)
+            await self.frames.send(pieces)
         self.mute = 0
 
     def drop(self, reason: str) -> None:

@@ -4,20 +4,24 @@ In COBS a block is its length, of 1 to 255, and one byte less than that. A zero 
 255 or the block is the last one.
 """
 
-from .frames import FrameReceiver, FrameSender
+from .frames import FramedStream
 
 
-class Receiver(FrameReceiver):
-    """For frames of up to `size` bytes. What is longer, or no COBS, is skipped and counted in `lost`."""
+class Frames(FramedStream):
+    """What arrives has up to `size` bytes. What is longer, or no COBS, is skipped and counted in `lost`."""
 
-    def __init__(self, size: int):
-        super().__init__(size + size // 254 + 2)
+    _at_once = 64
+    _begun = True  # A part of a frame may be on the line: of the peer before.
+    _may_block = True  # A UART without room blocks the loop until it has sent the rest.
+
+    def __init__(self, stream, size: int):
+        super().__init__(stream, size + size // 254 + 2)
         self._seen = 0  # Up to here there is no zero.
         self._skips = False  # What arrives now is the rest of a frame that was too long.
 
-    def fill(self, stream) -> "int | None":
+    def fill(self) -> "int | None":
         self._seen -= self._start
-        return super().fill(stream)
+        return super().fill()
 
     def next(self) -> "memoryview | None":
         """The next frame, or None when more must arrive first."""
@@ -58,15 +62,14 @@ class Receiver(FrameReceiver):
         # The last zero is not of the frame; a block of 255 has none.
         return to if length < 255 else to + 1
 
-
-class Sender(FrameSender):
-    _most = 64
-    _may_block = True  # A UART without room blocks the loop until it has sent the rest.
-
     def send(self, pieces):
         """Send a frame. Awaited; raises `OSError`."""
-        buffer = self._buffer
+        buffer = self._out
         view = self._view
+        if self._begun:
+            buffer[0] = 0
+            yield from self._flush(1)
+        self._begun = True
         used = 1
         for piece in pieces:
             at = 0
@@ -88,3 +91,4 @@ class Sender(FrameSender):
         buffer[0] = used
         buffer[used] = 0
         yield from self._flush(used + 1)
+        self._begun = False

@@ -1,12 +1,10 @@
 import asyncio
-from time import ticks_diff, ticks_ms
 
 from aimdb import SingleLatest
 from micropython import const
 
 from . import once
-from .errors import AimxError
-from .peer import Peer
+from .frames import AimxError
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -14,46 +12,41 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
+    from .peer import Peer
+
 _TEND_MS = const(1000)
-_PROBE_S = const(15)
+_SILENT_S = const(15)
 
 
 class AimxServer(SingleLatest):
-    """Serves records by AimX 3.0 while `db.run()` runs: those with a `.remote()`, to AimDB's tools and hubs.
+    """Serves the records with a `.remote()` by AimX 3.0, to AimDB's tools and hubs, while `db.run()` runs.
 
         db.configure("level", SingleLatest()).remote(write=True)
         AimxServer(db, tcp=7433, token="secret")
 
-    The server is itself a record of `db`. Its value is the number of peers that are connected by TCP.
+    The server is itself a record of `db`: its value is the number of peers that are connected by TCP. It counts what
+    peers do wrong or ask in vain, and `last_error` is a sentence on the last of that, or None.
 
-    tcp            the port to listen at. It needs a `token` or `anyone`
+    tcp            the port to listen at; it needs a `token` or `anyone`
     token          what a peer must show in its `hello`. AimDB's own tools cannot
-    anyone         "read" or "write": no token is needed, and every peer may do that
+    anyone         "read" or "write": what every peer may do, without a token
     serial         a stream, such as a machine.UART. The one peer at its other end needs no token
-    tls            for TCP: an ssl.SSLContext, or (certificate, key) in DER. On an RP2040 a handshake blocks the loop
-                   for about a second
+    tls            for TCP: an ssl.SSLContext, or (certificate, key) in DER. A handshake blocks an RP2040 for a second
     key            of the server's own record
     connections    how many peers by TCP at a time (1 to 16)
     subscriptions  how many records each peer may watch at a time (1 to 255)
     max_frame      bytes of the longest frame that a peer may send
-    timeout_ms     a peer is dropped when it takes nothing for so long, or has not shown the token by then. A record
-                   that is full for so long refuses the peer's value
-    silence_ms     when all places are taken, the next peer gets the place of one that has been silent for so long
-
-    Attributes:
-
-    turned_away_count  peers for which there was no place
-    ended_count        peers that were dropped
-    malformed_count    frames that were none
-    refused_count      requests that failed: a value that the record or JSON does not take, a wrong token, a call that
-                       raised. Each 1st, 2nd, 4th, 8th … is told on stderr
-    last_error         a sentence, or None
+    timeout_ms     for a peer to show the token, or to take what it is sent; and for a record to take a peer's value
+    silence_ms     who has said nothing for so long gives its place to the next peer, when all are taken
 
     Raises `TypeError` or `ValueError`. Cancel safety: with the run all connections end. IRQ safety: none.
     """
 
     last_error: "str | None" = None
-    turned_away_count = ended_count = malformed_count = refused_count = 0
+    turned_away_count = 0  # Peers for which there was no place.
+    ended_count = 0  # Peers that were dropped.
+    malformed_count = 0  # Frames that were none.
+    refused_count = 0  # Requests: a value that a record or JSON does not take, a wrong token, a call that raised.
     owned: "Any" = ()  # Records that have a writer of their own.
 
     if TYPE_CHECKING:
@@ -88,7 +81,11 @@ class AimxServer(SingleLatest):
             self.counted_from = {}  # Counters of records, by key, when a peer has last set them to zero.
             self.peers = []
             db.configure(key, self)
-            self.push(0)
+            self.show()
+
+    def show(self) -> None:
+        """Have the record tell how many peers there are by TCP."""
+        self.push(len([peer for peer in self.peers if peer.sockets]))
 
     async def run(self) -> None:
         """Serve; `db.run()` does it."""
@@ -97,7 +94,7 @@ class AimxServer(SingleLatest):
         door: Any = None
         try:
             if self.tcp is not None:
-                from .tcp_door import serve
+                from .tcp import serve
 
                 door = asyncio.create_task(serve(self))
             while True:
@@ -123,43 +120,14 @@ class AimxServer(SingleLatest):
                 each.close()  # There may have been no memory for the rest.
 
     def _tend(self):
-        # Drop the peers that take nothing, or have no token; see whether those that are silent are there.
-        has_line = False
+        has_line = self.serial is None
         for peer in self.peers[:]:
-            if peer.error:
-                once("ending").finish(peer)
-                continue
-            has_line = has_line or not peer.sockets
             peer.age += 1
             peer.quiet += 1
             peer.mute += 1
-            stuck = peer.sender.stuck_since
-            if stuck is not None and ticks_diff(ticks_ms(), stuck) > self.timeout_ms:
-                peer.drop("a peer took nothing for %d ms" % self.timeout_ms)
-            elif not peer.is_trusted and peer.age * _TEND_MS > self.timeout_ms:
-                peer.drop("a peer did not show the token within %d ms" % self.timeout_ms)
-            elif peer.sockets and min(peer.quiet, peer.mute) >= _PROBE_S:
-                once("ending").probe(peer)
-        if self.serial is not None and not has_line:
-            from .serial_frames import Receiver, Sender
-
-            # Nobody tells when such a peer goes and another comes, but each begins with a `hello`.
-            receiver, sender = Receiver(self.max_frame), Sender(self.serial)
-            self.joined(Peer(self, self.serial, receiver, sender, True, True))
-
-    def joined(self, peer) -> None:
-        """A peer has come."""
-        self.peers.append(peer)
-        self._show()
-
-    def left(self, peer) -> None:
-        """A peer has ended."""
-        if peer in self.peers:
-            self.peers.remove(peer)
-            if peer.was_dropped:
-                self.ended_count += 1
-                self.last_error = str(peer.error) or repr(peer.error)
-            self._show()
-
-    def _show(self):
-        self.push(len([peer for peer in self.peers if peer.sockets]))
+            silent = peer.sockets and min(peer.quiet, peer.mute) >= _SILENT_S
+            if silent or peer.error or not peer.is_trusted or peer.frames.stuck_since is not None:
+                once("ending").look_after(peer, silent)
+            has_line = has_line or not peer.sockets
+        if not has_line:
+            once("serial_line").begin(self)

@@ -104,7 +104,7 @@ class Subscription:
                     except (BufferEmpty, MemoryError):
                         continue
                     if text:
-                        await peer.sender.send((head, text, b"}"))
+                        await peer.frames.send((head, text, b"}"))
                         peer.mute = 0
         except BufferClosed:
             pass

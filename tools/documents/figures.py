@@ -81,9 +81,13 @@ def flash_times() -> Rows:
     ]
 
 
+def figures_of(name: str) -> dict[str, list[int]]:
+    return measured(name)["figures"]
+
+
 def messages(name: str, what: str) -> Rows:
     """What goes over a connection: `what` is the word for one of them."""
-    figures = measured(name)["figures"]
+    figures = figures_of(name)
     return [
         ("", f"{what}s a second", f"bytes of heap a {what}"),
         *((name, f"{rate:,}", f"{size}") for name, (rate, size) in figures.items() if rate),
@@ -93,7 +97,7 @@ def messages(name: str, what: str) -> Rows:
 def kept(name: str) -> Rows:
     """What a connection keeps of the heap."""
     beginning = "heap of "
-    figures = measured(name)["figures"]
+    figures = figures_of(name)
     return [
         ("kept on the heap", "bytes"),
         *(
@@ -101,6 +105,25 @@ def kept(name: str) -> Rows:
             for each, (_, size) in figures.items()
             if each.startswith(beginning)
         ),
+    ]
+
+
+def serving() -> Rows:
+    """What a server does in a second, alone and over a line."""
+    ways = {name: rate for name, (rate, _) in figures_of("aimx.json").items() if rate and "microseconds" not in name}
+    rows: Rows = [("", "a second")]
+    for name, rate in ways.items():
+        what = name.replace(", per second", "")
+        rows.append((what if ": " in what else f"the chip's own work: {what}", f"{rate:,}"))
+    return rows
+
+
+def watched() -> Rows:
+    beginning = "produce, microseconds: "
+    figures = figures_of("aimx.json")
+    return [
+        ("`produce` in a ring", "us"),
+        *((name.removeprefix(beginning), f"{us}") for name, (us, _) in figures.items() if name.startswith(beginning)),
     ]
 
 
@@ -133,6 +156,9 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "mqtt_kept": lambda: kept("mqtt.json"),
     "dialling": lambda: messages("dialling.json", "value"),
     "dialling_kept": lambda: kept("dialling.json"),
+    "serving": serving,
+    "serving_kept": lambda: kept("aimx.json"),
+    "watched": watched,
     "interrupts": interrupts,
 }
 
