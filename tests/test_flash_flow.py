@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 
 import aimdb_flash.storage
 from aimdb import BufferFull
@@ -145,6 +146,27 @@ async def test_what_nobody_awaits_is_not_flushed_with_what_was_awaited_before():
     queue.push(2)
     await settle()
     equal(after_restart(flash), [1])
+
+
+async def test_a_flush_that_is_overdue_is_not_put_off_by_a_commit_that_has_days_of_time():
+    import aimdb_flash.flusher as module
+
+    def ticks_diff(end, start):  # As on a board, where ticks have 30 bits.
+        return ((end - start + 2**29) & (2**30 - 1)) - 2**29
+
+    ticks, module.ticks_diff = module.ticks_diff, ticks_diff
+    try:
+        queue = opened(Flash(), commit_ms=2**29 - 1)
+        await queue.push_async(1)
+        reader = queue.subscribe()
+        reader.try_recv()
+        queue.push(2)
+        time.sleep_ms(5)
+        reader.commit()
+        await settle()
+        equal(len(queue._values.entries), 0)
+    finally:
+        module.ticks_diff = ticks
 
 
 async def test_the_stage_is_bounded_in_bytes():

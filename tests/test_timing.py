@@ -10,6 +10,7 @@ from aimdb.complaint import Complaint
 from aimdb.timing import Timer, timed
 from aimdb_conformance.support import busy, raises_async, settle
 from harness import equal, heap_locked
+from stepping import outcome
 
 UNIT = 4 if harness.target == "unix" else 40  # Milliseconds: longer than a few steps take.
 
@@ -25,6 +26,38 @@ async def test_a_timer_calls_once():
     await some_time()
     await some_time()
     equal(calls, [1])
+
+
+async def test_the_longest_times_hold_up_no_task_that_is_overdue():
+    timer = Timer(None)
+    reader = SpmcRing(1).subscribe()
+    late = asyncio.create_task(some_time())
+    await settle()
+    busy(3 * UNIT)
+    timer.start(2**29 - 1)
+    long = asyncio.create_task(reader.recv(timeout_ms=2**29 - 1))
+    await settle()
+    await late
+    equal(long.done(), False)
+    timer.stop()
+    long.cancel()
+
+
+async def test_the_longest_times_are_kept():
+    calls = []
+    timer = Timer(lambda: calls.append(1))
+    timer.start(2**29 - 1)
+    reader = SpmcRing(1).subscribe()
+    task = asyncio.create_task(reader.recv(timeout_ms=2**29 - 1))
+    await settle()
+    for _ in range(2):  # What the loop does half of that time from now, and when it is up.
+        equal((calls, task.done()), ([], False))
+        for entry in (timer._entry, reader.alarm._entry):
+            aimdb.loop.unschedule(entry, aimdb.waiting.current_loop())
+            entry.coro.send(None)
+        await settle()
+    equal((calls, task.done()), ([1], True))
+    assert isinstance(await outcome(task), asyncio.TimeoutError)
 
 
 async def test_a_timer_that_is_stopped_does_not_call():

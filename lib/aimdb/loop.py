@@ -19,6 +19,7 @@ from time import ticks_add, ticks_ms
 import micropython
 from micropython import const
 
+_FAR = const(0x10000000)
 _ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
 
@@ -29,9 +30,12 @@ def entry(thing):
 
 @micropython.native
 def schedule(entry, milliseconds: int):
-    """Have the loop call the entry in so many milliseconds; returns that loop."""
+    """Have the loop call the entry in so many milliseconds, in 2**28 (3 days) at the latest; returns that loop.
+
+    A time further away would count as earlier than one that is past, such as that of a task which is overdue.
+    """
     loop = core._task_queue
-    loop.push(entry, ticks_add(ticks_ms(), milliseconds))
+    loop.push(entry, ticks_add(ticks_ms(), milliseconds if milliseconds < _FAR else _FAR))
     return loop
 
 

@@ -6,10 +6,13 @@ Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 from asyncio import CancelledError, TimeoutError, get_event_loop
 
 import micropython
+from micropython import const
 
 from .errors import check_int
 from .loop import entry, raise_in, schedule, time_out, unschedule, waits_for
 from .waiting import current, current_loop
+
+_FAR = const(0x10000000)  # Milliseconds: `schedule` goes no further. Twice as much is the longest time.
 
 
 class Timer:
@@ -22,10 +25,12 @@ class Timer:
         self._function = function
         self._entry = entry(self)
         self._loop = None  # Where the entry is.
+        self._rest = 0  # Milliseconds that are left then.
 
     def start(self, milliseconds: int) -> None:
         """Call in so many milliseconds, and not at an earlier start's time; 0: after the step that runs now."""
         self.stop()
+        self._rest = milliseconds - _FAR
         self._loop = schedule(self._entry, milliseconds)
 
     def stop(self) -> None:
@@ -41,6 +46,8 @@ class Timer:
     def send(self, _):
         """Called by the loop."""
         self._loop = None
+        if self._rest > 0:
+            return Timer.start(self, self._rest)
         try:
             self._function()
         except Exception as er:
@@ -106,6 +113,7 @@ class Alarm:
         self.task = None  # Whose wait it ends.
         self._entry = entry(self)
         self._loop = None  # Where the entry is.
+        self._rest = 0  # Milliseconds that are left then.
         self._is_late = False  # The time was up when the task had been woken already.
 
     def is_free(self) -> bool:
@@ -124,6 +132,7 @@ class Alarm:
             if self._is_late:
                 self._is_late = False
                 milliseconds = 0
+            self._rest = milliseconds - _FAR
             self._loop = schedule(self._entry, milliseconds)
 
     @micropython.native
@@ -140,6 +149,10 @@ class Alarm:
     def send(self, _):
         """Called by the loop."""
         self._loop = None
+        if self._rest > 0:
+            self._loop = schedule(self._entry, self._rest)
+            self._rest = 0
+            return
         if not waits_for(self.task, self):
             self._is_late = True
             return

@@ -59,16 +59,15 @@ class Flusher:
 
     def flush_within(self, milliseconds: int) -> None:
         """Have the next flush after so many milliseconds at the latest."""
-        due = ticks_add(ticks_ms(), milliseconds)
-        if self._due is None or not self._timer.runs() or ticks_diff(due, self._due) < 0:
-            self._due = due
+        # What is left is compared, because the difference to a time that is past may be too large for ticks.
+        if self._due is None or not self._timer.runs() or milliseconds < ticks_diff(self._due, ticks_ms()):
+            self._due = ticks_add(ticks_ms(), milliseconds)
             self._at_once = not milliseconds
         self._step_within(milliseconds)
 
     def _step_within(self, milliseconds):
-        when = ticks_add(ticks_ms(), milliseconds)
-        if not self._timer.runs() or ticks_diff(when, self._when) < 0:
-            self._when = when
+        if not self._timer.runs() or milliseconds < ticks_diff(self._when, ticks_ms()):
+            self._when = ticks_add(ticks_ms(), milliseconds)
             self._timer.start(milliseconds)
 
     def _come(self):
@@ -104,6 +103,7 @@ class Flusher:
             self.failures += 1
             self.cause = er
             self._flushes = False
+            self._wrote = True  # Where others have filled the filesystem, what can be removed makes room.
             entries = self.values.entries
             for i in range(len(entries) - 1, -1, -1):
                 if entries[i].waits is not None:
