@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+from aimdb import BufferEmpty
 from aimdb.timing import timed
 from aimdb_flash import (
     BytesCodec,
@@ -74,6 +75,37 @@ async def test_a_reader_that_was_woken_for_a_value_that_is_damaged_waits_for_the
     equal(await timed(waiting, 1000), b"third")
 
 
+async def test_many_values_that_cannot_be_decoded_let_other_tasks_run_in_between():
+    async def by_recv(reader):
+        return await reader.recv(timeout_ms=1000)
+
+    async def by_ready(reader):
+        while True:
+            await reader.ready()
+            try:
+                return reader.try_recv()
+            except BufferEmpty:
+                pass
+
+    async def count():
+        while True:
+            turns[0] += 1
+            await asyncio.sleep_ms(0)
+
+    for read in (by_recv, by_ready):
+        turns = [0]
+        queue = opened(Flash(), JsonCodec(), stage=1000, undecodable=lambda error: None)
+        queue.codec.encode = str.encode
+        for _ in range(200):
+            queue.push("{")
+        queue.push("1")
+        queue.close()
+        counting = asyncio.create_task(count())
+        equal(await read(queue.subscribe()), 1)
+        counting.cancel()
+        assert turns[0] > 5, turns
+
+
 async def test_a_staged_value_that_cannot_be_decoded_is_passed_over_too():
     class Strange(BytesCodec):
         def decode(self, data):
@@ -117,6 +149,32 @@ async def test_a_segment_that_cannot_be_read_is_passed_over_and_the_queue_opens_
     assert isinstance(await outcome(asyncio.create_task(queue.push_async("more"))), StorageError)
     await queue.push_async("more")
     equal(drain(queue.subscribe()), ["more"])
+
+
+async def test_segments_whose_headers_cannot_be_read_a_second_time_leave_their_places_free():
+    for blocks in (3, 8):
+        flash = Flash(8, 512)
+        queue = opened(flash)
+        for i in range(150):
+            await queue.push_async("%02d" % i)
+        flash = power_cut(flash)
+        works = flash.readblocks
+        seen = []
+
+        def readblocks(block, *arguments):
+            if block in seen:
+                return -5
+            if block < blocks:
+                seen.append(block)
+            works(block, *arguments)
+
+        flash.readblocks = readblocks
+        queue = opened(flash, drop_oldest=True)
+        flash.readblocks = works
+        for new in (5, 200):  # The others are there still, or their places are used again.
+            for i in range(new):
+                await queue.push_async(i)
+            equal(drain(opened(power_cut(flash)).subscribe())[-5:], list(range(new))[-5:])
 
 
 async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_queue_is_open():

@@ -91,6 +91,39 @@ async def test_a_full_filesystem_is_told_and_the_queue_goes_on_when_there_is_roo
     equal(drain(queue.subscribe()), ["x" * 150] * (count - 1) + ["last"])
 
 
+async def test_a_filesystem_that_others_have_filled_gets_room_from_what_is_committed():
+    class Small(Pieces):
+        segment_count = 60
+        room = 5000
+
+        def create(self, number, data):
+            self.take(data)
+            super().create(number, data)
+
+        def append(self, number, offset, data):
+            self.take(data)
+            super().append(number, offset, data)
+
+        def take(self, data):
+            if sum([len(piece) for piece in self.pieces.values()]) + len(data) > self.room:
+                raise OSError(28)
+
+    storage = Small()
+    queue = FlashQueue(storage, flush_ms=0)
+    for _ in range(45):
+        await queue.push_async(bytes(90))
+    await settle()
+    storage.room = sum([len(piece) for piece in storage.pieces.values()])
+    reader = queue.subscribe()
+    drain(reader)
+    reader.commit()
+    with raises(StorageError):
+        await queue.push_async(b"no room yet")
+    await asyncio.sleep_ms(150)
+    await queue.push_async(b"there is some")
+    equal(drain(reader), [b"there is some"])
+
+
 async def test_a_read_that_fails_once_loses_nothing_neither_when_a_queue_opens_nor_later():
     flash = Flash(6, 512)
     queue = opened(flash)

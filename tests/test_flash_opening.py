@@ -19,8 +19,9 @@ from aimdb_flash import (
     partition,
 )
 from flash_devices import Flash
+from flash_folder import Folder, vfs
 from flash_support import NEVER, Pieces, after_restart, drain, opened, settle
-from harness import equal, raises
+from harness import equal, only, raises
 from printing import printed
 from stepping import outcome
 
@@ -74,7 +75,7 @@ def test_bad_arguments_are_refused():
             BlockStorage(Flash(), rewritable=wrong)
     with raises(ValueError):
         BlockStorage(Flash(3))
-    for path in ("", "/", "..", "a\0b"):
+    for path in ("", "/", "..", "a\0b", "/flash/..", "/./x/../."):
         with raises(ValueError):
             FlashQueue(path)
     with raises(ValueError):
@@ -266,6 +267,29 @@ def test_all_spellings_of_a_path_are_one_storage():
         equal((path, FileStorage(path).identity), (path, "/x/q"))
     for path in ("q", "./q", "x/../q", here + "/q"):
         equal((path, FileStorage(path).identity), (path, here + "/q"))
+
+
+def write(memory, at, data):
+    memory[at : at + len(data)] = data
+
+
+@only("unix", reason="needs more memory than a board has")
+async def test_paths_that_differ_in_capitals_are_one_storage_on_fat_and_two_on_littlefs():
+    fat = Flash(100, 512)
+    fat.writeblocks = lambda block, data: write(fat.data, block * 512, data)
+    vfs.VfsFat.mkfs(fat)
+    vfs.mount(vfs.VfsFat(fat), "/fat")
+    Folder()
+    try:
+        for folder, are_one in (("/fat", True), ("/flash", False)):
+            first = FlashQueue(folder + "/Queue", JsonCodec())
+            second = FlashQueue(folder + "/queue", JsonCodec())  # Before any of the two has a folder.
+            equal(first.closed, are_one)
+            (second if are_one else first).push(1)
+            third = FlashQueue(folder + "/QUEUE", JsonCodec())
+            equal((second.closed, third.peek()), (are_one, 1 if are_one else None))
+    finally:
+        vfs.umount("/fat")
 
 
 async def test_two_objects_for_the_same_piece_of_flash_are_one_storage():

@@ -1,5 +1,7 @@
 from aimdb import Reader
-from aimdb.errors import BufferEmpty
+from aimdb.errors import BufferEmpty, check_int
+from aimdb.loop import schedule
+from aimdb.waiting import current
 from micropython import const
 
 _BOARD = const(1)
@@ -68,7 +70,8 @@ class FlashReader(Reader):
         When it is not awaited, the acknowledgement goes to flash with the next flush. Values that were committed
         before they went to flash never go there.
 
-        Raises `ValueError` when `count` is negative, or more than was read, and `BufferClosed` after `release`.
+        Raises `ValueError` when `count` is negative, or more than was read, `TypeError` when it is no int, and
+        `BufferClosed` after `release`.
         """
         buffer = self.buffer
         taken = self._taken
@@ -77,10 +80,8 @@ class FlashReader(Reader):
         most = self._gone + len(taken)
         if count is None:
             count = most
-        elif not 0 <= count <= most:
-            raise ValueError(
-                "record %r: cannot commit %r values; %d are read and not committed" % (buffer.key, count, most)
-            )
+        else:
+            check_int("count", count, 0, most)
         reached = buffer._flusher.reached(0, buffer.flush_ms or 0)
         gone = min(count, self._gone)
         count -= gone
@@ -98,6 +99,10 @@ class FlashReader(Reader):
         buffer = self.buffer
         values = self._values
         buffer.wake_up()
+        if values.pauses:
+            values.pauses = False
+            schedule(current(), 0)  # It waits for one turn of the others.
+            return True
         while not values.line.park(owner):
             if not values.owed or values.free() or buffer.closed:
                 return False

@@ -69,6 +69,9 @@ class Before:
         self._queue = queue
         self._device = device
         self._places = getattr(device, "places", None)  # Of a `BlockStorage` that both may have.
+        for path in claimed:
+            if _differ_in_capitals(path, queue.path) and once("capitals", "aimdb_flash").are_one(path, queue.path):
+                queue.path = device.identity = path
         self._other = claimed.get(queue.path)
         if self._other is not None:
             self._other.settle()  # Should it fail, the new one does without.
@@ -85,3 +88,9 @@ class Before:
             self._other.give_up()
             self._other.taken_over = True
         claimed[self._queue.path] = self._queue
+
+
+def _differ_in_capitals(path, other):
+    if not (isinstance(path, str) and isinstance(other, str)) or path == other:
+        return False
+    return path[0] == "/" and path.lower() == other.lower()

@@ -39,8 +39,6 @@ def check(storage) -> None:
 
 def arrange(storage, path: str, max_size: int, segment_size: "int | None") -> None:
     """Set a `FileStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
-    if not isinstance(path, str) or not path.strip("/.") or "\0" in path:
-        raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
     check_int("max_size", max_size, 1)
     if segment_size is None:
         # Whole blocks of littlefs. Smaller ones mean shorter writes, as the last block is written anew each time.
@@ -48,17 +46,25 @@ def arrange(storage, path: str, max_size: int, segment_size: "int | None") -> No
     check_int("segment_size", segment_size, 512)
     storage.segment_size = segment_size
     storage.segment_count = max_size // segment_size
-    if path[:1] != "/":
-        from .file_storage import os
-
-        path = os.getcwd() + "/" + path
-    storage.identity = ""
-    for part in path.split("/"):
-        if part == "..":
-            storage.identity = storage.identity.rpartition("/")[0]
-        elif part not in ("", "."):
-            storage.identity += "/" + part
+    storage.identity = _from_root(path)
     check(storage)
+
+
+def _from_root(path):
+    if isinstance(path, str) and path.strip("/.") and "\0" not in path:
+        if path[0] != "/":
+            from .file_storage import os
+
+            path = os.getcwd() + "/" + path
+        whole = ""
+        for part in path.split("/"):
+            if part == "..":
+                whole = whole.rpartition("/")[0]
+            elif part not in ("", "."):
+                whole += "/" + part
+        if whole:
+            return whole
+    raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
 
 
 def in_folder(path: str) -> "list[int]":

@@ -33,6 +33,7 @@ def recover(log) -> int:
     older: list = []
     gaps: list = []  # Numbers whose values are damaged: from the first on, below the second.
     for number in sorted(log.storage.numbers(), reverse=True):
+        found = first = None
         try:
             if everything:
                 head = patiently(log.storage.read, number, 0, _HEADER_SIZE)
@@ -42,9 +43,11 @@ def recover(log) -> int:
             first = found[1] if found else _first_value(log, number)
         except OSError:
             log.damaged_count += 1
-            continue
         if first is None or (found and found[0] != number):
-            continue  # It is none of ours.
+            if log.storage.preallocated:  # Nobody else has anything there, so the place is free.
+                log.storage.remove(number)
+                log.number = max(log.number, number)
+            continue  # Else it may be anybody's.
         if limit:
             first = min(first, limit)
         log.number = max(log.number, number)

@@ -16,6 +16,8 @@ _KEPT = const(2)  # Values that are kept for readers that were woken.
 _NOTE = const(4)
 _MASK = const(0x1FFFFFFF)
 
+_TURN = const(32)  # So many values at most are passed over before other tasks run: each may take 2 ms.
+
 
 class Entry:
     """A value on its way to the flash."""
@@ -53,6 +55,7 @@ class Values:
         self.counts = array("i", (held, 0, 0, 0, 0))
         self.line = Line(self.counts)  # Of the readers.
         self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
+        self.pauses = False  # So many values were passed over that a reader should let other tasks run.
 
     # Staging
 
@@ -184,9 +187,14 @@ class Values:
         return None, number, min(found[0], stop) if found else stop
 
     def upcoming(self):
-        """The value that comes next, and what the codec makes of it. Raises what `try_recv` does."""
+        """The value that comes next, and what the codec makes of it. Raises what `try_recv` does.
+
+        `BufferEmpty` may also mean that there were too many values to pass over in one go.
+        """
         queue = self.queue
-        while self.free() and self.flusher.log:
+        for _ in range(_TURN):
+            if not (self.free() and self.flusher.log):
+                break
             value, data, stop = self.look()
             if value is None:
                 self.lose(data, stop)
@@ -201,8 +209,11 @@ class Values:
                 from .mistakes import pass_over  # While this fails, the value is not passed over.
 
                 pass_over(self, value, data, er)
-        ended = queue.closed and not (self.barred and self.flusher.log)
-        raise queue.ended() if ended else error(BufferEmpty, None, queue)
+        else:
+            self.pauses = True
+        if queue.closed and not (self.flusher.log and (self.barred or self.pauses)):
+            raise queue.ended()
+        raise error(BufferEmpty, None, queue)
 
     def take(self, value) -> None:
         """The running task has read what came next. Needs no heap."""
