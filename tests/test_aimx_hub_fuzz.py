@@ -92,6 +92,42 @@ async def test_frames_of_any_content_end_no_link_and_lose_nothing_of_others():
                 await until(lambda: kept.committed == len(kept.values))
 
 
+LIES = (
+    b'{"t":"event","sub":1e999,"seq":1,"data":1}',
+    b'{"t":"event","sub":"1","seq":1e999,"data":1}',
+    b'{"t":"subscribed","sub":1e999}',
+    b'{"t":"reply","id":1e999,"ok":{}}',
+    b'{"t":"reply","id":1}',
+    b'{"t":"reply","id":' + b"9" * 200 + b',"ok":{}}',
+    b'{"t":[],"id":1}',
+    b'{"t":"event","sub":"' + b"9" * 200 + b'","seq":1,"data":1}',
+    b"[" * 250,
+    b'{"a":' * 50,
+    b"[[[]]]",
+    b"\xc3\x28",
+    b'"\\ud800"',
+    b"",
+)
+
+
+async def test_what_a_hub_says_wrong_ends_no_connection_and_acknowledges_nothing():
+    async with ScriptedHub() as server:
+        hub = hasty(server, max_frame=256, timeout_ms=2000, in_flight=1)
+        record = AimxRecord(server.url + "/a", hub=hub)
+        server.answers = False
+        async with hub:
+            await until(lambda: hub.connected)
+            (client,) = server.clients
+            task = asyncio.create_task(record.push_async(1))
+            await until(lambda: hub.window.flights)
+            for lie in LIES:
+                await server.send(framed(lie))
+            await until(lambda: hub.malformed_count + hub.oversize_count >= len(LIES) - 3, 1000)
+            await asyncio.sleep_ms(20)
+            equal((task.done(), server.clients, hub.lost_count), (False, [client], 0))
+            task.cancel()
+
+
 async def test_calls_without_a_connection_leave_the_heap_where_it_was():
     async with ScriptedHub() as server:
         record = AimxRecord(server.url + "/n", hub=hasty(server))

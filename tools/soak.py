@@ -1,8 +1,9 @@
 """`make soak`: the seeded tests with ever more seeds on one core, seasons in the field on the others, for a given time.
+Beside them, as it waits most of the time, a node with AimX and what peers and a hub do to it.
 
     make soak SOAK=10m        90s, 10m, 2h; a number alone is minutes. The default is an hour.
 
-`SEASON_SEED` is the seed of the first season.
+`SEASON_SEED` is the seed of the first season, and of AimX.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / "build" / "soak"
 
 SEASON = "tests/host/test_node_season.py"
+AIMX = "tests/host/test_aimx_field.py"
 
 # Most files that read SOAK from their environment run so many times as many seeds: they come again and again, with more
 # of them. These know it only as yes or no, and take many minutes then: each comes once, if there is so much time left.
@@ -96,7 +98,11 @@ class Soak:
         if not seasons:
             print(f"A season in the field needs {clock(SHORTEST_SEASON)} and is left out.")
         workers = [threading.Thread(target=self._tests)]
-        workers += [threading.Thread(target=self._season, args=(self.seed + i,)) for i in range(seasons)]
+        workers += [
+            threading.Thread(target=self._season, args=(SEASON, "SEASON", self.seed + i)) for i in range(seasons)
+        ]
+        if seasons:
+            workers.append(threading.Thread(target=self._season, args=(AIMX, "AIMX", self.seed)))
         for worker in workers:
             worker.start()
         try:
@@ -116,10 +122,10 @@ class Soak:
             print(f"  FAILED: {failure}")
         return int(bool(self.failures))
 
-    def _season(self, seed: int) -> None:
+    def _season(self, file: str, name: str, seed: int) -> None:
         seconds = self.left()
-        variables = {"SEASON_SEED": str(seed), "SEASON_SECONDS": str(int(seconds))}
-        self._run(SEASON, variables, seconds + GRACE, shown="season")
+        variables = {f"{name}_SEED": str(seed), f"{name}_SECONDS": str(int(seconds))}
+        self._run(file, variables, seconds + GRACE, shown="AimX" if file == AIMX else "season")
 
     def _tests(self) -> None:
         factor = 1

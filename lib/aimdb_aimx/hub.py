@@ -2,7 +2,7 @@ import json
 from time import ticks_ms
 
 from aimdb_net import forget
-from aimdb_net.errors import ConnectionLost, Refused
+from aimdb_net.errors import ConnectionLost, PeerError, Refused
 from aimdb_net.peer import Peer
 from aimdb_net.peer import State as State
 from aimdb_net.waits import tell
@@ -100,14 +100,17 @@ class Hub(Peer):
             if kind == "event" or kind == "snap":
                 return self._listener()(self, frame, None)
             if kind == "reply":
-                self.replied(frame["id"], frame.get("ok"), frame.get("err"))
+                error = frame.get("err")
+                self.replied(frame["id"], frame["ok"] if error is None else None, error)
             elif kind == "subscribed":
                 self._subscribed(int(frame["sub"]), True)
             elif kind == "pong":
                 self._ponged()
             else:
                 raise ValueError(kind)
-        except (ValueError, KeyError, TypeError, AttributeError) as er:
+        except (PeerError, MemoryError):
+            raise
+        except Exception as er:  # What is malformed may raise anything.
             if not self.connected:
                 raise ConnectionLost("%s does not speak AimX 3" % self.name)
             self.malformed_count += 1

@@ -1,0 +1,305 @@
+"""A node with AimX in the field: peers of all manners come to it, and its hub does what hubs do, from a seed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from aimx_connection import AimxClient, AimxError, TcpLink
+from fault_proxy import FaultProxy
+from lying_hub import HOST, LyingHub
+from unix_node import any_port, start_node, wait_until_served
+
+CONNECTIONS = 4
+SILENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 30.0  # Until it answers, on a machine that does something else as well.
+
+NODE = """
+import asyncio, gc
+from aimdb import AimDb, BoundedQueue, Mailbox, SingleLatest, SpmcRing, every
+from aimdb_aimx import AimxRecord, AimxServer, Hub
+
+URL = "aimx://127.0.0.1:HUB"
+number = -1
+
+def heap():
+    gc.collect()
+    return gc.mem_alloc()
+
+def count():
+    global number
+    number += 1
+    return number
+
+async def account(producer):
+    number = 0
+    while True:
+        await producer.produce_async(number)
+        number += 1
+        await asyncio.sleep_ms(10)
+
+async def work(consumer):
+    async for value in consumer.subscribe():
+        await asyncio.sleep_ms(20)
+
+hub = Hub(URL, timeout_ms=1000, retry_ms=(20, 500), keepalive_s=2, max_frame=512)
+db = AimDb(profile=True)
+db.configure("heap", SingleLatest()).source(every(500, heap)).remote()
+db.configure("ring", SpmcRing(16)).source(every(10, count)).remote()
+db.configure("setting", SingleLatest()).remote(write=True)
+db.configure("work", BoundedQueue(4)).tap(work).remote(write=True)
+db.configure("command", Mailbox()).remote(write=True)
+db.configure("log", BoundedQueue(16)).source(account).link_to(URL + "/log").remote()
+db.configure("orders", SpmcRing(8)).link_from(URL + "/orders").remote()
+db.configure("echo", AimxRecord(URL + "/echo"))
+db.configure("given up", SingleLatest()).source(every(500, lambda: hub.given_up_count)).remote()
+db.configure("hub", hub.state)
+AimxServer(db, tcp=PORT, anyone="write", timeout_ms=1000, silence_ms=SILENCE, connections=CONNECTIONS)
+db.configure("aimx").remote()
+asyncio.run(db.run())
+"""
+
+KEYS = ("heap", "ring", "setting", "work", "command", "log", "orders", "aimx", "nosuch", "#", "", "é", '"')
+METHODS = (
+    "record.list",
+    "record.get",
+    "record.set",
+    "record.drain",
+    "graph.nodes",
+    "graph.edges",
+    "profiling.reset",
+    "x",
+)
+VALUES = (None, True, -1, 2**64, 1e300, "", "é\n", [], {"value": 1}, {"value": None}, [[[[]]]], "x" * 700)
+
+
+def framed(data: str | bytes) -> bytes:
+    data = data.encode() if isinstance(data, str) else data
+    return struct.pack(">I", len(data)) + data
+
+
+class Field:
+    """From `with` to its end. `say` gets a line for each thing that happens."""
+
+    def __init__(self, seed: int, say: Callable[[str], object]) -> None:
+        self._say = say
+        self._random = random.Random(seed)
+        self._hub = LyingHub(seed)
+        self._proxy = FaultProxy(self._hub.port)
+        self._port = any_port()
+        self._idle: list[socket.socket] = []  # Peers that have gone, and nobody has told the node.
+        names = {"PORT": self._port, "HUB": self._proxy.port, "CONNECTIONS": CONNECTIONS}
+        code = NODE.replace("SILENCE", str(int(SILENCE_SECONDS * 1000)))
+        for name, number in names.items():
+            code = code.replace(name, str(number))
+        self._errors = Path(f"/tmp/aimx-field-{os.getpid()}.log").open("w+")
+        self._node = start_node(code, stdout=self._errors, stderr=subprocess.STDOUT)
+        self.counts: dict[str, int] = {}
+
+    def __enter__(self) -> Field:
+        wait_until_served(self._node, self._port)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._node.kill()
+        self._node.wait()
+        self._leave()
+        self._proxy.down()
+        self._hub.close()
+        self._errors.close()
+        Path(self._errors.name).unlink()
+
+    # What is seen of the node
+
+    @property
+    def console(self) -> str:
+        return Path(self._errors.name).read_text()
+
+    def value(self, key: str) -> int:
+        """Of a record: asked for as often as it takes until there is a place for one more peer. Raises AssertionError."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with contextlib.closing(self._client()) as client:
+                    return client.call("record.get", {"name": key})
+            except AimxError as error:
+                assert self._node.poll() is None, self.console[-3000:]
+                assert time.monotonic() < deadline, f"{key} is not answered: {error}"
+                time.sleep(0.1)
+
+    def open_sockets(self) -> int:
+        count = 0
+        for name in Path(f"/proc/{self._node.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # It was closed just now.
+                count += "socket" in os.readlink(name)
+        return count
+
+    def settle(self) -> tuple[int, int]:
+        """Wait until all peers are gone, and the hub is there: (bytes of heap, open sockets)."""
+        self._leave()
+        self._wait(lambda: self.value("aimx") == 1, "alone with its peer")
+        logged = len(self._hub.log)
+        self._wait(lambda: len(self._hub.log) > logged + 50, "sending to its hub")
+        return min(self.value("heap") for _ in range(5) if not time.sleep(0.6)), self.open_sockets()
+
+    def given_up(self) -> int:
+        """How many values the node itself has counted as such that the hub will never get."""
+        return self.value("given up")
+
+    def missing(self) -> int:
+        """How many values of the log have never come to the hub, though later ones have."""
+        return max(self._hub.log) + 1 - len(set(self._hub.log)) if self._hub.log else 0
+
+    def _wait(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"not {what}"
+            time.sleep(0.1)
+
+    def _client(self) -> AimxClient:
+        client = AimxClient(TcpLink(HOST, self._port), 5)
+        client.hello("field")
+        return client
+
+    def _raw(self) -> socket.socket:
+        return socket.create_connection((HOST, self._port), 5)
+
+    def _leave(self) -> None:
+        for peer in self._idle:
+            peer.close()
+        self._idle.clear()
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(self._random.uniform(0, seconds))
+
+    def _frame(self) -> bytes:
+        choose = self._random.choice
+        frame = {
+            "t": choose(("req", "req", "req", "sub", "unsub", "write", "ping", None)),
+            "id": choose((1, 2, 3, 7, 7, 2**63, -1, "1", 1.5, None)),
+            "method": choose(METHODS),
+            "topic": choose(KEYS),
+            "sub": choose(("1", "2", 3)),
+            "payload": choose(VALUES),
+            "params": choose(
+                ({"name": choose(KEYS), "value": choose(VALUES), "limit": choose((0, 3, -1, 2**40))}, [], 5)
+            ),
+        }
+        data = bytearray(json.dumps(frame, ensure_ascii=choose((True, False))).encode())
+        if self._random.random() < 0.2:
+            data[self._random.randrange(len(data))] = self._random.randrange(256)
+        return framed(bytes(data))
+
+    # What happens. Each takes a second or two, and is over when it returns.
+
+    def ask(self) -> None:
+        """A peer as it should be."""
+        with contextlib.closing(self._client()) as client:
+            for _ in range(20):
+                with contextlib.suppress(AimxError):
+                    name = self._random.choice(KEYS)
+                    value = self._random.choice(VALUES)
+                    client.call(self._random.choice(METHODS), {"name": name, "value": value, "limit": 3})
+            client.ping()
+
+    def watch(self) -> None:
+        with contextlib.closing(self._client()) as client:
+            events = client.watch("#")
+            for _ in range(self._random.randrange(300)):
+                next(events)
+
+    def cut(self) -> None:
+        """A peer that breaks off anywhere, also in the middle of a frame."""
+        for _ in range(10):
+            with self._raw() as peer:
+                data = b"".join(self._frame() for _ in range(3))
+                peer.sendall(data[: self._random.randrange(len(data))])
+                if self._random.random() < 0.5:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def babble(self) -> None:
+        """A peer that says anything."""
+        with contextlib.suppress(OSError), self._raw() as peer:
+            for _ in range(200):
+                peer.sendall(self._frame())
+            peer.sendall(self._random.randbytes(200))
+            peer.settimeout(0.2)
+            while peer.recv(4096):
+                pass
+
+    def read_slowly(self) -> None:
+        """A peer that asks for much, and takes little or nothing of it."""
+        peer = self._raw()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        peer.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            peer.sendall(framed('{"t":"sub","id":1,"topic":"#"}'))
+            for _ in range(300):
+                peer.sendall(framed('{"t":"req","id":2,"method":"record.list"}'))
+            for _ in range(self._random.randrange(10)):
+                peer.recv(self._random.randrange(1, 50))
+                self._pause(0.2)
+        self._idle.append(peer)
+
+    def crowd(self) -> None:
+        """More peers at once than there are places; some stay, and say nothing any more."""
+        peers = [self._raw() for _ in range(2 * CONNECTIONS)]
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                peer.sendall(self._frame())
+        self._pause(1)
+        for peer in peers:
+            self._idle.append(peer)
+        if self._random.random() < 0.5:
+            self._leave()
+
+    def kill_hub(self) -> None:
+        self._proxy.down()
+        self._pause(2)
+        self._proxy.up()
+
+    def cut_hub(self) -> None:
+        self._proxy.reset()
+        self._pause(0.5)
+
+    def freeze_hub(self) -> None:
+        """All looks well, and nothing arrives."""
+        self._proxy.swallow = True
+        self._pause(3)
+        self._proxy.swallow = False
+        self._proxy.reset()
+
+    def have_the_hub_lie(self) -> None:
+        self._hub.lies = True
+        self._pause(2)
+        self._hub.lies = False
+        self._hub.kick()  # It may have been told that something is acknowledged which is not.
+
+    def order(self) -> None:
+        for _ in range(100):
+            self._hub.order(self._random.choice(VALUES))
+
+    FAULTS = (ask, watch, cut, babble, read_slowly, crowd, kill_hub, cut_hub, freeze_hub, have_the_hub_lie, order)
+
+    def suffer(self, until: float = 0) -> None:
+        """Each of them once; or until then."""
+        faults = list(self.FAULTS)
+        self._random.shuffle(faults)
+        while faults if not until else time.monotonic() < until:
+            fault = self._random.choice(self.FAULTS) if until else faults.pop()
+            self.counts[fault.__name__] = self.counts.get(fault.__name__, 0) + 1
+            try:
+                fault(self)
+            except AimxError as error:
+                # Others have taken all places, or it was too slow for one who takes nothing.
+                assert "ended" in str(error) or "closed" in str(error) or "broken" in str(error), error
+            assert self._node.poll() is None, self.console[-3000:]
+        self._say(f"{sum(self.counts.values())} faults; {len(self._hub.log)} values have come to the hub")
