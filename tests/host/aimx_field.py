@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
-import socket
-import struct
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aimx_connection import AimxClient, AimxError, TcpLink
+from aimx_connection import AimxError
+from aimx_peers import VALUES, Peers
 from fault_proxy import FaultProxy
-from lying_hub import HOST, LyingHub
+from lying_hub import LyingHub
 from unix_node import any_port, start_node, wait_until_served
 
 CONNECTIONS = 4
@@ -67,24 +65,6 @@ db.configure("aimx").remote()
 asyncio.run(db.run())
 """
 
-KEYS = ("heap", "ring", "setting", "work", "command", "log", "orders", "aimx", "nosuch", "#", "", "é", '"')
-METHODS = (
-    "record.list",
-    "record.get",
-    "record.set",
-    "record.drain",
-    "graph.nodes",
-    "graph.edges",
-    "profiling.reset",
-    "x",
-)
-VALUES = (None, True, -1, 2**64, 1e300, "", "é\n", [], {"value": 1}, {"value": None}, [[[[]]]], "x" * 700)
-
-
-def framed(data: str | bytes) -> bytes:
-    data = data.encode() if isinstance(data, str) else data
-    return struct.pack(">I", len(data)) + data
-
 
 class Field:
     """From `with` to its end. `say` gets a line for each thing that happens."""
@@ -95,7 +75,7 @@ class Field:
         self._hub = LyingHub(seed)
         self._proxy = FaultProxy(self._hub.port)
         self._port = any_port()
-        self._idle: list[socket.socket] = []  # Peers that have gone, and nobody has told the node.
+        self._peers = Peers(self._port, CONNECTIONS, self._random)
         names = {"PORT": self._port, "HUB": self._proxy.port, "CONNECTIONS": CONNECTIONS}
         code = NODE.replace("SILENCE", str(int(SILENCE_SECONDS * 1000)))
         for name, number in names.items():
@@ -111,7 +91,7 @@ class Field:
     def __exit__(self, *exception: object) -> None:
         self._node.kill()
         self._node.wait()
-        self._leave()
+        self._peers.leave()
         self._proxy.down()
         self._hub.close()
         self._errors.close()
@@ -124,11 +104,11 @@ class Field:
         return Path(self._errors.name).read_text()
 
     def value(self, key: str) -> int:
-        """Of a record: asked for as often as it takes until there is a place for one more peer. Raises AssertionError."""
+        """Of a record: asked for until there is a place for one more peer. Raises AssertionError."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                with contextlib.closing(self._client()) as client:
+                with contextlib.closing(self._peers.client()) as client:
                     return client.call("record.get", {"name": key})
             except AimxError as error:
                 assert self._node.poll() is None, self.console[-3000:]
@@ -144,7 +124,7 @@ class Field:
 
     def settle(self) -> tuple[int, int]:
         """Wait until all peers are gone, and the hub is there: (bytes of heap, open sockets)."""
-        self._leave()
+        self._peers.leave()
         self._wait(lambda: self.value("aimx") == 1, "alone with its peer")
         logged = len(self._hub.log)
         self._wait(lambda: len(self._hub.log) > logged + 50, "sending to its hub")
@@ -164,102 +144,10 @@ class Field:
             assert time.monotonic() < deadline, f"not {what}"
             time.sleep(0.1)
 
-    def _client(self) -> AimxClient:
-        client = AimxClient(TcpLink(HOST, self._port), 5)
-        client.hello("field")
-        return client
-
-    def _raw(self) -> socket.socket:
-        return socket.create_connection((HOST, self._port), 5)
-
-    def _leave(self) -> None:
-        for peer in self._idle:
-            peer.close()
-        self._idle.clear()
-
     def _pause(self, seconds: float) -> None:
         time.sleep(self._random.uniform(0, seconds))
 
-    def _frame(self) -> bytes:
-        choose = self._random.choice
-        frame = {
-            "t": choose(("req", "req", "req", "sub", "unsub", "write", "ping", None)),
-            "id": choose((1, 2, 3, 7, 7, 2**63, -1, "1", 1.5, None)),
-            "method": choose(METHODS),
-            "topic": choose(KEYS),
-            "sub": choose(("1", "2", 3)),
-            "payload": choose(VALUES),
-            "params": choose(
-                ({"name": choose(KEYS), "value": choose(VALUES), "limit": choose((0, 3, -1, 2**40))}, [], 5)
-            ),
-        }
-        data = bytearray(json.dumps(frame, ensure_ascii=choose((True, False))).encode())
-        if self._random.random() < 0.2:
-            data[self._random.randrange(len(data))] = self._random.randrange(256)
-        return framed(bytes(data))
-
-    # What happens. Each takes a second or two, and is over when it returns.
-
-    def ask(self) -> None:
-        """A peer as it should be."""
-        with contextlib.closing(self._client()) as client:
-            for _ in range(20):
-                with contextlib.suppress(AimxError):
-                    name = self._random.choice(KEYS)
-                    value = self._random.choice(VALUES)
-                    client.call(self._random.choice(METHODS), {"name": name, "value": value, "limit": 3})
-            client.ping()
-
-    def watch(self) -> None:
-        with contextlib.closing(self._client()) as client:
-            events = client.watch("#")
-            for _ in range(self._random.randrange(300)):
-                next(events)
-
-    def cut(self) -> None:
-        """A peer that breaks off anywhere, also in the middle of a frame."""
-        for _ in range(10):
-            with self._raw() as peer:
-                data = b"".join(self._frame() for _ in range(3))
-                peer.sendall(data[: self._random.randrange(len(data))])
-                if self._random.random() < 0.5:
-                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    def babble(self) -> None:
-        """A peer that says anything."""
-        with contextlib.suppress(OSError), self._raw() as peer:
-            for _ in range(200):
-                peer.sendall(self._frame())
-            peer.sendall(self._random.randbytes(200))
-            peer.settimeout(0.2)
-            while peer.recv(4096):
-                pass
-
-    def read_slowly(self) -> None:
-        """A peer that asks for much, and takes little or nothing of it."""
-        peer = self._raw()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        peer.settimeout(0.2)
-        with contextlib.suppress(OSError):
-            peer.sendall(framed('{"t":"sub","id":1,"topic":"#"}'))
-            for _ in range(300):
-                peer.sendall(framed('{"t":"req","id":2,"method":"record.list"}'))
-            for _ in range(self._random.randrange(10)):
-                peer.recv(self._random.randrange(1, 50))
-                self._pause(0.2)
-        self._idle.append(peer)
-
-    def crowd(self) -> None:
-        """More peers at once than there are places; some stay, and say nothing any more."""
-        peers = [self._raw() for _ in range(2 * CONNECTIONS)]
-        for peer in peers:
-            with contextlib.suppress(OSError):
-                peer.sendall(self._frame())
-        self._pause(1)
-        for peer in peers:
-            self._idle.append(peer)
-        if self._random.random() < 0.5:
-            self._leave()
+    # What its hub does. Each takes a second or two, and is over when it returns.
 
     def kill_hub(self) -> None:
         self._proxy.down()
@@ -287,17 +175,20 @@ class Field:
         for _ in range(100):
             self._hub.order(self._random.choice(VALUES))
 
-    FAULTS = (ask, watch, cut, babble, read_slowly, crowd, kill_hub, cut_hub, freeze_hub, have_the_hub_lie, order)
+    def _all(self) -> list[Callable[[], None]]:
+        peers = self._peers
+        of_peers = [peers.ask, peers.watch, peers.cut, peers.babble, peers.read_slowly, peers.crowd]
+        return [*of_peers, self.kill_hub, self.cut_hub, self.freeze_hub, self.have_the_hub_lie, self.order]
 
     def suffer(self, until: float = 0) -> None:
         """Each of them once; or until then."""
-        faults = list(self.FAULTS)
+        faults = self._all()
         self._random.shuffle(faults)
         while faults if not until else time.monotonic() < until:
-            fault = self._random.choice(self.FAULTS) if until else faults.pop()
+            fault = self._random.choice(self._all()) if until else faults.pop()
             self.counts[fault.__name__] = self.counts.get(fault.__name__, 0) + 1
             try:
-                fault(self)
+                fault()
             except AimxError as error:
                 # Others have taken all places, or it was too slow for one who takes nothing.
                 assert "ended" in str(error) or "closed" in str(error) or "broken" in str(error), error

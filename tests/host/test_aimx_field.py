@@ -1,4 +1,4 @@
-"""AimX in the field, from a seed: whatever peers and the hub do, the node answers, loses nothing, and keeps nothing of it.
+"""AimX in the field, from a seed: whatever peers and the hub do, the node answers, loses nothing, and does not grow.
 
 `AIMX_SECONDS` in the environment says how long it lasts, `AIMX_SEED` which one it is.
 """
