@@ -1,13 +1,10 @@
 """What becomes of the tasks that wait with a reader that is closed. Loaded when the first one is.
 
-Like waiting.py, which explains them, it names private parts of asyncio. IRQ safety: none.
+IRQ safety: none.
 """
 
-from asyncio import core  # type: ignore[attr-defined]
-
-from micropython import const
-
-_ASKED = const(1)  # See waiting.py.
+from .loop import waits_for, wake_some
+from .waiting import current
 
 
 def leave(reader, given_up=None):
@@ -19,7 +16,7 @@ def leave(reader, given_up=None):
 
     def park(_):
         # In place of the reader's `park`.
-        if core.cur_task.data is line:
+        if waits_for(current(), line):
             line.park(reader)
             line.share()
             if given_up:
@@ -32,22 +29,3 @@ def leave(reader, given_up=None):
     reader.closed = True
     reader.park = park
     reader.try_recv = nothing
-
-
-def wake_some(line, chosen):
-    """Wake the tasks for which `chosen(task, owner)` is true; the others keep their places.
-
-    When it raises, it has changed nothing.
-    """
-    tasks = line.tasks
-    others = core.TaskQueue()  # Nothing below needs heap.
-    while tasks.peek():
-        task = tasks.pop()
-        owner = task.data
-        if chosen(task, owner):
-            line.loop.push(task)
-        else:
-            others.push(task, 0)
-            task.data = owner
-    line.tasks = others
-    line._counts[_ASKED] = bool(others.peek())

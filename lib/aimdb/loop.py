@@ -1,13 +1,12 @@
-"""What else the loop does for this library: it calls at a time, polls a stream, and tells of its runs.
+"""What else the loop does for this library: it calls at a time, polls a stream, tells of its runs, and of its tasks.
 
-Like waiting.py it names asyncio's private parts. A program that sets no time limits and
-produces nothing from interrupts does not load it.
+Only this module and waiting.py name asyncio's private parts. They are two to save RAM: many programs set no time
+limits, close no readers and produce nothing from interrupts, and never load this one.
 
-    core._task_queue         what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
-    core.Task                around any object with `send`: an entry for that queue that is no coroutine
+    core._task_queue, core.TaskQueue, core.Task, core.cur_task, task.data
+                             see waiting.py
     core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
     core.run_until_complete  runs the loop; `asyncio.run` calls it
-    core.cur_task, task.data see waiting.py
     task.ph_key              when the task was or is due
 
 IRQ safety: none of it; only for the asyncio thread.
@@ -20,6 +19,7 @@ import micropython
 from micropython import const
 
 _FAR = const(0x10000000)
+_ASKED = const(1)  # In the counts of a line.
 _ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
 
@@ -52,14 +52,38 @@ def unschedule(entry, loop):
 
 
 def raise_in(task, error):
-    """Have a task that was taken out of its line run on, with `error` thrown in."""
+    """Have a task that is in no queue run on, with `error` thrown in."""
     core._task_queue.push(task)
     task.data = error
 
 
 def waits_for(task, owner) -> bool:
-    """Whether the task waits, parked with this owner."""
+    """Whether the task waits, parked with this owner; or, if that is a line, one is kept in it for the task."""
     return task.data is owner
+
+
+def state_of(task) -> tuple:
+    """What the task awaits, or how it has ended; and when it was or is due."""
+    return task.data, task.ph_key
+
+
+def wake_some(line, chosen):
+    """Wake the tasks in the line for which `chosen(task, owner)` is true; the others keep their places.
+
+    When it raises, it has changed nothing.
+    """
+    tasks = line.tasks
+    others = core.TaskQueue()  # Nothing below needs heap.
+    while tasks.peek():
+        task = tasks.pop()
+        owner = task.data
+        if chosen(task, owner):
+            line.loop.push(task)
+        else:
+            others.push(task, 0)
+            task.data = owner
+    line.tasks = others
+    line._counts[_ASKED] = bool(others.peek())
 
 
 def time_out(task, error) -> bool:

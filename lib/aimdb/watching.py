@@ -1,14 +1,15 @@
 """Finds stages that wait where nothing wakes them, at a `yield` that is no await, and sources that return their value.
 
-Loaded for a run, and not kept for longer than it looks.
-
-Its functions are called by a task that has just slept. Like waiting.py, which explains them, it names private parts of
-asyncio.
+Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
 """
 
 import sys
-from asyncio import core  # type: ignore[attr-defined]
+from asyncio import Task, current_task
 from time import ticks_diff
+
+from . import once
+
+loop = sys.modules.get("aimdb.loop") or once("loop")  # Others may keep it.
 
 
 def look(stages: list) -> None:
@@ -22,7 +23,8 @@ def look(stages: list) -> None:
         )
     for record, kind, function, task in stages:
         if kind == "source" and task.done() and not record.buffer.metrics().produced_count:
-            value = task.data.value if isinstance(task.data, StopIteration) else None
+            ended = loop.state_of(task)[0]
+            value = ended.value if isinstance(ended, StopIteration) else None
             if value is not None:
                 text = "aimdb: source %s of record %r returned %r; producer.produce(value) hands on a value"
                 print(text % (getattr(function, "__name__", ""), record.key, value), file=sys.stderr)
@@ -32,9 +34,7 @@ def wake_cancelled(stages: list) -> None:
     """Let such stages run on that were cancelled, so that they end."""
     for stage in _lost(stages):
         task = stage[3]
-        data = task.data  # What `Task.cancel` has left, which is thrown in.
-        core._task_queue.push(task)
-        task.data = data
+        loop.raise_in(task, loop.state_of(task)[0])
 
 
 def _lost(stages):
@@ -42,7 +42,8 @@ def _lost(stages):
 
 
 def _is_lost(task):
-    # Tasks that were due before the one that has just slept have run since: one with an earlier key is in the loop's
+    # Tasks that were due before the one that has just slept have run since: one that was due earlier is in the loop's
     # queue no more.
-    waits = isinstance(task.data, core.Task) or hasattr(task.data, "remove")
-    return not (task.done() or waits) and ticks_diff(task.ph_key, core.cur_task.ph_key) < 0
+    awaits, due = loop.state_of(task)
+    waits = isinstance(awaits, Task) or hasattr(awaits, "remove")
+    return not (task.done() or waits) and ticks_diff(due, loop.state_of(current_task())[1]) < 0
