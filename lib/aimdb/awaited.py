@@ -44,30 +44,25 @@ def _may_begin(coroutine):
     return False
 
 
-def listen(db):
-    """Have the next `produce_async` of each record noted. Returns what looks at the notes: see `_look`."""
-    notes: list = []
+class _Listener:
+    # Stands in a record for its `produce_async`, until that is called: then it notes the call and makes way.
 
-    def produce_async(record, value, timeout_ms=None):
-        _bind(record)
+    def __init__(self, record, notes: list):
+        self.record = record
+        self.notes = notes
+
+    def __call__(self, value, timeout_ms=None):
+        record = self.record
+        _make_way(record)
         note = [record, None]
         note[1] = _begin(note, record.produce_async(value, timeout_ms))
-        notes.append(note)
+        self.notes.append(note)
         return note[1]
 
-    for record in db._records.values():
-        # As a method it takes 16 bytes a record; nobody else sees it in the class.
-        kind = type(record)
-        kind.heard = produce_async
-        record.produce_async = record.heard
-        del kind.heard
-    return lambda last: _look(db, notes, last)
 
-
-def _bind(record):
-    # The record's own method, as `AimDb.configure` has bound it.
+def _make_way(record):
     del record.produce_async
-    record.produce_async = record.produce_async
+    record.produce_async = record.produce_async  # That of the class, where `AimDb.configure` had it.
 
 
 async def _begin(note, coroutine):
@@ -75,15 +70,25 @@ async def _begin(note, coroutine):
     await coroutine
 
 
-def _look(db, notes, last):
-    # Name the records whose `produce_async` was called and has not begun since. The last look ends the listening.
-    for record, coroutine in notes:
-        if coroutine and _may_begin(coroutine):
-            print("aimdb: produce_async of record %r was called and not awaited" % record.key, file=sys.stderr)
-    notes.clear()
-    if last:
-        for record in db._records.values():
-            _bind(record)
+def listen(db):
+    """Note the next `produce_async` of each record: [record, the coroutine until it begins].
+
+    Returns `look(last)`, which names the records whose call has not begun, and ends the listening when it is the last.
+    """
+    notes: list = []
+
+    def look(last):
+        for record, coroutine in notes:
+            if coroutine and _may_begin(coroutine):
+                print("aimdb: produce_async of record %r was called and not awaited" % record.key, file=sys.stderr)
+        notes.clear()
+        if last:
+            for record in db._records.values():
+                _make_way(record)
+
+    for record in db._records.values():
+        record.produce_async = _Listener(record, notes)
+    return look
 
 
 def tell_late(record, kind: str) -> None:
