@@ -332,6 +332,77 @@ def test_what_is_sent_before_the_database_runs_reaches_a_tap_that_subscribes_fir
         equal(seen, [5])
 
 
+async def run_later(db):
+    for _ in range(3):
+        await asyncio.sleep_ms(5)
+    await db.run()
+
+
+async def run_with_a_time_limit(db):
+    await asyncio.wait_for(db.run(), 60)
+
+
+async def run_as_a_task(db):
+    task = asyncio.create_task(db.run())
+    await asyncio.sleep_ms(1)
+    await task
+
+
+async def run_once_more(db):
+    running = asyncio.create_task(db.run())
+    await settle()
+    running.cancel()
+    await settle()
+    db.configure("x").buffer.sync_producers[0].try_send(2)
+    await settle()
+    await db.run()
+
+
+def reading_what_is_sent_early(key):
+    # A database that reads what is sent to record "x" of it, in record `key`, until that is 2; and what it has read.
+    db = AimDb()
+    seen = []
+    rings = [SpmcRing(4), SpmcRing(4)]
+
+    async def tap(consumer):
+        async for value in consumer.subscribe():
+            seen.append(value)
+            if value == 2:
+                for ring in rings:
+                    ring.close()
+
+    db.configure("x", rings[0])
+    db.configure("y", rings[1]).transform("x", lambda value: value)
+    db.configure(key).tap(tap)
+    return db, seen
+
+
+def test_what_is_sent_before_the_database_runs_waits_for_its_taps_however_late_it_runs():
+    for run in (run_later, run_with_a_time_limit, run_as_a_task):
+        for key in ("x", "y"):
+            db, seen = reading_what_is_sent_early(key)
+            producer = db.sync_producer("x")
+            for value in range(3):
+                producer.try_send(value)
+            asyncio.run(run(db))
+            equal((run, key, seen), (run, key, [0, 1, 2]))
+
+
+def test_what_is_sent_while_a_database_does_not_run_waits_for_its_next_run():
+    db, seen = reading_what_is_sent_early("x")
+    db.sync_producer("x").try_send(1)
+    asyncio.run(run_once_more(db))
+    equal(seen, [1, 2])
+
+
+async def test_what_is_sent_to_a_record_without_taps_waits_for_no_run():
+    db, _ = reading_what_is_sent_early("y")
+    db.configure("z", SpmcRing(4))
+    reader = db.consumer("z").subscribe()
+    db.sync_producer("z").try_send(5)
+    equal(await reader.recv(5000), 5)
+
+
 async def test_a_loop_with_nothing_else_to_do_is_woken():
     # The main task waits, and no other task has a time to wait for.
     db, reader = record(Mailbox())
@@ -733,7 +804,8 @@ async def test_making_a_producer_with_little_memory_is_all_or_nothing():
     for format in (None, "<Ih"):
         buffer = SpmcRing(4)
         db, reader = record(buffer)
-        db.sync_producer("x", 3, format)  # Loads what has to be.
+        sync_producer = db.sync_producer
+        sync_producer("x", 3, format)  # Loads what has to be.
         blocks = 0
         while True:
             attached = buffer.sync_producers
@@ -741,7 +813,7 @@ async def test_making_a_producer_with_little_memory_is_all_or_nothing():
             made = None
             with scarce:
                 try:
-                    made = db.sync_producer("x", 3, format)
+                    made = sync_producer("x", 3, format)
                 except MemoryError:
                     pass
             if made:

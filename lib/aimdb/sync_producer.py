@@ -17,7 +17,13 @@ from micropython import const
 from .buffer import Buffer
 from .doorbell import bell, disable_irq, enable_irq, get_ident
 from .errors import BufferClosed, BufferFull, check_int, error
-from .waiting import current
+from .waiting import current, current_loop
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
 
 _MASK = const(0x1FFFFFFF)
 _PATIENCE_US = const(10_000_000)
@@ -27,7 +33,9 @@ class SyncProducer:
     """Writes one record from interrupts, threads and the other core, all of which may share it.
 
     Made by `AimDb.sync_producer`, when the program is wired. Up to `depth` values fit while the loop does not run.
-    From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`.
+    From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`. A buffer that
+    keeps nothing for readers that come late, such as an `SpmcRing`, gets what is for its record's taps, links and
+    transforms only while `AimDb.run` runs these; until then it waits here.
 
     Several may write one record. Raises `TypeError` or `ValueError` when `depth` is not an int of at least 1.
 
@@ -53,6 +61,7 @@ class SyncProducer:
         # Only for the asyncio thread.
         self.due = 0  # So many values may be handed over now.
         self._task = None  # It waits for the buffer to store the first of them.
+        self.record: Any = None  # Whose buffer it is; None for a buffer alone.
         bell.hold()
         buffer.sync_producers += (self,)
 
@@ -135,7 +144,8 @@ class SyncProducer:
             raise request.outcome
 
     def start(self) -> None:
-        """Hand over only after the tasks that can run now have had a step. `AimDb.run` calls it, for its taps."""
+        """`AimDb.run` has made the tasks that read the record: hand over once they have had a step."""
+        bell.ring(self)
         bell.hold()
 
     def close(self) -> None:
@@ -152,7 +162,9 @@ class SyncProducer:
     # The rest is only for the doorbell.
 
     def hand_over(self) -> None:
-        """Give the buffer what is due."""
+        """Give the buffer what is due, unless that is too early."""
+        if self.record is not None and self._is_too_early():
+            return
         while self.due:
             value = self.values[0]
             is_request = type(value) is Request
@@ -181,6 +193,16 @@ class SyncProducer:
                 bell.waiting.remove(self)
                 raise
             return
+
+    def _is_too_early(self):
+        # Whether stages that read the record have yet to subscribe, and would miss what the buffer gets now.
+        record = self.record
+        if record.db._loop is current_loop() or type(self._buffer).peek is not Buffer.peek:
+            return False
+        for other, kind, function, _ in record.db._stages:
+            if other is record and kind in ("tap", "link_to") or record.key in getattr(function, "inputs", ()):
+                return True
+        return False
 
     async def _store(self):
         # In a task of its own. Cancelled at any point it leaves the value that it was at where it is.
@@ -234,15 +256,6 @@ class SyncProducer:
             if type(value) is Request:
                 value.claimed = False
             self._forget_task()
-
-
-def sync_producer(buffer: Buffer, depth: int, format: "str | None") -> SyncProducer:
-    """What `AimDb.sync_producer` makes."""
-    if format is None:
-        return SyncProducer(buffer, depth)
-    from .packed_producer import PackedProducer
-
-    return PackedProducer(buffer, depth, format)
 
 
 class Request:
