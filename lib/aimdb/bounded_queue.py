@@ -24,13 +24,11 @@ _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so t
 
 
 def _look_after(queue, value):
-    # Replaced by that of room.py, which is loaded when a producer first waits.
-    global _look_after
     try:
-        from .room import look_after as _look_after
+        from .room import look_after  # Loaded when a producer first waits.
     except MemoryError:
         return  # It waits all the same; the next one to wait tries again.
-    _look_after(queue, value)
+    look_after(queue, value)
 
 
 class BoundedQueue(InMemory):
@@ -113,10 +111,6 @@ class BoundedQueue(InMemory):
         """Called by `Task.cancel` on a producer that waits."""
         self._room.forget(task)
 
-    def has_waiting_producers(self) -> bool:
-        """Whether a producer waits for space."""
-        return self._counts[_WANTED] > 0
-
     def close(self) -> None:
         super().close()
         self._room.close()
@@ -139,7 +133,7 @@ class QueueReader(Reader):
         super().__init__(buffer)
         self._counts = buffer._counts
         self.park = buffer._line.park
-        self._note = buffer._line.note
+        self.note = buffer._line.note
         self._popleft = buffer._values.popleft
 
     def has_value(self) -> bool:
@@ -157,7 +151,7 @@ class QueueReader(Reader):
         counts[_FILLED] -= 1
         if counts[_NOTE]:
             if counts[_NOTE] == 1:
-                self._note()
+                self.note()
             else:
                 counts[_NOTE] = 1
         value = self._popleft()
@@ -170,6 +164,6 @@ class QueueReader(Reader):
 
     def close(self) -> None:
         if not self.closed:
-            from .room import leave_queue
+            from .room import leave
 
-            leave_queue(self)
+            leave(self)

@@ -29,8 +29,8 @@ class Buffer:
 
     `push` alone gives a buffer that accepts everything and that nobody can read (a log, a display). To be read,
     override `has_value` and `take`, and call `self.wake()` at the end of `push`. To refuse, override `try_push`;
-    to make a producer wait, override `push_async`. What a buffer must keep up meanwhile, such as a connection, goes
-    into an `async def run(self)`, which `AimDb.run` runs with the stages.
+    to make a producer wait, override `push_async`. A buffer that has work of its own to do, such as keeping up a
+    connection, defines `async def run(self)`; `AimDb.run` runs it beside the stages.
 
     `key` is the record's, set by `AimDb.configure`.
 

@@ -9,7 +9,9 @@ from micropython import const
 
 from .timing import Timer
 
-_CONSUMED = const(1)  # In the counts of a queue.
+# In the counts of a queue:
+_CONSUMED = const(1)
+_WANTED = const(10)  # 1: a producer waits.
 
 
 class Complaint:
@@ -63,7 +65,7 @@ class _RoomComplaint(Complaint):
         self.begin()
 
     def _due(self):
-        if self._queue.has_waiting_producers():
+        if self._queue._counts[_WANTED]:
             super()._due()
         else:
             self._queue.watched = None

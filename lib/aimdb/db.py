@@ -1,7 +1,6 @@
 from micropython import const
 
 from . import once
-from .buffer import Buffer
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from typing import Any, overload
 
-    from .buffer import Reader
+    from .buffer import Buffer, Reader
     from .gauge import Gauge
     from .packed_producer import PackedProducer
     from .sync_producer import SyncProducer
@@ -23,8 +22,8 @@ class Record:
     """A key, its buffer, and the stages that work on it. `AimDb.configure` makes it; each call returns it again.
 
     It is its own producer and its own consumer, and their calls are those of the buffer: nothing stands between.
-    Pick `produce` when the newest value matters most and the loop must never wait, `try_produce` when the caller
-    wants to react to a refusal itself, `produce_async` when the value must not be lost and the task can wait.
+    `produce` is for loops that must never wait, where the newest value matters most. `try_produce` is for callers that
+    do something else when the value is refused. `produce_async` is for values that must not be lost.
 
     Cancel safety: a `produce_async` that is cancelled has stored nothing; a `subscribe_async`, no reader is attached.
     IRQ safety: none; only for the asyncio thread. A `SyncProducer` is for the others.
@@ -78,43 +77,23 @@ class Record:
             """A new reader, once the buffer has attached wherever it must; for others at once."""
             return await self.buffer.subscribe_async()
 
-    else:
-        # For a record without a buffer, so that each raises. `AimDb.configure` gives the instance the buffer's calls.
-        def produce(self, *_):
-            return self.db.producer(self.key)
-
-        try_produce = push_async = subscribe = subscribe_async = produce
-
-        def produce_async(self, value, timeout_ms=None):
-            if timeout_ms is None:
-                return self.push_async(value)
-            from .timing import timed
-
-            return timed(self.push_async(value), timeout_ms)
-
     def source(self, stage: "Stage") -> "Record":
         """Run `async def stage(producer)` to produce this record's values; at most one. Returns the record.
 
         Raises `TypeError` for what cannot be called; other mistakes are reported by `AimDb.run`.
         """
-        return self._add("source", stage)
+        from .configuring import add
+
+        return add(self, "source", stage)
 
     def tap(self, stage: "Stage") -> "Record":
         """Run `async def stage(consumer)` to consume this record's values; any number. Returns the record.
 
         Raises `TypeError` for what cannot be called; other mistakes are reported by `AimDb.run`.
         """
-        return self._add("tap", stage)
+        from .configuring import add
 
-    def _add(self, kind, stage, url=None):
-        if not callable(stage):
-            from .mistakes import error
-
-            raise error(kind, self.key, stage)
-        if self.db._loop:
-            once("awaited").tell_late(self, kind)
-        self.db._stages.append((self, kind, stage, url))
-        return self
+        return add(self, "tap", stage)
 
     if TYPE_CHECKING:
 
@@ -174,6 +153,14 @@ class Record:
 
     else:
 
+        def produce_async(self, value, timeout_ms=None):
+            if timeout_ms is None:
+                return self.push_async(value)
+            from .timing import timed
+
+            return timed(self.push_async(value), timeout_ms)
+
+        # `AimDb.configure` gives the instance the calls of its buffer. All others are loaded when they are made.
         def __getattr__(self, name):
             return once("registrar").find("Record", self, name)
 
@@ -211,30 +198,9 @@ class AimDb:
         together is reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string or is
         empty, and `TypeError` for a buffer that is none.
         """
-        if not key or not isinstance(key, str) or buffer is not None and not isinstance(buffer, Buffer):
-            from .mistakes import error
+        from .configuring import configure
 
-            raise error("buffer", key, buffer)
-        record: Any = self._records.get(key)
-        if record is None:
-            record = Record(key, self)
-        if buffer is None or record.buffer is not None or buffer.key is not None:
-            self._records[key] = record
-            if buffer is not None:
-                self.mistakes.append((record, "buffer", buffer, None))
-            return record
-        # The record's calls are the buffer's own. The record becomes known when it has them all.
-        record.producer = record.consumer = record
-        record.produce = buffer.push
-        record.try_produce = buffer.try_push
-        record.push_async = buffer.push_async
-        record.produce_async = record.produce_async  # The interpreter finds it ten times as fast in the instance.
-        record.subscribe = buffer.subscribe
-        record.subscribe_async = buffer.subscribe_async
-        self._records[key] = record
-        buffer.key = key
-        record.buffer = buffer
-        return record
+        return configure(self, key, buffer)
 
     def producer(self, key: str) -> Record:
         """The record of `key`, to produce in it outside of the wiring. Raises `RecordKeyNotFound`."""
@@ -251,28 +217,21 @@ class AimDb:
             """The record of `key`, to consume it outside of the wiring. Raises `RecordKeyNotFound`."""
             return self.producer(key)
 
-    else:
-        consumer = producer
-
-    if TYPE_CHECKING:
-
         @overload
         def sync_producer(self, key: str, depth: int = 16, format: None = None) -> SyncProducer: ...
 
         @overload
         def sync_producer(self, key: str, depth: int, format: str) -> PackedProducer: ...
 
-    def sync_producer(self, key: str, depth: int = 16, format: "str | None" = None) -> "SyncProducer":
-        """A new `SyncProducer` of the record of `key`, for interrupts, threads and the other core.
+        def sync_producer(self, key: str, depth: int = 16, format: str | None = None) -> SyncProducer:
+            """A new `SyncProducer` of the record of `key`, for interrupts, threads and the other core.
 
-        It holds up to `depth` values while the loop does not take them. With a `format`, as `struct` has it, it is a
-        `PackedProducer`, for samples of several fields.
+            It holds up to `depth` values while the loop does not take them. With a `format`, as `struct` has it, it is
+            a `PackedProducer`, for samples of several fields.
 
-        Raises `RecordKeyNotFound`, and `TypeError` or `ValueError` for a wrong depth or format.
-        """
-        from .sync_producer import sync_producer
-
-        return sync_producer(self.producer(key).buffer, depth, format)
+            Raises `RecordKeyNotFound`, and `TypeError` or `ValueError` for a wrong depth or format.
+            """
+            return SyncProducer(self.producer(key).buffer, depth)
 
     def produce_any(self, key: str, value: "Any") -> None:
         """`produce(value)` in the record of `key`, for routers. Raises `RecordKeyNotFound`."""
@@ -285,13 +244,6 @@ class AimDb:
 
         async def produce_any_async(self, key: str, value: Any, timeout_ms: int | None = None) -> None:
             """`produce_async(value, timeout_ms)` in the record of `key`; also raises `RecordKeyNotFound`."""
-
-    else:
-
-        def produce_any_async(self, key, value, timeout_ms=None):
-            return self.producer(key).produce_async(value, timeout_ms)
-
-    if TYPE_CHECKING:
 
         def graph(self) -> dict[str, list]:
             """The program as data: its records in "nodes", what is between them in "edges", and the "order" of records.
@@ -336,6 +288,11 @@ class AimDb:
             """
 
     else:
+        consumer = producer
 
+        def produce_any_async(self, key, value, timeout_ms=None):
+            return self.producer(key).produce_async(value, timeout_ms)
+
+        # The other calls are loaded when they are made.
         def __getattr__(self, name):
             return once("registrar").find("AimDb", self, name)

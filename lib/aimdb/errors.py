@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from . import once
+
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
@@ -19,14 +21,14 @@ class RecordError(DbError):
     For a producer `value` is what was not stored; for a reader that lagged `count` is how many values it missed.
     """
 
-    # Its arguments are (value, buffer). The rest is worked out when it is asked for.
+    # Its arguments are (value, buffer). The rest is worked out when it is asked for, the words by sentence.py.
 
     value: object
     count: int
     key: "str | None"
     capacity: int
     _buffer: "Any" = None  # Of a spare one; see below.
-    _text = ""  # How the sentence goes on; `%s` stands for the count.
+    _spare: "Any"
 
     def __getattr__(self, name):
         if name == "count":
@@ -37,13 +39,7 @@ class RecordError(DbError):
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        text = self._text
-        return "%s: record %r (capacity %r)%s" % (
-            type(self).__name__,
-            self.key,
-            self.capacity,
-            text % self.count if "%" in text else text,
-        )
+        return once("sentence").sentence(self)
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
 
@@ -51,33 +47,23 @@ class RecordError(DbError):
 class BufferEmpty(RecordError):
     """`try_recv` found nothing to read now; there may be something later."""
 
-    _text = " has nothing to read now"
-
 
 class BufferFull(RecordError):
     """`try_produce` was refused for want of space; nothing was stored."""
-
-    _text = " has no space"
 
 
 class BufferClosed(RecordError):
     """The buffer, or this reader of it, is closed; nothing was stored."""
 
-    _text = " is closed, or this reader of it"
-
 
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
-    _text = " has overwritten %s unread values"
 
-
-# They are raised where there is no heap for a new error, and only there: with heap, each raise would add to the
-# traceback in them.
-_spares = BufferEmpty(), BufferFull(), BufferClosed(), BufferLagged()
-_spare: "Any"
-for _spare in _spares:
-    _spare.value = _spare._buffer = None  # Setting them needs no heap from now on.
+# Raised where there is no heap for a new error, and only there: with heap, each raise would add to its traceback.
+for kind in (BufferEmpty, BufferFull, BufferClosed, BufferLagged):
+    kind._spare = kind()
+    kind._spare.value = kind._spare._buffer = None  # Setting them needs no heap from now on.
 
 
 def error(kind, value, buffer):
@@ -85,12 +71,10 @@ def error(kind, value, buffer):
     try:
         return kind(value, buffer)
     except MemoryError:
-        for spare in _spares:
-            if type(spare) is kind:
-                spare.value = value
-                spare._buffer = buffer
-                return spare
-        raise
+        spare = kind._spare
+        spare.value = value
+        spare._buffer = buffer
+        return spare
 
 
 def check_int(name: str, value: object, least: int = 0, most: int = 0x1FFFFFFF) -> None:

@@ -33,7 +33,7 @@ Names, by "from aimdb import ...":"""
 def text() -> str:
     """The page, at most 80 columns wide."""
     lines = [_TEXT]
-    for name in once("loading").all_names():
+    for name in once("loading").find({}, "__all__"):
         if len(lines) == 1 or len(lines[-1]) + len(name) > 78:
             lines.append(name)
         else:

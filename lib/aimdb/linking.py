@@ -5,13 +5,15 @@ For the scheme `mqtt`, or `mqtts`, that is `aimdb_mqtt`. Such a package has `lin
 that `AimDb.run` runs until it ends, and raises `TypeError` or `ValueError` for what is wrong with the URL or options.
 """
 
+from .configuring import add
+
 
 def link(record, direction: str, url: str, options: dict):
     """Add such a stage to the record, or a mistake that `AimDb.run` tells. Returns the record."""
     scheme = url.partition("://")[0].lower() if isinstance(url, str) and "://" in url else ""
     try:
         make = maker(scheme, direction)
-        return record._add(direction, make(record, url, **options), url)
+        return add(record, direction, make(record, url, **options), url)
     except (TypeError, ValueError) as er:
         mistake = "%s:// that is wrong: %s" % (scheme, er) if scheme else "with no URL, such as mqtt://host/topic"
     except ImportError as er:

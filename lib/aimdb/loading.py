@@ -68,11 +68,6 @@ def listing(package: dict, modules: str):
     return __getattr__
 
 
-def all_names() -> list[str]:
-    """Those of aimdb."""
-    return names_in(_MODULES)
-
-
 def names_in(modules: str) -> list[str]:
     """The public names in such lines."""
     return [each.partition("=")[0] for line in modules.split("\n") for each in line.split()[1:]]

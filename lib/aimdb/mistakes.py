@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 class SelfDeadlock(RecordError):
     """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
 
-    _text = " is full, and only the task that waits has read it"
+    words = " is full, and only the task that waits has read it"
 
 
 class SendDeadlock(SelfDeadlock):
     """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
 
-    _text = " cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+    words = " cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
 
 
 class RecordKeyNotFound(DbError):

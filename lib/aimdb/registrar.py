@@ -41,6 +41,14 @@ def _advice(kind, owner, name):
     return "; it has " + ", ".join([each for each in names if each[:3] == name[:3]] or names)
 
 
+def Record_produce(record, *_):
+    # That of a record without a buffer, so that it raises.
+    return record.db.producer(record.key)
+
+
+Record_try_produce = Record_push_async = Record_subscribe = Record_subscribe_async = Record_produce
+
+
 def Record_link_to(record, url, **options):
     return once("linking").link(record, "link_to", url, options)
 
@@ -59,9 +67,10 @@ def Record_transform(record, key, fn, state=None):
     # The type of an async function is `generator`.
     if not callable(fn) or type(fn).__name__ == "generator":
         raise TypeError("record %r: a transform is a function without async, not %r" % (record.key, fn))
+    from .configuring import add
     from .transforming import Transform
 
-    return record._add("transform", Transform(key, fn, state))
+    return add(record, "transform", Transform(key, fn, state))
 
 
 def Record_transform_join(record, keys, stage):
@@ -78,9 +87,10 @@ def Record_transform_join(record, keys, stage):
             raise TypeError("record %r: a transform_join's inputs are records' keys, not %r" % (record.key, key))
     if not inputs or len(set(inputs)) < len(inputs):
         raise ValueError("record %r: a transform_join has a tuple of keys, all different, not %r" % (record.key, keys))
+    from .configuring import add
     from .joining import Join
 
-    return record._add("transform_join", Join(inputs, stage))
+    return add(record, "transform_join", Join(inputs, stage))
 
 
 def Record_signal_gauge(record, name, unit=""):
@@ -116,6 +126,20 @@ def AimDb_reset_profile(db):
 
 def AimDb_graph(db):
     return once("graph").graph(db)
+
+
+def AimDb_sync_producer(db, key, depth=16, format=None):
+    record = db.producer(key)
+    if format is None:
+        from .sync_producer import SyncProducer
+
+        producer = SyncProducer(record.buffer, depth)
+    else:
+        from .packed_producer import PackedProducer
+
+        producer = PackedProducer(record.buffer, depth, format)
+    producer.record = record
+    return producer
 
 
 def AimDb_run(db):

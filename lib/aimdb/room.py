@@ -5,10 +5,13 @@ IRQ safety: none.
 
 from micropython import const
 
-from .leaving import leave, wake_some
+from .leaving import leave as leave_line
+from .loop import wake_some
 from .waiting import current
 
-_KEPT = const(6)  # In the counts of a queue: how many values are kept for readers that were woken.
+# In the counts of a queue:
+_KEPT = const(6)  # How many values are kept for readers that were woken.
+_WANTED = const(10)  # 1: a producer waits.
 
 
 def look_after(queue, value):
@@ -38,16 +41,16 @@ def _is_hopeless(queue):
     return queue._readers < 2 and not queue._counts[_KEPT]
 
 
-def leave_queue(reader):
+def leave(reader):
     """What closing a reader of a queue does."""
     queue = reader.buffer
 
     def look_again():
         # Have the producer that waits in vain now be told.
-        if queue.has_waiting_producers() and _is_hopeless(queue):
+        if queue._counts[_WANTED] and _is_hopeless(queue):
             reads = queue._line.taken_by
             wake_some(queue._room, lambda task, _: task is reads)
 
-    leave(reader, look_again)
+    leave_line(reader, look_again)
     queue._readers -= 1
     look_again()

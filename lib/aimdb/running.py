@@ -1,6 +1,7 @@
 """The coroutine that `AimDb.run` returns. Loaded for each run, and not kept after it."""
 
 import asyncio
+import sys
 
 from . import once
 from .waiting import current_loop
@@ -25,6 +26,7 @@ async def run(db, begun: list, listen) -> None:
         from .mistakes import error
 
         raise error("run", None, None)
+    drop("configuring")
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = None
@@ -90,6 +92,12 @@ async def run(db, begun: list, listen) -> None:
             raise error("cancelled", culprit[0].key, culprit[1])
         if cancelled and not cause:
             raise cancelled
+
+
+def drop(name: str) -> None:
+    """Keep this module of aimdb no longer."""
+    if sys.modules.pop("aimdb." + name, None):
+        delattr(sys.modules["aimdb"], name)
 
 
 def ended(stages) -> bool:

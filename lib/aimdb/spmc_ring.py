@@ -79,18 +79,18 @@ class RingReader(Reader):
         self._counts = buffer._counts
         self._values = buffer._values
         self._wait = buffer._line.park
-        self._cursor = array("i", (cursor,))  # The number of the value that this reader read last.
+        self.cursor = array("i", (cursor,))  # The number of the value that this reader read last.
 
     def has_value(self) -> bool:
-        return self._cursor[0] != self._counts[_PRODUCED]
+        return self.cursor[0] != self._counts[_PRODUCED]
 
     def park(self, owner) -> bool:
-        return self._cursor[0] == self._counts[_PRODUCED] and self._wait(owner)
+        return self.cursor[0] == self._counts[_PRODUCED] and self._wait(owner)
 
     @micropython.viper
     def try_recv(self):
         counts = ptr32(self._counts)
-        cursor = ptr32(self._cursor)
+        cursor = ptr32(self.cursor)
         behind = (counts[_PRODUCED] - cursor[0]) & _MASK
         if behind == 0:
             self.nothing()

@@ -1,0 +1,45 @@
+"""What every program configures: its records, and their stages. Loaded for that, and dropped when a run begins."""
+
+from . import once
+from .buffer import Buffer
+from .db import Record
+
+
+def configure(db, key, buffer):
+    """What `AimDb.configure` does."""
+    if not key or not isinstance(key, str) or buffer is not None and not isinstance(buffer, Buffer):
+        from .mistakes import error
+
+        raise error("buffer", key, buffer)
+    record = db._records.get(key)
+    if record is None:
+        record = Record(key, db)
+    if buffer is None or record.buffer is not None or buffer.key is not None:
+        db._records[key] = record
+        if buffer is not None:
+            db.mistakes.append((record, "buffer", buffer, None))
+        return record
+    # The record's calls are the buffer's own. The record becomes known when it has them all.
+    record.producer = record.consumer = record
+    record.produce = buffer.push
+    record.try_produce = buffer.try_push
+    record.push_async = buffer.push_async
+    record.produce_async = record.produce_async  # The interpreter finds it ten times as fast in the instance.
+    record.subscribe = buffer.subscribe
+    record.subscribe_async = buffer.subscribe_async
+    db._records[key] = record
+    buffer.key = key
+    record.buffer = buffer
+    return record
+
+
+def add(record, kind, stage, url=None):
+    """Add a stage to the record, and return it. `url`: of a link."""
+    if not callable(stage):
+        from .mistakes import error
+
+        raise error(kind, record.key, stage)
+    if record.db._loop:
+        once("awaited").tell_late(record, kind)
+    record.db._stages.append((record, kind, stage, url))
+    return record
