@@ -45,9 +45,10 @@ MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
 # they share one; tests/host/conftest.py has the longest begin first.
 BOTH_CORES := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
-# What `make check` runs on the emulated chip: a buffer of each kind there is, interrupts, and programs of all of them.
+# What `make check` runs on the emulated chip: a buffer of each kind there is, interrupts, programs of all of them, and loops
+# that are left.
 CHIP_TESTS := $(patsubst %,tests/test_%.py,conformance_bounded_queue conformance_spmc_ring conformance_flash_queue \
-	sync_producer random_programs)
+	sync_producer random_programs left_loops)
 
 # Many tests meet brokers and boards by the wall clock: one that failed beside others has to pass by itself.
 passed = $(RUN) -m pytest $(BOTH_CORES) $(1) || $(RUN) -m pytest --last-failed --last-failed-no-failures=none $(1)

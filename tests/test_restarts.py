@@ -1,126 +1,13 @@
-"""A run fails, and another begins on the same buffers and records: in a new event loop, or in the one that was left.
-
-`SOAK=n` in the environment runs n times as many random programs.
-"""
+"""A run of a database fails, and another begins on the same records, in a new event loop or in the same one."""
 
 import asyncio
-import os
 
-import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, SpmcRing
-from aimdb_conformance.support import settle
-from harness import equal, heap_locked, raises
-from programs import check
-from random_programs import search
-
-PROGRAMS = (800 if harness.target == "unix" else 6) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
-TIME_LIMIT = 120 + PROGRAMS
+from harness import equal, raises
 
 
 class Failure(Exception):
     """What ends a run in these tests."""
-
-
-def test_a_ring_outlives_the_loops_of_its_tasks():
-    search("ring", PROGRAMS, restarts=True)
-
-
-def test_a_single_latest_outlives_the_loops_of_its_tasks():
-    search("latest", PROGRAMS, restarts=True)
-
-
-def test_a_mailbox_outlives_the_loops_of_its_tasks():
-    search("mailbox", PROGRAMS, restarts=True)
-
-
-def test_a_queue_outlives_the_loops_of_its_tasks():
-    search("queue", PROGRAMS, restarts=True)
-
-
-def test_a_value_goes_to_the_new_loop_and_not_to_a_reader_that_waits_in_the_old_one():
-    check("queue", 1, "open x | a: recv x | rest | leave | produce | rest | take x")
-
-
-def test_what_a_reader_was_granted_is_free_when_its_loop_is_left():
-    check("queue", 1, "open x | a: recv x | rest | produce | leave | take x")
-
-
-def test_what_was_free_before_is_there_with_it():
-    check("queue", 2, "open x | a: recv x | rest | produce | produce | leave | has x | take x | take x")
-
-
-def test_a_slot_that_a_producer_was_granted_is_free_when_its_loop_is_left():
-    check("queue", 1, "open x | produce | a: put | rest | take x | leave | try")
-
-
-def test_a_task_that_is_cancelled_after_its_loop_was_left_frees_nothing_twice():
-    def cancel_granted(first_taken):
-        queue = BoundedQueue(2)
-        reader = queue.subscribe()
-        tasks = []
-        late = []
-
-        async def sleep():
-            await asyncio.sleep_ms(30)
-            late.append(1)
-
-        async def grant():
-            tasks.append(asyncio.create_task(reader.recv()))
-            for _ in range(5):
-                asyncio.create_task(sleep())
-            await settle()
-            queue.push(1)
-
-        async def cancel():
-            if first_taken:
-                equal(reader.try_recv(), 1)
-            tasks[0].cancel()
-            await asyncio.sleep_ms(60)
-            if not first_taken:
-                equal(reader.try_recv(), 1)
-            with raises(BufferEmpty):
-                reader.try_recv()
-
-        asyncio.run(grant())
-        asyncio.new_event_loop()
-        asyncio.run(cancel())
-        return late  # Of the tasks of the loop that was left.
-
-    cancel_granted(True)
-    equal(cancel_granted(False), [])
-
-
-def test_a_slot_of_a_loop_that_was_left_is_filled_without_heap():
-    queue = BoundedQueue(1)
-    reader = queue.subscribe()
-
-    async def grant():
-        queue.push(1)
-        asyncio.create_task(queue.push_async(2))
-        await settle()
-        reader.try_recv()
-
-    async def produce():
-        with heap_locked():
-            queue.push(3)
-        equal(reader.try_recv(), 3)
-
-    asyncio.run(grant())
-    asyncio.new_event_loop()
-    asyncio.run(produce())
-
-
-def test_a_time_limit_of_a_loop_that_was_left_does_nothing():
-    check("ring", 1, "open x | a: recv x 1 | turn | leave | sleep 2 | rest")
-
-
-def test_without_a_new_loop_the_tasks_that_were_left_are_served():
-    check("queue", 1, "open x | a: recv x | rest | stop | produce | rest")
-
-
-def test_no_task_comes_along_with_what_is_scheduled_again():
-    left = "open x | open y | f: ready x; take x | turn | d: recv y | stop | outside try | leave | outside try"
-    check("queue", 3, left + " | take y | c: ready x | a: put; ready y | rest")
 
 
 def run_until_failure(coroutine):

@@ -1,4 +1,4 @@
-"""The random programs of tests/test_random_programs.py and tests/test_restarts.py on what a board loads: .mpy files."""
+"""The random programs of test_random_programs.py and test_left_loops.py on what a board loads: .mpy files."""
 
 import os
 import subprocess
