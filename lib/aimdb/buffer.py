@@ -44,7 +44,8 @@ class Buffer:
     produced_count = 0
     consumed_count = 0
     dropped_count = 0
-    sync_producers: "tuple[Any, ...]" = ()  # The `SyncProducer`s that write this buffer.
+    sync_refusals: "Any" = None  # In an array: how many values its `SyncProducer`s have refused.
+    early_producers: "tuple[Any, ...]" = ()  # Those that have values for readers which `AimDb.run` has yet to start.
     _line: "Any" = None  # Where readers wait; a Line from the first reader on.
 
     def push(self, value: "Any") -> None:

@@ -14,8 +14,8 @@ def metrics(buffer) -> Metrics:
         dropped += buffer.dropped_count
     else:
         produced, consumed, dropped = buffer.produced_count, buffer.consumed_count, buffer.dropped_count
-    for producer in buffer.sync_producers:
-        dropped += producer.refused_count
+    if buffer.sync_refusals:
+        dropped += buffer.sync_refusals[0]
     counts = produced, consumed, dropped, (buffer.held(), buffer.capacity)
     source = getattr(buffer, "periodic", None)
     if source:  # An `every`, which is loaded already.

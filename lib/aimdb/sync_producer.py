@@ -7,6 +7,7 @@ What both sides change is changed in critical sections; see doorbell.py for what
 """
 
 import sys
+from array import array
 from asyncio import TimeoutError, create_task, current_task
 from collections import deque
 from time import sleep_us, ticks_diff, ticks_ms
@@ -46,7 +47,7 @@ class SyncProducer:
     def __init__(self, buffer: Buffer, depth: int = 16):
         check_int("depth", depth, 1)
         self.closed = False
-        self.refused_count = 0  # By try_send; Buffer.metrics adds it to what the buffer itself has dropped.
+        self.refused_count = 0  # By try_send; any context changes it, in critical sections.
         self._buffer = buffer
         self._try_push = buffer.try_push
         self._push_async = buffer.push_async
@@ -63,7 +64,9 @@ class SyncProducer:
         self._task = None  # It waits for the buffer to store the first of them.
         self.record: Any = None  # Whose buffer it is; None for a buffer alone.
         bell.hold()
-        buffer.sync_producers += (self,)
+        if buffer.sync_refusals is None:
+            buffer.sync_refusals = array("i", (0,))
+        self._refusals = buffer.sync_refusals
 
     @micropython.native
     def try_send(self, value) -> bool:
@@ -91,6 +94,7 @@ class SyncProducer:
     def _count_refusals(self, count):
         state = disable_irq()
         self.refused_count = (self.refused_count + count) & _MASK
+        self._refusals[0] = (self._refusals[0] + count) & _MASK
         enable_irq(state)
 
     def send(self, value, timeout_ms=None) -> None:
@@ -143,27 +147,21 @@ class SyncProducer:
         if request.outcome is not True:
             raise request.outcome
 
-    def start(self) -> None:
-        """`AimDb.run` has made the tasks that read the record: hand over once they have had a step."""
-        bell.ring(self)
-        bell.hold()
-
     def close(self) -> None:
         """Take no more values: `try_send` refuses, `send` raises `BufferClosed`, also where it waits already.
 
-        What was sent before goes to the buffer. The record's metrics keep what was refused until now.
+        What was sent before goes to the buffer.
         """
-        if not self.closed:
-            buffer = self._buffer
-            buffer.sync_producers = tuple([each for each in buffer.sync_producers if each is not self])
-            self.closed = True
-            buffer.dropped_count = (buffer.dropped_count + self.refused_count) & _MASK
+        self.closed = True
 
     # The rest is only for the doorbell.
 
     def hand_over(self) -> None:
         """Give the buffer what is due, unless that is too early."""
         if self.record is not None and self._is_too_early():
+            buffer = self._buffer
+            if self not in buffer.early_producers:
+                buffer.early_producers += (self,)
             return
         while self.due:
             value = self.values[0]
@@ -256,6 +254,14 @@ class SyncProducer:
             if type(value) is Request:
                 value.claimed = False
             self._forget_task()
+
+
+def release(buffer: Buffer) -> None:
+    """`AimDb.run` has made the tasks that read the buffer: hand over to it once they have had a step."""
+    bell.hold()
+    for producer in buffer.early_producers:
+        bell.ring(producer)
+    buffer.early_producers = ()
 
 
 class Request:

@@ -23,8 +23,10 @@ def start(db) -> tuple:
             tasks.append(asyncio.create_task(stage[3]))
             stage[3] = tasks[-1]
         for record in db._records.values():
-            for producer in record.buffer.sync_producers:
-                producer.start()  # The tasks of the taps are made, so they subscribe before it hands over.
+            if record.buffer.sync_refusals:  # There is a SyncProducer.
+                from .sync_producer import release
+
+                release(record.buffer)
         return stages, asyncio.gather(*tasks)
     except BaseException:
         for task in tasks:
