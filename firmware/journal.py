@@ -16,8 +16,8 @@ from aimdb_node import Clock, Setting
 
 # The partition for it in an ESP32's image is written with hardly any wear; elsewhere it has a folder.
 samples = FlashQueue(partition() or "/samples.queue", StructCodec("<4If"), max_size=32768, drop_oldest=True)
-starts = Setting("/starts.json", 0, lambda count: check_int("starts", count))
-starts.push(starts.peek() + 1)
+starts = Setting("/starts.json", 0, lambda count: check_int("starts", count, 0, 1000000))
+starts.push(starts.peek() % 1000000 + 1)
 starts.save()  # Now: a start that is not written would be counted twice.
 _now = Clock().now
 _number = -1

@@ -136,5 +136,5 @@ def serve(db, options):
         ):
             db.configure(key).remote()
         say("aimx", "records are served: %r" % options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:  # The last of options that are no object.
         say("aimx", "NOT SERVED, /network.json has %r: %r" % (options, error))

@@ -139,7 +139,13 @@ def test_settings_of_the_network_that_are_damaged_leave_the_console(tmp_path, co
     assert "restarted" in printed and "network " in printed, printed
 
 
-@pytest.mark.parametrize("content", ["{}", '"7"', "[", "-1"])
+def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
+    code = "import aimdb, telemetry\nfor options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}):\n"
+    printed = Node(tmp_path, before=code + "    telemetry.serve(aimdb.AimDb(), options)").typed(b"restart\n")
+    assert printed.count("NOT SERVED") == 6, printed
+
+
+@pytest.mark.parametrize("content", ["{}", '"7"', "[", "-1", "536870911"])
 def test_a_count_of_starts_that_is_damaged_begins_anew(tmp_path, content) -> None:
     (tmp_path / "starts.json").write_text(content)
     node = Node(tmp_path, before="import journal\nprint('starts', journal.starts.peek())")
