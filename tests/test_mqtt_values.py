@@ -9,7 +9,7 @@ from harness import equal, skip, target
 if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
-from aimdb_mqtt import BytesCodec, JsonCodec, MqttTopic, Unreachable
+from aimdb_mqtt import Broker, BytesCodec, JsonCodec, MqttTopic, Unreachable
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, publish, running, until
 
 
@@ -350,6 +350,28 @@ class Greedy(BytesCodec):
         if data == b"2":
             raise MemoryError
         return data
+
+
+async def test_the_beginning_of_a_message_that_is_too_long_is_no_value_when_there_is_no_heap_for_a_moment():
+    class Starved(Broker):
+        starves = True
+
+        def take(self, first, body, whole):
+            if first >> 4 == 3 and self.starves:
+                self.starves = False
+                raise MemoryError
+            return super().take(first, body, whole)
+
+    async with ScriptedBroker() as server:
+        broker = Starved(server.url, max_packet=64)
+        db = AimDb()
+        queue = BoundedQueue(20)
+        db.configure("n", queue).link_from(server.url + "/n", codec=BytesCodec(), broker=broker)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(publish("n", bytes(100), 1, 1))
+            await until(lambda: server.acknowledged == [1])
+        equal((broker.oversize_count, queue.held()), (1, 0))
 
 
 async def test_a_message_for_which_there_is_never_heap_is_counted_and_passed_over():

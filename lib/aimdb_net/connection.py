@@ -41,8 +41,9 @@ class Connection:
         self._writer: "Any" = None  # The task that waits for the network, while `out` is not empty.
         self.error: "Any" = None  # What ended it.
         self.broken = False  # By the peer, not by us or by a network that is away.
-        self.sent_at = self.heard_at = self.resumed_at = ticks_ms()  # The last packet we sent; that came; see `held`.
-        self.held = False  # Nothing is read now, for want of room; until `resumed_at`.
+        self.held = False  # Nothing is read now, for want of room.
+        self.sent_at = self.heard_at = ticks_ms()  # The last packet that we sent, and the last that came.
+        self.resumed_at = self.heard_at  # The end of the last time that nothing was read.
         self._reader: "Any" = asyncio.create_task(self._receive(peer.max_packet))
 
     def send(self, packet) -> None:
@@ -89,7 +90,8 @@ class Connection:
     def _receive(self, size):
         receiver = self.receiver
         beginning = 0  # Bytes of a packet that is not complete yet.
-        size = max(size, self.peer.timeout_ms >> 3)  # A long one that comes slower than 125 bytes a second is no sign.
+        # A peer that is there sends a packet at a time; of one that is longer than `size`, 125 bytes a second at least.
+        enough = max(size, self.peer.timeout_ms >> 3)
         try:
             while True:
                 count = receiver.fill(self.stream)
@@ -101,8 +103,7 @@ class Connection:
                     raise ConnectionLost("the peer closed the connection")
                 beginning += count
                 first = receiver.next()
-                # A peer that is there sends a packet at a time, or at least so much of one that is long.
-                if first or beginning >= size:
+                if first or beginning >= enough:
                     self.heard_at = ticks_ms()
                     beginning = 0
                 while first:
@@ -135,7 +136,7 @@ class Connection:
                 if not peer.connected:
                     raise
                 # The peer would send for ever what there is never memory for.
-                whole = ticks_diff(ticks_ms(), began) < peer.timeout_ms
+                whole = receiver.whole and ticks_diff(ticks_ms(), began) < peer.timeout_ms
                 yield from asyncio.sleep_ms(_NO_HEAP_MS)
         if self.held:
             self.held = False

@@ -84,7 +84,7 @@ class LinkTo:
                     errors += 1
                     tell(errors, "record %r cannot be read now: %r", self.key, er)
                 await asyncio.sleep_ms(self.peer.retry_ms[0])
-            await self._fewer(1)
+            await self._fewer_than(1)
         finally:
             try:
                 self._leave()
@@ -94,7 +94,8 @@ class LinkTo:
                 self.peer.close(self)
 
     async def _publish(self, reader):
-        # Every value. Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
+        # Every value: wait for it, for a place among those on their way, and for the connection; then read and send it.
+        # Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
         peer = self.peer
         window = peer.window
         flights = self._flights
@@ -104,26 +105,22 @@ class LinkTo:
                 if not reader.has_value():
                     reader.try_recv()  # Raises why.
             if len(flights) >= self._limit:
-                await self._fewer(self._limit)  # The first may be late, and those after it acknowledged.
+                await self._fewer_than(self._limit)  # The first may be late, and those after it acknowledged.
             if window.waiting or not window.has_room(self.qos):
                 await window.room(self.qos, True)
             if self.stalled is not None:
-                await peer.moved.wait()
+                await peer.moved.wait()  # What the peer did not take comes first.
                 continue
             if self._value is _nothing:
                 self._read(reader)
             try:
-                if isinstance(self._value, DbError):
-                    raise self._value
-                if self._hungry >= HUNGRY_ATTEMPTS:
-                    raise ValueError("there is no memory for it")
-                payload = payload_of(self.codec, self._value)
+                payload = self._payload()
             except MemoryError:
                 raise
             except Exception as er:
                 # It would fail for ever. What is committed is in order, so it waits for those before it.
                 peer.refused(self.key, self.__name__, self._value, er)
-                await self._fewer(1)
+                await self._fewer_than(1)
                 self._pass_over()
                 continue
             if self.sends_newest and reader.has_value():
@@ -136,7 +133,7 @@ class LinkTo:
                 self._value = _nothing
                 flights.append(flight)
             elif not connection.out or await window.taken(connection):
-                self._pass_over()
+                self._pass_over()  # Else it is sent again by the next connection.
 
     def _read(self, reader):
         self._hungry = 0
@@ -149,12 +146,20 @@ class LinkTo:
                 raise
             self._value = er  # With bytes that the record's own codec cannot decode.
 
+    def _payload(self):
+        # Of the value in hand. Raises `MemoryError`, and what is wrong with the value for good.
+        if isinstance(self._value, DbError):
+            raise self._value
+        if self._hungry >= HUNGRY_ATTEMPTS:
+            raise ValueError("there is no memory for it")
+        return payload_of(self.codec, self._value)
+
     def _pass_over(self):
         # Nothing is on its way of the value in hand.
         self._value = _nothing
         self._done(1)
 
-    async def _fewer(self, count):
+    async def _fewer_than(self, count):
         # Until fewer messages than that are on their way.
         while len(self._flights) >= count:
             await self.peer.moved.wait()

@@ -14,20 +14,17 @@ _MASK = const(0x1FFFFFFF)
 HUNGRY_ATTEMPTS = 10
 
 
-class Waits:
+class Waits(Line):
     """Where tasks wait until somebody wakes them all, to look again.
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
 
-    def __init__(self):
-        self._line = line = Line()
-        self.wake_all = line.wake_all
-        self.remove = line.forget  # Called by `Task.cancel` on a task that waits.
+    remove = Line.forget  # Called by `Task.cancel` on a task that waits.
 
     def wait(self):
         """Await it."""
-        self._line.park(self)
+        self.park(self)
         yield
 
     async def rest(self, milliseconds: int) -> None:

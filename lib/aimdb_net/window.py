@@ -1,8 +1,8 @@
-from array import array
+from asyncio import Lock
 from collections import OrderedDict
 from time import ticks_ms
 
-from aimdb.waiting import Line, current_loop
+from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
@@ -70,10 +70,8 @@ class Window:
     def begin(self) -> None:
         """Forget the producers of a loop that was left."""
         if self._loop is not current_loop():
-            counts = array("i", (1, 0, 0, 0, 0))
-            self._line = Line(counts)  # There is one turn: of the producer that is next to get a place.
-            self.counts = counts
-            self.waiting = 0  # Producers that wait, the first one included.
+            self._turn = Lock()  # Of the producer that is next to get a place.
+            self.waiting = 0  # Producers that wait, that one included.
             self._loop = current_loop()
 
     def has_room(self, qos: int) -> bool:
@@ -92,12 +90,11 @@ class Window:
             return
         self.begin()
         peer = self.peer
-        turn, turns = self._line, self.counts
+        turn = self._turn
         failed = peer.error
         self.waiting += 1
         try:
-            await self._wait_for(turn)
-            turns[0] = 0
+            await turn.acquire()
             try:
                 while not (self.has_room(qos) or (buffer is not None and buffer.closed)):
                     if peer.connected:
@@ -105,17 +102,9 @@ class Window:
                     else:
                         await peer.online(patient, buffer, failed)
             finally:
-                turn.give()
+                turn.release()
         finally:
             self.waiting -= 1
-
-    def _wait_for(self, turn):
-        while turn.park(self):
-            yield
-
-    def remove(self, task) -> None:
-        """Called by `Task.cancel` on a task that waits for its turn."""
-        self._line.forget(task)
 
     def launch(self, source, payload, resend: bool = False, outlives: bool = False) -> "Flight | None":
         """Send a message, for which there is room: a `Flight`, or None if the peer does not acknowledge it (QoS 0).
