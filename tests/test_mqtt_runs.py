@@ -105,7 +105,6 @@ async def test_values_of_a_queue_that_were_on_their_way_when_a_run_ended_are_sen
             if made_anew:
                 broker = impatient(server, client_id="node", in_flight=4, timeout_ms=5000)
             db = AimDb()
-            queue.key = None
             db.configure("n", queue).link_to(server.url + "/n")
             async with running(db):
                 await until(lambda: len(server.published) == 24)
@@ -147,7 +146,6 @@ async def test_runs_that_are_cancelled_at_any_time_lose_nothing_of_a_queue_and_k
             produced = 0
             for _ in range(30):
                 db = AimDb()
-                queue.key = None
                 db.configure("n", queue).link_to(server.url + "/n")
                 task = asyncio.create_task(db.run())
                 for _ in range(random.randint(0, 40)):
@@ -161,7 +159,6 @@ async def test_runs_that_are_cancelled_at_any_time_lose_nothing_of_a_queue_and_k
                     await server.start()
             server.acknowledge = at_once
             db = AimDb()
-            queue.key = None
             db.configure("n", queue).link_to(server.url + "/n")
             async with running(db):
                 while produced < 60:

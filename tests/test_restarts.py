@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, InvalidConfiguration, SpmcRing
 from harness import equal, raises
 
 
@@ -25,7 +25,6 @@ class TwoRuns:
         run_until_failure(self.fail_after(turns, self.wired(buffer)))
         asyncio.new_event_loop()
         self.run = 2
-        buffer.key = None
         asyncio.run(self.wired(buffer).run())
 
     def wired(self, buffer):
@@ -131,6 +130,43 @@ class Stages:
         equal(metrics.produced_count, len(self.received) + self.record.buffer.held())
         await self.run(0)
         equal(self.received, list(range(8)))
+
+
+def test_a_program_makes_its_database_anew_in_each_run_and_has_its_buffers_from_the_module():
+    queue = BoundedQueue(4)
+    got = []
+
+    async def main(number):
+        async def source(producer):
+            await producer.produce_async(number)
+            raise Failure
+
+        async def tap(consumer):
+            async for value in consumer.subscribe():
+                got.append(value)
+
+        db = AimDb()
+        db.configure("n", queue).source(source).tap(tap)
+        await db.run()
+
+    for number in range(3):
+        with raises(Failure):
+            asyncio.run(main(number))
+    queue.close()
+    got += [queue.subscribe().try_recv() for _ in range(queue.held())]
+    equal(got, [0, 1, 2])
+
+
+async def test_two_records_of_one_database_need_a_buffer_each():
+    queue = BoundedQueue(4)
+    db = AimDb()
+    db.configure("a", queue)
+    db.configure("b", queue)
+    try:
+        await db.run()
+        assert False
+    except InvalidConfiguration as error:
+        equal(error.errors, ["record 'b' shares the buffer of record 'a'; each record needs its own"])
 
 
 async def test_a_run_that_failed_leaves_nothing():

@@ -14,7 +14,8 @@ def configure(db, key, buffer):
     record = db._records.get(key)
     if record is None:
         record = Record(key, db)
-    if buffer is None or record.buffer is not None or buffer.key is not None:
+    # That another database had the buffer is no mistake: a program that is run again makes its database anew.
+    if buffer is None or record.buffer is not None or buffer in [each.buffer for each in db._records.values()]:
         db._records[key] = record
         if buffer is not None:
             db.mistakes.append((record, "buffer", buffer, None))

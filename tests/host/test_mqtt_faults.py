@@ -123,7 +123,6 @@ got = []
 async def main():
     Broker("mqtt://127.0.0.1:PORT", client_id="node", will=("gone", "1"), retry_ms=(10, 50))
     db = AimDb()
-    inbound.key = outbound.key = None  # Two queues of the module, and a new database in each run.
     until = len(got) + 20
 
     async def tap(consumer):
@@ -229,7 +228,6 @@ used = []
 async def main():
     Broker("mqtt://127.0.0.1:PORT", client_id="node", retry_ms=(10, 50))
     db = AimDb()
-    outbound.key = None
     db.configure("out", outbound).link_to("mqtt://127.0.0.1:PORT/out")
     db.configure("in", BoundedQueue(4)).link_from("mqtt://127.0.0.1:PORT/in")
     db.configure("topic", MqttTopic("mqtt://127.0.0.1:PORT/topic")).link_to("mqtt://127.0.0.1:PORT/bridge")
