@@ -178,6 +178,29 @@ async def test_with_a_clean_session_what_finds_no_room_for_long_is_dropped_count
         equal(len(server.connects), 1)
 
 
+async def test_two_records_on_one_topic_have_each_the_quality_that_was_asked_for():
+    for first in (0, 1):
+        async with ScriptedBroker() as server:
+            broker = impatient(server)
+            db = AimDb()
+            links = []
+            for qos in (first, 1 - first):
+                record = db.configure("quality %d" % qos, BoundedQueue(1))
+                links.append(record.link_from(server.url + "/n", qos=qos, capacity=1, broker=broker))
+            async with running(db):
+                await until(lambda: len(server.subscribed) == 2)
+                equal(server.subscribed[-1], ("n", 1))
+                sure, unsure = db._records["quality 1"].buffer, db._records["quality 0"].buffer
+                reader = sure.subscribe()
+                for number in range(1, 6):
+                    await server.send(publish("n", b"%d" % number, 1, number))
+                for number in range(1, 6):
+                    equal(await reader.recv(2000), number)
+                await until(lambda: server.acknowledged == [1, 2, 3, 4, 5])
+            equal(unsure.metrics().dropped_count, 3)
+            assert not broker.lost_count
+
+
 async def test_what_was_read_and_not_committed_takes_room():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", commits=True, capacity=3, broker=impatient(server, timeout_ms=4000))

@@ -52,7 +52,7 @@ def published(broker, first: int, body, whole: bool) -> bool:
         return _unclaimed(broker, name, packet_id)
     else:
         for inbox in inboxes:
-            if packet_id and not (inbox.skips or inbox.ended or inbox.has_room()):
+            if packet_id and inbox.qos and not (inbox.skips or inbox.ended or inbox.has_room()):
                 broker.blocked = inbox
                 return False
         broker.blocked = None
@@ -70,11 +70,11 @@ def wanted_by(broker, name: str) -> list:
 
 
 def _delivered(broker, inboxes, payload, packet_id):
-    # Whether somebody will acknowledge the message, or nobody may.
+    # Whether the message is to be acknowledged later, or by nobody.
     found = []
     left = False  # With the broker.
     for inbox in inboxes:
-        if packet_id and (inbox.skips or inbox.ended) and broker.keeps:
+        if packet_id and inbox.qos and (inbox.skips or inbox.ended) and broker.keeps:
             left = inbox.skips = True
         elif not inbox.has_room():
             drop(inbox.buffer)
@@ -86,12 +86,13 @@ def _delivered(broker, inboxes, payload, packet_id):
             except Exception as er:
                 broker.refused(inbox.buffer.key, inbox.name, payload, er)
                 drop(inbox.buffer)
-    arrival = Arrival(packet_id, broker.connection, len(found) + left) if packet_id else None
-    found = [(inbox, (value, arrival)) for inbox, value in found]
+    waiting = left + sum([inbox.qos for inbox, _ in found])  # Those that are to be done before it is acknowledged.
+    arrival = Arrival(packet_id, broker.connection, waiting) if packet_id and waiting else None
+    found = [(inbox, (value, arrival if inbox.qos else None)) for inbox, value in found]
     for inbox, entry in found:
         inbox.values.append(entry)
         inbox.wake()
-    return found or left
+    return waiting
 
 
 def _unclaimed(broker, name, packet_id):

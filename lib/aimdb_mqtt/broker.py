@@ -154,7 +154,11 @@ class Broker(Peer):
         packet[0] |= _DUPLICATE
 
     def subscribe(self, inbox) -> int:
-        return self.ask(0x82, inbox.route, bytes((inbox.qos,)))
+        qos = inbox.qos
+        for other in self.inboxes:
+            if other.asked and other.route == inbox.route:
+                qos = max(qos, other.qos)  # The broker has one subscription to a topic, which this one replaces.
+        return self.ask(0x82, inbox.route, bytes((qos,)))
 
     def unsubscribe(self, inbox) -> None:
         self.ask(0xA2, inbox.route)
