@@ -55,7 +55,7 @@ async def _end(peer):
         raise
     except Exception as er:  # mbedtls raises ValueErrors, too.
         kind = ConnectionLost if peer.connected else Unreachable
-        return kind("%s: %s" % (peer.name, once("words").in_words(er, peer.tls)))
+        return kind("%s: %s" % (peer.name, once("opening").in_words(er, peer.tls)))
 
 
 async def _watch(peer):

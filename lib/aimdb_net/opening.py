@@ -1,7 +1,8 @@
-"""The making of a connection. Loaded for each attempt, and not kept."""
+"""The making of a connection, and what is said when none can be made. Loaded for each attempt, and not kept."""
 
 import errno
 import socket
+from time import localtime
 
 from aimdb.loop import writable
 from micropython import const
@@ -12,6 +13,14 @@ from .errors import Unreachable
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
+
+_WORDS = const(
+    "ECONNREFUSED nobody listens at this port,"
+    "EHOSTUNREACH there is no way to this address,"
+    "ETIMEDOUT nobody answers at this address,"
+    "ECONNRESET the peer broke the connection,"
+    "ENOMEM there is no memory, or no socket, left"
+)
 
 
 async def connect(peer) -> None:
@@ -77,3 +86,16 @@ def _opened(raw, address, host, tls, begun):
     if hasattr(stream, "setblocking"):
         stream.setblocking(False)
     return stream
+
+
+def in_words(error: Exception, tls) -> str:
+    """What has gone wrong with a socket, for somebody who is to mend it. `tls`: the context, if there is one."""
+    code = errno.errorcode.get(getattr(error, "errno", None))
+    text = str(error) or repr(error)
+    for words in _WORDS.split(","):
+        name, _, sentence = words.partition(" ")
+        if name == code:
+            text = "%s (%s)" % (sentence, name)
+    if tls and localtime()[0] < 2025:
+        text += "; the clock says %d, and no certificate is valid yet: set it before" % localtime()[0]
+    return text
