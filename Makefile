@@ -69,6 +69,7 @@ bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(dir $(JSON))aimx.json))
+	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(dir $(JSON))node.json))
 	@$(if $(TARGET),,echo "Measuring 10,000 periods of a source, which takes some minutes ...")
 	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(dir $(JSON))periods.json))
 
@@ -90,6 +91,11 @@ bench-dialling: $(VENV)/ready ## the same for an AimX hub: values per second to 
 bench-aimx: $(VENV)/ready ## what serving by AimX costs: calls and events per second, by UART and WiFi, and heap; JSON=file
 	@echo "An emulated WiFi chip takes some seconds to start ..."
 	$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(JSON))
+
+.PHONY: bench-node
+bench-node: $(VENV)/ready ## what the parts of aimdb_node, and the whole firmware, keep of the heap; JSON=file
+	@echo "An emulated WiFi chip takes some seconds to start ..."
+	$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-everything
 bench-everything: $(VENV)/ready ## what a program that uses nearly all packages keeps of the heap; JSON=file

@@ -136,6 +136,14 @@ def interrupts() -> Rows:
     return rows
 
 
+def node_kept() -> Rows:
+    """What the parts of a node keep of the heap, and the whole firmware."""
+    return [
+        ("emulated Pico W, after a collection, each with what it needs of the others", "bytes"),
+        *kept("node.json")[1:],
+    ]
+
+
 TABLES: dict[str, Callable[[], Rows]] = {
     "producing": lambda: costs("produce:"),
     "refusing": lambda: costs("try_produce:"),
@@ -160,6 +168,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "serving_kept": lambda: kept("aimx.json"),
     "watched": watched,
     "interrupts": interrupts,
+    "node_kept": node_kept,
 }
 
 

@@ -1,0 +1,54 @@
+"""`make bench-node`: what `aimdb_node` and the firmware keep of an emulated Pico W's heap."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+from bench_network import PATIENCE_SECONDS, Figures, figures_in, image_with, run
+from device_files import files_for
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
+from mqtt_broker import LocalBroker
+
+PARTS = ("package", "setting", "supervisor", "commands", "wifi", "clock")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    return run(arguments, __doc__, "", measure)
+
+
+def measure() -> tuple[Figures, dict]:
+    figures: Figures = {}
+    image = image_with(("aimdb", "aimdb_node"), "node_parts.py")
+    for part in PARTS:  # Each on a heap of its own, as parts share what they need.
+        with Board(filesystem=image) as board:
+            printed = board.exec(f"import node_parts; node_parts.run({part!r})", PATIENCE_SECONDS)
+            figures |= figures_in(printed)
+    with LocalBroker() as broker:
+        url = f"mqtt://10.0.0.1:{broker.port}"
+        used, most = firmware(broker=url)
+        figures["heap of the firmware, connected"] = [0, used]
+        figures["heap of the same, serving AimX"] = [0, firmware(broker=url, aimx={"tcp": 7433, "anyone": "read"})[0]]
+        figures["heap of all that there is"] = [0, most]
+    return figures, {"figures": figures}
+
+
+def firmware(**settings: object) -> tuple[int, int]:
+    """What it uses of the heap while it is connected, after a collection, and what there is."""
+    network = {"ssid": "RP2040PY-GUEST", "password": "password", "ntp": ["10.0.0.1", 9], **settings}
+    files = {path[1:]: data for path, data in files_for("pico_w").items()}
+    with Board(filesystem=build_image({**files, "network.json": json.dumps(network).encode()}), paced=True) as board:
+        board.wait_for("connected to the broker", PATIENCE_SECONDS)
+        board.write(b"status\n")
+        board.wait_for("sensor failed", PATIENCE_SECONDS)
+        used = int(re.findall(r"heap (\d+) bytes", board.console)[-1])
+        board.write(b"\x03")
+        board.wait_for(">>> ", PATIENCE_SECONDS)
+        most = int(board.exec("import gc; print(gc.mem_alloc() + gc.mem_free())", PATIENCE_SECONDS))
+    return used, most
+
+
+if __name__ == "__main__":
+    sys.exit(main())
