@@ -344,12 +344,34 @@ async def test_forty_records_fit_what_aimdbs_tool_takes_on_a_serial_line():
         listed = await client.ask("record.list")
         equal(len(listed), 40)
         assert "produced_count" not in listed[0]  # There was no room for them.
+
+
+async def test_of_more_records_the_list_has_the_first_and_says_how_many_more_there_are():
+    for count in (48, 60):
+        db, client = numbered(count)  # Whose client takes 8 KiB, as AimDB's tool does.
+        async with Running(db):
+            *listed, last = await client.ask("record.list")
+            assert 35 < len(listed) < count
+            equal([each["record_key"] for each in listed], ["rec.%02d" % number for number in range(len(listed))])
+            equal((last["record_id"], last["record_key"]), (count, "#"))
+            assert last["name"].startswith("and %d more" % (count - len(listed))), last
+            equal(sorted(last), sorted(listed[0]))
+            equal(await client.get("#"), "not_found")
+
+
+async def test_of_more_records_the_nodes_of_the_graph_have_fewer_fields_and_what_is_too_long_is_refused():
     db, client = numbered(60)
     async with Running(db):
-        for method in ("record.list", "graph.nodes"):
-            equal(await client.ask(method), "internal")  # Of a longer frame it would wait for the end for ever.
+        equal(
+            await client.ask("graph.nodes"),
+            [{"key": node["key"], "origin": node["origin"]} for node in db.graph()["nodes"]],
+        )
+        server = db.consumer("aimx").buffer
+        server.peers[0].longest = 2000  # As if there were many more.
+        equal(await client.ask("graph.nodes"), "internal")  # Of a longer frame it would wait for the end for ever.
         await client.send(b'{"t":"ping"}')
         equal(await client.next(), {"t": "pong"})
+        assert "list of 61" in server.last_error, server.last_error
 
 
 async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_lists():
@@ -361,7 +383,7 @@ async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_list
         equal([each["record_key"] for each in listed], ["rec.%02d" % number for number in range(46)])
         for odd in (8192, 0, -5, "10000", None, True):
             await client.hello(max_frame=odd)
-            equal(await client.ask("record.list"), "internal")
+            equal((await client.ask("record.list"))[-1]["record_key"], "#")
 
 
 async def test_the_wiring_is_shown_as_db_graph_has_it():

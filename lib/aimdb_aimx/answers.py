@@ -11,8 +11,10 @@ def answer(peer, method, params):
         return once("listing").listing(peer)
     if method == "record.drain":
         return once("cursors").drain(peer, params)
-    if method in ("graph.nodes", "graph.edges"):
-        return once("listing").plain(peer, db.graph()[method[6:]])
+    if method == "graph.nodes":
+        return once("listing").plain(peer, db.graph()["nodes"], ("key", "origin"))
+    if method == "graph.edges":
+        return once("listing").plain(peer, db.graph()["edges"])
     if method == "graph.topo_order":
         return once("listing").plain(peer, db.graph()["order"])
     if method in ("buffer_metrics.reset", "profiling.reset"):

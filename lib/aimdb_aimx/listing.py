@@ -2,13 +2,22 @@
 
 import json
 
-from .requests import Refusal, may_write
+from .requests import Refusal, may_write, refused
 
 _AROUND = 48  # Bytes of the frame around the list, and of COBS.
 
+# AimDB's tool shows the name. No record has this key.
+_MORE = (
+    '{"record_id":%d,"record_key":"#","name":"and %d more, as a frame has %d bytes","type_id":"","origin":"passive",'
+    '"buffer_type":"","producer_count":0,"consumer_count":0,"writable":false,"outbound_connector_count":0}'
+)
+
 
 def listing(peer):
-    """Its body: with counters, and with the times of stages, where there is room for them. Raises `Refusal`."""
+    """Its body: with counters, and with the times of stages, where there is room for them.
+
+    Of more records than there is room for it has the first ones, and an entry that says how many more there are.
+    """
     db = peer.server.db
     nodes = [node for node in db.graph()["nodes"] if node["key"] in db.remotes]
     profile = db.profile()
@@ -16,16 +25,26 @@ def listing(peer):
     for details in (2, 1, 0):
         if details == 2 and not profile and not signals:
             continue
-        pieces = JsonList(nodes, Lister(peer, nodes, profile, signals, details))
+        entry = Lister(peer, nodes, profile, signals, details)
+        pieces = JsonList(nodes, entry)
         if pieces.size() <= peer.longest:
             return pieces
-    raise Refusal("internal")
+    count = len(nodes)
+    while JsonList(nodes[:count] + [len(nodes) - count], entry).size() > peer.longest:
+        count -= max(1, count // 16)
+    return JsonList(nodes[:count] + [len(nodes) - count], entry)
 
 
-def plain(peer, items):
-    """The body of a reply that is a list of values that JSON has. Raises `Refusal`."""
+def plain(peer, items, fewer=None):
+    """The body of a reply that is a list of values that JSON has. Raises `Refusal`.
+
+    `fewer`: the fields that are left where there is no room for all.
+    """
     pieces = JsonList(items, json.dumps)
+    if fewer and pieces.size() > peer.longest:
+        pieces = JsonList(items, lambda item: json.dumps({name: item[name] for name in fewer}))
     if pieces.size() > peer.longest:
+        refused(peer.server, "a list of %d is longer than the %d bytes that a peer takes", len(items), peer.longest)
         raise Refusal("internal")
     return pieces
 
@@ -56,7 +75,10 @@ class JsonList:
 
 
 class Lister:
-    """Called with a node of the graph, it gives the record's entry. That is as long each time it is made."""
+    """Called with a node of the graph, it gives the record's entry; with a number, one that says: so many more.
+
+    An entry is as long each time it is made.
+    """
 
     def __init__(self, peer, nodes, profile, signals, details: int):
         self._peer = peer
@@ -66,6 +88,8 @@ class Lister:
         self._details = details
 
     def __call__(self, node) -> str:
+        if isinstance(node, int):
+            return _MORE % (len(self._nodes), node, self._peer.longest)
         server = self._peer.server
         key = node["key"]
         name = json.dumps(key)

@@ -33,10 +33,12 @@ from emulated_pico.repairs import (
     repair_uart,
     repair_usb_cdc,
     repair_usb_frames,
+    repair_usb_reconnect,
     repair_wifi_credits,
 )
 from emulated_pico.terminal import Terminal
 from emulated_pico.uart_line import UartLine
+from emulated_pico.usb_ports import UsbPorts
 from emulated_pico.wifi_wire import WifiWire
 
 MODELS = ("pico", "pico_w")
@@ -98,6 +100,8 @@ class Board:
         self._wire_console()
         repair_usb_cdc(self._device.cdc)
         repair_usb_frames(self.mcu.usb_ctrl)
+        self._usb_ports = UsbPorts(self._device.cdc)
+        repair_usb_reconnect(self._device.cdc)
         for uart in self.mcu.uart:
             repair_uart(uart)
         if model == "pico_w":
@@ -162,6 +166,7 @@ class Board:
             self._terminal = None
         for line in self._lines.values():
             line.close()
+        self._usb_ports.close()
         if self._model == "pico_w":
             self._inbound.close()
         self._engine.stop()
@@ -307,6 +312,18 @@ class Board:
             return self._lines[number].path
 
         return self._on_engine(serve)
+
+    def serve_usb(self, number: int = 1) -> str:
+        """Open a pseudo terminal onto a serial port that the guest makes on USB beside its console, which is number 0.
+
+        Returns:
+            Its path; calling again returns the same one.
+
+        Raises:
+            BoardError: the board does not run.
+        """
+        self._require_running()
+        return self._on_engine(lambda: self._usb_ports.serve(number, self._loop))
 
     def forward(self, port: int) -> int:
         """Let programs on this machine connect to a server at the board's TCP `port`, by its WiFi.

@@ -17,7 +17,7 @@ from rp2040py.external.cyw43 import net
 from rp2040py.external.cyw43.bus import GSPIBus
 from rp2040py.external.cyw43.nat import GATEWAY_MAC, GUEST_IP, NatBridge
 from rp2040py.peripherals.uart import UARTDR, UARTICR, UARTIMSC, UARTTXINTR
-from rp2040py.peripherals.usb import INTE, INTR_DEV_SOF
+from rp2040py.peripherals.usb import INTE, INTR_DEV_SOF, SIE_CTRL, SIE_CTRL_PULLUP_EN
 from rp2040py.rp2040 import RP2040
 from rp2040py.simulator import Simulator
 from rp2040py.usb.cdc import USBCDC
@@ -50,6 +50,17 @@ def test_upstream_still_answers_with_empty_packets() -> None:
     cdc.usb.endpoint_read_done = lambda endpoint, data: answers.append(bytes(data))
     cdc.usb.on_endpoint_read(2, 64)
     assert answers == [b""], "rp2040py no longer answers with empty packets: remove repairs/usb_cdc.py"
+
+
+# USB: a guest that comes back with other descriptors
+
+
+def test_upstream_still_misses_a_guest_that_comes_back() -> None:
+    cdc = USBCDC(RP2040().usb_ctrl)
+    cdc._descriptors_size = 75
+    for value in (SIE_CTRL_PULLUP_EN, 0, SIE_CTRL_PULLUP_EN):
+        cdc.usb.write_uint32(SIE_CTRL, value)
+    assert cdc._descriptors_size == 75, "rp2040py enumerates again: remove repairs/usb_reconnect.py"
 
 
 # USB: frames

@@ -10,6 +10,7 @@ from emulated_pico.repairs.nat_retransmission import repair_nat_retransmission
 from emulated_pico.repairs.uart import repair_uart
 from emulated_pico.repairs.usb_cdc import repair_usb_cdc
 from emulated_pico.repairs.usb_frames import repair_usb_frames
+from emulated_pico.repairs.usb_reconnect import repair_usb_reconnect
 from emulated_pico.repairs.wifi_credits import repair_wifi_credits
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "repair_uart",
     "repair_usb_cdc",
     "repair_usb_frames",
+    "repair_usb_reconnect",
     "repair_wifi_credits",
 ]
