@@ -386,6 +386,15 @@ async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_list
             equal((await client.ask("record.list"))[-1]["record_key"], "#")
 
 
+async def test_the_servers_own_record_is_never_written_by_a_peer():
+    db, client = program()
+    db.configure("aimx").remote(write=True)
+    async with Running(db):
+        assert "aimx" not in (await client.hello())["writable_records"]
+        equal(await client.set("aimx", 77), "denied")
+        equal(await client.get("aimx"), 0)
+
+
 async def test_the_wiring_is_shown_as_db_graph_has_it():
     db, client = program()
     async with Running(db):

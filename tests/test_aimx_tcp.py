@@ -146,6 +146,22 @@ async def test_more_peers_than_places_are_turned_away_and_a_silent_one_makes_roo
         await until(lambda: server.peek() == 0)
 
 
+async def test_who_has_not_shown_the_token_makes_room_before_it_is_dropped():
+    db, port, server = program(token="secret", anyone=None, connections=2)
+    async with Running(db):
+        idle = [await there(port), await there(port)]
+        await until(lambda: len(server.peers) == 2 and min(peer.age for peer in server.peers) > 1)
+        welcome = [await there(port), await there(port)]
+        for client in welcome:
+            equal((await client.hello(auth_token="secret"))["version"], "3.0")
+        await until(lambda: min(peer.age for peer in server.peers) > 1)
+        late = await there(port)
+        equal(await late.next(), None)
+        equal(server.turned_away_count, 1)
+        for client in idle + welcome + [late]:
+            client.close()
+
+
 async def test_a_peer_that_vanishes_frees_its_place():
     db, port, server = program()
     async with Running(db):

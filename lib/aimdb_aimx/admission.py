@@ -66,13 +66,14 @@ def admit(server, raw) -> None:
 
 
 def _has_place(server):
-    # Who has been silent for long, and of those who watches least, makes room.
+    # Who has not shown the token makes room, or has been silent for long; and of those who watches least.
     peers = [peer for peer in server.peers if peer.sockets]
     if len(peers) < server.connections:
         return True
-    silent = [peer for peer in peers if peer.quiet * 1000 > server.silence_ms]
-    if not silent:
+    last = [peer for peer in peers if not peer.is_trusted and peer.age > 1 or peer.quiet * 1000 > server.silence_ms]
+    if not last:
         return False
-    silent.sort(key=lambda peer: (len(peer.subscriptions), -peer.quiet))
-    silent[0].drop("a peer said nothing for %d s, and another one came" % silent[0].quiet)
+    last.sort(key=lambda peer: (peer.is_trusted, len(peer.subscriptions), -peer.quiet))
+    what = "said nothing for" if last[0].is_trusted else "did not show the token for"
+    last[0].drop("a peer %s %d s, and another one came" % (what, last[0].quiet))
     return True

@@ -64,6 +64,7 @@ def settle(
 def announce(server) -> None:
     """Begin a run: find the records that have a writer of their own, and say whom the server lets in."""
     server.owned = once("access").owned(server.db)
+    server.owned += [entry[0] for entry in server.db.remotes.values() if entry[0].buffer is server]
     if server.anyone:
         rights = "read" if server.anyone == "read" else "read and write"
         print("aimdb: port %d has no token: whoever reaches it may %s" % (server.tcp, rights), file=sys.stderr)

@@ -95,7 +95,8 @@ class Hub(Peer):
         try:
             if not whole:
                 return self._listener()(self, None, body)
-            frame = json.loads(body)
+            text = str(body, "utf-8")
+            frame = json.loads(once("escapes").joined(text) if "\\u" in text else text)
             kind = frame["t"]
             if kind == "event" or kind == "snap":
                 return self._listener()(self, frame, None)

@@ -69,7 +69,8 @@ class Peer:
 
     def _take(self, frame):
         try:
-            message = json.loads(str(frame, "utf-8"))
+            text = str(frame, "utf-8")
+            message = json.loads(once("escapes").joined(text) if "\\u" in text else text)
             kind = message.get("t")
             id = message.get("id")
         except (ValueError, AttributeError):

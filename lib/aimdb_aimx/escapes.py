@@ -1,0 +1,22 @@
+"""Escapes in JSON that a board reads wrongly. Loaded when there are some, and not kept."""
+
+
+def joined(text: str) -> str:
+    """`text` with the character for each pair of escapes that is one: a board makes two halves of it."""
+    data = text.encode()
+    parts = []
+    done = 0
+    at = data.find(b"\\")
+    while at >= 0:
+        size = 2
+        if data[at + 1 : at + 2] == b"u" and data[at + 6 : at + 8] == b"\\u":
+            try:
+                high, low = int(data[at + 2 : at + 6], 16), int(data[at + 8 : at + 12], 16)
+            except ValueError:  # It is no JSON.
+                return text
+            if 0xD800 <= high < 0xDC00 <= low < 0xE000:
+                parts += (data[done:at], chr(0x10000 + (high - 0xD800 << 10) + low - 0xDC00).encode())
+                size = 12
+                done = at + 12
+        at = data.find(b"\\", at + size)
+    return str(b"".join(parts) + data[done:], "utf-8")
