@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, JsonCodec, SingleLatest
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, JsonCodec, SingleLatest, StructCodec
 from aimdb_conformance.support import raises, raises_async
 from harness import equal, skip, target
 
@@ -73,6 +73,19 @@ async def test_an_event_is_a_value_for_who_reads_and_for_linked_records():
             await server.tell("b", {"level": 3})
             await until(lambda: latest.peek() == {"level": 3})
         equal(sorted(server.subs), ["a", "b"])
+
+
+async def test_what_no_frame_can_carry_is_named_and_those_behind_it_go_on():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        long, binary = Kept(["a", "x" * 70000, "b"]), Kept([1, 2])
+        hub = hasty(server)
+        db.configure("long", long).link_to(server.url + "/long")
+        db.configure("binary", binary).link_to(server.url + "/binary", codec=StructCodec("<h"))
+        async with running(db):
+            await until(lambda: long.committed == 3 and binary.committed == 2)
+        equal(server.sets, [("long", "a"), ("long", "b")])
+        equal((hub.refused_count, hub.lost_count), (3, 0))
 
 
 async def test_subscribe_async_returns_when_the_subscription_stands_and_raises_when_it_is_refused():

@@ -37,9 +37,7 @@ async def test_a_peer_may_escape_any_character_of_a_value():
     client = Client(near)
     async with Running(db):
         for text in (rb'"\ud83d\ude00"', SMILE.join('""').encode()):
-            await client.send(
-                b'{"t":"req","id":1,"method":"record.set","params":{"name":"setting","value":%s}}' % text
-            )
+            await client.send(b'{"t":"req","id":1,"method":"record.set","params":{"name":"setting","value":%s}}' % text)
             equal(await client.reply(1), {"status": "success", "value": SMILE})
         await client.send(rb'{"t":"req","id":1,"method":"record.set","params":{"name":"setting","value":"\ud83d"}}')
         equal(await client.reply(1), "internal")

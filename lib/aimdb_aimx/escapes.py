@@ -4,7 +4,7 @@
 def joined(text: str) -> str:
     """`text` with the character for each pair of escapes that is one: a board makes two halves of it."""
     data = text.encode()
-    parts = []
+    parts: list = []
     done = 0
     at = data.find(b"\\")
     while at >= 0:

@@ -1,6 +1,7 @@
 import json
 from time import ticks_ms
 
+from aimdb import JsonCodec
 from aimdb_net import forget
 from aimdb_net.errors import ConnectionLost, PeerError, Refused
 from aimdb_net.peer import Peer
@@ -157,6 +158,8 @@ class Hub(Peer):
             self.news.wake_all()
 
     def message(self, source, payload, number: int) -> bytes:
+        if not isinstance(source.codec, JsonCodec):
+            json.loads(payload)  # A hub does not answer what is no JSON.
         text = b"%d" % number
         length = 16 + len(text) + len(source.route) + len(payload) + 2
         if length > _LONGEST:

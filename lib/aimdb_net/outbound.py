@@ -113,8 +113,11 @@ class LinkTo:
                 continue
             if self._value is _nothing:
                 self._read(reader)
+            connection = peer.connection
             try:
                 payload = self._payload()
+                is_stale = self.sends_newest and reader.has_value()
+                flight = None if is_stale else window.launch(self, payload, not self.sends_newest, self.outlives)
             except MemoryError:
                 raise
             except Exception as er:
@@ -123,12 +126,10 @@ class LinkTo:
                 await self._fewer_than(1)
                 self._pass_over()
                 continue
-            if self.sends_newest and reader.has_value():
+            if is_stale:
                 peer.stale_count += 1
                 self._pass_over()
                 continue
-            connection = peer.connection
-            flight = window.launch(self, payload, not self.sends_newest, self.outlives)
             if flight:
                 self._value = _nothing
                 flights.append(flight)
