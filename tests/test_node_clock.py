@@ -8,6 +8,7 @@ import time
 from aimdb import SingleLatest
 from aimdb_node import Clock
 from harness import equal, only
+from scarce import Scarce
 
 TODAY = 1795757760  # 2026-11-27.
 FROM_1900 = 2208988800
@@ -132,6 +133,23 @@ async def test_it_is_asked_anew_when_the_network_is_back():
     for task in tasks:
         task.cancel()
     server.socket.close()
+
+
+@only("unix", reason="to fill the heap of a board takes too long on an emulated one")
+async def test_a_moment_without_heap_is_no_reason_to_end():
+    clock = Clock("127.0.0.1", 9, again_s=0)
+    task = asyncio.create_task(clock.keep(Producer(SingleLatest())))
+    await asyncio.sleep_ms(10)
+    for blocks in (0, 4, 8, 12, 16):
+        clock.retry()
+        with Scarce(blocks):
+            await asyncio.sleep_ms(50)
+    await asyncio.sleep_ms(1100)
+    failures = clock.failures
+    clock.retry()
+    await asyncio.sleep_ms(50)
+    assert clock.failures > failures and not task.done()
+    task.cancel()
 
 
 async def test_no_network_is_no_reason_to_end():

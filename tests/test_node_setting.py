@@ -8,6 +8,7 @@ from aimdb_node import Setting
 from flash_devices import AFTER, BEFORE, PARTLY, PowerCut
 from flash_folder import Folder
 from harness import equal, only, raises
+from scarce import Scarce
 
 PATH = "/flash/interval"
 
@@ -45,6 +46,22 @@ async def settings_after(*values, **options):
 async def test_the_default_holds_until_something_is_set():
     Folder()
     equal(setting().peek(), 50)
+
+
+@only("unix", reason="to fill the heap of a board takes too long on an emulated one")
+async def test_a_moment_without_heap_ends_no_run_and_what_is_set_next_is_written():
+    Folder()
+    kept = setting(quiet_ms=5)
+    run = asyncio.create_task(kept.run())
+    await asyncio.sleep_ms(5)
+    for blocks in (0, 4, 8, 12, 16):
+        kept.push(100 + blocks)
+        with Scarce(blocks):
+            await asyncio.sleep_ms(30)
+    kept.push(7)
+    await asyncio.sleep_ms(100)
+    equal((run.done(), setting().peek()), (False, 7))
+    run.cancel()
 
 
 async def test_what_was_set_is_there_after_a_restart():

@@ -7,6 +7,7 @@ from aimdb import SpmcRing
 from aimdb_node import Wifi, answers
 from harness import equal, only
 from printing import printing
+from scarce import Scarce
 
 
 class Interface:
@@ -141,6 +142,23 @@ async def test_an_interface_that_raises_for_ever_is_named_ever_less_often():
         story = Story(interface)
         equal(await story.told(), True)
     equal([number for number in range(1, 10) if "; %d in all" % number in said.text], [1, 2, 4, 8])
+    story.task.cancel()
+
+
+@only("unix", reason="to fill the heap of a board takes too long on an emulated one")
+async def test_a_while_without_heap_ends_nothing():
+    story = Story(Interface())
+    await story.told()
+    with Silent() as port:
+        doubt = asyncio.create_task(story.wifi.doubt(lambda: False, "127.0.0.1", port, 10, 100))
+        for blocks in (0, 4, 8, 12):
+            with Scarce(blocks):
+                await asyncio.sleep_ms(600)
+        equal((story.task.done(), doubt.done()), (False, False))
+    story.interface.near = False
+    while await story.told():
+        pass
+    doubt.cancel()
     story.task.cancel()
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _nothing = object()
 
+# Another reader was faster; or a lag, which the reader has counted. Made here, as an `except` of two needs heap.
+_NO_VALUE = (BufferEmpty, BufferLagged)
+
 
 class LinkTo:
     """A stage that sends every value of its record to a peer.
@@ -74,8 +77,8 @@ class LinkTo:
                         self._commit = getattr(reader, "commit", None)
                         self.outlives = not (self.sends_newest or self._commit)
                     await self._publish(reader)
-                except (BufferEmpty, BufferLagged):
-                    continue  # Another reader was faster; or a lag, which the reader has counted.
+                except _NO_VALUE:
+                    continue
                 except BufferClosed:
                     break
                 except MemoryError:
@@ -140,7 +143,9 @@ class LinkTo:
         self._hungry = 0
         try:
             self._value = reader.try_recv()
-        except (BufferEmpty, BufferLagged, BufferClosed):
+        except _NO_VALUE:
+            raise
+        except BufferClosed:
             raise
         except DbError as er:
             if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):

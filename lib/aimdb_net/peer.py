@@ -66,22 +66,26 @@ class Peer:
         ping: Any
 
     def __init__(self, in_flight: int):
-        self.patience_ms = self.timeout_ms // 4  # So long what arrives waits for room, and holds up what is behind it.
+        # What is said of it.
         self.state = SingleLatest()
         self.refused_count = self.stale_count = self.given_up_count = self.lost_count = self.oversize_count = 0
-        self.connected = False
+        self.error: "Any" = None  # Why the last attempt or connection failed.
+        self._attempts = 0  # That failed since it was connected.
+        # Who waits.
+        self.moved = Waits()  # For a change of anything here.
+        self.news = Waits()  # For a greeting, an answer to `ping`, the connection's end, or `retry`: the keeper.
+        self.freed = Waits()  # For an inbox that has room.
+        # The connection, and what goes over it.
         self.connection: "Any" = None  # A `Connection`; also while it is being made.
+        self.connected = False
         self.window = Window(self, in_flight)
         self.inboxes: list = []  # Of subscriptions, and of those that may yet be made.
         self.blocked: "Any" = None  # The inbox that has no room for what has arrived.
-        self.moved = Waits()  # Woken at every change of anything here,
-        self.news = Waits()  # at a greeting, an answer to `ping`, the connection's end, or `retry`, for the keeper;
-        self.freed = Waits()  # and when an inbox has room.
+        self.patience_ms = self.timeout_ms // 4  # So long what arrives waits for room, and holds up what is behind it.
         self.pinged_at: "Any" = None  # When it was asked whether it is there, while the answer is due.
-        self.error: "Any" = None  # Why the last attempt or connection failed.
-        self._attempts = 0  # That failed since it was connected.
-        self._users: list = []  # Who needs the connection now: links and buffers that run,
-        self._loop: "Any" = None  # and their loop. The connection ends with the last of them, or with that.
+        # Who needs it: links and buffers that run. The connection ends with the last of them, or with their loop.
+        self._users: list = []
+        self._loop: "Any" = None
         self._task: "Any" = None  # Keeps up the connection while there are users.
         self.fresh = False  # Made by a URL, and no run has used it yet.
         self._tell(None)

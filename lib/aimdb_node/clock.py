@@ -1,7 +1,6 @@
 import asyncio
 import socket
 import struct
-import sys
 import time
 from random import getrandbits
 
@@ -9,6 +8,8 @@ from aimdb import check_int
 from aimdb.loop import readable
 from aimdb.timing import timed
 from micropython import const
+
+from .telling import tell
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -24,6 +25,7 @@ _LATEST = const(4102444800)  # nor one that says 2100.
 _TURN = const(2085978496)  # 2036, when the seconds of NTP begin anew. In the year after that is what a server says that
 _TURN_S = const(31536000)  # counts from 0 since it was switched on; a board that knew the time before may believe it.
 _ANSWER_MS = const(3000)
+_NO_HEAP_MS = const(1000)  # Until it is asked again when there was no heap to wait with.
 _FIRST_PAUSE_S = const(2)
 _LONGEST_PAUSE_S = const(300)
 
@@ -86,15 +88,17 @@ class Clock:
                 self.failures = 0
                 producer.produce(seconds)
                 pause = self.again_s
-            except (OSError, ValueError, OverflowError, MemoryError, asyncio.TimeoutError) as er:
+            except Exception as er:  # A tuple of kinds would take heap here.
                 self.failures += 1
                 if not self.failures & (self.failures - 1):
-                    print("aimdb: the clock is not set, %s: %r" % (self.host, er), file=sys.stderr)
+                    tell("the clock is not set, %s: %r", self.host, er)
                 pause = min(_FIRST_PAUSE_S << min(self.failures - 1, 8), _LONGEST_PAUSE_S)
             try:
                 await timed(self._news.wait(), pause * 1000)
             except asyncio.TimeoutError:
                 pass
+            except MemoryError:
+                await asyncio.sleep_ms(_NO_HEAP_MS)
 
 
 async def ask(host: str, port: int = 123) -> int:

@@ -5,6 +5,7 @@ import time
 from micropython import const
 
 from .files import content, replace
+from .telling import tell
 
 _WRITES = const(8)  # Of texts, between two starts of the board.
 
@@ -73,9 +74,9 @@ class CrashBook:
             replace(self.path, ("starts %d crashes %d\n%s" % (self.starts, self.crashes, self.text)).encode())
             self._written_starts = self.starts
             self.is_kept = True
-        except (OSError, MemoryError) as er:
+        except Exception as er:  # A tuple of kinds would take heap here.
             self.is_kept = False
-            print("aimdb: %s cannot be written: %r" % (self.path, er), file=sys.stderr)
+            tell("%s cannot be written: %r", self.path, er)
 
 
 def traceback_of(error: BaseException, most: int) -> str:

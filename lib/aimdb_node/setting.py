@@ -1,11 +1,11 @@
 import asyncio
-import sys
 from time import ticks_add, ticks_diff, ticks_ms
 
 from aimdb import JsonCodec, SingleLatest
 from micropython import const
 
 from .files import content, replace
+from .telling import tell
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -63,7 +63,7 @@ class Setting(SingleLatest):
             except Exception as er:  # A check may stumble, too, over what it does not expect.
                 value = default
                 self._written = None
-                print("aimdb: %s is no setting, and the default holds: %r" % (path, er), file=sys.stderr)
+                tell("%s is no setting, and the default holds: %r", path, er)
         super().push(value)
 
     def _encoded(self, value):
@@ -91,20 +91,22 @@ class Setting(SingleLatest):
         reader = self.subscribe()
         try:
             while True:
-                await reader.recv()
-                latest = ticks_add(ticks_ms(), 10 * self._quiet_ms)
-                while ticks_diff(latest, ticks_ms()) > 0:
-                    try:
+                try:
+                    await reader.recv()
+                    latest = ticks_add(ticks_ms(), 10 * self._quiet_ms)
+                    while ticks_diff(latest, ticks_ms()) > 0:
                         await reader.recv(self._quiet_ms)
-                    except asyncio.TimeoutError:
-                        break
+                except asyncio.TimeoutError:
+                    pass  # No other has come.
+                except MemoryError:
+                    await asyncio.sleep_ms(self._quiet_ms)
                 self.save()
         except Exception as er:
             if not self.closed:
                 raise er
         finally:
-            reader.close()
             self.save()
+            reader.close()
 
     def save(self) -> None:
         """Write the value now, if the file has another. When that fails, it is said, and tried with the next change."""
@@ -113,8 +115,8 @@ class Setting(SingleLatest):
             if data != self._written:
                 replace(self._path, data)
                 self._written = data
-        except (OSError, MemoryError) as er:
-            print("aimdb: %s cannot be written: %r" % (self._path, er), file=sys.stderr)
+        except Exception as er:  # A tuple of kinds would take heap here.
+            tell("%s cannot be written: %r", self._path, er)
 
 
 def _anything(_):

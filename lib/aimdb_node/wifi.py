@@ -2,11 +2,12 @@ import asyncio
 import errno
 import select
 import socket
-import sys
 
 from aimdb import check_int
 from aimdb.timing import timed
 from micropython import const
+
+from .telling import tell
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -80,15 +81,17 @@ class Wifi:
                     self.joined = True
                     producer.produce(True)
                 elif failures and not failures & (failures - 1):
-                    print("aimdb: no WiFi %r, status %d" % (self._ssid, interface.status()), file=sys.stderr)
+                    tell("no WiFi %r, status %d", self._ssid, interface.status())
             except Exception as er:  # The chip is busy, or was switched off; each driver has errors of its own.
                 troubles += 1
                 if not troubles & (troubles - 1):
-                    print("aimdb: the WiFi: %r; %d in all" % (er, troubles), file=sys.stderr)
+                    tell("the WiFi: %r; %d in all", er, troubles)
             try:
                 await timed(self._news.wait(), _LOOK_MS)
             except asyncio.TimeoutError:
                 pass
+            except MemoryError:
+                await asyncio.sleep_ms(_LOOK_MS)
 
     async def _reset(self, interface):
         self.resets += 1
@@ -124,9 +127,12 @@ class Wifi:
                 silent_ms += step_ms
                 if silent_ms >= wait_ms:
                     silent_ms = 0
-                    if not await answers(host, port, answer_ms):
-                        self.rejoin(wait_ms > after_ms)
-                    wait_ms = min(2 * wait_ms, _LONGEST_MS)
+                    try:
+                        if not await answers(host, port, answer_ms):
+                            self.rejoin(wait_ms > after_ms)
+                        wait_ms = min(2 * wait_ms, _LONGEST_MS)
+                    except MemoryError:
+                        pass  # It is looked at again after the same time.
 
 
 async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
