@@ -125,3 +125,32 @@ def test_two_watch_at_once_beside_one_on_the_serial_line(node: dict[str, str]) -
     ]
     for watcher in watchers:
         assert watcher.communicate(timeout=20)[0].count("seq:") == 10
+
+
+MANY = """
+import asyncio
+from aimdb import AimDb, SingleLatest
+from aimdb_aimx import AimxServer
+
+db = AimDb()
+for number in range(60):
+    db.configure("sensors.number%d" % number, SingleLatest()).remote()
+AimxServer(db, tcp=PORT, anyone="read", serial=open(NEAR, "r+b", buffering=0))
+asyncio.run(db.run())
+"""
+
+
+def test_of_more_records_than_a_line_carries_it_shows_the_first_and_how_many_more_there_are() -> None:
+    with serving_node(MANY) as (port, line):
+        shown = {}
+        for name, url in (("tcp", f"tcp://127.0.0.1:{port}"), ("serial", f"serial://{line}")):
+            for command in (("record", "list"), ("graph", "nodes"), ("graph", "dot")):
+                result = subprocess.run(
+                    [find_aimdb(), "--connect", url, *command], capture_output=True, text=True, timeout=30
+                )
+                shown[name, command[1]] = result.stdout + result.stderr
+    assert "sensors.number59" in shown["tcp", "list"] and " more, as" not in shown["tcp", "list"]
+    assert shown["serial", "list"].count("sensors.number") == 35
+    assert "and 25 more, as a frame has 8192 bytes" in shown["serial", "list"]
+    for name, graph in shown.items():
+        assert "sensors.number59" in graph or name == ("serial", "list"), graph
