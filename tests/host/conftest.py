@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from board_image import library_image
 from emulated_pico import Board
+from emulated_pico.network import JOIN
 
 # What a test starts finds the tools where the test does.
 os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "tools" in Path(path).parts)
@@ -33,15 +34,6 @@ LONGEST = (
     "test_view.py",
     "test_dialling_board.py",
 )
-
-# The one network that the emulated WiFi chip knows.
-JOIN = """
-import network, time
-network.WLAN(network.STA_IF).active(True)
-network.WLAN(network.STA_IF).connect("RP2040PY-GUEST", "password")
-while not network.WLAN(network.STA_IF).isconnected():
-    time.sleep_ms(50)
-"""
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,9 @@ import json
 import sys
 
 from aimx_connection import VERSION, dial
-from bench_network import JOIN, PATIENCE_SECONDS, Figures, figures_in, image_with, run
+from bench_network import PATIENCE_SECONDS, Figures, figures_in, image_with, run
 from emulated_pico import Board
+from emulated_pico.network import JOIN
 
 COUNT = 50
 

@@ -9,20 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench_network import Figures, image_with, measured, run
+from bench_network import CORE, Figures, image_with, measured, run
 from emulated_pico import Board
 
-HEAP = """
-import gc
-
-def used():
-    gc.collect()
-    return gc.mem_alloc()
-
-from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
-import aimdb.complaint, aimdb.timing
-AimDb, BoundedQueue, JsonCodec, SingleLatest
-core = used()
+HEAP = f"""{CORE}
 from aimdb_aimx import Hub
 import aimdb_net.outbound, aimdb_net.connection, aimdb_aimx.hub_frames
 Hub

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from bench_network import Figures, image_with, measured, run
+from bench_network import CORE, Figures, image_with, measured, run
 from emulated_pico import Board
 from mqtt_broker import LocalBroker
 
-HEAP = """
-import gc
-
-def used():
-    gc.collect()
-    return gc.mem_alloc()
-
-from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
-import aimdb.complaint, aimdb.timing
-AimDb, BoundedQueue, JsonCodec, SingleLatest
-core = used()
+HEAP = f"""{CORE}
 from aimdb_mqtt import Broker
 import aimdb_net.outbound
 Broker

@@ -13,17 +13,23 @@ from board_declaration import architecture_of
 from device_files import ROOT, compiled
 from emulated_pico import Board, BoardError
 from emulated_pico.filesystem import build_image
+from emulated_pico.network import JOIN
 
 # Starting the WiFi chip takes many seconds, and a busy emulated chip is up to 25 times slower than a real one.
 PATIENCE_SECONDS = 600
 
-JOIN = """
-import network, time
-wifi = network.WLAN(network.STA_IF)
-wifi.active(True)
-wifi.connect("RP2040PY-GUEST", "password")
-while not wifi.isconnected():
-    time.sleep_ms(50)
+# The beginning of a program that prints what packages keep of the heap: `core` is what there is without them.
+CORE = """
+import gc
+
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+
+from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
+import aimdb.complaint, aimdb.timing
+AimDb, BoundedQueue, JsonCodec, SingleLatest
+core = used()
 """
 
 # Of a program on the board, each a pair of times per second and bytes; 0 stands for what was not measured.

@@ -14,9 +14,9 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from pages import ROOT, rewrite
+
 MEGAHERTZ = 125
 PLACE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
@@ -183,14 +183,8 @@ def with_figures(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Return the exit status."""
-    late = [page for page in sorted((ROOT / "docs").glob("*.md")) if with_figures(page.read_text()) != page.read_text()]
-    for page in late:
-        if "--check" in arguments:
-            print(f"{page.relative_to(ROOT)} does not show what was measured last: run `make figures`.")
-        else:
-            page.write_text(with_figures(page.read_text()))
-            print(f"wrote {page.relative_to(ROOT)}")
-    return int(bool(late) and "--check" in arguments)
+    lateness = "does not show what was measured last: run `make figures`."
+    return rewrite((ROOT / "docs").glob("*.md"), with_figures, lateness, arguments)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from typing import Any
 
 import griffe
 from docstrings import REFERENCE, Docstrings
+from pages import ROOT, rewrite
 
-ROOT = REFERENCE.parents[1]
 PLACE = re.compile(r"(<!-- reference: (\S+)(.*?) -->\n).*?(<!-- end of reference -->)", re.DOTALL)
 WIDTH = 100  # Of a call that stands in one line.
 
@@ -115,14 +115,8 @@ def with_reference(text: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Return the exit status."""
-    late = [page for page in sorted(REFERENCE.glob("*.md")) if with_reference(page.read_text()) != page.read_text()]
-    for page in late:
-        if "--check" in arguments:
-            print(f"{page.relative_to(ROOT)} does not say what the docstrings say: run `make reference`.")
-        else:
-            page.write_text(with_reference(page.read_text()))
-            print(f"wrote {page.relative_to(ROOT)}")
-    return int(bool(late) and "--check" in arguments)
+    lateness = "does not say what the docstrings say: run `make reference`."
+    return rewrite(REFERENCE.glob("*.md"), with_reference, lateness, arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,15 @@ from rp2040py.external.cyw43.nat import NatBridge
 GATEWAY = "10.0.0.1"
 LOOPBACK = "127.0.0.1"
 
+# By this program a board joins the one network that the emulated WiFi chip knows.
+JOIN = """
+import network, time
+network.WLAN(network.STA_IF).active(True)
+network.WLAN(network.STA_IF).connect("RP2040PY-GUEST", "password")
+while not network.WLAN(network.STA_IF).isconnected():
+    time.sleep_ms(50)
+"""
+
 
 def keep_on_this_machine(nat: NatBridge) -> None:
     """Let the bridge dial loopback only."""

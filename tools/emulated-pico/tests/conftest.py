@@ -4,15 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from emulated_pico import Board
-
-# The one network that the emulated WiFi chip knows.
-JOIN = """
-import network, time
-network.WLAN(network.STA_IF).active(True)
-network.WLAN(network.STA_IF).connect("RP2040PY-GUEST", "password")
-while not network.WLAN(network.STA_IF).isconnected():
-    time.sleep_ms(50)
-"""
+from emulated_pico.network import JOIN
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from emulated_pico import Board
+from emulated_pico.network import JOIN
 
 ECHO = """
 from machine import UART, Pin
@@ -52,12 +53,7 @@ def test_a_uart_is_a_serial_port_both_ways():
 
 
 SERVER = """
-import network, socket, time
-nic = network.WLAN(network.STA_IF)
-nic.active(True)
-nic.connect("RP2040PY-GUEST", "password")
-while not nic.isconnected():
-    time.sleep_ms(50)
+import socket
 door = socket.socket()
 door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 door.bind(("0.0.0.0", 7433))
@@ -96,6 +92,6 @@ def test_a_tcp_server_on_the_board_is_reached():
             if "listening" in text and not thread.ident:
                 thread.start()
 
-        assert "served" in board.exec(SERVER, 180, on_output=heard)
+        assert "served" in board.exec(JOIN + SERVER, 180, on_output=heard)
         thread.join(10)
         assert got == [1, 100, 4000]
