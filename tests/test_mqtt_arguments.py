@@ -214,6 +214,11 @@ def test_values_that_would_circle_are_refused():
     brokers.clear()
 
 
+def test_the_metrics_of_a_topic_show_how_many_messages_may_wait():
+    equal(MqttTopic("mqtt://host/n", capacity=5).metrics().occupancy, (0, 5))
+    brokers.clear()
+
+
 def test_a_second_broker_of_one_address_takes_the_place_of_one_that_is_not_in_use():
     first = Broker("mqtt://host", client_id="a")
     second = Broker("mqtt://HOST:1883", client_id="a")
