@@ -327,6 +327,28 @@ async def test_a_run_that_ends_without_heap_leaves_no_connection():
             await until(lambda: not server.clients)
 
 
+async def test_a_reader_that_cannot_be_closed_for_want_of_heap_leaves_no_connection():
+    class Unclosable(Kept):
+        def subscribe(self):
+            reader = super().subscribe()
+            reader.close = close
+            return reader
+
+    def close():
+        raise MemoryError
+
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        db = AimDb()
+        db.configure("n", Unclosable((1, 2))).link_to(server.url + "/n", broker=broker)
+        task = asyncio.create_task(db.run())
+        await until(lambda: len(server.published) == 2)
+        task.cancel()
+        await settle()
+        await until(lambda: not server.clients)
+        assert not broker.in_use()
+
+
 async def test_a_value_of_quality_0_that_the_network_had_not_taken_when_its_run_ended_is_counted():
     async def serve(reader, writer):
         await reader.readexactly(2)

@@ -90,10 +90,12 @@ class LinkTo:
             await self._fewer_than(1)
         finally:
             try:
-                self._leave()
+                try:
+                    self._leave()
+                finally:
+                    if reader:
+                        reader.close()
             finally:
-                if reader:
-                    reader.close()
                 self.peer.close(self)
 
     async def _publish(self, reader):
