@@ -1,6 +1,7 @@
 """How a queue on flash ends, by `close`, `release` or a loop that is left, and what is on flash then."""
 
 import asyncio
+import gc
 
 from aimdb import BufferClosed
 from aimdb.timing import timed
@@ -39,6 +40,23 @@ async def test_release_puts_everything_on_flash_before_it_returns():
         reader.commit()
     equal(after_restart(flash), [1, 2])
     queue.release()
+
+
+async def test_a_queue_that_was_released_is_collected_before_the_loop_goes_on():
+    flash = Flash()
+
+    def use():
+        queue = opened(flash)
+        queue.push(1)
+        queue.release()
+
+    use()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(20):
+        use()
+    gc.collect()
+    assert gc.mem_alloc() - before < 8000, gc.mem_alloc() - before
 
 
 async def test_release_ends_the_waiting_of_producers_and_readers():

@@ -395,3 +395,16 @@ async def test_restarts_leave_the_heap_as_it_was():
             gc.collect()
             used.append(gc.mem_alloc())
         assert min(used[40:]) <= min(used[10:40]) + 500, used
+
+
+async def test_a_topic_that_was_subscribed_to_without_a_run_leaves_nothing_behind():
+    def use():
+        MqttTopic("mqtt://127.0.0.1:9/forgotten").subscribe()
+
+    use()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(20):
+        use()
+    gc.collect()
+    assert gc.mem_alloc() - before < 8000, gc.mem_alloc() - before

@@ -269,12 +269,8 @@ class FlashQueue(Buffer):
 
     def give_up(self) -> None:
         """End: what is staged still is lost."""
-        flusher = self._flusher
         self.close()
         for entry in self._values.entries:
             self.dropped_count += entry.waits is None
-        flusher.goes_on()
-        flusher.log = None
-        flusher.full = True  # For producers that wait still.
+        self._flusher.end()
         self._line.close()
-        flusher.flushed.wake_all()

@@ -179,6 +179,14 @@ class Flusher:
         if self._standstill:
             self._standstill.end()
 
+    def end(self) -> None:
+        """There is no storage any more."""
+        self.goes_on()
+        self._timer.stop()
+        self.log = None
+        self.full = True  # For producers that wait still.
+        self.flushed.wake_all()
+
     def reached(self, ticket: int, milliseconds: int):
         """Await it: the values up to this ticket, and what is acknowledged, are on flash; a flush comes in that time.
 

@@ -103,7 +103,8 @@ def subscribe(inbox) -> None:
     asked, inbox.asked = inbox.asked, True
     if not asked and inbox in inbox.peer.inboxes:
         _ask(inbox)
-    attach(inbox)
+    if inbox.peer.in_use():  # Else the run of the buffer attaches it, or the program forgets it.
+        attach(inbox)
 
 
 def detach(inbox, unsubscribe: bool = False) -> None:
