@@ -261,6 +261,23 @@ async def test_what_read_raises_is_counted_and_named_and_it_goes_on():
     assert "'t'" in lines[0] and "wire" in lines[0] and "5" in lines[0] and "8 in all" in lines[3], lines
 
 
+async def test_an_error_of_any_kind_that_read_raises_is_a_failure():
+    class Odd(BaseException):
+        pass
+
+    errors = [Odd, asyncio.CancelledError, GeneratorExit, StopIteration, MemoryError]
+
+    def read():
+        if errors:
+            raise errors.pop(0)
+        ring.close()
+
+    ring = SpmcRing(4)
+    source = every(1, read)
+    await wired(ring, source).run()
+    equal(source.failures, 5)
+
+
 async def test_an_error_that_has_no_words_is_a_failure_too():
     class Mute(Exception):
         def __str__(self):

@@ -31,8 +31,8 @@ class Machine:
         self.fed += 1
 
     def Timer(self, number):
-        if number < 0:
-            raise ValueError("Timer doesn't exist")  # As on an ESP32.
+        if number != 0:
+            raise ValueError("Timer doesn't exist")  # As on an ESP32, of which each kind has a timer 0.
         self.timers.append(Timer())
         return self.timers[-1]
 

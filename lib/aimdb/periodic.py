@@ -23,6 +23,9 @@ _MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
 _NAP_MS = const(1000)  # So late, at most, a change of the period is noticed.
 
 
+_ENDS = (KeyboardInterrupt, SystemExit)  # They end the program, also when `read` raises them.
+
+
 async def _coroutine():
     pass
 
@@ -92,7 +95,7 @@ class Every:
         self._look_at_period(producer)
         due = ticks_ms()
         while not buffer.closed:
-            value = None
+            value = self  # Until `read` has returned.
             try:
                 value = self._read()
                 if type(value) is _COROUTINE:
@@ -103,9 +106,11 @@ class Every:
                     else:
                         await producer.produce_async(value)
                 failures = 0
-            except Exception as er:
+            except BaseException as er:
+                if not isinstance(er, Exception) and (value is not self or isinstance(er, _ENDS)):
+                    raise  # The task is cancelled. If `read` raises such an error itself, it is a failure like others.
                 if isinstance(er, BufferClosed) and buffer.closed:
-                    if value is not None:
+                    if value is not None and value is not self:
                         producer.produce(value)  # It is dropped, and counted.
                     return
                 self._fail(producer, er)
