@@ -17,9 +17,10 @@ class Reset(BaseException):
 
 
 class Machine:
-    """What a watchdog needs of the module `machine`, and what was done with it."""
+    """What a watchdog needs of the module `machine`, and what was done with it. `timer`: the number of its only one."""
 
-    def __init__(self):
+    def __init__(self, timer=0):
+        self.timer = timer
         self.fed = 0
         self.timers = []
 
@@ -31,8 +32,8 @@ class Machine:
         self.fed += 1
 
     def Timer(self, number):
-        if number != 0:
-            raise ValueError("Timer doesn't exist")  # As on an ESP32, of which each kind has a timer 0.
+        if number != self.timer:
+            raise ValueError("Timer doesn't exist")
         self.timers.append(Timer())
         return self.timers[-1]
 
@@ -317,7 +318,11 @@ def test_a_loop_that_stops_does_not_feed_its_watchdog():
 
 
 def test_what_takes_long_has_a_timer_that_feeds_for_a_limited_time():
-    machine = Machine()
+    for timer in (-1, 0):  # On an RP2, and on each kind of ESP32.
+        feeds_for_a_limited_time(Machine(timer))
+
+
+def feeds_for_a_limited_time(machine):
     watchdog = Watchdog(8000, machine)
     watchdog.start()
     with watchdog.patience(20):
@@ -365,6 +370,19 @@ def test_a_time_that_would_reset_the_board_at_each_start_is_no_setting():
 
 
 # The book of crashes
+
+
+def test_a_start_by_power_begins_the_count_of_starts_anew_also_for_the_starts_after_it():
+    files = Folder()
+    for _ in range(3):
+        CrashBook(PATH).begin(False, 4)
+    CrashBook(PATH).begin(True, 4)
+    before = files.flash.operations
+    CrashBook(PATH).begin(True, 4)
+    equal(files.flash.operations, before)
+    book = CrashBook(PATH)
+    book.begin(False, 4)
+    equal(book.starts, 2)
 
 
 def test_what_is_in_the_file_is_bounded():

@@ -41,12 +41,12 @@ class CrashBook:
             pass
 
     def begin(self, by_power: bool, most: int) -> None:
-        """The board has started. A start `by_power` begins the count of starts anew, and writes nothing.
+        """The board has started. A start `by_power` begins the count of starts anew, and writes that only if others wrote.
 
         `most`: from so many on the count no longer matters, and is not written.
         """
         self.starts = 1 if by_power else self.starts + 1
-        if not by_power and self._written_starts < most:
+        if self._written_starts > 1 if by_power else self._written_starts < most:
             self._write()
 
     def good(self) -> None:
