@@ -2,8 +2,6 @@
 
 from micropython import const
 
-from . import once
-
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
@@ -21,7 +19,7 @@ class RecordError(DbError):
     For a producer `value` is what was not stored; for a reader that lagged `count` is how many values it missed.
     """
 
-    # Its arguments are (value, buffer). The rest is worked out when it is asked for, the words by sentence.py.
+    # Its arguments are (value, buffer). The rest is worked out when it is asked for.
 
     value: object
     count: int
@@ -29,6 +27,7 @@ class RecordError(DbError):
     capacity: int
     _buffer: "Any" = None  # Of a spare one; see below.
     _spare: "Any"
+    words = ""  # How the sentence goes on; `%s` stands for the count.
 
     def __getattr__(self, name):
         if name == "count":
@@ -39,7 +38,10 @@ class RecordError(DbError):
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        return once("sentence").sentence(self)
+        words = self.words
+        if "%" in words:
+            words %= self.count
+        return "%s: record %r (capacity %r)%s" % (type(self).__name__, self.key, self.capacity, words)
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
 
@@ -47,17 +49,25 @@ class RecordError(DbError):
 class BufferEmpty(RecordError):
     """`try_recv` found nothing to read now; there may be something later."""
 
+    words = " has nothing to read now"
+
 
 class BufferFull(RecordError):
     """`try_produce` was refused for want of space; nothing was stored."""
+
+    words = " has no space"
 
 
 class BufferClosed(RecordError):
     """The buffer, or this reader of it, is closed; nothing was stored."""
 
+    words = " is closed, or this reader of it"
+
 
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
+
+    words = " has overwritten %s unread values"
 
 
 # Raised where there is no heap for a new error, and only there: with heap, each raise would add to its traceback.
