@@ -217,9 +217,9 @@ async def test_connections_calls_and_subscriptions_leave_the_heap_where_it_was()
                     await reader.recv(timeout_ms=2000)
                     record.push(3)
                     await until(lambda: not hub.window.flights)
+                    server.sets.clear()  # As it has the heap that must not grow.
                 server.kick()
                 await until(lambda: hub.lost_count == len(sizes) + 1 and hub.connected and server.clients[0].seqs)
-                server.sets.clear()
                 server.subs.clear()
                 server.hellos.clear()
                 await settle()
@@ -246,4 +246,4 @@ async def test_without_heap_a_value_is_refused_or_sent_and_the_link_goes_on():
             await until(lambda: hub.connected and not hub.window.flights)
         got = [value for _, value in server.sets]
         equal([value for number, value in enumerate(got) if value not in got[:number]][1:], [v for v in sent if v])
-        assert 0 < len(sent) < 30, sent
+        assert 0 < len(sent) < rounds() * 30, sent
