@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue, Mailbox, SingleLatest, SpmcRing
+from aimdb import AimDb, BoundedQueue, Buffer, Mailbox, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 from aimx_client import Client, Running, cable
 from harness import equal
@@ -384,6 +384,47 @@ async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_list
         for odd in (8192, 0, -5, "10000", None, True):
             await client.hello(max_frame=odd)
             equal((await client.ask("record.list"))[-1]["record_key"], "#")
+
+
+async def test_a_record_that_cannot_be_read_spoils_no_list_and_no_other_record():
+    class Broken(Buffer):
+        def push(self, value):
+            raise RuntimeError("push")
+
+        peek = metrics = push
+
+    db, client = program()
+    db.configure("broken", Broken()).remote(write=True)
+    async with Running(db):
+        assert "broken" in [each["name"] for each in await client.ask("record.list")]
+        equal([await client.get("broken"), await client.set("broken", 1)], ["internal", "internal"])
+        equal((await client.set("setting", 1))["status"], "success")
+
+
+async def test_a_codec_may_use_its_buffer_again():
+    class Frugal:
+        def __init__(self):
+            self.buffer = bytearray(1)
+
+        def encode(self, value):
+            self.buffer[0] = 48 + value
+            return memoryview(self.buffer)
+
+        def decode(self, data):
+            return int(data)
+
+    near, far = cable()
+    db = AimDb()
+    db.configure("a", SpmcRing(4)).remote(codec=Frugal())
+    AimxServer(db, serial=far)
+    client = Client(near)
+    async with Running(db):
+        for value in (1, 2, 3):
+            db.produce_any("a", value)
+        equal((await client.ask("record.drain", {"name": "a"}))["values"], [])
+        for value in (1, 2, 3):
+            db.produce_any("a", value)
+        equal((await client.ask("record.drain", {"name": "a"}))["values"], [1, 2, 3])
 
 
 async def test_the_servers_own_record_is_never_written_by_a_peer():

@@ -111,21 +111,24 @@ class Lister:
         if self._details:
             if node["buffer_capacity"]:
                 text += ',"buffer_capacity":%d' % node["buffer_capacity"]
-            text += self._counters(key, entry[0].buffer.metrics())
+            text += self._counters(key, entry[0].buffer)
         if self._details == 2:
             stages = [_stage(each) for each in self._profile if each["record"] == key]
             signals = [_signal(each) for each in self._signals if each["record"] == key]
             text += ',"stage_profiling":[%s],"signal_stats":[%s]' % (",".join(stages), ",".join(signals))
         return text + "}"
 
-    def _counters(self, key, metrics):
+    def _counters(self, key, buffer):
         # Of fixed width, so that the entry is as long when it is sent as it was when it was measured.
-        counts = metrics[:3]
+        try:
+            counts, occupancy = buffer.metrics()[:3], buffer.metrics().occupancy
+        except Exception:  # A buffer of the program's own may raise anything, and is not to spoil the list.
+            counts, occupancy = (0, 0, 0), (0, 0)
         since = self._peer.server.counted_from.get(key)
         if since:
             counts = tuple([(counts[i] - since[i]) & 0x1FFFFFFF for i in range(3)])
         return ',"produced_count":%10d,"consumed_count":%10d,"dropped_count":%10d,"occupancy":[%10d,%10d]' % (
-            counts + metrics.occupancy
+            counts + occupancy
         )
 
 

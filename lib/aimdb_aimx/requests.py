@@ -53,8 +53,7 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
     codec = entry[2]
     try:
         text = (codec or json_codec).encode(value)
-        if isinstance(text, str):
-            text = text.encode()
+        text = text.encode() if isinstance(text, str) else bytes(text)  # The codec may use its buffer again.
         if codec and json.loads(text) is None:
             return None
     except MemoryError:
