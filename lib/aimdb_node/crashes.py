@@ -41,7 +41,7 @@ class CrashBook:
             pass
 
     def begin(self, by_power: bool, most: int) -> None:
-        """The board has started. A start `by_power` begins the count of starts anew, and writes that only if others wrote.
+        """The board has started. A start `by_power` begins the count of starts anew, and writes that if others wrote.
 
         `most`: from so many on the count no longer matters, and is not written.
         """
