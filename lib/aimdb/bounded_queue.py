@@ -64,8 +64,8 @@ class BoundedQueue(InMemory):
     @micropython.viper
     def push(self, value):
         counts = ptr32(self._counts)
-        if counts[_CLOSED] == 0:
-            if counts[_EMPTY] == 0:
+        if not counts[_CLOSED]:
+            if not counts[_EMPTY]:
                 if counts[_OVERWRITES]:
                     self._append(value)
                     counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
@@ -73,13 +73,13 @@ class BoundedQueue(InMemory):
                 if counts[_RESERVED]:
                     self._room.renew()
             if counts[_EMPTY]:
-                counts[_EMPTY] -= 1
+                counts[_EMPTY] = counts[_EMPTY] - 1
                 self._append(value)
                 counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
                 if counts[_ASKED]:
                     self._wake_first(True)
                 else:
-                    counts[_FILLED] += 1
+                    counts[_FILLED] = counts[_FILLED] + 1
                 return
         counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
 
@@ -133,7 +133,7 @@ class QueueReader(Reader):
         super().__init__(buffer)
         self._counts = buffer._counts
         self.park = buffer._line.park
-        self.note = buffer._line.note
+        self._note = buffer._line.note
         self._popleft = buffer._values.popleft
 
     def has_value(self) -> bool:
@@ -145,13 +145,13 @@ class QueueReader(Reader):
     @micropython.viper
     def try_recv(self):
         counts = ptr32(self._counts)
-        if counts[_FILLED] == 0:
+        if not counts[_FILLED]:
             if not bool(self.has_value()):
                 self.nothing()
-        counts[_FILLED] -= 1
+        counts[_FILLED] = counts[_FILLED] - 1
         if counts[_NOTE]:
             if counts[_NOTE] == 1:
-                self.note()
+                self._note()
             else:
                 counts[_NOTE] = 1
         value = self._popleft()
@@ -159,7 +159,7 @@ class QueueReader(Reader):
         if counts[_WANTED]:
             self.buffer._room.wake_first(True)
         else:
-            counts[_EMPTY] += 1
+            counts[_EMPTY] = counts[_EMPTY] + 1
         return value
 
     def close(self) -> None:

@@ -108,8 +108,9 @@ class Buffer:
 
     def close(self) -> None:
         """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
-        self.closed = True
-        self.wake()
+        self.closed = True  # Nothing below needs heap.
+        if self._line is not None:
+            self._line.close()
 
 
 class InMemory(Buffer):
@@ -135,18 +136,13 @@ class InMemory(Buffer):
     def held(self) -> int:
         return len(self._values)
 
-    def close(self) -> None:
-        self.closed = True  # Nothing below needs heap.
-        self._line.close()
-
-
-none = None  # For viper code, where the word None is a number.
-done = StopIteration()  # Ends every `ready()`, so that none needs heap.
-
 
 def _endless():
+    # The one exception that ends every `ready()`, so that none needs heap: anew for each step, without traceback.
+    done = StopIteration()
     while True:
-        yield
+        done.__traceback__ = None
+        yield done
 
 
 _forever = _endless()
@@ -250,8 +246,8 @@ class Reader:
             return self.try_recv()
 
     @micropython.viper
-    def look(self, _) -> bool:
-        """One step of awaiting `ready()`: return True to wait, or raise `StopIteration`."""
+    def look(self, done) -> bool:
+        """One step of awaiting `ready()`: return True to wait, or raise `done`."""
         if self.park(self):
             return True
         turns = ptr32(self._turns)
@@ -259,7 +255,6 @@ class Reader:
             turns[_NOTE] = 1  # Another task may take it.
         if turns[_ASKED] and turns[_FREE]:
             self.buffer._line.lend()
-        done.__traceback__ = none
         raise done
 
     def park(self, owner) -> bool:

@@ -235,10 +235,7 @@ class AimDb:
 
     def produce_any(self, key: str, value: "Any") -> None:
         """`produce(value)` in the record of `key`, for routers. Raises `RecordKeyNotFound`."""
-        record = self._records.get(key)
-        if record is None:
-            record = self.producer(key)  # Which raises.
-        record.produce(value)
+        self.producer(key).produce(value)
 
     if TYPE_CHECKING:
 

@@ -92,12 +92,12 @@ class RingReader(Reader):
         counts = ptr32(self._counts)
         cursor = ptr32(self.cursor)
         behind = (counts[_PRODUCED] - cursor[0]) & _MASK
-        if behind == 0:
+        if not behind:
             self.nothing()
         missed = behind - counts[_CAPACITY]
         if missed > 0:
-            cursor[0] += missed
-            behind -= missed
+            cursor[0] = cursor[0] + missed
+            behind = behind - missed
             self.buffer.missed(self, missed)
         cursor[0] = (cursor[0] & _MASK) + 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
