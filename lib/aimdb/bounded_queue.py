@@ -64,24 +64,19 @@ class BoundedQueue(InMemory):
     @micropython.viper
     def push(self, value):
         counts = ptr32(self._counts)
-        if not counts[_CLOSED]:
-            if not counts[_EMPTY]:
-                if counts[_OVERWRITES]:
-                    self._append(value)
-                    counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-                    return
-                if counts[_RESERVED]:
-                    self._room.renew()
+        if not counts[_EMPTY] and counts[_RESERVED]:
+            self._room.renew()
+        if (counts[_EMPTY] or counts[_OVERWRITES]) and not counts[_CLOSED]:
+            self._append(value)
+            counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
             if counts[_EMPTY]:
                 counts[_EMPTY] = counts[_EMPTY] - 1
-                self._append(value)
-                counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
                 if counts[_ASKED]:
                     self._wake_first(True)
                 else:
                     counts[_FILLED] = counts[_FILLED] + 1
-                return
-        counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
+        else:
+            counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
 
     def try_push(self, value) -> None:
         counts = self._counts

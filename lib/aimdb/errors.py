@@ -94,5 +94,6 @@ def check_int(name: str, value: object, least: int = 0, most: int = 0x1FFFFFFF) 
     `time.ticks_add` takes on all boards: 6.2 days in milliseconds. Counters have the same range.
     """
     if type(value) is not int or not least <= value <= most:
-        kind = ValueError if type(value) is int else TypeError
-        raise kind("%s is an int from %d to %d, not %r" % (name, least, most, value))
+        from .mistakes import no_int
+
+        raise no_int(name, value, least, most)

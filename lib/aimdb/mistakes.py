@@ -62,6 +62,12 @@ def error(kind: str, key: object, refused: "Any") -> Exception:
     return TypeError("record %r: a %s is an async function, not %r%s" % (key, kind, refused, advice))
 
 
+def no_int(name: str, value: object, least: int, most: int) -> Exception:
+    """What `check_int` raises."""
+    kind = ValueError if type(value) is int else TypeError
+    return kind("%s is an int from %d to %d, not %r" % (name, least, most, value))
+
+
 def invalid(mistakes: list) -> InvalidConfiguration:
     """What `AimDb.run` raises at `mistakes`, each a (record, kind of stage, what was refused, reason)."""
     return InvalidConfiguration(["record %r %s" % (mistake[0].key, _sentence(*mistake)) for mistake in mistakes])

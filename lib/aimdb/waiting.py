@@ -110,7 +110,9 @@ class Line(tuple):
                 task.data = owner
                 return True
         if counts[_NOTE]:
-            counts[_NOTE] = 2 if self.taken_by is task else 1
+            counts[_NOTE] = 1
+            if self.taken_by is task:
+                counts[_NOTE] = 2
         return False
 
     @micropython.viper
