@@ -5,6 +5,7 @@ import gc
 
 from aimdb import AimDb, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
+from aimdb_aimx.serial_line import begin
 from aimx_client import Client, Running, cable
 from harness import equal, skip, target
 from scarce import Scarce
@@ -66,3 +67,25 @@ async def test_requests_and_events_on_a_full_heap_end_nothing():
     for each in frames:
         for blocks in (0, 2, 5, 21, 89, 300):
             await scene(blocks, *each)
+
+
+async def test_a_line_has_one_peer_however_little_memory_there_was_to_make_it():
+    made = []
+    for blocks in range(0, 150, 3):
+        near, far = cable()
+        db = AimDb()
+        server = AimxServer(db, serial=far)
+        gc.collect()
+        try:
+            with Scarce(blocks):
+                begin(server)
+        except MemoryError:
+            pass
+        made.append(len(server.peers))
+        if not server.peers:
+            begin(server)
+        client = Client(near)
+        await client.send(b'{"t":"ping"}', b'{"t":"ping"}')
+        equal([frame["t"] for frame in await client.frames(2)], ["pong", "pong"])
+        server.peers[0].task.cancel()
+    assert set(made) == {0, 1}, made
