@@ -18,7 +18,7 @@ from unix_node import any_port, start_node, wait_until_served
 
 CONNECTIONS = 4
 SILENCE_SECONDS = 2.0
-PATIENCE_SECONDS = 30.0  # Until it answers, on a machine that does something else as well.
+PATIENCE_SECONDS = 60.0  # Until it answers, on a machine that does something else as well.
 
 NODE = """
 import asyncio, gc

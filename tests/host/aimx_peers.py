@@ -42,7 +42,7 @@ class Peers:
         self._idle: list[socket.socket] = []  # They have gone, and nobody has told the node.
 
     def client(self) -> AimxClient:
-        client = AimxClient(TcpLink(HOST, self._port), 5)
+        client = AimxClient(TcpLink(HOST, self._port))
         client.hello("field")
         return client
 
