@@ -93,9 +93,10 @@ class SerialLink:
 
     def frames(self) -> Iterator[bytes]:
         while not self._closed and (block := self._port.read_until(b"\0", LONGEST_FRAME)):
-            # What cannot be decoded is noise, or the rest of a frame that began before us.
+            # What cannot be decoded is noise, or the rest of a frame that began before us; a zero alone ends that.
             with contextlib.suppress(cobs.DecodeError):
-                yield cobs.decode(block.removesuffix(b"\0"))
+                if frame := cobs.decode(block.removesuffix(b"\0")):
+                    yield frame
 
     def close(self) -> None:
         self._closed = True
