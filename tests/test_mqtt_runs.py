@@ -262,6 +262,23 @@ async def test_what_nobody_subscribes_to_is_waited_for_once_and_then_acknowledge
             equal((latest.peek(), server.unsubscribed[0], broker.unclaimed_count), (5, "old", 2))
 
 
+async def test_what_only_an_earlier_run_subscribed_to_is_left_to_nobody():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        broker = impatient(server, client_id="node")
+        for topics in ("ab", "b"):
+            server.subscribed.clear()
+            db = AimDb()
+            for topic in topics:
+                db.configure(topic, SingleLatest()).link_from(server.url + "/" + topic, broker=broker)
+            async with running(db):
+                await until(lambda: len(server.subscribed) == len(topics))
+                if topics == "b":
+                    await server.send(publish("a", b"1", 1, 7))
+                    await until(lambda: server.acknowledged == [7])
+        equal((broker.unclaimed_count, server.unsubscribed), (1, ["a"]))
+
+
 async def test_a_database_can_run_again_with_its_topics_and_readers():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", broker=impatient(server))
