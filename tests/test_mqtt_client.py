@@ -629,6 +629,21 @@ async def test_a_link_whose_subscription_is_refused_tries_again_with_the_next_co
             await until(lambda: latest.peek() == 5)
 
 
+async def test_closing_a_topic_frees_at_once_who_waits_for_a_place():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        topic = MqttTopic(server.url + "/n", broker=impatient(server, in_flight=1, timeout_ms=20000))
+        async with topic.broker:
+            first = asyncio.create_task(topic.push_async(1))
+            await until(lambda: server.published)
+            second = asyncio.create_task(topic.push_async(2))
+            await settle()
+            topic.close()
+            await until(second.done, 1000)
+            equal((await raises_async(BufferClosed, second)).value, 2)
+            first.cancel()
+
+
 async def test_an_answer_to_a_subscription_that_means_nothing_is_a_refusal():
     async with ScriptedBroker() as server:
         server.granted = 3
