@@ -3,7 +3,21 @@
 import asyncio
 import time
 
-from aimdb import AimDb, BoundedQueue, Buffer, InvalidConfiguration, Mailbox, RecordKeyNotFound, SpmcRing
+from aimdb import (
+    AimDb,
+    BoundedQueue,
+    Buffer,
+    InvalidConfiguration,
+    Mailbox,
+    RecordKeyNotFound,
+    SingleLatest,
+    SpmcRing,
+    every,
+)
+from aimdb_aimx import Hub
+from aimdb_flash import FlashQueue
+from aimdb_mqtt import Broker
+from aimdb_node import Setting
 from harness import equal, raises
 from printing import printing
 
@@ -466,3 +480,38 @@ async def test_a_buffer_that_is_written_by_produce_async_alone_needs_no_push():
     db.configure("remote", Remote()).source(source)
     await db.run()
     equal(got, [1])
+
+
+async def test_a_misspelt_option_is_told_with_those_that_there_are():
+    def made_by(make, **options):
+        with raises(TypeError) as caught:
+            make(**options)
+        return str(caught.error)
+
+    equal(made_by(BoundedQueue, capactiy=3), "BoundedQueue has no option 'capactiy'; it has capacity")
+    equal(made_by(SingleLatest, initial=3), "SingleLatest has no option 'initial'; it has none")
+    equal(made_by(every, preiod=3), "every has no option 'preiod'; it has period_ms, read, give_up_after")
+    equal(made_by(FlashQueue, max_sise=3)[:46], "FlashQueue has no option 'max_sise'; it has ma")
+    equal(made_by(Broker, wil=3)[:48], "Broker has no option 'wil'; it has will, tls, ur")
+    equal(made_by(Setting, defualt=3)[:47], "Setting has no option 'defualt'; it has default")
+    equal(made_by(Hub, tokn=3)[:39], "Hub has no option 'tokn'; it has token,")
+    assert "capacity is an int" in made_by(BoundedQueue)
+
+
+async def test_a_misspelt_option_of_a_link_or_a_transform_is_told_as_well():
+    db = AimDb()
+    record = db.configure("x", SingleLatest()).link_to("mqtt://host/x", retian=True)
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    assert "link_to has no option 'retian'; it has retain, " in str(caught.error), caught.error
+    with raises(TypeError) as caught:
+        record.transform("y", len, stat=3)
+    equal(str(caught.error), "transform has no option 'stat'; it has state, fn, key")
+
+
+async def test_a_class_of_the_program_takes_what_it_likes():
+    class Display(Buffer):
+        def __init__(self, pin):
+            self.pin = pin
+
+    equal(Display(pin=3).pin, 3)

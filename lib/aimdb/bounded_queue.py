@@ -5,6 +5,10 @@ from .buffer import InMemory, Reader
 from .errors import BufferClosed, BufferFull, error
 from .waiting import Line, current, ptr32
 
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+
 # The places in `_counts`, which all tasks change between two yields. See docs/states.md.
 _PRODUCED = const(0)
 _CONSUMED = const(1)
@@ -44,13 +48,22 @@ class BoundedQueue(InMemory):
 
     # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
+    if TYPE_CHECKING:
+        _room: Line
+
     _readers = 0  # Attached and not closed.
     watched = None  # The loop in which a `Complaint` looks after the producers that wait.
 
-    def __init__(self, capacity: int):
-        super().__init__(capacity)
-        self._room = Line(memoryview(self._counts)[_EMPTY:])
-        self._counts[_EMPTY] = capacity
+    if TYPE_CHECKING:
+
+        def __init__(self, capacity: int): ...
+
+    else:
+
+        def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
+            super().__init__(capacity)
+            self._room = Line(memoryview(self._counts)[_EMPTY:])
+            self._counts[_EMPTY] = capacity
 
     def subscribe(self) -> "QueueReader":
         if self._readers:

@@ -4,6 +4,7 @@ from collections import deque
 import micropython
 from micropython import const
 
+from . import new
 from .errors import BufferClosed, BufferEmpty, BufferLagged, check_int, error
 from .waiting import Line, ptr32
 
@@ -36,6 +37,8 @@ class Buffer:
 
     Cancel safety: a cancelled `push_async` must have stored nothing. IRQ safety: none; only for the asyncio thread.
     """
+
+    __new__ = new
 
     # Class attributes, so that a buffer need not call __init__.
     key: "str | None" = None

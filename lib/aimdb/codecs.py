@@ -5,7 +5,7 @@ IRQ safety: none.
 
 import struct
 
-from . import once
+from . import new, once
 
 
 class BytesCodec:
@@ -29,6 +29,8 @@ class StructCodec:
     layout is the same on every board. Raises `TypeError` or `ValueError` for a bad format; the letters for addresses
     (O, P, S) are none.
     """
+
+    __new__ = new
 
     def __init__(self, format: str):
         self._count = once("formats").count_fields(format)

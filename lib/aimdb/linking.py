@@ -5,6 +5,7 @@ For the scheme `mqtt`, or `mqtts`, that is `aimdb_mqtt`. Such a package has `lin
 that `AimDb.run` runs until it ends, and raises `TypeError` or `ValueError` for what is wrong with the URL or options.
 """
 
+from . import once
 from .configuring import add
 
 
@@ -12,7 +13,9 @@ def link(record, direction: str, url: str, options: dict):
     """Add such a stage to the record, or a mistake that `AimDb.run` tells. Returns the record."""
     scheme = url.partition("://")[0].lower() if isinstance(url, str) and "://" in url else ""
     try:
-        make = maker(scheme, direction)
+        package, make = maker(scheme, direction)
+        if options:
+            once("options").check_named(direction, package, options)
         return add(record, direction, make(record, url, **options), url)
     except (TypeError, ValueError) as er:
         mistake = "%s:// that is wrong: %s" % (scheme, er) if scheme else "with no URL, such as mqtt://host/topic"
@@ -22,8 +25,8 @@ def link(record, direction: str, url: str, options: dict):
     return record
 
 
-def maker(scheme: str, direction: str):
-    """The function of the package that has the scheme's name, or, for one with TLS, that without the s at its end.
+def maker(scheme: str, direction: str) -> tuple:
+    """(name, function) of the package that has the scheme's name, or, for one with TLS, that without the s at its end.
 
     Raises `ImportError` when there is none, and `ValueError` for what is no scheme.
     """
@@ -38,7 +41,7 @@ def maker(scheme: str, direction: str):
                 raise
             name = name[:-1]
             package = __import__(name)
-        return getattr(package, direction)
+        return name, getattr(package, direction)
     except AttributeError:
         raise ImportError("needs a %s, which the package %s has not" % (direction, name))
     except ImportError as er:

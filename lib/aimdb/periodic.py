@@ -7,6 +7,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
+from . import new
 from .buffer import Buffer
 from .errors import BufferClosed, check_int
 
@@ -55,6 +56,8 @@ class Every:
     Raises `TypeError` or `ValueError` for wrong arguments. Cancel safety: a run that is cancelled has lost at most the
     value that was not stored. IRQ safety: none.
     """
+
+    __new__ = new
 
     def __init__(
         self,

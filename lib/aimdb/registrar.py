@@ -18,7 +18,13 @@ def find(kind: str, owner, name: str):
     function = globals().get(kind + "_" + name)
     if function is None:
         raise AttributeError("'%s' object has no attribute '%s'%s" % (kind, name, _advice(kind, owner, name)))
-    return lambda *arguments, **named: function(owner, *arguments, **named)
+
+    def call(*arguments, **options):
+        if options:
+            once("options").check_named(name, "aimdb", options)
+        return function(owner, *arguments, **options)
+
+    return call
 
 
 def _advice(kind, owner, name):

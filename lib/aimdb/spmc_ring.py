@@ -7,6 +7,10 @@ from .buffer import Buffer, InMemory, Reader
 from .errors import BufferLagged, error
 from .waiting import ptr32
 
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
@@ -25,9 +29,15 @@ class SpmcRing(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    def __init__(self, capacity: int):
-        super().__init__(capacity)
-        self._counts[_CAPACITY] = capacity
+    if TYPE_CHECKING:
+
+        def __init__(self, capacity: int): ...
+
+    else:
+
+        def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
+            super().__init__(capacity)
+            self._counts[_CAPACITY] = capacity
 
     @micropython.viper
     def push(self, value):

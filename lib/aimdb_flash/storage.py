@@ -1,5 +1,6 @@
 import errno
 
+from aimdb import new
 from aimdb.errors import RecordError
 from micropython import const
 
@@ -48,6 +49,8 @@ class Storage:
     The queue gives each new segment a higher number. All methods may raise `OSError`; what they were about is then
     in doubt, and the queue does not write to that segment again.
     """
+
+    __new__ = new
 
     segment_size = 4096  # Bytes that a segment holds.
     segment_count = 16  # How many there may be at a time; a queue needs 4 or more.

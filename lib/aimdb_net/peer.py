@@ -2,7 +2,7 @@ import asyncio
 from collections import namedtuple
 from time import time
 
-from aimdb import SingleLatest
+from aimdb import SingleLatest, new
 from aimdb.waiting import current_loop
 from micropython import const
 
@@ -42,6 +42,8 @@ class Peer:
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
+
+    __new__ = new
 
     keeps = False  # Whether the peer keeps for us what we have not acknowledged.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.

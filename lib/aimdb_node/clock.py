@@ -4,7 +4,7 @@ import struct
 import time
 from random import getrandbits
 
-from aimdb import check_int
+from aimdb import check_int, new
 from aimdb.loop import readable
 from aimdb.timing import timed
 from micropython import const
@@ -47,6 +47,8 @@ class Clock:
 
     Raises `TypeError` or `ValueError`. IRQ safety: none.
     """
+
+    __new__ = new
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 import json
 
+from aimdb import new
 from micropython import const
 
 _BOARD = const(1)
@@ -28,6 +29,8 @@ class Commands:
 
     `longest`: bytes of a line. `refused_count`, `failed_count`. IRQ safety: none. No method waits.
     """
+
+    __new__ = new
 
     def __init__(self, longest: int = 80, passed: "tuple" = ()):
         self._table: dict = {}

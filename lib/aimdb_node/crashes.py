@@ -2,6 +2,7 @@ import io
 import sys
 import time
 
+from aimdb import new
 from micropython import const
 
 from .files import content, replace
@@ -23,6 +24,8 @@ class CrashBook:
 
     IRQ safety: none. No method waits.
     """
+
+    __new__ = new
 
     def __init__(self, path: str = "/crashes.txt", size: int = 1024):
         self.path = path

@@ -2,6 +2,7 @@ import asyncio
 import gc
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+from aimdb import new
 from aimdb.timing import timed
 from micropython import const
 
@@ -41,6 +42,8 @@ class Supervisor:
     Ctrl-C ends it and gives the prompt; from then on a timer feeds the watchdog, and the count of starts is zero.
     `run` returns when the application does. Raises `TypeError` for what cannot be called. IRQ safety: none.
     """
+
+    __new__ = new
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 import sys
 from time import ticks_diff, ticks_ms
 
-from aimdb import check_int
+from aimdb import check_int, new
 from micropython import const
 
 _BOARD = const(1)
@@ -48,6 +48,8 @@ class Watchdog:
     `machine`: a module with `WDT` and `Timer`, for tests. Raises `TypeError` or `ValueError` for a wrong `timeout_ms`.
     IRQ safety: none. No method waits.
     """
+
+    __new__ = new
 
     def __init__(self, timeout_ms: int = 0, machine: "Any" = None):
         check_int("timeout_ms", timeout_ms)

@@ -3,7 +3,7 @@ import errno
 import select
 import socket
 
-from aimdb import check_int
+from aimdb import check_int, new
 from aimdb.timing import timed
 from micropython import const
 
@@ -34,6 +34,8 @@ class Wifi:
     `interface`: what has the methods of a `network.WLAN`, for tests. Raises `TypeError` or `ValueError`.
     IRQ safety: none.
     """
+
+    __new__ = new
 
     def __init__(self, ssid: str, password: str, join_ms: int = 15000, interface: "Any" = None):
         if not isinstance(ssid, str) or not isinstance(password, str):

@@ -28,6 +28,7 @@ LOADED_WHEN_USED = (
     "aimdb/loop.mpy",
     "aimdb/metrics.mpy",
     "aimdb/mistakes.mpy",
+    "aimdb/options.mpy",
     "aimdb/own_buffers.mpy",
     "aimdb/packed_producer.mpy",
     "aimdb/periodic.mpy",

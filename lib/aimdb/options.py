@@ -1,0 +1,49 @@
+"""What a program may say when it makes something or adds a link. Looked at when it says something, and not kept.
+
+A package of ours has such a module of its own, for its own classes and links.
+"""
+
+from micropython import const
+
+from . import once
+
+# A line for each name: its options, in the order in which it takes them.
+OPTIONS = const("""\
+BoundedQueue capacity
+Mailbox
+SingleLatest
+SpmcRing capacity
+StructCodec format
+every period_ms read give_up_after
+remote write codec
+signal_gauge name unit
+transform key fn state
+transform_join keys stage""")
+
+
+def check(kind, options: dict) -> None:
+    """Raise `TypeError` for the first of `options` that the class `kind` has not."""
+    check_named(kind.__name__, kind.__module__.partition(".")[0], options)
+
+
+def check_named(name: str, package: str, options: dict) -> None:
+    """The same for a class or a function of this name in a package."""
+    if not package.startswith("aimdb"):
+        return  # A class of the program's own.
+    try:
+        lines = OPTIONS if package == "aimdb" else once("options", package).OPTIONS
+    except ImportError:
+        return
+    for line in lines.split("\n"):
+        known, *names = line.split()
+        if known.lower() == name.lower():
+            for option in options:
+                if option not in names:
+                    names.sort(key=lambda each: -_likeness(each, option))
+                    raise TypeError("%s has no option %r; it has %s" % (known, option, ", ".join(names) or "none"))
+
+
+def _likeness(name, option):
+    # How many letters they share, less those that only one has.
+    letters = set(name)
+    return 2 * len(letters & set(option)) - len(letters) + (name[0] == option[0])
