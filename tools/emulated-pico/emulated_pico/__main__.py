@@ -1,6 +1,7 @@
 """`python -m emulated_pico --pty`: an emulated board as a serial port, for mpremote and the like.
 
-The path of the port is printed on a line of its own. The board runs until SIGINT or SIGTERM.
+The path of the port is printed on stdout, and what one should know of it on stderr. The board runs until SIGINT or
+SIGTERM.
 """
 
 import argparse
@@ -22,7 +23,7 @@ def main() -> int:
     try:
         filesystem = options.image.read_bytes() if options.image else None
         with Board(filesystem, options.board, paced=options.pace) as board:
-            serve(board, options.link, signals)
+            serve(board, options, signals)
             image = board.filesystem()
         if options.dump:
             options.dump.write_bytes(image)
@@ -32,13 +33,19 @@ def main() -> int:
     return 0
 
 
-def serve(board: Board, link: Path | None, signals: set[signal.Signals]) -> None:
+def serve(board: Board, options: argparse.Namespace, signals: set[signal.Signals]) -> None:
     """Show the port, and wait for a signal."""
-    path = board.serve_pty()
+    path, link = board.serve_pty(), options.link
     if link:
         link.unlink(missing_ok=True)
         link.symlink_to(path)
-    print(path, flush=True)
+    print(link or path, flush=True)
+    kept = f"goes to {options.dump}" if options.dump else "is lost: --dump FILE keeps it, --image FILE begins with it"
+    print(
+        f"An emulated {options.board} is ready at this port, until Ctrl-C. What is on its flash then {kept}.",
+        file=sys.stderr,
+        flush=True,
+    )
     try:
         signal.sigwait(signals)
     finally:
@@ -54,7 +61,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--image", type=Path, help="littlefs image that the flash starts with")
     parser.add_argument("--dump", type=Path, help="where to write the littlefs image at the end")
     parser.add_argument("--link", type=Path, help="symbolic link to make to the pseudo terminal")
-    parser.add_argument("--pace", action="store_true", help="hold emulated time back to the wall clock")
+    parser.add_argument(
+        "--pace",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="hold emulated time back to the wall clock, as mpremote mount, a network and eyes need it (default: yes)",
+    )
     return parser.parse_args()
 
 

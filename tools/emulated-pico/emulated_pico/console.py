@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from emulated_pico.errors import BoardError
 
+HINT = "timeout= gives it longer: a busy emulated chip is several times slower than a real one."
+
 
 class Console:
     """All fields are shared between threads, and guarded by one condition."""
@@ -81,8 +83,8 @@ class Console:
                     if not self._changed.wait(deadline.remaining):
                         last = self._printed[start:][-300:].decode(errors="replace")
                         raise BoardError(
-                            f"timed out: no {mark.decode()!r} from the board within {deadline.seconds} s;"
-                            f" it printed {last!r}"
+                            f"timed out: no {mark.decode()!r} from the board within {deadline.seconds:g} s of the wall"
+                            f" clock; it printed {last!r}. {HINT}"
                         )
                     continue
             if output:

@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Callable
 
-from emulated_pico.console import Console, Deadline
+from emulated_pico.console import HINT, Console, Deadline
 from emulated_pico.errors import BoardError
 
 INTERRUPT = b"\x03"
@@ -44,11 +44,14 @@ def run_code(
         printed = console.wait_for(END, accepted, deadline, output.add)
         traceback = Output(None)
         console.mark_taken(console.wait_for(END, printed, deadline, traceback.add))
-    except BoardError as error:
+    except BoardError:
         if not deadline.remaining:
             # The next exec must find a board that listens.
             write(INTERRUPT)
-            raise BoardError(f"exec timed out after {timeout} s; until then it printed {output.text!r}") from error
+            raise BoardError(
+                f"exec timed out: the code was not done after {timeout:g} s of the wall clock, and was interrupted."
+                f" It printed {output.text!r}. {HINT}"
+            ) from None
         raise
     write(LEAVE)
     if traceback.text:

@@ -25,6 +25,7 @@ def start() -> Iterator[Start]:
         process = subprocess.Popen(
             [sys.executable, "-m", "emulated_pico", "--pty", *options],
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         processes.append(process)
@@ -35,6 +36,7 @@ def start() -> Iterator[Start]:
         process.kill()
         process.wait()
         process.stdout.close()
+        process.stderr.close()
 
 
 def mpremote(port: str, *command: str) -> str:
@@ -64,7 +66,7 @@ def test_mpremote_commands_work_one_after_another(start: Start, tmp_path: Path) 
 
 def test_mpremote_mounts_a_folder_of_the_host(start: Start, tmp_path: Path) -> None:
     (tmp_path / "mounted.py").write_text("print('from the host')\n")
-    _, port = start("--pace")
+    _, port = start()
     assert "from the host" in mpremote(port, "mount", str(tmp_path), "exec", "import mounted")
 
 
@@ -81,7 +83,9 @@ def test_signal_ends_the_server_and_saves_the_filesystem(start: Start, tmp_path:
 def test_link_leads_to_the_port_and_is_taken_away(start: Start, tmp_path: Path) -> None:
     link = tmp_path / "port"
     process, port = start("--board", "pico", "--link", str(link))
-    assert str(link.resolve()) == port
+    assert "ready at this port" in process.stderr.readline()
+    assert port == str(link)
+    assert str(link.resolve()).startswith("/dev/")
     process.terminate()
     process.wait(PATIENCE)
     assert not link.is_symlink()

@@ -92,7 +92,10 @@ class FileRunner:
             what, ending = "hang", f"did not {'finish' if begun else 'begin'} {hang}"
         else:
             status = self._report.run.how_it_ended()
-            what, ending = "crash", f"{'ended the interpreter' if begun else 'did not begin'} ({status})"
+            what, ending = "crash", f"ended the interpreter ({status})"
+            if not begun:
+                said = "".join(printed).strip().splitlines()
+                ending = f"did not begin: {said[-1] if said else status}"
         self.stop()
         return _broken(f"{what}: {self.shown_name}::{name} {ending}", f"{what}: {ending}")
 

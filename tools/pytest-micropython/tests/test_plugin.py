@@ -1,8 +1,13 @@
 """The pytest plugin that runs MicroPython test files, on files made for the purpose and the unix port."""
 
+import subprocess
 from importlib.util import find_spec
 
 import pytest
+from pytest_micropython.files import Program, find_tool
+from pytest_micropython.output import ProcessRun
+from pytest_micropython.runner import FileRunner
+from pytest_micropython.targets.serial import MOUNTED
 
 pytest_plugins = ["pytester"]
 
@@ -475,3 +480,20 @@ def test_tests_that_need_the_chip_s_modules_are_listed_from_their_source(run):
     result.stdout.fnmatch_lines(
         ["ImportError: no module named 'missing'", "tests/test_y.py did not import: see test_a"]
     )
+
+
+def test_a_run_that_does_not_begin_is_summed_up_by_its_last_words(tmp_path):
+    class Silent:
+        kind = "board"
+
+        def start(self, program, code):
+            return ProcessRun(["sh", "-c", "echo connected; echo no room; exit 1"])
+
+    runner = FileRunner(Silent(), Program(tmp_path / "test_x.py", (), tmp_path), "test_x.py", 10)
+    assert runner.result("test_a", []).failure.message == "crash: did not begin: no room"
+
+
+def test_a_folder_that_a_board_cannot_read_is_named(tmp_path):
+    command = [find_tool("micropython"), "-c", MOUNTED]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stderr
+    assert "OSError: the board cannot read the folder that mpremote mount shows it" in said

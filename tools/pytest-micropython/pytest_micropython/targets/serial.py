@@ -11,6 +11,17 @@ from ..files import Program, TargetError
 from ..output import ProcessRun, Run
 from . import DESCRIBE, printed_by
 
+# What is mounted seems to be empty when the host's answers come too late for the board.
+MOUNTED = """
+try:
+    import harness
+except ImportError as error:
+    if "harness" not in str(error):
+        raise
+    raise OSError("the board cannot read the folder that mpremote mount shows it, as no answer came in time. Is the "
+        "computer overloaded? An emulated board must keep to the wall clock: emulated-pico --pty, without --no-pace")
+"""
+
 
 class SerialTarget:
     kind = "board"
@@ -34,7 +45,7 @@ class SerialTarget:
             file = Path(mounted.name, place)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        return MountedRun([*self.command, "mount", mounted.name, "exec", code], mounted)
+        return MountedRun([*self.command, "mount", mounted.name, "exec", MOUNTED + code], mounted)
 
     @functools.cache
     def architecture(self) -> str | None:
