@@ -14,7 +14,7 @@ import serial
 from device_files import DeployError, files_for, library_files
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image, read_image
-from ownership import LIST, with_list
+from ownership import LIST, Foreign, with_list
 from pytest_micropython import mpy
 
 MAIN = """
@@ -213,6 +213,19 @@ def test_boot_file_that_does_nothing_is_in_nobodys_way(tree, start, run):
     status, _, _ = run(port)
     assert status == 0
     assert files_on(board)["/boot.py"] == b"import gc\n"
+
+
+def test_what_mip_has_installed_is_ours(tree, start, run):
+    source = (tree / "lib/aimdb/__init__.py").read_bytes()
+    board, port = start({"/lib/aimdb/__init__.mpy": b"of an earlier release", "/lib/aimdb/__init__.py": source})
+    status, _, complaint = run(port)
+    assert (status, complaint) == (0, "")
+    assert files_on(board) == shipped(tree)
+
+
+def test_many_files_in_the_way_are_a_short_sentence():
+    sentence = str(Foreign([f"/lib/{number}.py" for number in range(41)], ["/a.py"]))
+    assert sentence == "/lib/0.py, /lib/1.py, /lib/2.py and 38 more would be overwritten, and /a.py would be removed"
 
 
 def test_source_that_would_be_imported_instead_is_named_and_kept(tree, start, run):

@@ -193,6 +193,20 @@ def test_an_index_declares_what_a_package_needs(tree, tmp_path):
     assert described == json.loads((tmp_path / "mip/package/6/aimdb_node/latest.json").read_text())
 
 
+def test_an_older_version_stays_in_an_index(tree, tmp_path):
+    dist.write_index(tmp_path / "mip", None, tree)
+    core = tree / "lib/aimdb/__init__.py"
+    core.write_text(core.read_text().replace("0.3.0", "0.4.0"))
+    dist.write_index(tmp_path / "mip", None, tree)
+    folder = tmp_path / "mip/package/6/aimdb"
+    assert json.loads((folder / "0.3.0.json").read_text())["version"] == "0.3.0"
+    assert json.loads((folder / "latest.json").read_text())["version"] == "0.4.0"
+    listed = {
+        each["name"]: each["versions"] for each in json.loads((tmp_path / "mip/index.json").read_text())["packages"]
+    }
+    assert listed["aimdb"] == {"6": ["0.3.0", "0.4.0"], "py": ["0.3.0", "0.4.0"]}
+
+
 @pytest.mark.parametrize("change", ["added", "removed", "package removed"])
 def test_lists_are_out_of_date_when_a_file_comes_or_goes(tree, change):
     write_package_files(tree)

@@ -51,7 +51,7 @@ def deploy(
         check_rivals(found, link.port)
         changed = {path: data for path, data in files.items() if not holds(found, path, data)}
         stale = stale_files(found, files)
-        check_foreign(found, files, stale, link.port, force)
+        check_foreign(found, files, stale, link.port, root, force)
         listed = {ownership.entry(path, sha256(data).digest()) for path, data in files.items()}
         version = ".".join(str(number) for number in found["version"])
         print(f"{found['machine']}, MicroPython {version}, on {link.port}")
@@ -166,10 +166,10 @@ def check_rivals(found: dict, port: str) -> None:
         )
 
 
-def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: str, force: bool) -> None:
+def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: str, root: Path, force: bool) -> None:
     """Refuses to touch the user's files, unless forced."""
     digests = {path: sha256(data).digest() for path, data in files.items()}
-    foreign = ownership.foreign(found["files"], found["blank"], found["ours"], digests, stale)
+    foreign = ownership.foreign(found["files"], found["blank"], found["ours"], digests, stale, root)
     paths = [*foreign.overwritten, *foreign.removed]
     if paths and not force:
         library = "" if paths[0].startswith("/lib/") else " The library alone goes beside your program: make install."

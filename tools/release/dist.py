@@ -5,13 +5,12 @@
     mpremote mip install --index ADDRESS --no-mpy aimdb_mqtt      source
 
 mip asks an index for a package by .mpy version, name and version, and not by architecture; so each architecture has an
-index of its own. What is written here can be copied over what is served already: older versions then stay to be had.
+index of its own. Older versions that are there stay to be had, here and where this is copied over what is served.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +35,7 @@ PACKAGE_LAYOUT = 1
 
 
 def write_indexes(output: Path, root: Path = ROOT) -> None:
-    """Write all indexes into `output`, in place of what is there. Raises DeployError."""
-    shutil.rmtree(output, ignore_errors=True)
+    """Write all indexes into `output`, beside older versions that are there. Raises DeployError."""
     architectures = [name for name in mpy.ARCHITECTURES if name not in NOT_WRITTEN]
     with ThreadPoolExecutor() as threads:
         for made in [threads.submit(write_index, output, architecture, root) for architecture in architectures]:
@@ -94,12 +92,17 @@ def write_list(folder: Path, root: Path) -> None:
             "author": "",
             "description": package.summary(name, root),
             "license": "MIT",
-            "versions": {form: [package.version(root)] for form in (str(MPY_VERSION), "py")},
+            "versions": {form: versions(folder, form, name) for form in (str(MPY_VERSION), "py")},
             "path": f"lib/{name}",
         }
         for name in package.package_names(root)
     ]
     (folder / "index.json").write_text(json.dumps({"v": LAYOUT, "updated": int(time.time()), "packages": packages}))
+
+
+def versions(folder: Path, form: str, name: str) -> list[str]:
+    """Those of a package that are there."""
+    return sorted(file.stem for file in (folder / "package" / form / name).glob("*.json") if file.stem != "latest")
 
 
 def main() -> int:
@@ -109,9 +112,13 @@ def main() -> int:
         print(f"dist: {error}", file=sys.stderr)
         return 1
     print(f"{OUTPUT.relative_to(ROOT)} has {', '.join(package.package_names())}, version {package.version()}.")
-    chips = ", ".join(f"{name} {chip.architecture}" for name, chip in CHIPS.items())
-    print(f"Indexes with native code are in its folders: {chips}.")
     print(f"Let any web server serve it, such as: python3 -m http.server --directory {OUTPUT.relative_to(ROOT)}")
+    print("Then install from it, here for the package aimdb. ADDRESS is this computer's, as others see it:")
+    architectures = dict.fromkeys(chip.architecture for chip in CHIPS.values())
+    for architecture in architectures:
+        chips = ", ".join(name for name, chip in CHIPS.items() if chip.architecture == architecture)
+        print(f"  {chips}:".ljust(20), f"mpremote mip install --index http://ADDRESS:8000/{architecture} aimdb")
+    print("  any other chip:".ljust(20), "mpremote mip install --index http://ADDRESS:8000 aimdb")
     return 0
 
 

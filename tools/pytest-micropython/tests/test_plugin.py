@@ -495,5 +495,5 @@ def test_a_run_that_does_not_begin_is_summed_up_by_its_last_words(tmp_path):
 
 def test_a_folder_that_a_board_cannot_read_is_named(tmp_path):
     command = [find_tool("micropython"), "-c", MOUNTED]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stderr
-    assert "OSError: the board cannot read the folder that mpremote mount shows it" in said
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "OSError: the board cannot read the folder that mpremote mount shows it" in said.stdout + said.stderr
