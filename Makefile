@@ -149,6 +149,11 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of
 	$(RUN) tools/documents/figures.py --check
 	$(RUN) tools/documents/reference.py --check
 
+.PHONY: types
+types: $(VENV)/ready-to-develop ## let a type checker read a program of yours: PROGRAM=file
+	@MYPYPATH=lib $(VENV)/bin/mypy --custom-typeshed-dir $(STUBS) --follow-imports=silent --check-untyped-defs \
+		--disable-error-code=var-annotated $(PROGRAM)
+
 .PHONY: format
 format: $(VENV)/ready-to-develop ## let ruff lay out all Python files
 	$(VENV)/bin/ruff format .

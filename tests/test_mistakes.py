@@ -8,10 +8,12 @@ from aimdb import (
     BoundedQueue,
     Buffer,
     InvalidConfiguration,
+    JsonCodec,
     Mailbox,
     RecordKeyNotFound,
     SingleLatest,
     SpmcRing,
+    StructCodec,
     every,
 )
 from aimdb_aimx import Hub
@@ -208,7 +210,7 @@ async def test_a_produce_async_that_is_not_awaited_is_named_once():
     with printing() as said, raises(asyncio.TimeoutError):
         await asyncio.wait_for_ms(db.run(), 1300)
     for key in ("BoundedQueue", "SpmcRing", "Mailbox"):
-        assert "produce_async of record %r was called and not awaited" % key in said.text, said.text
+        assert "produce_async of record %r was called and not awaited; write: await " % key in said.text, said.text
     equal(said.text.count("\n"), 3)
 
 
@@ -389,9 +391,41 @@ async def test_an_await_too_many_is_hinted_at():
         for _ in record.subscribe():
             pass
 
-    for stage in (awaits_produce, awaits_subscribe, iterates):
+    async def iterates_the_consumer(record):
+        for _ in record:
+            pass
+
+    for stage, words in (
+        (awaits_produce, "are not awaited"),
+        (awaits_subscribe, "a reader is neither awaited nor read by a plain for"),
+        (iterates, "a reader is neither awaited nor read by a plain for"),
+        (iterates_the_consumer, "a consumer is read by: async for"),
+    ):
         text = await died(stage)
-        assert "are not awaited" in text, text
+        assert words in text, text
+
+
+def test_a_buffer_without_parentheses_is_told():
+    for kind, arguments in ((BoundedQueue, "16"), (SingleLatest, ""), (FlashQueue, "…")):
+        with raises(TypeError) as caught:
+            AimDb().configure("x", kind)
+        name = kind.__name__
+        equal(str(caught.error), "record 'x': %s is a class; write %s(%s)" % (name, name, arguments))
+
+
+def test_codecs_name_themselves():
+    for codec, value in (
+        (JsonCodec(), object()),
+        (StructCodec("<If"), 3),
+        (StructCodec("<B"), 300),
+        (StructCodec("<B"), "x"),
+    ):
+        try:
+            codec.encode(value)
+        except (TypeError, ValueError) as error:
+            assert type(codec).__name__ in str(error), error
+        else:
+            raise AssertionError("it was taken")
 
 
 async def test_what_a_reader_has_is_told():

@@ -80,7 +80,8 @@ def listen(db):
     def look(last):
         for record, coroutine in notes:
             if coroutine and _may_begin(coroutine):
-                print("aimdb: produce_async of record %r was called and not awaited" % record.key, file=sys.stderr)
+                text = "aimdb: produce_async of record %r was called and not awaited; write: await producer."
+                print(text % record.key + "produce_async(value)", file=sys.stderr)
         notes.clear()
         if last:
             for record in db._records.values():

@@ -38,7 +38,8 @@ class Buffer:
     Cancel safety: a cancelled `push_async` must have stored nothing. IRQ safety: none; only for the asyncio thread.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     # Class attributes, so that a buffer need not call __init__.
     key: "str | None" = None

@@ -5,7 +5,13 @@ IRQ safety: none.
 
 import struct
 
+from micropython import const
+
 from . import new, once
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
 
 
 class BytesCodec:
@@ -30,7 +36,8 @@ class StructCodec:
     (O, P, S) are none.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(self, format: str):
         self._count = once("formats").count_fields(format)
@@ -46,21 +53,24 @@ class StructCodec:
         """
         fields = (value,) if self._count == 1 else value
         if not isinstance(fields, (tuple, list)):
-            raise TypeError("%r is for tuples of %d, not %.60r" % (self._format, self._count, value))
-        data = struct.pack(self._format, *fields)
+            raise TypeError("StructCodec %r is for tuples of %d, not %.60r" % (self._format, self._count, value))
+        try:
+            data = struct.pack(self._format, *fields)
+        except TypeError:
+            raise TypeError("StructCodec %r cannot hold %.60r" % (self._format, value))
         back = struct.unpack(self._format, data)
         same = len(fields) == self._count
         if same:
             for i in range(self._count):
                 same = same and _is_same(fields[i], back[i])
         if not same:
-            raise ValueError("%r cannot hold %.60r" % (self._format, value))
+            raise ValueError("StructCodec %r cannot hold %.60r" % (self._format, value))
         return data
 
     def decode(self, data: bytes):
         """The value that `data` stands for. Raises `ValueError` for bytes that it cannot decode."""
         if len(data) != self.size:
-            raise ValueError("%r needs %d bytes, not %d" % (self._format, self.size, len(data)))
+            raise ValueError("StructCodec %r needs %d bytes, not %d" % (self._format, self.size, len(data)))
         fields = struct.unpack(self._format, data)
         return fields[0] if self._count == 1 else fields
 

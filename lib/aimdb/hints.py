@@ -15,11 +15,11 @@ def hint(error) -> str:
     if "'generator'" in text:
         return "; is an await missing before recv, produce_async or subscribe_async?"
     if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:
-        return "; readers are not awaited: async for value in consumer.subscribe() reads"
+        return "; a reader is neither awaited nor read by a plain for: async for value in consumer.subscribe() reads it"
     if "Reader' object has no attribute '" in text and "__" not in text:
         return "; a reader has recv, try_recv, ready, close and lagged"
     if "isn't iterable" in text or "not iterable" in text:
         return "; is there an await that must not be? produce, try_produce, try_recv and subscribe are not awaited"
-    if "'__aiter__'" in text:
+    if "'__aiter__'" in text or "'Record'" in text and "'__getitem__'" in text:
         return "; a consumer is read by: async for value in consumer.subscribe()"
     return ""

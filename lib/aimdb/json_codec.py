@@ -28,9 +28,9 @@ class JsonCodec:
         except ValueError:
             same = False
         except RuntimeError:  # The stack has an end.
-            raise ValueError("a value is nested too deep for JSON")
+            raise ValueError("JsonCodec: a value is nested too deep")
         if not same:
-            raise ValueError("JSON has no %.99r, or not so that it comes back equal" % (value,))
+            raise ValueError("JsonCodec: JSON has no %.99r, or not so that it comes back equal" % (value,))
         return data
 
     def decode(self, data: bytes):

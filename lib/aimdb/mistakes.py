@@ -57,6 +57,10 @@ def error(kind: str, key: object, refused: "Any") -> Exception:
     if not key:
         return ValueError("a record's key must not be empty")
     if kind == "buffer":
+        if isinstance(refused, type) and hasattr(refused, "push"):
+            name = refused.__name__
+            arguments = {"BoundedQueue": "16", "SpmcRing": "16", "SingleLatest": "", "Mailbox": ""}.get(name, "…")
+            return TypeError("record %r: %s is a class; write %s(%s)" % (key, name, name, arguments))
         return TypeError("record %r: a buffer is needed, such as SpmcRing(16), not %r" % (key, refused))
     advice = "; pass fn, not fn()" if hasattr(refused, "send") else ""
     return TypeError("record %r: a %s is an async function, not %r%s" % (key, kind, refused, advice))

@@ -57,7 +57,8 @@ class Every:
     value that was not stored. IRQ safety: none.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(
         self,

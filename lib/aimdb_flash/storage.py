@@ -50,7 +50,8 @@ class Storage:
     in doubt, and the queue does not write to that segment again.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     segment_size = 4096  # Bytes that a segment holds.
     segment_count = 16  # How many there may be at a time; a queue needs 4 or more.

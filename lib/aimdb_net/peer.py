@@ -43,7 +43,8 @@ class Peer:
     Cancel safety: nothing is lost. IRQ safety: none.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     keeps = False  # Whether the peer keeps for us what we have not acknowledged.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.

@@ -48,7 +48,8 @@ class Clock:
     Raises `TypeError` or `ValueError`. IRQ safety: none.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(
         self,

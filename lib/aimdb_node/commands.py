@@ -30,7 +30,8 @@ class Commands:
     `longest`: bytes of a line. `refused_count`, `failed_count`. IRQ safety: none. No method waits.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(self, longest: int = 80, passed: "tuple" = ()):
         self._table: dict = {}

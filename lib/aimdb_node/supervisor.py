@@ -43,7 +43,8 @@ class Supervisor:
     `run` returns when the application does. Raises `TypeError` for what cannot be called. IRQ safety: none.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(
         self,

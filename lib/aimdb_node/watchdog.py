@@ -49,7 +49,8 @@ class Watchdog:
     IRQ safety: none. No method waits.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(self, timeout_ms: int = 0, machine: "Any" = None):
         check_int("timeout_ms", timeout_ms)

@@ -35,7 +35,8 @@ class Wifi:
     IRQ safety: none.
     """
 
-    __new__ = new
+    if not TYPE_CHECKING:
+        __new__ = new
 
     def __init__(self, ssid: str, password: str, join_ms: int = 15000, interface: "Any" = None):
         if not isinstance(ssid, str) or not isinstance(password, str):

@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from mqtt_broker import Listener, LocalBroker
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 RUN, _FOLDER, LAPTOP, SECOND, _BOARD, EMULATED, _PORT, INSTALL, COPY, KEPT = re.findall(
     r"```sh\n(.*?)```", PAGE, re.DOTALL
 )
-ONE_RECORD, TWO_RECORDS, ON_FLASH = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ONE_RECORD, TWO_RECORDS, ON_FLASH, OVER_MQTT = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 # Seen instead of a full queue, so that the test need not wait for it.
 QUICKLY = ("sleep_ms(1000)", "sleep_ms(50)")
 
@@ -62,13 +63,22 @@ def test_a_program_shows_temperatures(folder):
 
 def test_a_second_record_takes_the_alarms(folder):
     (folder / "main.py").write_text(TWO_RECORDS)
-    follow(SECOND, folder, r"the radio is too slow: \d+ temperatures", seconds=60)
+    follow(SECOND, folder, r"the radio is too slow: \d+ temperatures not", seconds=60)
 
 
 def test_what_was_not_sent_comes_again(folder):
     (folder / "main.py").write_text(ON_FLASH)
     assert "0 alarms are left" in follow(KEPT, folder, r"sent")
     follow(KEPT, folder, r"[1-9]\d* alarms are left[^\0]*sent")
+
+
+def test_the_alarms_go_to_a_broker(folder):
+    with LocalBroker() as broker, Listener(broker.port, "thermometer/alarms") as listener:
+        (folder / "main.py").write_text(OVER_MQTT.replace("127.0.0.1", f"127.0.0.1:{broker.port}"))
+        commands = KEPT.rstrip() + " & sleep 4; kill $!; echo done"
+        follow(commands, folder, "done")
+        assert all(float(alarm) > 30 for alarm in listener.payloads("thermometer/alarms"))
+        assert listener.payloads("thermometer/alarms")
 
 
 @pytest.mark.skipif("SOAK" not in os.environ, reason="forty files through an emulated serial port take a minute")
