@@ -524,10 +524,10 @@ async def test_a_misspelt_option_is_told_with_those_that_there_are():
 
     equal(made_by(BoundedQueue, capactiy=3), "BoundedQueue has no option 'capactiy'; it has capacity")
     equal(made_by(SingleLatest, initial=3), "SingleLatest has no option 'initial'; it has none")
-    equal(made_by(every, preiod=3), "every has no option 'preiod'; it has period_ms, read, give_up_after")
+    equal(made_by(every, perid_ms=3), "every has no option 'perid_ms'; it has period_ms, read, give_up_after")
     equal(made_by(FlashQueue, max_sise=3)[:46], "FlashQueue has no option 'max_sise'; it has ma")
-    equal(made_by(Broker, wil=3)[:48], "Broker has no option 'wil'; it has will, tls, ur")
-    equal(made_by(Setting, defualt=3)[:47], "Setting has no option 'defualt'; it has default")
+    equal(made_by(Broker, wlil=3)[:38], "Broker has no option 'wlil'; it has wi")
+    equal(made_by(Setting, dfault=3)[:46], "Setting has no option 'dfault'; it has default")
     equal(made_by(Hub, tokn=3)[:39], "Hub has no option 'tokn'; it has token,")
     assert "capacity is an int" in made_by(BoundedQueue)
 

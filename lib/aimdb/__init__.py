@@ -1,7 +1,7 @@
 """A data layer for MicroPython: records with buffers between the tasks that produce and those that consume.
 
 The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards. Packages that build on
-this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load`, `new` and `once`.
+this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load` and `once`.
 """
 
 import sys
@@ -17,13 +17,6 @@ def once(name, package="aimdb"):
     sys.modules.pop(full_name, None)
     delattr(sys.modules[package], name)
     return module
-
-
-def new(kind, *args, **options):
-    """The `__new__` of what a program makes: an option that `kind` has not is told with those that it has."""
-    if options:
-        once("options").check(kind, options)
-    return object.__new__(kind)
 
 
 class _Help:

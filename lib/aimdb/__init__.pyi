@@ -7,7 +7,6 @@ A stage is annotated with `Producer` or `Consumer`, what `subscribe` gives with 
 """
 
 from types import ModuleType
-from typing import Any
 
 from .bounded_queue import BoundedQueue as BoundedQueue
 from .bounded_queue import Mailbox as Mailbox
@@ -46,4 +45,3 @@ Producer = Record
 Consumer = Record
 
 def once(name: str, package: str = "aimdb") -> ModuleType: ...
-def new(kind: type, *args: object, **options: object) -> Any: ...

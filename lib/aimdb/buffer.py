@@ -4,7 +4,6 @@ from collections import deque
 import micropython
 from micropython import const
 
-from . import new
 from .errors import BufferClosed, BufferEmpty, BufferLagged, check_int, error
 from .waiting import Line, ptr32
 
@@ -37,9 +36,6 @@ class Buffer:
 
     Cancel safety: a cancelled `push_async` must have stored nothing. IRQ safety: none; only for the asyncio thread.
     """
-
-    if not TYPE_CHECKING:
-        __new__ = new
 
     # Class attributes, so that a buffer need not call __init__.
     key: "str | None" = None
@@ -124,6 +120,9 @@ class InMemory(Buffer):
 
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
+
+    if not TYPE_CHECKING:
+        from .errors import new as __new__
 
     def __init__(self, capacity: int):
         check_int("capacity", capacity, 1)

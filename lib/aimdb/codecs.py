@@ -7,7 +7,8 @@ import struct
 
 from micropython import const
 
-from . import new, once
+from . import once
+from .errors import new
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.

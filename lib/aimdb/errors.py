@@ -97,3 +97,12 @@ def check_int(name: str, value: object, least: int = 0, most: int = 0x1FFFFFFF) 
         from .mistakes import no_int
 
         raise no_int(name, value, least, most)
+
+
+def new(kind, *args, **options):
+    """The `__new__` of what a program makes: an option that `kind` has not is told with those that it has."""
+    if options:
+        from . import once
+
+        once("options").check(kind, options)
+    return object.__new__(kind)

@@ -7,9 +7,8 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from . import new
 from .buffer import Buffer
-from .errors import BufferClosed, check_int
+from .errors import BufferClosed, check_int, new
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.

@@ -61,6 +61,9 @@ class FlashQueue(Buffer):
     return, no reader gets the value, and the next flush makes that last. IRQ safety: none.
     """
 
+    if not TYPE_CHECKING:
+        from aimdb.errors import new as __new__
+
     taken_over = False  # Another queue has opened its storage since.
 
     def __init__(

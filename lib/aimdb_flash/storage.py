@@ -1,7 +1,6 @@
 import errno
 
-from aimdb import new
-from aimdb.errors import RecordError
+from aimdb.errors import RecordError, new
 from micropython import const
 
 _BOARD = const(1)

@@ -2,7 +2,8 @@ import asyncio
 from collections import namedtuple
 from time import time
 
-from aimdb import SingleLatest, new
+from aimdb import SingleLatest
+from aimdb.errors import new
 from aimdb.waiting import current_loop
 from micropython import const
 

@@ -1,11 +1,15 @@
 from aimdb import Buffer, BufferClosed, BufferFull, Reader
-from aimdb.errors import error
+from aimdb.errors import error, new
 from micropython import const
 
 from . import once
 from .errors import ConnectionLost, NotConnected, Refused
 from .waits import Waits, drop
 from .window import payload_of
+
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
 
 _MASK = const(0x1FFFFFFF)
 
@@ -22,6 +26,9 @@ class RemoteBuffer(Buffer):
     Cancel safety: cancelled, a subscription has no reader, and a message that has not gone out is not sent.
     IRQ safety: none.
     """
+
+    if not TYPE_CHECKING:
+        __new__ = new
 
     sends_newest = False
 

@@ -4,7 +4,8 @@ import struct
 import time
 from random import getrandbits
 
-from aimdb import check_int, new
+from aimdb import check_int
+from aimdb.errors import new
 from aimdb.loop import readable
 from aimdb.timing import timed
 from micropython import const

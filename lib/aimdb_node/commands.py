@@ -1,6 +1,6 @@
 import json
 
-from aimdb import new
+from aimdb.errors import new
 from micropython import const
 
 _BOARD = const(1)

@@ -2,7 +2,7 @@ import io
 import sys
 import time
 
-from aimdb import new
+from aimdb.errors import new
 from micropython import const
 
 from .files import content, replace

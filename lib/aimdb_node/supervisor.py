@@ -2,7 +2,7 @@ import asyncio
 import gc
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
-from aimdb import new
+from aimdb.errors import new
 from aimdb.timing import timed
 from micropython import const
 

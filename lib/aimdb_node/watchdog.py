@@ -1,7 +1,8 @@
 import sys
 from time import ticks_diff, ticks_ms
 
-from aimdb import check_int, new
+from aimdb import check_int
+from aimdb.errors import new
 from micropython import const
 
 _BOARD = const(1)

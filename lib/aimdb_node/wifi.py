@@ -3,7 +3,8 @@ import errno
 import select
 import socket
 
-from aimdb import check_int, new
+from aimdb import check_int
+from aimdb.errors import new
 from aimdb.timing import timed
 from micropython import const
 
