@@ -29,15 +29,15 @@ $(VENV)/ready-to-develop: $(VENV)/ready
 
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
-	$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: example
 example: $(VENV)/ready ## run a program of examples/, on an emulated board or at PORT: NAME=weather_station SECONDS=10
-	$(RUN) tools/examples/example.py $(NAME) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(RUN) tools/examples/example.py $(NAME) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: test
 test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
-	$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS)))
+	@$(RUN) -m pytest $(if $(TARGET),--target=$(TARGET)) $(or $(TESTS),$(if $(TARGET),$(MICROPYTHON_TESTS)))
 
 # The files that run on a target; those in tests/host and in tools need none.
 MICROPYTHON_TESTS = $(wildcard tests/test_*.py)
@@ -55,8 +55,8 @@ passed = $(RUN) -m pytest $(BOTH_CORES) $(1) || $(RUN) -m pytest --last-failed -
 
 .PHONY: check
 check: lint ## everything that has to pass: lint, all tests on the host, those of the chip on the emulated board
-	$(call passed)
-	$(call passed,--target=rp2040 $(CHIP_TESTS))
+	@$(call passed)
+	@$(call passed,--target=rp2040 $(CHIP_TESTS))
 
 .PHONY: soak
 soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever more seeds: SOAK=60m SEASON_SEED=number
@@ -64,50 +64,50 @@ soak: $(VENV)/ready ## a season in the field, and the seeded tests with ever mor
 
 .PHONY: bench
 bench: $(VENV)/ready ## measure every operation: emulated cycles, or TARGET=unix or a port; PEERS=folder JSON=file
-	$(RUN) tools/benchmarks/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench.py $(if $(TARGET),--target=$(TARGET)) $(if $(PEERS),--peers $(PEERS)) $(if $(JSON),--json $(JSON))
 	@$(if $(TARGET),,echo "Measuring messages to a broker. An emulated WiFi chip takes some seconds to start ...")
-	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
-	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
-	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(dir $(JSON))aimx.json))
-	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(dir $(JSON))node.json))
+	@$(if $(TARGET),,$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(dir $(JSON))mqtt.json))
+	@$(if $(TARGET),,$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(dir $(JSON))dialling.json))
+	@$(if $(TARGET),,$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(dir $(JSON))aimx.json))
+	@$(if $(TARGET),,$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(dir $(JSON))node.json))
 	@$(if $(TARGET),,echo "Measuring 10,000 periods of a source, which takes some minutes ...")
-	$(if $(TARGET),,$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(dir $(JSON))periods.json))
+	@$(if $(TARGET),,$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(dir $(JSON))periods.json))
 
 .PHONY: bench-periods
 bench-periods: $(VENV)/ready ## its last part alone: 10,000 periods of a source, beside a loop of sleep_ms; JSON=file
-	$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_periods.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-mqtt
 bench-mqtt: $(VENV)/ready ## its second part alone: messages per second to a broker, beside a bare socket; JSON=file
 	@echo "An emulated WiFi chip takes some seconds to start ..."
-	$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_mqtt.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-dialling
 bench-dialling: $(VENV)/ready ## the same for an AimX hub: values per second to it and from it; JSON=file
 	@echo "An emulated WiFi chip takes some seconds to start ..."
-	$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_dialling.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-aimx
 bench-aimx: $(VENV)/ready ## what serving by AimX costs: calls and events per second, by UART and WiFi, and heap; JSON=file
 	@echo "An emulated WiFi chip takes some seconds to start ..."
-	$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_aimx.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-node
 bench-node: $(VENV)/ready ## what the parts of aimdb_node, and the whole firmware, keep of the heap; JSON=file
 	@echo "An emulated WiFi chip takes some seconds to start ..."
-	$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-everything
 bench-everything: $(VENV)/ready ## what a program that uses nearly all packages keeps of the heap; JSON=file
-	$(RUN) tools/benchmarks/bench_everything.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_everything.py $(if $(JSON),--json $(JSON))
 
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
-	$(RUN) tools/benchmarks/flash_bench.py
+	@$(RUN) tools/benchmarks/flash_bench.py
 
 .PHONY: interrupts
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
-	$(RUN) tools/benchmarks/interrupts.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: graph
 graph: $(VENV)/ready ## draw a program's records, as text and for Mermaid: PROGRAM=firmware/sensor_node.py BOARD=pico_w
@@ -115,20 +115,20 @@ graph: $(VENV)/ready ## draw a program's records, as text and for Mermaid: PROGR
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
-	$(RUN) tools/benchmarks/bench.py --record
+	@$(RUN) tools/benchmarks/bench.py --record
 
 .PHONY: figures
 figures: $(VENV)/ready ## write the tables of figures in docs/ anew, from what was measured last
-	$(RUN) tools/documents/figures.py
+	@$(RUN) tools/documents/figures.py
 
 .PHONY: reference
 reference: $(VENV)/ready-to-develop ## write docs/reference/ anew, from the docstrings
-	$(RUN) tools/documents/reference.py
+	@$(RUN) tools/documents/reference.py
 
 .PHONY: plot
 plot: $(VENV)/ready ## draw docs/pictures/costs.png from bench/results.json
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/benchmarks/requirements-plot.txt
-	$(RUN) tools/benchmarks/bench_plot.py
+	@$(RUN) tools/benchmarks/bench_plot.py
 
 PROGRAMS := build/programs
 HARNESS := tools/pytest-micropython/pytest_micropython/on_target
@@ -140,14 +140,14 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of
 	$(VENV)/bin/codespell README.md CHANGELOG.md Makefile docs $(wildcard examples) lib firmware boards bench tools tests
 	$(RUN) -m mypy --custom-typeshed-dir $(STUBS)
 	$(VENV)/bin/basedpyright
-	$(RUN) tools/documents/programs.py $(PROGRAMS)
+	@$(RUN) tools/documents/programs.py $(PROGRAMS)
 	$(VENV)/bin/ruff check --ignore=E401,E402,F401,F811,I001 $(PROGRAMS)
 	MYPYPATH=lib:$(HARNESS) $(VENV)/bin/mypy --custom-typeshed-dir $(STUBS) --follow-imports=silent \
 		--check-untyped-defs --disable-error-code=var-annotated --disable-error-code=abstract $(PROGRAMS) $(wildcard examples)
 	$(VENV)/bin/basedpyright --project $(PROGRAMS)
-	$(RUN) tools/release/package.py --check
-	$(RUN) tools/documents/figures.py --check
-	$(RUN) tools/documents/reference.py --check
+	@$(RUN) tools/release/package.py --check
+	@$(RUN) tools/documents/figures.py --check
+	@$(RUN) tools/documents/reference.py --check
 
 .PHONY: types
 types: $(VENV)/ready-to-develop ## let a type checker read a program of yours: PROGRAM=file
@@ -171,15 +171,15 @@ docs-serve: $(VENV)/ready-to-develop ## show the site, and build it anew when a 
 .PHONY: view
 view: $(VENV)/ready ## a live picture of what a node does: emulated, or PORT=/dev/ttyACM1, URL=tcp://10.0.0.7:7433 TOKEN=
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r tools/aimx/requirements.txt
-	$(RUN) tools/aimx/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 40)
+	@$(RUN) tools/aimx/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 40)
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
-	$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
+	@$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
 
 .PHONY: deploy
 deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w FORCE=1
-	$(RUN) tools/board/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
+	@$(RUN) tools/board/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
 
 .PHONY: wifi
 wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board: PORT=/dev/ttyACM0
@@ -188,11 +188,11 @@ wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, t
 
 .PHONY: image
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
-	$(RUN) tools/board/image.py --board $(BOARD)
+	@$(RUN) tools/board/image.py --board $(BOARD)
 
 .PHONY: flash
 flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
-	$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
+	@$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: peers
 peers: ## build AimDB's own command line and a hub, for tests with them and for `make run`: optional, needs Rust's cargo
@@ -200,11 +200,11 @@ peers: ## build AimDB's own command line and a hub, for tests with them and for 
 
 .PHONY: package
 package: $(VENV)/ready ## write anew what `mip install` reads from this repository, and the version everywhere
-	$(RUN) tools/release/package.py
+	@$(RUN) tools/release/package.py
 
 .PHONY: dist
 dist: $(VENV)/ready ## write an index for `mip install --index` into build/mip: native code, bytecode and source
-	$(RUN) tools/release/dist.py
+	@$(RUN) tools/release/dist.py
 
 .PHONY: clean
 clean: ## remove .venv, .cache and build

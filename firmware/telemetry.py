@@ -13,6 +13,7 @@ with mqtts, in DER, "ntp", an address and port, and "aimx", what an `AimxServer`
 """
 
 import json
+import time
 
 from report import say
 
@@ -90,7 +91,7 @@ def connect(db, obey, journal=None):
 
     async def timed(consumer):
         async for seconds in consumer.subscribe():
-            say("clock", "set: %d" % seconds)
+            say("clock", "set: %04d-%02d-%02d %02d:%02d:%02d UTC" % time.gmtime()[:6])
             while waiting:
                 broker.open(waiting.pop(0))
 

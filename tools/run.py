@@ -111,7 +111,8 @@ def show(port: str, model: str, script: Script) -> int:
 
 def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     """Deploy to an emulated board, watch it, cut its power in the middle of all that, and see what it still has."""
-    print(f"Starting an emulated {model} with the official MicroPython firmware.", flush=True)
+    print(f"An emulated {model} starts, with the official MicroPython firmware. This takes about two minutes.")
+    print("The library is on its flash already, and the application is copied now:", flush=True)
     BoardLink.patience = SILENCE_SECONDS
     # The library is there from an earlier deploy: over the emulated serial line it would take a minute.
     files = {path[1:]: data for path, data in files_for(model).items() if path.startswith("/lib/")}
@@ -146,7 +147,9 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     if network:
         for answer in network.answers():
             print(f"{'':7}  < {answer.partition(chr(10))[0]}")
-        return 0 if network.has_everything() and was_seen else 1
+        if not (network.has_everything() and was_seen):
+            return 1
+    print("\nThat was the sensor node, firmware/sensor_node.py. For a program of your own go on with docs/tutorial.md.")
     return 0
 
 
@@ -175,7 +178,18 @@ def follow(console: serial.Serial, ended: Callable[[float], bool], script: Scrip
         elif now - reported > PATIENCE_SECONDS:
             print(f"{'':7}  ... the board is busy, for {now - heard:.0f} s now: {WHY_SO_LONG}", flush=True)
             reported = now
+    else:
+        said += rest_of_answer(console)
     return "\n".join(said)
+
+
+def rest_of_answer(console: serial.Serial) -> list[str]:
+    """Show the further lines of what the board said last. They have no clock, and are indented."""
+    lines = []
+    while (line := console.readline()).startswith(b" " * 8):
+        lines.append(line.decode(errors="replace").rstrip())
+        print(lines[-1], flush=True)
+    return lines
 
 
 class Weather:

@@ -30,7 +30,9 @@ async def keep(peer) -> None:
                 pause = troubles = 0  # It was a good connection.
             else:
                 troubles += 1
-                tell(troubles, "%sno connection to %s: %s", peer.keys(), peer.name, error)
+                name = peer.name  # Once in the sentence.
+                reason = str(error).replace(name + ": ", "").replace(name, "it")
+                tell(troubles, "%sno connection to %s: %s", peer.keys(), name, reason)
             peer.lost_count += peer.connected
             peer.disconnect(error)
             pause = min(max(2 * pause, shortest), longest)

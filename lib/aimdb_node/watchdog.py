@@ -18,7 +18,7 @@ _CAUSES = const(
 
 
 def reset_cause() -> str:
-    """Why the board has started, in words. On an RP2040 a `machine.reset()` looks as a watchdog does."""
+    """Why the board has started, in words. On an RP2040 a `machine.reset()` looks as a watchdog does: both are named."""
     try:
         import machine
 
@@ -28,7 +28,7 @@ def reset_cause() -> str:
     for entry in _CAUSES.split(","):
         name, _, words = entry.partition(" ")
         if getattr(machine, name, None) == cause:
-            return words
+            return "watchdog, or machine.reset()" if words == "watchdog" and sys.platform == "rp2" else words
     return "unknown"
 
 

@@ -67,7 +67,7 @@ def test_the_node_tells_of_the_exception_when_the_power_is_back(output):
 
 
 def test_the_clock_is_set(output):
-    assert re.search(r"clock     set: \d{10}", output)
+    assert re.search(r"clock     set: 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC", output)
 
 
 def test_the_samples_are_there_after_the_power_was_out(output):
@@ -86,6 +86,15 @@ def test_the_broker_has_every_sample_though_it_was_stopped_twice_and_the_power_w
 
 def test_a_command_comes_by_way_of_the_broker(output):
     assert "obey      one value every 30 ms" in output
+
+
+def test_the_table_of_the_last_status_is_whole(output):
+    before, _, _ = output.partition("The power went out")
+    assert "heap " in before.rpartition("produced consumed dropped")[2]
+
+
+def test_the_last_line_says_what_to_do_next(output):
+    assert "docs/tutorial.md" in output.strip().rpartition("\n")[2]
 
 
 def test_the_running_node_shows_its_records_by_aimx(output):
