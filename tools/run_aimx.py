@@ -24,13 +24,8 @@ def look_at_records(port: int) -> bool:
 
 def look(aimdb: object, arguments: list[str]) -> bool:
     """One command; ours, when AimDB's is not there or was too impatient."""
-    print(
-        "$",
-        ".cache/peers/bin/aimdb" if aimdb else ".venv/bin/python tools/aimx/aimx_command.py",
-        "--connect",
-        *arguments,
-    )
-    sys.stdout.flush()
+    command = ".cache/peers/bin/aimdb" if aimdb else ".venv/bin/python tools/aimx/aimx_command.py"
+    print("$", command, "--connect", *arguments, flush=True)
     ours = [sys.executable, str(ROOT / "tools" / "aimx" / "aimx_command.py"), "--timeout", str(PATIENCE_SECONDS)]
     for program in ([str(aimdb)], ours) if aimdb else (ours,):
         with contextlib.suppress(subprocess.TimeoutExpired):
