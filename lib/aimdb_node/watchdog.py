@@ -18,7 +18,7 @@ _CAUSES = const(
 
 
 def reset_cause() -> str:
-    """Why the board has started, in words. An RP2040 does not tell `machine.reset()` from a watchdog, and both are named."""
+    """Why the board has started, in words. An RP2040 cannot tell `machine.reset()` from a watchdog: both are named."""
     try:
         import machine
 
