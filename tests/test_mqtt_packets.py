@@ -78,7 +78,7 @@ def test_the_packet_id_is_found_behind_a_topic_of_any_length_however_the_packet_
 
 
 def test_what_is_no_packet_is_told():
-    for rubbish in (b"\0\0", b"\x30\x80\x80\x80\x80\x01"):
+    for rubbish in (b"\0\0", b"\x30\x80\x80\x80\x80\x01", b"\x32\x50\xff\xff" + bytes(SIZE - 4)):
         receiver = Receiver(SIZE)
         stream = Pieces(rubbish)
         while stream.data:

@@ -1,13 +1,18 @@
 """Acknowledging messages whose topic is longer than `max_packet`. Loaded for each long packet, and not kept."""
 
+from aimdb_net.errors import ConnectionLost
+
 
 def shorten(receiver, at: int, length: int) -> int:
     """Leave the topic out of a PUBLISH that fills the receiver's buffer, if its packet id would not fit in otherwise.
 
-    `at`, `length`: where its content begins, and how long it is. Returns the length that it has now.
+    `at`, `length`: where its content begins, and how long it is. Returns the length that it has now. Raises
+    `ConnectionLost`.
     """
     view = receiver.view
     topic = view[at] << 8 | view[at + 1]
+    if topic + 2 > length:
+        raise ConnectionLost("the topic of a PUBLISH is longer than all of it")
     rest = at + 2 + topic  # Where the packet id begins.
     if rest + 2 <= receiver.size:
         return length
