@@ -40,9 +40,9 @@ def serve(board: Board, options: argparse.Namespace, signals: set[signal.Signals
         link.unlink(missing_ok=True)
         link.symlink_to(path)
     print(link or path, flush=True)
-    kept = f"goes to {options.dump}" if options.dump else "is lost: --dump FILE keeps it, --image FILE begins with it"
+    flash = f"goes to {options.dump}" if options.dump else "is lost: --dump FILE keeps it, --image FILE begins with it"
     print(
-        f"An emulated {options.board} is ready at this port, until Ctrl-C. What is on its flash then {kept}.",
+        f"An emulated {options.board} is ready at this port, until Ctrl-C. Its flash then {flash}.",
         file=sys.stderr,
         flush=True,
     )
