@@ -192,3 +192,24 @@ async def test_each_event_is_what_the_client_needs():
                     db.produce_any(key, 'a"\n')
         assert "set" in topics
         equal(seqs, list(range(1, len(seqs) + 1)))
+
+
+async def test_no_drain_is_longer_than_the_client_takes():
+    near, far = cable(60000)
+    key = "a." * 60 + "ring"
+    db = AimDb()
+    db.configure(key, SpmcRing(5000)).remote()
+    AimxServer(db, serial=far)
+    client = Raw(near, size=20000)
+    async with Running(db):
+        for values in ([1] * 4500, [1] * 1900 + ["x" * 3998], ["x" * 3825, "y" * 3998], ["y" * 3998] * 3):
+            got = []
+            for round in range(4):
+                await client.send({"t": "req", "id": 1, "method": "record.drain", "params": {"name": key}})
+                frame = await client.frame()
+                assert len(frame) + len(frame) // 254 + 2 <= 8192, len(frame)
+                got += json.loads(frame)["ok"]["values"]
+                if not round and not got:
+                    for value in values:
+                        db.produce_any(key, value)
+            assert got == values, len(got)

@@ -401,6 +401,21 @@ async def test_a_record_that_cannot_be_read_spoils_no_list_and_no_other_record()
         equal((await client.set("setting", 1))["status"], "success")
 
 
+async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_values():
+    near, far = cable(20000)
+    db = AimDb()
+    db.configure("long", SingleLatest()).remote()
+    AimxServer(db, serial=far)
+    client = Client(near, size=20000)
+    async with Running(db):
+        db.produce_any("long", "x" * 5000)
+        equal(await client.get("long"), "not_found")
+        await client.hello(max_frame=20000)
+        equal(len(await client.get("long")), 5000)
+        db.produce_any("long", "x" * 16000)
+        equal(await client.get("long"), "not_found")
+
+
 async def test_a_codec_may_use_its_buffer_again():
     class Frugal:
         def __init__(self):

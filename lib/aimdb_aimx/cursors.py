@@ -6,7 +6,7 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, check_int
 
 from .requests import Refusal, entry_of, is_ring, may_write, name_in, text_of
 
-_DRAINED = 4096  # Bytes of values in one reply; the rest comes with the next.
+_DRAINED = 3840  # From so many bytes of values on, the rest comes with the next reply; see `text_of`.
 
 
 def newest(peer, record):
@@ -36,24 +36,20 @@ def drain(peer, params) -> tuple:
     except (ValueError, TypeError):
         raise Refusal("internal")
     reader = _cursor_of(peer, record)
-    texts: list = []
-    size = 0
-    while len(texts) < limit and size < _DRAINED:
+    values = bytearray()  # In one piece, as a thousand small ones take ten times as much of the heap.
+    count = 0
+    while count < limit and len(values) < _DRAINED:
         value = _next_of(reader)
         if value is None:
             break
         text = text_of(peer, entry, value)
         if text:
-            texts.append(text)
-            size += len(text)
-    head = '{"count":%d,"record_name":%s,"values":[' % (len(texts), json.dumps(record.key))
-    pieces = [head.encode()]
-    for i, text in enumerate(texts):
-        if i:
-            pieces.append(b",")
-        pieces.append(text)
-    pieces.append(b"]}")
-    return tuple(pieces)
+            if count:
+                values.append(44)  # A comma.
+            values.extend(text)
+            count += 1
+    head = '{"count":%d,"record_name":%s,"values":[' % (count, json.dumps(record.key))
+    return head.encode(), values, b"]}"
 
 
 def _cursor_of(peer, record):

@@ -3,8 +3,11 @@
 import json
 
 from aimdb import JsonCodec, SpmcRing
+from micropython import const
 
 from . import once
+
+_OTHERS = const(4192)  # Bytes of a frame that may stand beside a value: what a drain has before it, and names.
 
 json_codec = JsonCodec()
 
@@ -61,7 +64,7 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
     except Exception as er:  # A codec of the program's own may raise anything, and give what is no JSON.
         refused(peer.server, "record %r has a value that AimX cannot carry: %r", entry[0].key, er)
         return None
-    if len(text) > (60000 if peer.sockets else 4000):  # AimDB's client does not take longer frames.
+    if len(text) > peer.longest - _OTHERS:
         refused(peer.server, "record %r has a value that is too long for AimX: %d bytes", entry[0].key, len(text))
         return None
     return text
