@@ -5,7 +5,7 @@ import gc
 import random
 
 from aimdb import AimDb, BoundedQueue, SingleLatest
-from aimdb_conformance.support import drain, raises_async, settle
+from aimdb_conformance.support import drain, raises, raises_async, settle
 from harness import equal, skip, target
 
 if target != "unix":
@@ -342,6 +342,31 @@ async def test_a_run_that_ends_without_heap_leaves_no_connection():
                 except MemoryError:
                     pass
             await until(lambda: not server.clients)
+
+
+async def test_a_reader_that_commits_late_holds_no_message_twice_through_any_number_of_connections():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        broker = impatient(server, client_id="node")
+        topic = MqttTopic(server.url + "/n", commits=True, capacity=3, broker=broker)
+        db = AimDb()
+        db.configure("n", topic)
+        async with running(db):
+            reader = topic.subscribe()
+            for number in range(20):
+                await until(lambda: broker.connected)
+                for packet_id in (1, 2, 3):
+                    await server.send(publish("n", b"%d" % packet_id, 1, packet_id))
+                equal([await reader.recv(5000), await reader.recv(5000), await reader.recv(5000)], [1, 2, 3])
+                if number < 19:
+                    server.kick()
+                    await until(lambda: not broker.connected)
+            equal(len(reader.taken), 3)
+            raises(ValueError, reader.commit, 61)
+            reader.commit(58)
+            await until(lambda: server.acknowledged == [1])
+            reader.commit()
+            await until(lambda: server.acknowledged == [1, 2, 3])
 
 
 async def test_a_reader_that_cannot_be_closed_for_want_of_heap_leaves_no_connection():

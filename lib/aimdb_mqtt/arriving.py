@@ -8,11 +8,12 @@ from .packets import number, packet
 
 
 class Arrival:
-    """A message of QoS 1 that came by `connection`, and so many inboxes have taken: acknowledged when all are done."""
+    """A message of QoS 1 that came by the present connection, and so many inboxes have: acknowledged when all are done."""
 
-    def __init__(self, packet_id: int, connection, inboxes: int):
+    def __init__(self, packet_id: int, broker, inboxes: int):
         self.packet = packet(0x40, number(packet_id))  # Made now, so that `done` needs no heap.
-        self.connection = connection
+        self.connection = broker.connection
+        self.repeats = broker.repeats  # The broker has a larger number when the message came again, or will do so.
         self.inboxes = inboxes
 
     def done(self) -> None:
@@ -87,7 +88,7 @@ def _delivered(broker, inboxes, payload, packet_id):
                 broker.refused(inbox.buffer.key, inbox.name, payload, er)
                 drop(inbox.buffer)
     waiting = left + sum([inbox.qos for inbox, _ in found])  # Those that are to be done before it is acknowledged.
-    arrival = Arrival(packet_id, broker.connection, waiting) if packet_id and waiting else None
+    arrival = Arrival(packet_id, broker, waiting) if packet_id and waiting else None
     found = [(inbox, (value, arrival if inbox.qos else None)) for inbox, value in found]
     for inbox, entry in found:
         inbox.values.append(entry)

@@ -17,7 +17,16 @@ class CommittingReader(Reader):
     def __init__(self, buffer: "MqttTopic"):
         super().__init__(buffer)
         self.buffer: "Any"
-        self.taken: list = []  # Of (value, arrival), in the order of reading.
+        self.taken: list = []  # Of (value, arrival), in the order of reading,
+        self._repeated = 0  # after so many that the broker has sent again since: there is nothing to acknowledge.
+
+    def note(self, entry) -> None:
+        """Remember what was read."""
+        taken = self.taken
+        while taken and taken[0][1] and taken[0][1].repeats != self.buffer.peer.repeats:
+            taken.pop(0)
+            self._repeated += 1
+        taken.append(entry)
 
     def commit(self, count: "int | None" = None) -> "Awaitable[None]":
         """Acknowledge the oldest `count` messages that this reader has taken, or all of them, at once.
@@ -26,11 +35,14 @@ class CommittingReader(Reader):
         `count` is negative, or more than was read.
         """
         taken = self.taken
+        held = self._repeated + len(taken)
         if count is None:
-            count = len(taken)
-        elif not 0 <= count <= len(taken):
-            raise ValueError("cannot commit %r values; %d are read and not committed" % (count, len(taken)))
-        for _ in range(count):
+            count = held
+        elif not 0 <= count <= held:
+            raise ValueError("cannot commit %r values; %d are read and not committed" % (count, held))
+        repeated = min(count, self._repeated)
+        self._repeated -= repeated
+        for _ in range(count - repeated):
             self.buffer._inbox.finish(taken[0][1])
             taken.pop(0)
         return iter(())  # type: ignore[return-value]  # It ends at once.

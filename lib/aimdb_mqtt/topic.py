@@ -68,5 +68,5 @@ class MqttTopic(RemoteBuffer):
         if not self._commits:
             return super().take(reader)
         inbox = self._inbox
-        reader.taken.append(inbox.values[0])
+        reader.note(inbox.values[0])
         return inbox.take()[0]

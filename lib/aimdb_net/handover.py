@@ -18,6 +18,7 @@ def begin(peer, session_kept: bool = False) -> None:
     `session_kept`: the peer sends again what we have not acknowledged.
     """
     end(peer.window, peer.error, None)  # Perhaps there was no heap for it.
+    peer.repeats += session_kept
     for inbox in peer.inboxes:
         inbox.recover()
         inbox.taken = 0
