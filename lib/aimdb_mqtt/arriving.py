@@ -8,12 +8,12 @@ from .packets import number, packet
 
 
 class Arrival:
-    """A message of QoS 1 that came by the present connection, and so many inboxes have: acknowledged when all are done."""
+    """A message of QoS 1, which so many inboxes have: it is acknowledged when all of them are done."""
 
     def __init__(self, packet_id: int, broker, inboxes: int):
         self.packet = packet(0x40, number(packet_id))  # Made now, so that `done` needs no heap.
-        self.connection = broker.connection
-        self.repeats = broker.repeats  # The broker has a larger number when the message came again, or will do so.
+        self.connection = broker.connection  # By which it came.
+        self.repeats = broker.repeats  # The broker has a larger number when the message comes again.
         self.inboxes = inboxes
 
     def done(self) -> None:
