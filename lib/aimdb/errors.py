@@ -27,7 +27,7 @@ class RecordError(DbError):
     capacity: int
     _buffer: "Any" = None  # Of a spare one; see below.
     _spare: "Any"
-    words = ""  # How the sentence goes on; `%s` stands for the count.
+    words = ""  # How the sentence goes on; `{}` stands for the count.
 
     def __getattr__(self, name):
         if name == "count":
@@ -38,9 +38,7 @@ class RecordError(DbError):
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        words = self.words
-        if "%" in words:
-            words %= self.count
+        words = self.words.format(self.count)
         return "%s: record %r (capacity %r)%s" % (type(self).__name__, self.key, self.capacity, words)
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
@@ -67,7 +65,7 @@ class BufferClosed(RecordError):
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
 
-    words = " has overwritten %s unread values"
+    words = " has overwritten {} unread values"
 
 
 # Raised where there is no heap for a new error, and only there: with heap, each raise would add to its traceback.
