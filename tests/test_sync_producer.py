@@ -396,6 +396,15 @@ def test_what_is_sent_while_a_database_does_not_run_waits_for_its_next_run():
     equal(seen, [1, 2])
 
 
+def test_what_a_closed_producer_has_sent_waits_for_the_taps_too():
+    db, seen = reading_what_is_sent_early("x")
+    producer = db.sync_producer("x")
+    producer.try_send(2)
+    producer.close()
+    asyncio.run(run_later(db))
+    equal(seen, [2])
+
+
 async def test_what_is_sent_to_a_record_without_taps_waits_for_no_run():
     db, _ = reading_what_is_sent_early("y")
     db.configure("z", SpmcRing(4))

@@ -62,7 +62,7 @@ class _Listener:
 
 def _make_way(record):
     del record.produce_async
-    record.produce_async = record.produce_async  # That of the class, where `AimDb.configure` had it.
+    record.produce_async = record.produce_async  # Its own, as `AimDb.configure` has set it.
 
 
 async def _begin(note, coroutine):
