@@ -391,7 +391,7 @@ def test_what_only_opening_needs_is_not_kept():
     storage = Pieces()
     FlashQueue(storage)
     equal(storage.tools, None)
-    used_once = "names opening places recovery"
+    used_once = "names opening folder recovery"
     equal([name for name in used_once.split() if "aimdb_flash." + name in sys.modules], [])
 
 

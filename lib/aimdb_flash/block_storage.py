@@ -35,21 +35,21 @@ class BlockStorage(Storage):
 
     preallocated = True
 
-    if TYPE_CHECKING:  # Set by `places.divide`.
+    if TYPE_CHECKING:  # Set by device.py.
         device: Any
         write_size: int
         block_size: int
         blocks: int
 
     def __init__(self, device, write_size: int = 256, rewritable: bool = True, blocks: int = 1):
-        self.tools = once("places", "aimdb_flash")
-        self.tools.divide(self, device, write_size, rewritable, blocks)
+        self.tools = once("device", "aimdb_flash")
+        self.tools.make(self, device, write_size, rewritable, blocks)
         # The place of each segment, by its number. What was removed stays there until its place is needed.
         self.places: "dict[int, int]" = {}
         self._last = -1  # The place used last. The next ones are taken in turn, which wears them evenly.
 
     def numbers(self):
-        places = self.places = (self.tools or once("places", "aimdb_flash")).on_device(self)
+        places = self.places = (self.tools or once("device", "aimdb_flash")).find(self)
         self._last = places[max(places)] if places else -1
         return list(places)
 

@@ -1,21 +1,32 @@
-"""Whether two paths that differ in capitals are one folder, as on FAT. Loaded when that is a question, and not kept."""
+"""Finds out whether two paths that differ in capitals are one folder, as on FAT. Loaded when another queue is open, and
+not kept.
+"""
 
-import os
+from .file_storage import os
+from .storage import claimed
 
 
-def are_one(path: str, other: str) -> bool:
-    """Whether the filesystem takes both for the same folder, which is made for that if there is none."""
+def adopt(storage) -> None:
+    """Give a storage the identity of an open queue that has the same folder by another spelling, if there is one."""
+    mine = storage.identity
+    for other in claimed:
+        if isinstance(mine, str) and isinstance(other, str) and mine.lower() == other.lower() and _are_one(mine, other):
+            storage.identity = other
+
+
+def _are_one(path, other):
+    if path[0] != "/":
+        return False  # They are regions of a flash.
     for each in path, other:
         try:
             os.mkdir(each)
         except OSError:
             pass  # It is there, or its other spelling is, or it cannot be made.
-    parts = path.split("/")
-    others = other.split("/")
-    for i in range(len(parts)):
-        if parts[i] != others[i]:
-            # One folder has one of the two names. That neither is listed is so with the names of filesystems.
-            names = os.listdir("/".join(parts[:i]) or "/")
-            if (parts[i] in names) == (others[i] in names):
+    folder = "/"
+    for part, others in zip(path.split("/"), other.split("/")):
+        if part != others:
+            alike = [name for name in os.listdir(folder) if name.lower() == part.lower()]
+            if len(alike) != 1:
                 return False
+        folder = folder.rstrip("/") + "/" + part
     return True

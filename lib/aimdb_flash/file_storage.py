@@ -17,8 +17,8 @@ class FileStorage(Storage):
     """
 
     def __init__(self, path: str, max_size: int = 65536, segment_size: "int | None" = None):
-        self.tools = once("places", "aimdb_flash")
-        self.tools.arrange(self, path, max_size, segment_size)
+        self.tools = once("folder", "aimdb_flash")
+        self.tools.make(self, path, max_size, segment_size)
 
     def _file(self, number):
         return "%s/%08x" % (self.identity, number)
@@ -32,7 +32,7 @@ class FileStorage(Storage):
             raise
 
     def numbers(self):
-        return (self.tools or once("places", "aimdb_flash")).in_folder(self.identity)
+        return (self.tools or once("folder", "aimdb_flash")).find(self)
 
     def length(self, number):
         return os.stat(self._file(number))[6]

@@ -7,7 +7,7 @@ from .flash_reader import FlashReader
 from .flusher import Flusher
 from .ledger import Ledger
 from .segment_log import SegmentLog
-from .storage import StorageError, claimed
+from .storage import StorageError
 from .values import Values
 
 _BOARD = const(1)
@@ -91,13 +91,11 @@ class FlashQueue(Buffer):
         self.undecodable = undecodable
         opening = once("opening", "aimdb_flash")
         device = opening.configure(self, storage, max_size)
-        self.path = device.identity
         self.loop = current_loop()  # That it is used in.
-        before = opening.Before(self, device)
-        try:
+        with opening.Succession(self, device):
+            self.path = device.identity
             log = SegmentLog(device, Ledger())
             held = once("recovery", "aimdb_flash").recover(log)
-            device.tools = None
             self._values = Values(self, log, held)
             self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.
@@ -109,9 +107,6 @@ class FlashQueue(Buffer):
             self.capacity = opening.capacity(self, device)
             self._flusher: "Any" = Flusher(self, log, self._values)
             self._values.flusher = self._flusher
-        except BaseException as er:
-            raise before.stays(er)
-        before.ends()
 
     # Producing
 
@@ -249,31 +244,5 @@ class FlashQueue(Buffer):
         dropped. Readers then get `BufferClosed`. Raises `StorageError` when the flash fails; it is released even so.
         With `MemoryError` it is not.
         """
-        if not self._flusher.log:
-            return
-        cause = self.settle()
-        self.give_up()
-        claimed.pop(self.path, None)
-        if cause:
-            raise StorageError(None, self, cause)
-
-    def settle(self) -> "Exception | None":
-        """Put on flash what there is room for; returns why that failed, if it did. Raises `MemoryError`."""
-        flusher = self._flusher
-        failures = flusher.failures
-        flusher.begin()
-        while flusher.step():
-            pass
-        if failures == flusher.failures:
-            return None
-        if isinstance(flusher.cause, MemoryError):
-            raise MemoryError
-        return flusher.cause
-
-    def give_up(self) -> None:
-        """End: what is staged still is lost."""
-        self.close()
-        for entry in self._values.entries:
-            self.dropped_count += entry.waits is None
-        self._flusher.end()
-        self._line.close()
+        if self._flusher.log:
+            once("ending", "aimdb_flash").release(self)

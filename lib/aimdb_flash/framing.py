@@ -1,4 +1,4 @@
-"""The bytes of a segment: a header, which places.py reads, and the records after it.
+"""The bytes of a segment: a header, and the records after it.
 
 docs/flash-format.md says the same in prose.
 
@@ -11,7 +11,7 @@ _VALUE, _EVERYTHING, _NEWS  kinds of record: a value, two acknowledgements
 
 from binascii import crc32
 from struct import pack, unpack_from
-from struct import unpack as unpack  # For recovery.py and places.py.
+from struct import unpack as unpack  # For recovery.py.
 
 from micropython import const
 
@@ -19,6 +19,7 @@ _VERSION = const(2)
 _MAGIC = const(b"AQF")
 _MARK = const(0xA5)  # First byte of a record; an erased one is 0xFF.
 
+_HEADER_SIZE = const(16)
 _OVERHEAD = const(12)
 
 _PIECE = const(256)  # Bytes looked at together.
@@ -30,14 +31,26 @@ def header(number: int, floor: int) -> bytes:
     return start + pack("<I", crc32(start))
 
 
-def record(segment: int, kind: int, sequence: int, payload: bytes) -> "list[bytes]":
-    """The bytes of a record in the segment of this number: parts, so that a long payload is copied only once.
+def parse_header(data: bytes) -> "tuple[int, int] | None":
+    """(number, floor) of a segment, or None when there is no whole header. Raises `UnknownFormat`."""
+    if len(data) < _HEADER_SIZE or data[:3] != _MAGIC or pack("<I", crc32(data[:12])) != data[12:_HEADER_SIZE]:
+        return None
+    _, version, number, floor = unpack_from("<3sBII", data)
+    if version != _VERSION:
+        from .mistakes import unknown_format
+
+        raise unknown_format(version, _VERSION)
+    return number, floor
+
+
+def record(segment: int, kind: int, number: int, data: bytes) -> "list[bytes]":
+    """The bytes of a record in the segment of this number: parts, so that long data are copied only once.
 
     The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
-    number: what an earlier use of the place left there, or stands in a payload, is then not taken for a record.
+    number: what an earlier use of the place left there, or stands in a value, is then not taken for a record.
     """
-    start = pack("<BBHI", _MARK, kind, len(payload), sequence)
-    return [start, payload, pack("<I", crc32(payload, crc32(start, segment)))]
+    start = pack("<BBHI", _MARK, kind, len(data), number)
+    return [start, data, pack("<I", crc32(data, crc32(start, segment)))]
 
 
 def records(read, segment: int, offset: int, end: int, alignment: int):

@@ -34,6 +34,14 @@ class UnknownFormat(DbError):
     """What is on the flash was written by a version of this package that this one does not know."""
 
 
+def unknown_format(version, known) -> UnknownFormat:
+    """What is raised for it."""
+    return UnknownFormat(
+        "the flash holds a queue of format version %d, and this release knows version %d: read it with the one that "
+        "wrote it, or erase it" % (version, known)
+    )
+
+
 class QueueInUse(RecordError):
     """Another queue has opened the path or device of this one, which is closed since; a storage has one at a time."""
 

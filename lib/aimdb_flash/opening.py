@@ -28,8 +28,7 @@ def configure(queue, storage, max_size: int) -> Storage:
 
         storage = FileStorage(storage, max_size)
     elif isinstance(storage, Storage):
-        storage.tools = storage.tools or once("places", "aimdb_flash")
-        storage.tools.check(storage)
+        _check(storage)
     else:
         advice = "; a block device goes into BlockStorage(device)" if hasattr(storage, "ioctl") else ""
         raise TypeError("storage is a path or a Storage, not %r%s" % (storage, advice))
@@ -47,6 +46,15 @@ def configure(queue, storage, max_size: int) -> Storage:
     return storage
 
 
+def _check(storage):
+    # It may be one that a user has written.
+    check_int("segment_size", storage.segment_size, 512)
+    check_int("segment_count", storage.segment_count, 4)
+    for method in ("numbers", "create", "append", "read", "remove"):
+        if not hasattr(storage, method):  # Told now, and not when the flash is full.
+            raise TypeError("%s, a Storage, has no method %s" % (type(storage).__name__, method))
+
+
 def _size(queue):
     # How many bytes a value is likely to have.
     return getattr(queue.codec, "size", 32)
@@ -57,40 +65,37 @@ def capacity(queue, storage) -> int:
     return (storage.segment_count - 2) * (queue.largest // (_OVERHEAD + _size(queue)))
 
 
-class Before:
-    """The queue that has the path or device now, if there is one: it ends when the new one is open, and not before.
+class Succession:
+    """`with Succession(queue, storage):` the queue is opened in it.
 
-    Raises `MemoryError`; then nothing has changed.
+    If another queue has the path or device, that one ends when the new one is open, and not before. Raises
+    `MemoryError`; then nothing has changed.
     """
 
     # Whether the program still uses it nobody can tell. Whoever does is told: see `FlashQueue.ended`.
 
-    def __init__(self, queue, device):
+    def __init__(self, queue, storage):
+        if claimed and storage.identity not in claimed:
+            once("capitals", "aimdb_flash").adopt(storage)
         self._queue = queue
-        self._device = device
-        self._places = getattr(device, "places", None)  # Of a `BlockStorage` that both may have.
-        for path in claimed:
-            if _differ_in_capitals(path, queue.path) and once("capitals", "aimdb_flash").are_one(path, queue.path):
-                queue.path = device.identity = path
-        self._other = claimed.get(queue.path)
-        if self._other is not None:
-            self._other.settle()  # Should it fail, the new one does without.
+        self._storage = storage
+        self._places = getattr(storage, "places", None)  # Of a `BlockStorage` that both may have.
+        self._other = claimed.get(storage.identity)
 
-    def stays(self, error):
-        """It works on, as the new one cannot be opened; returns what is raised."""
+    def __enter__(self):
+        if self._other is not None:
+            once("ending", "aimdb_flash").settle(self._other)  # Should it fail, the new one does without.
+
+    def __exit__(self, kind, error, traceback):
+        if error is None:
+            if self._other is not None:
+                once("ending", "aimdb_flash").give_up(self._other)
+                self._other.taken_over = True
+            claimed[self._storage.identity] = self._queue
+            self._storage.tools = None
+            return
+        # The other works on.
         if self._places is not None:
-            self._device.places = self._places
-        return StorageError(None, self._queue, error) if isinstance(error, OSError) else error
-
-    def ends(self) -> None:
-        """The new one has its storage."""
-        if self._other is not None:
-            self._other.give_up()
-            self._other.taken_over = True
-        claimed[self._queue.path] = self._queue
-
-
-def _differ_in_capitals(path, other):
-    if not (isinstance(path, str) and isinstance(other, str)) or path == other:
-        return False
-    return path[0] == "/" and path.lower() == other.lower()
+            self._storage.places = self._places
+        if isinstance(error, OSError):
+            raise StorageError(None, self._queue, error)

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .framing import records, unpack
+from .framing import parse_header, records, unpack
 from .segment_log import Segment
 from .storage import patiently
 
@@ -23,7 +23,6 @@ def recover(log) -> int:
     """
     # From the newest segment back, because what a newer one says decides what counts in an older one. Once all
     # acknowledgements are known, headers will do: values are numbered without gaps, so they need not be counted.
-    parse_header = log.storage.tools.parse_header
     ledger = log.ledger
     piece, log.piece = log.piece, _PIECE
     limit = 0  # Values from this number on do not count; 0: all do.

@@ -57,7 +57,7 @@ class Storage:
     alignment = 1  # Each write begins at a multiple of it.
     preallocated = False  # Whether a segment has all its bytes from the beginning; those to be written are 0xFF.
     unreadable_count = 0  # Segments that `numbers` could not read.
-    tools: "Any" = None  # places.py, loaded once for the storage's making and the queue's opening.
+    tools: "Any" = None  # The module that makes it and finds its segments, from the one to the other.
     identity: "Any" = None  # What no other open queue may use: a path, or a device.
 
     def length(self, number: int) -> int:
