@@ -13,7 +13,8 @@ class Flash:
     """Behaves as NOR flash: an erased byte is 0xFF, and writing can only clear bits.
 
     `operations` counts writes and erasures. At operation number `cut_at` (from 1) the power goes out, `how` far into
-    it; nothing works from then on. `fails(number)` says whether an operation fails with EIO, `how` far into it.
+    it; nothing works from then on. `fails(number)` says whether an operation fails with EIO, `how` far into it. To read
+    a block that is in `unreadable` fails, too.
     """
 
     def __init__(self, blocks=6, block_size=1024, data=None, how=AFTER):
@@ -28,6 +29,7 @@ class Flash:
         self.programmed = 0
         self.cut_at = 0
         self.fails = None
+        self.unreadable = ()
         self.how = how
         self.dead = False
 
@@ -58,6 +60,8 @@ class Flash:
     def readblocks(self, block, buffer, offset=0):
         if self.dead:
             raise PowerCut
+        if block in self.unreadable:
+            return -EIO
         start = block * self.block_size + offset
         buffer[:] = self.data[start : start + len(buffer)]
 

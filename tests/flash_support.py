@@ -39,8 +39,16 @@ def opened(flash, codec=None, **options):
     return FlashQueue(BlockStorage(flash), codec or JsonCodec(), **options)
 
 
-def after_restart(flash):
-    return drain(opened(power_cut(flash)).subscribe())
+async def filled(flash, values, codec=None, **options):
+    """A queue that has these values on flash."""
+    queue = opened(flash, codec, **options)
+    for value in values:
+        await queue.push_async(value)
+    return queue
+
+
+def after_restart(flash, codec=None):
+    return drain(opened(power_cut(flash), codec).subscribe())
 
 
 def fill(queue):

@@ -14,7 +14,7 @@ from aimdb_flash import (
 )
 from flash_devices import Flash
 from flash_model import Files
-from flash_support import drain, opened, power_cut, settle
+from flash_support import after_restart, drain, filled, opened, power_cut, settle
 from harness import equal, raises
 from stepping import outcome
 
@@ -33,20 +33,18 @@ async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed
     equal([(type(error), error.value) for error in told], [(CodecError, b"{"), (CodecError, b"\xff")])
     equal((queue.undecodable_count, queue.dropped_count, queue.held()), (2, 2, 2))
     await queue.flush()
-    equal(drain(opened(power_cut(flash), BytesCodec()).subscribe()), [b"1", b"2"])
+    equal(after_restart(flash, BytesCodec()), [b"1", b"2"])
 
 
 async def test_values_that_cannot_be_decoded_are_named_the_first_second_fourth_time():
     import aimdb_flash.mistakes as module
 
     flash = Flash()
-    queue = opened(flash, BytesCodec())
-    for i in range(9):
-        await queue.push_async(b"{%d" % i)
+    await filled(flash, [b"{%d" % i for i in range(9)], BytesCodec())
     said = []
     module.print = lambda text, file: said.append(text)
     try:
-        equal(drain(opened(power_cut(flash)).subscribe()), [])
+        equal(after_restart(flash), [])
     finally:
         del module.print
     equal([text.split("b'")[1][:2] for text in said], ["{0", "{1", "{3", "{7"])
@@ -122,9 +120,7 @@ async def test_a_staged_value_that_cannot_be_decoded_is_passed_over_too():
 
 async def test_an_error_of_the_flash_that_passes_costs_no_value():
     flash = Flash()
-    queue = opened(flash)
-    for i in range(2):
-        await queue.push_async(i)
+    queue = await filled(flash, range(2))
     reader = queue.subscribe()
     works = flash.readblocks
     failures = [1, 1]
@@ -134,13 +130,10 @@ async def test_an_error_of_the_flash_that_passes_costs_no_value():
 
 async def test_a_segment_that_cannot_be_read_is_passed_over_and_the_queue_opens_and_goes_on():
     flash = Flash(6, 512)
-    queue = opened(flash)
-    for i in range(40):
-        await queue.push_async("%02d" % i)
-    whole = drain(opened(power_cut(flash)).subscribe())
+    queue = await filled(flash, ["%02d" % i for i in range(40)])
+    whole = after_restart(flash)
     flash = power_cut(flash)
-    works = flash.readblocks
-    flash.readblocks = lambda block, *arguments: -5 if block == 1 else works(block, *arguments)
+    flash.unreadable = (1,)
     queue = opened(flash)
     left = drain(queue.subscribe())
     assert 0 < len(left) < len(whole) and queue.damaged_count
@@ -154,9 +147,7 @@ async def test_a_segment_that_cannot_be_read_is_passed_over_and_the_queue_opens_
 async def test_segments_whose_headers_cannot_be_read_a_second_time_leave_their_places_free():
     for blocks in (3, 8):
         flash = Flash(8, 512)
-        queue = opened(flash)
-        for i in range(150):
-            await queue.push_async("%02d" % i)
+        queue = await filled(flash, ["%02d" % i for i in range(150)])
         flash = power_cut(flash)
         works = flash.readblocks
         seen = []
@@ -174,16 +165,13 @@ async def test_segments_whose_headers_cannot_be_read_a_second_time_leave_their_p
         for new in (5, 200):  # The others are there still, or their places are used again.
             for i in range(new):
                 await queue.push_async(i)
-            equal(drain(opened(power_cut(flash)).subscribe())[-5:], list(range(new))[-5:])
+            equal(after_restart(flash)[-5:], list(range(new))[-5:])
 
 
 async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_queue_is_open():
     flash = Flash(6, 512)
-    queue = opened(flash, drop_oldest=True)
-    for i in range(40):
-        await queue.push_async("%02d" % i)
-    works = flash.readblocks
-    flash.readblocks = lambda block, *arguments: -5 if block == 0 else works(block, *arguments)
+    queue = await filled(flash, ["%02d" % i for i in range(40)], drop_oldest=True)
+    flash.unreadable = (0,)
     left = drain(queue.subscribe())
     assert 0 < len(left) < 40
     equal((queue.damaged_count, queue.dropped_count), (1, 40 - len(left)))
@@ -192,9 +180,7 @@ async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_q
 
 async def test_of_values_that_were_given_back_only_the_damaged_one_is_lost():
     flash = Flash(6, 512)
-    queue = opened(flash)
-    for i in range(6):
-        await queue.push_async("value %d" % i)
+    queue = await filled(flash, ["value %d" % i for i in range(6)])
     reader = queue.subscribe()
     for _ in range(4):
         reader.try_recv()

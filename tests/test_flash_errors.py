@@ -8,7 +8,7 @@ from aimdb.timing import timed
 from aimdb_flash import FlashQueue, JsonCodec, StorageError
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
 from flash_model import Files
-from flash_support import NEVER, Pieces, after_restart, drain, fill, opened, power_cut, settle
+from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, power_cut, settle
 from harness import equal, raises
 from stepping import outcome
 
@@ -126,10 +126,8 @@ async def test_a_filesystem_that_others_have_filled_gets_room_from_what_is_commi
 
 async def test_a_read_that_fails_once_loses_nothing_neither_when_a_queue_opens_nor_later():
     flash = Flash(6, 512)
-    queue = opened(flash)
-    for i in range(40):
-        await queue.push_async("%02d" % i)
-    whole = drain(opened(power_cut(flash)).subscribe())
+    queue = await filled(flash, ["%02d" % i for i in range(40)])
+    whole = after_restart(flash)
     works = flash.readblocks
     reads = 1
     failing = 0

@@ -15,7 +15,7 @@ from aimdb_flash import (
     StorageError,
 )
 from flash_devices import Flash
-from flash_support import NEVER, Pieces, after_restart, drain, fill, opened, power_cut, settle
+from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, power_cut, settle
 from harness import equal, only, raises
 
 
@@ -36,7 +36,7 @@ async def test_commits_end_and_stay_cheap_whatever_their_order():
         await timed(second.commit(1), 5000)
     assert flash.programmed - written < 400 * 600
     equal(queue.held(), 400)
-    equal(drain(opened(power_cut(flash), BytesCodec()).subscribe()), [b"%d" % i for i in range(0, 800, 2)])
+    equal(after_restart(flash, BytesCodec()), [b"%d" % i for i in range(0, 800, 2)])
 
 
 async def test_a_full_queue_takes_more_commits_than_its_free_segments_hold():
@@ -50,7 +50,7 @@ async def test_a_full_queue_takes_more_commits_than_its_free_segments_hold():
     for _ in range(left):
         second.try_recv()
         await timed(second.commit(), 5000)
-    equal(len(drain(opened(power_cut(flash), BytesCodec()).subscribe())), 1)
+    equal(len(after_restart(flash, BytesCodec())), 1)
     for task in tasks:
         task.cancel()
 
@@ -75,9 +75,7 @@ async def test_a_segment_is_filled_before_the_next_is_begun():
 
 async def test_a_segment_that_is_read_and_committed_is_no_reason_to_flush_at_once():
     flash = Flash(16, 512)
-    queue = opened(flash, commit_ms=NEVER)
-    for i in range(40):
-        await queue.push_async(i)
+    queue = await filled(flash, range(40), commit_ms=NEVER)
     reader = queue.subscribe()
     await asyncio.sleep_ms(5)
     written = flash.operations

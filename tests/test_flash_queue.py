@@ -10,7 +10,7 @@ from aimdb_flash import (
     StructCodec,
 )
 from flash_devices import Flash
-from flash_support import NEVER, after_restart, drain, fill, opened, settle
+from flash_support import NEVER, after_restart, drain, fill, filled, opened, settle
 from harness import equal, heap_locked, raises
 from stepping import Steps, outcome
 
@@ -192,9 +192,7 @@ async def test_a_producer_of_a_closed_queue_gets_its_value_back():
 
 async def test_what_was_read_and_not_committed_comes_again_after_a_restart():
     flash = Flash()
-    queue = opened(flash)
-    for i in range(4):
-        await queue.push_async(i)
+    queue = await filled(flash, range(4))
     reader = queue.subscribe()
     equal(drain(reader), [0, 1, 2, 3])
     await reader.commit(2)
@@ -239,9 +237,7 @@ async def test_more_than_was_read_cannot_be_committed():
 
 async def test_readers_commit_independently_and_each_commit_lasts():
     flash = Flash()
-    queue = opened(flash)
-    for i in range(6):
-        await queue.push_async(i)
+    queue = await filled(flash, range(6))
     first, second = queue.subscribe(), queue.subscribe()
     for _ in range(3):
         first.try_recv()
@@ -262,9 +258,7 @@ async def test_numbers_of_values_that_were_committed_before_their_flush_are_not_
     second.commit()
     await queue.flush()
     queue.release()
-    queue = opened(flash)
-    for i in range(10, 20):
-        await queue.push_async(i)
+    queue = await filled(flash, range(10, 20))
     equal(drain(queue.subscribe()), [0, 1] + list(range(10, 20)))
 
 
@@ -376,9 +370,7 @@ async def test_a_full_flash_counts_what_is_pushed_as_dropped():
 
 async def test_the_oldest_values_are_dropped_and_counted_when_the_user_chose_so():
     flash = Flash(4, 512)
-    queue = opened(flash, drop_oldest=True)
-    for i in range(300):
-        await queue.push_async(i)
+    queue = await filled(flash, range(300), drop_oldest=True)
     left = drain(queue.subscribe())
     equal(left, list(range(300 - len(left), 300)))
     equal((queue.dropped_count, queue.held()), (300 - len(left), len(left)))
@@ -396,9 +388,7 @@ async def test_a_burst_larger_than_the_flash_drops_values_only_after_their_produ
 
 
 async def test_dropping_the_oldest_leaves_a_reader_that_had_read_them_working():
-    queue = opened(Flash(4, 512), drop_oldest=True)
-    for i in range(10):
-        await queue.push_async(i)
+    queue = await filled(Flash(4, 512), range(10), drop_oldest=True)
     reader = queue.subscribe()
     other = queue.subscribe()
     for _ in range(5):

@@ -6,10 +6,11 @@ On an emulated chip its flash must be busy as a real one is, see `emulated_pico.
 import asyncio
 import gc
 import json
+import struct
 import time
 
 from aimdb import BufferFull
-from aimdb_flash import BlockStorage, FlashQueue
+from aimdb_flash import BlockStorage, FlashQueue, JsonCodec, StructCodec
 from machine import Timer
 
 VALUE = b"." * 32
@@ -153,6 +154,30 @@ def open_full(medium, free):
     report(medium, "opening with 700 KB held", taken(start))
     print(queue.held(), "values are held")
     queue.release()
+
+
+def mean_of(function, *arguments):
+    for _ in range(10):
+        function(*arguments)
+    start = time.ticks_us()
+    for _ in range(100):
+        function(*arguments)
+    return taken(start) / 100
+
+
+def coding():
+    """What `encode` takes, and what its check takes that a value comes back equal: the rest makes the bytes."""
+    small = {"celsius": 21.5}
+    large = {"node": "roof", "count": 1234, "celsius": 21.5, "valid": True}
+    numbers = (1234, 5678, 21.5)
+    for name, codec, value, bare in (
+        ("JsonCodec, %s" % json.dumps(small), JsonCodec(), small, lambda: json.dumps(small).encode()),
+        ("JsonCodec, four fields", JsonCodec(), large, lambda: json.dumps(large).encode()),
+        ('StructCodec("<2If")', StructCodec("<2If"), numbers, lambda: struct.pack("<2If", *numbers)),
+    ):
+        whole = mean_of(codec.encode, value)
+        check = whole - mean_of(bare)
+        print("\x1e" + json.dumps({"name": name, "microseconds": round(whole), "check": round(check)}))
 
 
 async def run(medium, storage):

@@ -5,7 +5,7 @@ docs/flash-format.md says the same in prose.
 Each file that uses these has them as constants:
 
 _HEADER_SIZE              bytes of a header
-_OVERHEAD                 bytes of a record besides its payload
+_OVERHEAD                 bytes of a record besides its data
 _VALUE, _EVERYTHING, _NEWS  kinds of record: a value, two acknowledgements
 """
 
@@ -43,18 +43,18 @@ def parse_header(data: bytes) -> "tuple[int, int] | None":
     return number, floor
 
 
-def record(segment: int, kind: int, number: int, data: bytes) -> "list[bytes]":
+def record(segment: int, kind: int, number: int, data: bytes) -> "tuple[bytes, bytes, bytes]":
     """The bytes of a record in the segment of this number: parts, so that long data are copied only once.
 
     The check comes last, so that a record that was written in part is not valid. It is seeded with the segment's
     number: what an earlier use of the place left there, or stands in a value, is then not taken for a record.
     """
     start = pack("<BBHI", _MARK, kind, len(data), number)
-    return [start, data, pack("<I", crc32(data, crc32(start, segment)))]
+    return start, data, pack("<I", crc32(data, crc32(start, segment)))
 
 
 def records(read, segment: int, offset: int, end: int, alignment: int):
-    """Yield (offset after it, kind, sequence, payload) of each valid record, and None for each damaged stretch.
+    """Yield (offset after it, kind, number, data) of each valid record, and None for each damaged stretch.
 
     `read` is that of a `SegmentLog`. Each write began at a multiple of `alignment`.
     """
@@ -64,16 +64,15 @@ def records(read, segment: int, offset: int, end: int, alignment: int):
         if at + _OVERHEAD > len(data):
             data, at = read(segment, offset, _OVERHEAD)
         if at + _OVERHEAD <= len(data) and data[at] == _MARK:
-            _, kind, length, sequence = unpack_from("<BBHI", data, at)
+            _, kind, length, number = unpack_from("<BBHI", data, at)
             after = offset + _OVERHEAD + length
             if after <= end:
                 if at + _OVERHEAD + length > len(data):
                     data, at = read(segment, offset, _OVERHEAD + length)
                 stop = at + 8 + length
-                check = bytes(data[stop : stop + 4])
-                if check == pack("<I", crc32(memoryview(data)[at:stop], segment)):
+                if unpack_from("<I", data, stop)[0] == crc32(memoryview(data)[at:stop], segment):
                     intact = True
-                    yield after, kind, sequence, bytes(data[at + 8 : stop])
+                    yield after, kind, number, data[at + 8 : stop]
                     offset = after
                     at = stop + 4
                     continue

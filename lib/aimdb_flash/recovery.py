@@ -57,7 +57,7 @@ def recover(log) -> int:
         else:
             segment = Segment(number, first)
             log.segments.insert(0, segment)
-            everything, expected = _scan(log, segment, limit, gaps)
+            everything, expected = _scan(log, segment, len(head), limit, gaps)
             if limit:
                 gaps.append((expected, limit))
             else:
@@ -100,22 +100,24 @@ def _first_value(log, number):
     return first
 
 
-def _scan(log, segment, limit, gaps):
-    # Read a segment. Returns whether it has an acknowledgement of everything, and the number after its last value.
+def _scan(log, segment, length, limit, gaps):
+    # Read a segment, of which so many bytes were read just now. Returns whether it acknowledges everything,
+    # and the number after its last value.
     ledger = log.ledger
     expected = segment.first
     segment.end = _HEADER_SIZE
     everything = False
     intact = True  # Up to here.
     try:
-        length = patiently(log.storage.length, segment.number)
+        if length >= _PIECE:  # Else these are all.
+            length = patiently(log.storage.length, segment.number)
         for item in records(log.read, segment.number, _HEADER_SIZE, length, log.storage.alignment):
             if item is None:
                 intact = False
                 log.damaged_count += 1
                 continue
             intact = True
-            segment.end, kind, number, payload = item
+            segment.end, kind, number, data = item
             if kind == _VALUE:
                 if number >= expected and (number < limit or not limit):
                     if number > expected:
@@ -123,9 +125,9 @@ def _scan(log, segment, limit, gaps):
                     expected = number + 1
             elif kind == _EVERYTHING:
                 everything = True
-                _recall(ledger, number, number, payload)
+                _recall(ledger, number, number, data)
             elif kind == _NEWS:
-                _recall(ledger, number, unpack("<I", payload[:4])[0] if payload else 0, payload[4:])
+                _recall(ledger, number, unpack("<I", data[:4])[0] if data else 0, data[4:])
         if not limit:
             _find_end(log, segment, length, intact)
     except OSError:

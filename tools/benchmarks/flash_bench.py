@@ -23,7 +23,7 @@ SECTOR = 4096
 PATIENCE_SECONDS = 3600  # Of a machine that does much else.
 FULL_SECTORS = 175  # 700 KB,
 # for which the flash of a Pico W has room if of the core only this is there, which is what a queue loads.
-CORE = "__init__ buffer codecs errors loading loop timing waiting".split()
+CORE = "__init__ buffer codecs errors json_codec loading loop timing waiting".split()
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
 GOALS = {"littlefs": (0.1, 250), "raw": (0.02, 250)}
@@ -54,6 +54,12 @@ def speed() -> list[dict]:
     with Board(filesystem=image, model="pico") as board:
         board.flash.busy = dict(TYPICAL_BUSY_NANOSECONDS)
         return reported(board.exec(f"import speed\nspeed.main({free_sectors(image, 16)})", PATIENCE_SECONDS))
+
+
+def coding() -> list[dict]:
+    """How long codecs take on the emulated chip."""
+    with Board(filesystem=board_image(), model="pico") as board:
+        return reported(board.exec("import speed\nspeed.coding()", PATIENCE_SECONDS))
 
 
 def board_image(core: Sequence[str] = ()) -> bytes:
@@ -104,6 +110,9 @@ def tables(results: dict) -> str:
     figures = {(row["medium"], row["name"]): row["microseconds"] / 1000 for row in results["speed"]}
     for name in dict.fromkeys(name for _, name in figures):
         lines.append(f"| {name} | {figures['littlefs', name]:.1f} | {figures['raw', name]:.1f} |")
+    lines += ["", "| a codec's encode | ms | of which the check |", "|---|---|---|"]
+    for row in results["codecs"]:
+        lines.append(f"| {row['name']} | {row['microseconds'] / 1000:.2f} | {row['check'] / 1000:.2f} |")
     return "\n".join(lines)
 
 
@@ -119,7 +128,7 @@ def missed(wear: list[dict]) -> list[str]:
 
 
 def main() -> int:
-    results = {"wear": wear(), "speed": speed() + openings()}
+    results = {"wear": wear(), "speed": speed() + openings(), "codecs": coding()}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(tables(results))
     above = missed(results["wear"])

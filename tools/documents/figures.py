@@ -81,6 +81,16 @@ def flash_times() -> Rows:
     ]
 
 
+def codec_times() -> Rows:
+    return [
+        ("a codec's `encode`", "ms", "of which the check, ms"),
+        *(
+            (f"`{each['name']}`", f"{each['microseconds'] / 1000:.2f}", f"{each['check'] / 1000:.2f}")
+            for each in measured("flash/results.json")["codecs"]
+        ),
+    ]
+
+
 def figures_of(name: str) -> dict[str, list[int]]:
     return measured(name)["figures"]
 
@@ -160,6 +170,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "heap": heap,
     "wear": wear,
     "flash_times": flash_times,
+    "codec_times": codec_times,
     "messages": lambda: messages("mqtt.json", "message"),
     "mqtt_kept": lambda: kept("mqtt.json"),
     "dialling": lambda: messages("dialling.json", "value"),
