@@ -36,8 +36,9 @@ class Program:
         self.taken = []  # What each reader has read and not committed.
         self.tasks = []  # Producers and readers that wait: (task, -1); a reader's: (task, None).
         self.failed = False
-        self.known_drops = self.queue.dropped_count
+        self.dropped = 0
         self.find_all()
+        self.consumed = self.queue.consumed_count
         asyncio.run(self.play(steps))
         self.end()
 
@@ -66,13 +67,26 @@ class Program:
 
     async def play(self, steps):
         actions = (self.push, self.push, self.produce, self.produce, self.receive, self.receive, self.receive)
-        actions += (self.wait, self.commit, self.commit, self.subscribe, self.close, self.cancel, self.rest, self.flush)
+        actions += (self.wait, self.wait, self.commit, self.commit, self.subscribe, self.close, self.cancel, self.rest)
+        actions += (self.flush, self.offer, self.peek)
         self.subscribe()
         for _ in range(steps):
             random.choice(actions)()
+            self.check_metrics()
             if random.randrange(3) == 0:
                 await asyncio.sleep_ms(0)
+                self.check_metrics()
         await self.finish()
+
+    def check_metrics(self):
+        metrics = self.queue.metrics()
+        equal(metrics.consumed_count, self.consumed)
+        held = len([state for state in self.state if state == HELD])
+        if self.drops:  # The model learns of them when others are read.
+            assert 0 <= metrics.occupancy[0] <= held
+        else:
+            equal(metrics.occupancy[0], held)
+            equal(metrics.dropped_count, self.dropped)
 
     def end(self):
         # By release, or as a power cut ends it.
@@ -102,6 +116,14 @@ class Program:
         except BufferFull:
             self.state[number] = GONE
 
+    def offer(self):
+        number = len(self.state)
+        before = self.queue.dropped_count
+        self.queue.push(value_of(number))
+        dropped = self.queue.dropped_count - before
+        self.state.append(GONE if dropped else HELD)
+        self.dropped += dropped
+
     def produce(self):
         self.tasks.append((asyncio.create_task(self.producing()), -1))
 
@@ -129,8 +151,12 @@ class Program:
         try:
             self.taking(self.taken[i], self.readers[i].try_recv())
         except BufferEmpty:
-            waiting = [task for task, number in self.tasks if number is None and not task.done()]
-            assert len(waiting) >= len(self.unread()), "empty, with %r unread" % (self.unread(),)
+            self.check_nothing_is_free()
+
+    def check_nothing_is_free(self):
+        # But for what is kept for readers that were woken.
+        waiting = [task for task, number in self.tasks if number is None and not task.done()]
+        assert len(waiting) >= len(self.unread()), "empty, with %r unread" % (self.unread(),)
 
     def wait(self):
         if self.readers:
@@ -138,11 +164,24 @@ class Program:
             self.tasks.append((asyncio.create_task(self.waiting(self.readers[i], self.taken[i])), None))
 
     async def waiting(self, reader, taken):
+        way = random.randrange(5)
         try:
-            value = await reader.recv()
-        except BufferClosed:
+            if way == 0:
+                await reader.ready()
+                value = reader.try_recv()
+            else:
+                value = await reader.recv(timeout_ms=way if way < 3 else None)
+        except (BufferClosed, BufferEmpty, asyncio.TimeoutError):
             return
         self.taking(taken, value)
+
+    def peek(self):
+        value = self.queue.peek()
+        if value is None:
+            self.check_nothing_is_free()
+        else:
+            equal(self.state[number_of(value)], HELD)
+            assert not [number for numbers in self.taken for number in numbers if number == number_of(value)]
 
     def unread(self):
         # What readers must be able to get now: all up to the first value whose producer waits.
@@ -156,6 +195,7 @@ class Program:
         return [] if self.drops else found
 
     def taking(self, mine, value):
+        self.consumed += 1
         number = number_of(value)
         taken = [number for numbers in self.taken for number in numbers]
         equal(self.state[number], HELD)

@@ -190,6 +190,38 @@ def test_closing_a_reader():
     sweep(lambda scene: scene.reader.close())
 
 
+def test_reading_what_was_given_back():
+    def read(scene):
+        if not scene.reader.closed:
+            scene.reader.close()
+        return scene.other.try_recv()
+
+    sweep(read)
+
+
+def test_a_read_with_a_time_limit():
+    sweep(lambda scene: scene.reader.recv(timeout_ms=1000))
+
+
+def test_passing_over_a_value_that_cannot_be_decoded():
+    class Strange(JsonCodec):
+        def decode(self, data):
+            if data == b"7":
+                raise ValueError
+            return JsonCodec.decode(self, data)
+
+    def read(scene):
+        scene.queue.codec = Strange()
+        scene.queue.undecodable = lambda error: None
+        return scene.reader.try_recv()
+
+    sweep(read)
+
+
+def test_closing():
+    sweep(lambda scene: scene.queue.close())
+
+
 def test_subscribing():
     def subscribe(scene):
         scene.other = scene.queue.subscribe()
