@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from aimdb import BufferEmpty
+from aimdb import BufferClosed, BufferEmpty
 from aimdb.timing import timed
 from aimdb_flash import (
     BytesCodec,
@@ -102,6 +102,22 @@ async def test_many_values_that_cannot_be_decoded_let_other_tasks_run_in_between
         equal(await read(queue.subscribe()), 1)
         counting.cancel()
         assert turns[0] > 5, turns
+
+
+async def test_who_only_polls_gets_past_many_values_that_cannot_be_decoded_and_to_the_end():
+    queue = opened(Flash(), BytesCodec(), stage=1000, undecodable=lambda error: None)
+    for i in range(100):
+        queue.push(b"{")
+    queue.codec = JsonCodec()
+    queue.close()
+    reader = queue.subscribe()
+    for _ in range(100 // 32):
+        with raises(BufferEmpty):
+            reader.try_recv()
+    for _ in range(2):
+        with raises(BufferClosed):
+            reader.try_recv()
+    equal((queue.undecodable_count, queue.held()), (100, 0))
 
 
 async def test_a_staged_value_that_cannot_be_decoded_is_passed_over_too():

@@ -154,7 +154,7 @@ class Values:
         counts = self.counts
         if counts[_KEPT] and not counts[_FREE]:
             self.line.renew()
-        if self.owed and counts[_FREE] > 0:
+        if self.owed:
             paid = min(self.owed, counts[_FREE])
             self.owed -= paid
             counts[_FREE] -= paid
@@ -192,6 +192,7 @@ class Values:
         `BufferEmpty` may also mean that there were too many values to pass over in one go.
         """
         queue = self.queue
+        self.pauses = False
         for _ in range(_TURN):
             if not (self.free() and self.flusher.log):
                 break

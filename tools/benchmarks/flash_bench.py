@@ -23,7 +23,7 @@ SECTOR = 4096
 PATIENCE_SECONDS = 3600  # Of a machine that does much else.
 FULL_SECTORS = 175  # 700 KB,
 # for which the flash of a Pico W has room if of the core only this is there, which is what a queue loads.
-CORE = "__init__ buffer codecs errors json_codec loading loop timing waiting".split()
+CORE = "__init__ buffer codecs errors loading loop timing waiting".split()
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
 GOALS = {"littlefs": (0.1, 250), "raw": (0.02, 250)}
