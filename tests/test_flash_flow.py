@@ -167,6 +167,20 @@ async def test_a_flush_that_is_overdue_is_not_put_off_by_a_commit_that_has_days_
         module.ticks_diff = ticks
 
 
+async def test_an_acknowledgement_in_a_full_queue_takes_no_new_segment_while_the_newest_has_room():
+    queue = opened(Flash(4, 512), BytesCodec())
+    waiting = [asyncio.create_task(queue.push_async(bytes(130))) for _ in range(10)]
+    await settle()
+    reader = queue.subscribe()
+    segments = queue._values.log.segments
+    equal((len(segments), len([task for task in waiting if task.done()])), (2, 6))
+    reader.try_recv()
+    await reader.commit()
+    equal(len(segments), 2)
+    for task in waiting:
+        task.cancel()
+
+
 async def test_the_stage_is_bounded_in_bytes():
     queue = opened(Flash(4, 4096), BytesCodec(), stage_bytes=1000)
     count = 0
