@@ -20,12 +20,12 @@ def media(seed):
     return Blocks()
 
 
-def run(make, **options):
-    for seed in range(SEEDS):
+def run(make, live=Program.live, seeds=SEEDS, **options):
+    for seed in range(seeds):
         program = make(seed, **options)
         for life in range(5):
             try:
-                program.live(10 + seed % 60)
+                live(program, 10 + seed % 60)
             except BaseException:
                 print("seed", seed, "life", life)
                 raise
@@ -53,3 +53,8 @@ def test_a_queue_that_drops_its_oldest_values_delivers_the_others_in_order():
 
 def test_what_was_accepted_outlasts_errors_of_the_flash_and_nothing_else_is_there():
     run(failing)
+
+
+def test_programs_that_are_started_anew_from_inside_lose_nothing_either():
+    for make in (plain, failing):
+        run(make, Program.live_in_loops, (SEEDS + 2) // 3)
