@@ -22,8 +22,10 @@ MARK = "\x1e"
 SECTOR = 4096
 PATIENCE_SECONDS = 3600  # Of a machine that does much else.
 FULL_SECTORS = 175  # 700 KB,
-# for which the flash of a Pico W has room if of the core only this is there, which is what a queue loads.
-CORE = "__init__ buffer codecs errors loading loop timing waiting".split()
+# for which the flash of a Pico W has room if only what such a queue loads is there: these modules of the core, and
+# all of aimdb_flash but those.
+CORE = "__init__ buffer codecs errors loading loop options timing waiting".split()
+SPARE = "capitals mistakes partitions standstill".split()
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
 GOALS = {"littlefs": (0.1, 250), "raw": (0.02, 250)}
@@ -66,7 +68,7 @@ def board_image(core: Sequence[str] = ()) -> bytes:
     """The filesystem of a board with the library and speed.py, as bytecode; of aimdb only these modules, if given."""
     files = {}
     for source in library_sources(ROOT / "lib", ["aimdb_flash"]):
-        if core and source.parent.name == "aimdb" and source.stem not in core:
+        if core and (source.stem in SPARE if source.parent.name == "aimdb_flash" else source.stem not in core):
             continue
         place = source.relative_to(ROOT / "lib").as_posix()
         files["lib/" + place.removesuffix(".py") + ".mpy"] = compiled(source, place)
