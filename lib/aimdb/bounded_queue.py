@@ -63,7 +63,6 @@ class BoundedQueue(InMemory):
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             super().__init__(capacity)
             self._room = Line(memoryview(self._counts)[_EMPTY:])
-            self._counts[_EMPTY] = capacity
 
     def subscribe(self) -> "QueueReader":
         if self._readers:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MASK = const(0x1FFFFFFF)  # Counters stay small ints, which need no heap.
 _LINE = const(4)  # The first counts are the buffer's own. Then come 5 of the readers' line, and 5 of the producers'.
 _PLACES = const(14)
+_SLOTS = const(9)  # A ring leaves it at the capacity; a queue counts there how many slots are empty.
 # The counts of a line; see waiting.py.
 _FREE = const(0)
 _ASKED = const(1)
@@ -124,14 +125,25 @@ class InMemory(Buffer):
     if not TYPE_CHECKING:
         from .errors import new as __new__
 
-    def __init__(self, capacity: int):
-        check_int("capacity", capacity, 1)
-        self.capacity = capacity
-        self._values: deque = deque((), capacity)
-        self._append = self._values.append
-        self._counts = counts = array("i", bytes(4 * _PLACES))
-        self._line = Line(memoryview(counts)[_LINE:])
-        self._wake_first = self._line.wake_first
+    if TYPE_CHECKING:
+        _values: deque
+        _counts: array
+        _append: Any
+        _wake_first: Any
+
+        def __init__(self, capacity: int): ...
+
+    else:
+
+        def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
+            check_int("capacity", capacity, 1)
+            self.capacity = capacity
+            self._values = deque((), capacity)
+            self._append = self._values.append
+            self._counts = counts = array("i", bytes(4 * _PLACES))
+            counts[_SLOTS] = capacity
+            self._line = Line(memoryview(counts)[_LINE:])
+            self._wake_first = self._line.wake_first
 
     def peek(self) -> "Any":
         return self._values[0] if self._values else None

@@ -14,9 +14,9 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
-_CAPACITY = const(3)
 _ASKED = const(5)  # 1: a reader waits.
 _CLOSED = const(7)
+_CAPACITY = const(9)
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
@@ -32,12 +32,6 @@ class SpmcRing(InMemory):
     if TYPE_CHECKING:
 
         def __init__(self, capacity: int): ...
-
-    else:
-
-        def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
-            super().__init__(capacity)
-            self._counts[_CAPACITY] = capacity
 
     @micropython.viper
     def push(self, value):
