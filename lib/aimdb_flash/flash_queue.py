@@ -171,9 +171,11 @@ class FlashQueue(Buffer):
 
     def _encoded(self, value):
         data = self.codec.encode(value)
-        if not isinstance(data, bytes) and isinstance(data, (bytearray, memoryview)):
+        are_bytes = isinstance(data, bytes)
+        if not are_bytes and isinstance(data, (bytearray, memoryview)):
             data = bytes(data)
-        if isinstance(data, bytes) and len(data) <= self.largest:
+            are_bytes = True
+        if are_bytes and len(data) <= self.largest:
             return data
         from .mistakes import unfit
 

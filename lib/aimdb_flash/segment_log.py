@@ -125,7 +125,7 @@ class SegmentLog:
                 self.remove(segment)
                 return True
             if i + 1 < len(self.segments):
-                stop = self.stop(i)
+                stop = self.segments[i + 1].first
                 # Of one without values the acknowledgements are needed, until all is said anew.
                 if stop <= acknowledged or (segment.first == stop and segment.number < self.whole):
                     self.remove(segment)

@@ -88,8 +88,9 @@ class Values:
 
     def stored(self, count: int, number: int) -> None:
         """The first entries are on flash, from this number on. Needs no heap."""
+        entries = self.entries
         for _ in range(count):
-            entry = self.entries.pop(0)
+            entry = entries.pop(0)
             self.bytes -= len(entry.data)
             entry.number = number
             entry.data = b""
