@@ -2,7 +2,7 @@
 
 from aimdb import AimDb, SingleLatest
 from aimdb_aimx import AimxServer
-from aimdb_aimx.escapes import joined
+from aimdb.escapes import joined
 from aimx_client import Client, Running, cable
 from harness import equal
 

@@ -1,3 +1,4 @@
+import json
 import sys
 from collections import OrderedDict
 
@@ -57,7 +58,7 @@ def test_json_refuses_what_would_not_come_back_equal():
 
 def test_json_refuses_half_a_character_which_would_be_no_utf8():
     for text in (b'"\\ud83d"', b'"\\ud83d\\ude00"', b'{"a":["b\\ud800"]}', b'{"\\udfff":1}'):
-        value = JSON.decode(text)
+        value = json.loads(text)  # Of a pair a board makes two halves.
         with raises(ValueError):
             JSON.encode(value)
     for value in ("\ud7ff", "\ue000", "\U0001f600", "\u00ed"):
@@ -125,6 +126,18 @@ def test_what_cannot_be_decoded_is_refused():
         JSON.decode(b"{")
     with raises(ValueError):
         StructCodec("<If").decode(b"\0")
+
+
+def test_json_of_others_may_escape_any_character_and_half_a_pair_is_none():
+    for text, value in (
+        (rb'"\ud83d\ude00 \u00e9 \\u0041"', "\U0001f600 \u00e9 \\u0041"),
+        (rb'{"\ud83d\ude00": ["\ud83d\ude00"]}', {"\U0001f600": ["\U0001f600"]}),
+    ):
+        equal(JSON.decode(text), value)
+        equal(JSON.decode(JSON.encode(value)), value)
+    for text in (rb'"\ud83d"', rb'"\ude00\ud83d"', rb'["\ud83d\u00e9"]', rb'{"\ude00": 1}'):
+        with raises(ValueError):
+            JSON.decode(text)
 
 
 def test_what_is_no_format_is_refused_by_name():

@@ -1,5 +1,7 @@
 import json
 
+from . import once
+
 
 class JsonCodec:
     """For dicts whose keys are strings, lists, strings, numbers, True, False and None; a tuple comes back as a list.
@@ -35,11 +37,16 @@ class JsonCodec:
 
     def decode(self, data: bytes):
         """The value that `data` stands for. Raises `ValueError` for bytes that it cannot decode."""
-        return json.loads(data)
+        if b"\\u" not in data:
+            return json.loads(data)
+        value = json.loads(once("escapes").joined(str(data, "utf-8")))
+        if _has_surrogate(json.dumps(value).encode()):
+            raise ValueError("half a surrogate pair is no character")
+        return value
 
 
 def _has_surrogate(data):
-    # A board makes two of a pair of `\\u` escapes, and UTF-8 has none.
+    # UTF-8 has none.
     at = data.find(b"\xed")
     while at >= 0 and data[at + 1] < 0xA0:
         at = data.find(b"\xed", at + 1)

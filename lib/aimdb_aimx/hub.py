@@ -1,6 +1,7 @@
 import json
 from time import ticks_ms
 
+import aimdb
 from aimdb import JsonCodec
 from aimdb_net import forget
 from aimdb_net.errors import ConnectionLost, PeerError, Refused
@@ -97,7 +98,7 @@ class Hub(Peer):
             if not whole:
                 return self._listener()(self, None, body)
             text = str(body, "utf-8")
-            frame = json.loads(once("escapes").joined(text) if "\\u" in text else text)
+            frame = json.loads(aimdb.once("escapes").joined(text) if "\\u" in text else text)
             kind = frame["t"]
             if kind == "event" or kind == "snap":
                 return self._listener()(self, frame, None)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 
+import aimdb
 from aimdb.loop import readable
 from aimdb.waiting import current_loop
 from micropython import const
@@ -70,7 +71,7 @@ class Peer:
     def _take(self, frame):
         try:
             text = str(frame, "utf-8")
-            message = json.loads(once("escapes").joined(text) if "\\u" in text else text)
+            message = json.loads(aimdb.once("escapes").joined(text) if "\\u" in text else text)
             kind = message.get("t")
             id = message.get("id")
         except (ValueError, AttributeError):
