@@ -13,7 +13,7 @@ if target != "unix":
 
 from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, Refused, Unreachable
 from printing import printing
-from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
+from scripted_broker import Client, Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
 
 
 async def test_a_packet_that_trickles_in_does_not_make_a_broker_look_alive():
@@ -98,6 +98,38 @@ async def test_quality_0_is_done_when_the_network_has_taken_it():
             reading.set()
             await task
             equal((len(done), topic.broker.connection.out), (1500, []))
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_packet_that_the_network_takes_in_parts_arrives_whole():
+    async def serve(reader, writer):
+        client = Client(reader, writer)
+        await client.packet()
+        await client.write(b"\x20\2\0\0")
+        await full.wait()
+        while True:
+            first, body = await client.packet()
+            if first >> 4 == 12:
+                break
+            arrived.append(first == 0x30 and body == b"\0\1n" + bytes((len(arrived) & 0xFF,)) * 8000)
+
+    full = asyncio.Event()
+    arrived = []
+    port = 31004
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    topic = MqttTopic("mqtt://127.0.0.1:%d/n" % port, qos=0, codec=BytesCodec())
+    try:
+        async with topic.broker:
+            await until(lambda: topic.broker.connected)
+            sent = 0
+            while not topic.broker.connection.out:
+                topic.push(bytes((sent & 0xFF,)) * 8000)
+                sent += 1
+            full.set()
+            await until(lambda: len(arrived) == sent)
+        equal(arrived.count(False), 0)
     finally:
         server.close()
         await server.wait_closed()
