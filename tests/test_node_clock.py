@@ -75,22 +75,26 @@ class Producer:
         self.produce = buffer.push
 
 
+@only("unix", reason="needs a network")
 async def test_the_clock_is_set_to_what_the_server_says():
     found, _, clock = await set_by(told(TODAY))
     equal(found, [TODAY])
     equal(clock.failures, 0)
 
 
+@only("unix", reason="needs a network")
 async def test_a_time_after_2036_is_one():
     found, _, _ = await set_by(told(2200000000))
     equal(found, [2200000000])
 
 
+@only("unix", reason="needs a network")
 async def test_it_is_set_again_after_a_while():
     found, server, _ = await set_by(told(TODAY), lambda server, found: len(found) >= 3, again_s=0)
     equal(found[:3], [TODAY] * 3)
 
 
+@only("unix", reason="needs a network")
 async def test_what_is_no_time_sets_nothing():
     for answer in (
         lambda question: b"",
@@ -112,6 +116,7 @@ async def test_what_is_no_time_sets_nothing():
         equal(found, [])
 
 
+@only("unix", reason="needs a network")
 async def test_it_is_asked_anew_when_the_network_is_back():
     answers = [lambda question: b"no time", told(TODAY)]
     clock = []
