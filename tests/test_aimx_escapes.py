@@ -1,8 +1,8 @@
 """Characters in frames, as they are and as escapes, in both directions."""
 
 from aimdb import AimDb, SingleLatest
-from aimdb_aimx import AimxServer
 from aimdb.escapes import joined
+from aimdb_aimx import AimxServer
 from aimx_client import Client, Running, cable
 from harness import equal
 
