@@ -122,9 +122,6 @@ class InMemory(Buffer):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    if not TYPE_CHECKING:
-        from .errors import new as __new__
-
     if TYPE_CHECKING:
         _values: deque
         _counts: array
@@ -134,6 +131,7 @@ class InMemory(Buffer):
         def __init__(self, capacity: int): ...
 
     else:
+        from .errors import new as __new__
 
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             check_int("capacity", capacity, 1)
