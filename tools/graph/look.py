@@ -45,7 +45,7 @@ def described(db, once):
         "stages": stages,
         "kinds": {buffer.key: type(buffer).__name__ for buffer in buffers},
         "mistakes": mistakes,
-        "interrupts": [buffer.key for buffer in buffers if buffer.sync_producers],
+        "interrupts": [buffer.key for buffer in buffers if buffer.sync_refusals],
     }
 
 
