@@ -128,7 +128,12 @@ class Field:
         self._wait(lambda: self.value("aimx") == 1, "alone with its peer")
         logged = len(self._hub.log)
         self._wait(lambda: len(self._hub.log) > logged + 50, "sending to its hub")
-        return min(self.value("heap") for _ in range(5) if not time.sleep(0.6)), self.open_sockets()
+        heaps, sockets = [], []
+        for _ in range(5):
+            heaps.append(self.value("heap"))
+            time.sleep(0.6)  # The node closes the connection by which it was asked.
+            sockets.append(self.open_sockets())
+        return min(heaps), min(sockets)
 
     def given_up(self) -> int:
         """How many values the node itself has counted as such that the hub will never get."""
