@@ -1,4 +1,4 @@
-"""Leaves a program so few blocks of the heap that one of its next allocations fails."""
+"""Leaves a program few blocks of the heap, so that one of its next allocations fails; and measures what stays on it."""
 
 import gc
 import sys
@@ -49,3 +49,14 @@ def _overwrite_the_stack(depth):
     # The collector takes what is left on it for references, of which one may hold all that was filled.
     if depth:
         _overwrite_the_stack(depth - 1)
+
+
+def left_by(use, times: int) -> int:
+    """Bytes that stay on the heap when `use` is called so many times, after a first one."""
+    use()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(times):
+        use()
+    gc.collect()
+    return gc.mem_alloc() - before

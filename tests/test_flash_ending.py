@@ -1,13 +1,13 @@
 """How a queue on flash ends, by `close`, `release` or a loop that is left, and what is on flash then."""
 
 import asyncio
-import gc
 
 from aimdb import BufferClosed
 from aimdb.timing import timed
 from flash_devices import Flash
 from flash_support import NEVER, after_restart, drain, fill, opened, power_cut, settle
 from harness import equal, raises
+from scarce import left_by
 from stepping import outcome
 
 
@@ -50,13 +50,8 @@ async def test_a_queue_that_was_released_is_collected_before_the_loop_goes_on():
         queue.push(1)
         queue.release()
 
-    use()
-    gc.collect()
-    before = gc.mem_alloc()
-    for _ in range(20):
-        use()
-    gc.collect()
-    assert gc.mem_alloc() - before < 8000, gc.mem_alloc() - before
+    left = left_by(use, 20)
+    assert left < 8000, left
 
 
 async def test_release_ends_the_waiting_of_producers_and_readers():

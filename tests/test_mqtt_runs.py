@@ -13,7 +13,7 @@ if target != "unix":
 
 from aimdb_mqtt import Broker, BytesCodec, MqttTopic
 from aimdb_mqtt.broker import brokers
-from scarce import Scarce
+from scarce import Scarce, left_by
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
@@ -443,10 +443,5 @@ async def test_a_topic_that_was_subscribed_to_without_a_run_leaves_nothing_behin
     def use():
         MqttTopic("mqtt://127.0.0.1:9/forgotten").subscribe()
 
-    use()
-    gc.collect()
-    before = gc.mem_alloc()
-    for _ in range(20):
-        use()
-    gc.collect()
-    assert gc.mem_alloc() - before < 8000, gc.mem_alloc() - before
+    left = left_by(use, 20)
+    assert left < 8000, left
