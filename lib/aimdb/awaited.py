@@ -73,7 +73,7 @@ async def _begin(note, coroutine):
 def listen(db):
     """Note the next `produce_async` of each record: [record, the coroutine until it begins].
 
-    Returns `look(last)`, which names the records whose call has not begun, and ends the listening when it is the last.
+    Returns a function `look(last)`. It names the records whose call has not begun; the last look ends the listening.
     """
     notes: list = []
 

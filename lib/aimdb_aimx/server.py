@@ -36,8 +36,8 @@ class AimxServer(SingleLatest):
     connections    how many peers by TCP at a time (1 to 16)
     subscriptions  how many records each peer may watch at a time (1 to 255)
     max_frame      bytes of the longest frame that a peer may send
-    timeout_ms     for a peer to show the token, or to take what it is sent; and for a record to take a peer's value
-    silence_ms     who has said nothing for so long gives its place to the next peer, when all are taken
+    timeout_ms     how long a peer may take to show the token or to read what it is sent, and a record to take its value
+    silence_ms     when all places are taken, the next peer gets that of one that was silent for so long
 
     Raises `TypeError` or `ValueError`. Cancel safety: with the run all connections end. IRQ safety: none.
     """
