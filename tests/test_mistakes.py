@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import aimdb
 from aimdb import (
     AimDb,
     BoundedQueue,
@@ -530,6 +531,19 @@ async def test_a_misspelt_option_is_told_with_those_that_there_are():
     equal(made_by(Setting, dfault=3)[:46], "Setting has no option 'dfault'; it has default")
     equal(made_by(Hub, tokn=3)[:39], "Hub has no option 'tokn'; it has token,")
     assert "capacity is an int" in made_by(BoundedQueue)
+
+
+def test_options_that_are_right_load_nothing():
+    once = aimdb.once
+    loaded = []
+    aimdb.once = loaded.append
+    try:
+        BoundedQueue(capacity=3)
+        every(period_ms=10, read=len)
+        Setting("/setting", default=3)
+    finally:
+        aimdb.once = once
+    equal(loaded, [])
 
 
 async def test_a_misspelt_option_of_a_link_or_a_transform_is_told_as_well():

@@ -100,7 +100,11 @@ def check_int(name: str, value: object, least: int = 0, most: int = 0x1FFFFFFF) 
 def new(kind, *args, **options):
     """The `__new__` of what a program makes: an option that `kind` has not is told with those that it has."""
     if options:
-        from . import once
+        try:
+            kind.__init__(**options)  # Without an object it never runs, but its options are looked at.
+        except Exception as er:
+            if "missing" not in str(er):  # The object.
+                from . import once
 
-        once("options").check(kind, options)
+                once("options").check(kind, options)
     return object.__new__(kind)
