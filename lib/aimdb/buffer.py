@@ -174,7 +174,7 @@ class _Ready(filter):
 
 def _alarm_of(reader, timeout_ms):
     global _alarm_of
-    from .timing import alarm_of as _alarm_of  # Loaded when the first time limit is set.
+    from .alarm import alarm_of as _alarm_of  # Loaded when the first time limit is set.
 
     return _alarm_of(reader, timeout_ms)
 

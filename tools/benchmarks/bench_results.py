@@ -9,6 +9,7 @@ IMPORT = "import: the whole core"
 # Parts of the library that are loaded only when they are used, and do not count as the core.
 LOADED_WHEN_USED = (
     "aimdb/access.mpy",
+    "aimdb/alarm.mpy",
     "aimdb/arguments.mpy",
     "aimdb/awaited.mpy",
     "aimdb/codecs.mpy",
