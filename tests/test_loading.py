@@ -24,3 +24,16 @@ async def test_a_program_that_uses_only_records_loads_only_the_core():
     used_later += " doorbell sync_producer packed_producer json_codec codecs"
     used_later += " registrar configuring computing transforming joining graph periodic profiling gauge"
     equal([name for name in used_later.split() if "aimdb." + name in sys.modules], [])
+
+
+async def test_the_calls_that_name_a_record_by_its_key_are_loaded_once():
+    db = AimDb()
+    db.configure("a", SpmcRing(4))
+    db.produce_any("a", 1)
+    call = AimDb.produce_any
+    equal("aimdb.by_key" in sys.modules, False)
+    await db.produce_any_async("a", 2)
+    db.consumer("a").produce(3)
+    db.produce_any("a", 4)
+    assert AimDb.produce_any is call
+    equal(db.producer("a").buffer.held(), 4)

@@ -9,7 +9,7 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 
-# The places in `_counts`, which all tasks change between two yields. See docs/states.md.
+# The places in `counts`, which all tasks change between two yields. See docs/states.md.
 _PRODUCED = const(0)
 _CONSUMED = const(1)
 _DROPPED = const(2)
@@ -27,7 +27,7 @@ _RESERVED = const(11)  # How many slots are kept for producers that were woken.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
-def _look_after(queue, value):
+def look_after(queue, value):
     try:
         from .room import look_after  # Loaded when a producer first waits.
     except MemoryError:
@@ -62,11 +62,13 @@ class BoundedQueue(InMemory):
 
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             super().__init__(capacity)
-            self._room = Line(memoryview(self._counts)[_EMPTY:])
+            self._room = Line(memoryview(self.counts)[_EMPTY:])
 
     def subscribe(self) -> "QueueReader":
         if self._readers:
-            self._line.prepare_to_lend()
+            from .lending import prepare
+
+            prepare(self._line)
         else:
             self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
         reader = QueueReader(self)
@@ -75,23 +77,23 @@ class BoundedQueue(InMemory):
 
     @micropython.viper
     def push(self, value):
-        counts = ptr32(self._counts)
+        counts = ptr32(self.counts)
         if not counts[_EMPTY] and counts[_RESERVED]:
             self._room.renew()
         if (counts[_EMPTY] or counts[_OVERWRITES]) and not counts[_CLOSED]:
-            self._append(value)
+            self.append(value)
             counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
             if counts[_EMPTY]:
                 counts[_EMPTY] = counts[_EMPTY] - 1
                 if counts[_ASKED]:
-                    self._wake_first(True)
+                    self.wake_first(True)
                 else:
                     counts[_FILLED] = counts[_FILLED] + 1
         else:
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
 
     def try_push(self, value) -> None:
-        counts = self._counts
+        counts = self.counts
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
@@ -103,12 +105,12 @@ class BoundedQueue(InMemory):
 
     def push_async(self, value):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        counts = self._counts
+        counts = self.counts
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
             room = self._room
             while room.park(self):
                 if self._line.taken_by is current() or self.watched is not room.loop:
-                    _look_after(self, value)
+                    look_after(self, value)
                 yield
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
@@ -132,36 +134,36 @@ class Mailbox(BoundedQueue):
 
     def __init__(self):
         super().__init__(1)
-        self._counts[_OVERWRITES] = 1
+        self.counts[_OVERWRITES] = 1
 
 
 class QueueReader(Reader):
     def __init__(self, buffer: BoundedQueue):
         super().__init__(buffer)
-        self._counts = buffer._counts
+        self.counts = buffer.counts
         self.park = buffer._line.park
-        self._note = buffer._line.note
-        self._popleft = buffer._values.popleft
+        self.note = buffer._line.note
+        self.popleft = buffer.values.popleft
 
     def has_value(self) -> bool:
-        counts = self._counts
+        counts = self.counts
         if counts[_KEPT]:
             self.buffer._line.renew()
         return counts[_FILLED] > 0
 
     @micropython.viper
     def try_recv(self):
-        counts = ptr32(self._counts)
+        counts = ptr32(self.counts)
         if not counts[_FILLED]:
             if not bool(self.has_value()):
                 self.nothing()
         counts[_FILLED] = counts[_FILLED] - 1
         if counts[_NOTE]:
             if counts[_NOTE] == 1:
-                self._note()
+                self.note()
             else:
                 counts[_NOTE] = 1
-        value = self._popleft()
+        value = self.popleft()
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         if counts[_WANTED]:
             self.buffer._room.wake_first(True)

@@ -54,7 +54,7 @@ class Buffer:
 
         A closed buffer should drop the value and add 1 to `self.dropped_count`.
         """
-        raise NotImplementedError("a buffer defines push(self, value)")
+        raise NotImplementedError("a buffer defines push(self, value); one that is read, take(self, reader), too")
 
     def try_push(self, value: "Any") -> None:
         """Store `value`, or raise `BufferFull` or `BufferClosed` with the value in it and store nothing."""
@@ -82,9 +82,13 @@ class Buffer:
         """Whether `take(reader)` would return a value or raise `BufferLagged`."""
         return False
 
-    def take(self, reader: "Reader") -> "Any":
-        """Remove and return the reader's next value. Called only when `has_value(reader)` is true."""
-        raise NotImplementedError("a buffer that is read defines take(self, reader)")
+    if TYPE_CHECKING:
+
+        def take(self, reader: "Reader") -> Any:
+            """Remove and return the reader's next value. Called only when `has_value(reader)` is true."""
+
+    else:
+        take = push
 
     def peek(self) -> "Any":
         """The value that a reader would get next, left where it is, or None."""
@@ -123,10 +127,10 @@ class InMemory(Buffer):
     """
 
     if TYPE_CHECKING:
-        _values: deque
-        _counts: array
-        _append: Any
-        _wake_first: Any
+        values: deque
+        counts: array
+        append: Any
+        wake_first: Any
 
         def __init__(self, capacity: int): ...
 
@@ -136,18 +140,18 @@ class InMemory(Buffer):
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             check_int("capacity", capacity, 1)
             self.capacity = capacity
-            self._values = deque((), capacity)
-            self._append = self._values.append
-            self._counts = counts = array("i", bytes(4 * _PLACES))
+            self.values = deque((), capacity)
+            self.append = self.values.append
+            self.counts = counts = array("i", bytes(4 * _PLACES))
             counts[_SLOTS] = capacity
             self._line = Line(memoryview(counts)[_LINE:])
-            self._wake_first = self._line.wake_first
+            self.wake_first = self._line.wake_first
 
     def peek(self) -> "Any":
-        return self._values[0] if self._values else None
+        return self.values[0] if self.values else None
 
     def held(self) -> int:
-        return len(self._values)
+        return len(self.values)
 
 
 def _endless():
@@ -197,7 +201,7 @@ class Reader:
         self._ready: Any = _Ready(self.look, _forever)
         if buffer._line is None:
             buffer._line = Line()
-        self._turns = buffer._line._counts  # For native code, which has no time to look for them.
+        self._turns = buffer._line.counts  # For native code, which has no time to look for them.
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
         self.park = self.park
         self.try_recv = self.try_recv

@@ -44,3 +44,15 @@ def add(record, kind, stage, url=None):
         once("awaited").tell_late(record, kind)
     record.db._stages.append((record, kind, stage, url))
     return record
+
+
+def source(record, stage):
+    return add(record, "source", stage)
+
+
+def tap(record, stage):
+    return add(record, "tap", stage)
+
+
+Record.source = source
+Record.tap = tap

@@ -77,25 +77,19 @@ class Record:
             """A new reader, once the buffer has attached wherever it must; for others at once."""
             return await self.buffer.subscribe_async()
 
-    def source(self, stage: "Stage") -> "Record":
-        """Run `async def stage(producer)` to produce this record's values; at most one. Returns the record.
+        def source(self, stage: "Stage") -> "Record":
+            """Run `async def stage(producer)` to produce this record's values; at most one. Returns the record.
 
-        Raises `TypeError` for what cannot be called; other mistakes are reported by `AimDb.run`.
-        """
-        from .configuring import add
+            Raises `TypeError` for what cannot be called; other mistakes are reported by `AimDb.run`.
+            """
+            return self
 
-        return add(self, "source", stage)
+        def tap(self, stage: "Stage") -> "Record":
+            """Run `async def stage(consumer)` to consume this record's values; any number. Returns the record.
 
-    def tap(self, stage: "Stage") -> "Record":
-        """Run `async def stage(consumer)` to consume this record's values; any number. Returns the record.
-
-        Raises `TypeError` for what cannot be called; other mistakes are reported by `AimDb.run`.
-        """
-        from .configuring import add
-
-        return add(self, "tap", stage)
-
-    if TYPE_CHECKING:
+            Raises `TypeError` for what cannot be called; other mistakes are reported by `AimDb.run`.
+            """
+            return self
 
         def transform(self, key: str, fn: "Callable[..., Any]", state: Any = None) -> "Record":
             """Compute this record from record `key`: `fn(value)` gives its next value, or None for none.
@@ -202,16 +196,11 @@ class AimDb:
 
         return configure(self, key, buffer)
 
-    def producer(self, key: str) -> Record:
-        """The record of `key`, to produce in it outside of the wiring. Raises `RecordKeyNotFound`."""
-        record = self._records.get(key)
-        if record is None or record.buffer is None:
-            from .mistakes import error
-
-            raise error("producer", key, self)
-        return record
-
     if TYPE_CHECKING:
+
+        def producer(self, key: str) -> Record:
+            """The record of `key`, to produce in it outside of the wiring. Raises `RecordKeyNotFound`."""
+            return self._records[key]
 
         def consumer(self, key: str) -> Record:
             """The record of `key`, to consume it outside of the wiring. Raises `RecordKeyNotFound`."""
@@ -233,11 +222,8 @@ class AimDb:
             """
             return SyncProducer(self.producer(key).buffer, depth)
 
-    def produce_any(self, key: str, value: "Any") -> None:
-        """`produce(value)` in the record of `key`, for routers. Raises `RecordKeyNotFound`."""
-        self.producer(key).produce(value)
-
-    if TYPE_CHECKING:
+        def produce_any(self, key: str, value: Any) -> None:
+            """`produce(value)` in the record of `key`, for routers. Raises `RecordKeyNotFound`."""
 
         async def produce_any_async(self, key: str, value: Any, timeout_ms: int | None = None) -> None:
             """`produce_async(value, timeout_ms)` in the record of `key`; also raises `RecordKeyNotFound`."""
@@ -285,11 +271,6 @@ class AimDb:
             """
 
     else:
-        consumer = producer
-
-        def produce_any_async(self, key, value, timeout_ms=None):
-            return self.producer(key).produce_async(value, timeout_ms)
-
         # The other calls are loaded when they are made.
         def __getattr__(self, name):
             return once("registrar").find("AimDb", self, name)

@@ -27,7 +27,6 @@ class RecordError(DbError):
     capacity: int
     _buffer: "Any" = None  # Of a spare one; see below.
     _spare: "Any"
-    words = ""  # How the sentence goes on; `{}` stands for the count.
 
     def __getattr__(self, name):
         if name == "count":
@@ -38,8 +37,9 @@ class RecordError(DbError):
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        words = self.words.format(self.count)
-        return "%s: record %r (capacity %r)%s" % (type(self).__name__, self.key, self.capacity, words)
+        from .sentences import sentence
+
+        return sentence(self)
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
 
@@ -47,25 +47,17 @@ class RecordError(DbError):
 class BufferEmpty(RecordError):
     """`try_recv` found nothing to read now; there may be something later."""
 
-    words = " has nothing to read now"
-
 
 class BufferFull(RecordError):
     """`try_produce` was refused for want of space; nothing was stored."""
-
-    words = " has no space"
 
 
 class BufferClosed(RecordError):
     """The buffer, or this reader of it, is closed; nothing was stored."""
 
-    words = " is closed, or this reader of it"
-
 
 class BufferLagged(RecordError):
     """This reader missed `count` values; the next read goes on with the oldest one held."""
-
-    words = " has overwritten {} unread values"
 
 
 # Raised where there is no heap for a new error, and only there: with heap, each raise would add to its traceback.
@@ -85,16 +77,16 @@ def error(kind, value, buffer):
         return spare
 
 
-def check_int(name: str, value: object, least: int = 0, most: int = 0x1FFFFFFF) -> None:
-    """Raise `TypeError` unless `value` is an int and no bool, and `ValueError` unless `least <= value <= most`.
+def check_int(name: str, value: object, low: int = 0, high: int = 0x1FFFFFFF) -> None:
+    """Raise `TypeError` unless `value` is an int and no bool, and `ValueError` unless `low <= value <= high`.
 
-    The sentence has the name, the range and the value. The default for `most` is the largest difference that
+    The sentence has the name, the range and the value. The default for `high` is the largest difference that
     `time.ticks_add` takes on all boards: 6.2 days in milliseconds. Counters have the same range.
     """
-    if type(value) is not int or not least <= value <= most:
+    if type(value) is not int or not low <= value <= high:
         from .mistakes import no_int
 
-        raise no_int(name, value, least, most)
+        raise no_int(name, value, low, high)
 
 
 def new(kind, *args, **options):

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 class SelfDeadlock(RecordError):
     """A task waits for space in a queue that only this task has read so far: nobody else can make room."""
 
-    words = " is full, and only the task that waits has read it"
+    text = " is full, and only the task that waits has read it"
 
 
 class SendDeadlock(SelfDeadlock):
     """`send` was called on the thread that runs asyncio, or in an interrupt of it: it would wait for itself."""
 
-    words = " cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
+    text = " cannot be sent to from the thread that runs asyncio: await produce_async there, try_send in interrupts"
 
 
 class RecordKeyNotFound(DbError):
@@ -66,10 +66,10 @@ def error(kind: str, key: object, refused: "Any") -> Exception:
     return TypeError("record %r: a %s is an async function, not %r%s" % (key, kind, refused, advice))
 
 
-def no_int(name: str, value: object, least: int, most: int) -> Exception:
+def no_int(name: str, value: object, low: int, high: int) -> Exception:
     """What `check_int` raises."""
     kind = ValueError if type(value) is int else TypeError
-    return kind("%s is an int from %d to %d, not %r" % (name, least, most, value))
+    return kind("%s is an int from %d to %d, not %r" % (name, low, high, value))
 
 
 def invalid(mistakes: list) -> InvalidConfiguration:

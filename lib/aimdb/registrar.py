@@ -13,8 +13,15 @@ _CALLS = {
 }
 
 
+# Calls of a database that stay loaded.
+_BY_KEY = ("producer", "consumer", "produce_any", "produce_any_async")
+
+
 def find(kind: str, owner, name: str):
     """What their `__getattr__` returns: the call `name`, which is a function below, bound to its owner."""
+    if kind == "AimDb" and name in _BY_KEY:
+        once("by_key")
+        return getattr(owner, name)
     function = globals().get(kind + "_" + name)
     if function is None:
         raise AttributeError("'%s' object has no attribute '%s'%s" % (kind, name, _advice(kind, owner, name)))
@@ -53,6 +60,19 @@ def Record_produce(record, *_):
 
 
 Record_try_produce = Record_push_async = Record_subscribe = Record_subscribe_async = Record_produce
+
+
+def Record_source(record, stage):
+    # A stage that is added after the program has run. Before, `configuring` gives all records these calls.
+    from .configuring import add
+
+    return add(record, "source", stage)
+
+
+def Record_tap(record, stage):
+    from .configuring import add
+
+    return add(record, "tap", stage)
 
 
 def Record_link_to(record, url, **options):

@@ -38,7 +38,7 @@ def look_after(queue, value):
 
 def _is_hopeless(queue):
     # Whether nobody else can make room for the task that alone has read.
-    return queue._readers < 2 and not queue._counts[_KEPT]
+    return queue._readers < 2 and not queue.counts[_KEPT]
 
 
 def leave(reader):
@@ -47,7 +47,7 @@ def leave(reader):
 
     def look_again():
         # Have the producer that waits in vain now be told.
-        if queue._counts[_WANTED] and _is_hopeless(queue):
+        if queue.counts[_WANTED] and _is_hopeless(queue):
             reads = queue._line.taken_by
             wake_some(queue._room, lambda task, _: task is reads)
 

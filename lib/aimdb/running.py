@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from . import once
+from .db import Record
 from .waiting import current_loop
 
 
@@ -26,7 +27,7 @@ async def run(db, begun: list, listen) -> None:
         from .mistakes import error
 
         raise error("run", None, None)
-    drop("configuring")
+    drop_configuring()
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = None
@@ -94,10 +95,13 @@ async def run(db, begun: list, listen) -> None:
             raise cancelled
 
 
-def drop(name: str) -> None:
-    """Keep this module of aimdb no longer."""
-    if sys.modules.pop("aimdb." + name, None):
-        delattr(sys.modules["aimdb"], name)
+def drop_configuring() -> None:
+    """Keep the module `configuring` no longer, nor the calls that it gave to all records."""
+    if sys.modules.pop("aimdb.configuring", None):
+        delattr(sys.modules["aimdb"], "configuring")
+        for name in ("source", "tap"):
+            if hasattr(Record, name):
+                delattr(Record, name)
 
 
 def ended(stages) -> bool:

@@ -34,8 +34,6 @@ _CLOSED = const(3)  # 1: nobody parks any more.
 _NOTE = const(4)  # 1: who takes one calls `note`. 2: the task that has just parked need not. 0: nobody need.
 _PLACES = const(5)
 
-_FIRST = const(-1048576)  # Milliseconds: what is due so long ago runs before the tasks that are due now.
-
 
 def ptr32(counts):
     """`counts` itself. Native code has a pointer of this name, and calls nothing; bytecode does with the array.
@@ -62,12 +60,10 @@ class Line(tuple):
     # An empty tuple, because the loop throws data that is true into its task.
 
     taken_by: "Any" = None  # The only task that has taken one. None: no task has. The line itself: several have.
-    _entry: "Any" = None  # By this the loop calls `send`.
-    _lends = False  # Whether the entry is in the loop's queue.
 
     def __init__(self, counts=None):
         super().__init__()
-        self._counts: "Any" = counts or array("i", bytes(4 * _PLACES))
+        self.counts: "Any" = counts or array("i", bytes(4 * _PLACES))
         self.loop: "Any" = None  # The loop in which tasks last waited.
         self.tasks = core.TaskQueue()  # The tasks that wait, from the first one on.
 
@@ -76,10 +72,7 @@ class Line(tuple):
         if self.loop is not core._task_queue:
             while self.tasks.peek():
                 self.tasks.pop()
-            if self._lends:
-                self._lends = False
-                self.loop.remove(self._entry)
-            counts = self._counts
+            counts = self.counts
             counts[_FREE] += counts[_KEPT]
             counts[_ASKED] = counts[_KEPT] = 0
             if self.taken_by is not None:
@@ -92,7 +85,7 @@ class Line(tuple):
 
         When the task is cancelled while it waits, `owner.remove(task)` is called, which must call `forget(task)`.
         """
-        counts = ptr32(self._counts)
+        counts = ptr32(self.counts)
         task = core.cur_task
         if counts[_KEPT]:
             if task.data is self:
@@ -121,7 +114,7 @@ class Line(tuple):
 
         `keeps`: one is kept for it, which the caller has not counted as free.
         """
-        counts = ptr32(self._counts)
+        counts = ptr32(self.counts)
         tasks = self.tasks
         task = tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
@@ -133,37 +126,26 @@ class Line(tuple):
 
     def share(self):
         """Wake who waits for as many as are free, and keep them for those tasks."""
-        counts = self._counts
+        counts = self.counts
         while counts[_FREE] and counts[_ASKED]:
             counts[_FREE] -= 1
             self.wake_first(True)
 
     def give(self):
         """Add one: it is kept for the first that waits, or free."""
-        self._counts[_FREE] += 1
+        self.counts[_FREE] += 1
         self.share()
-
-    def prepare_to_lend(self):
-        """Allocate what `lend` needs, so that it needs no heap later."""
-        if self._entry is None:
-            self._entry = core.Task(self)
 
     def lend(self):
         """Leave what is free to the running task, though others wait. When its step ends, they get what is left."""
-        self.renew()
         try:
-            self.prepare_to_lend()
+            from .lending import prepare  # It puts another `lend` in place of this one.
+
+            prepare(self)
         except MemoryError:
             self.share()
             raise
-        if not self._lends:
-            self._lends = True
-            self.loop.push(self._entry, core.ticks_add(core.ticks(), _FIRST))
-
-    def send(self, _):
-        """Called by the loop, after the step of a task that was lent some."""
-        self._lends = False
-        self.share()
+        self.lend()
 
     def note(self):
         """Note that the running task takes one."""
@@ -174,33 +156,33 @@ class Line(tuple):
                 self.taken_by = task
             else:
                 self.taken_by = self
-                self._counts[_NOTE] = 0
+                self.counts[_NOTE] = 0
 
     def begin_notes(self):
         """Forget who has taken one, and have it noted from now on."""
         self.taken_by = None
-        self._counts[_NOTE] = 1
+        self.counts[_NOTE] = 1
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
         self.loop.remove(task)  # It may be a loop that was left, out of which no other task must come along.
-        if self._counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
-            self._counts[_KEPT] -= 1
+        if self.counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
+            self.counts[_KEPT] -= 1
             self.give()
 
     def forget(self, task):
         """Take a task out of the line."""
         self.tasks.remove(task)
-        self._counts[_ASKED] = bool(self.tasks.peek())
+        self.counts[_ASKED] = bool(self.tasks.peek())
 
     def close(self):
         """Wake all tasks, and let nobody park any more."""
-        self._counts[_CLOSED] = 1
+        self.counts[_CLOSED] = 1
         self.wake_all()
 
     def wake_all(self):
         """Wake all tasks, in order."""
-        while self._counts[_ASKED]:
+        while self.counts[_ASKED]:
             self.wake_first(False)
 
 

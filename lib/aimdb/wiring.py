@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 from . import once
+from .buffer import InMemory
 
 
 def start(db) -> tuple:
@@ -85,9 +86,7 @@ def checked(db) -> list[list]:
     for record in db._records.values():
         if record.buffer is None and record not in records:  # Else there is a mistake about its buffer already.
             mistakes.append((record, "buffer", None, None))
-    others = [
-        record for record in db._records.values() if record.buffer is not None and not hasattr(record.buffer, "_counts")
-    ]
+    others = [each for each in db._records.values() if not isinstance(each.buffer, (InMemory, type(None)))]
     if others:  # Of what is not in memory, any may be a user's.
         mistakes += once("own_buffers").flaws(others, stages)
     if not mistakes:
