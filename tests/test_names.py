@@ -102,3 +102,34 @@ def test_dir_and_what_asks_for_an_attribute_by_name_do_not_fail():
         equal(PackedProducer.__name__, "PackedProducer")
     finally:
         aimdb.__getattr__ = by_default
+
+
+def test_dir_of_a_record_and_of_a_database_shows_their_calls_and_loads_only_those():
+    # dir() and the Tab key ask for each of some thousand names; to load a module for each takes a board minutes.
+    made = aimdb.AimDb()
+    record = made.configure("a", aimdb.Mailbox())
+    classes = aimdb.AimDb, aimdb.Record
+    by_default = [each.__getattr__ for each in classes]
+    once = aimdb.db.once
+    loads = []
+
+    def counting(name, *package):
+        loads.append(name)
+        return once(name, *package)
+
+    aimdb.db.once = counting
+    try:
+        of_database, of_record = dir(made), dir(record)
+        assert len(loads) < 10, loads
+        for name in ("configure", "producer", "produce_any", "run", "graph"):
+            assert name in of_database, of_database
+        for name in ("source", "tap", "produce", "link_to", "transform"):
+            assert name in of_record, of_record
+        with raises(AttributeError) as caught:
+            made.produce_many  # noqa: B018
+        assert "produce_any" in str(caught.error), caught.error
+        equal(made.graph()["order"], ["a"])
+    finally:
+        aimdb.db.once = once
+        for each, attribute in zip(classes, by_default):
+            each.__getattr__ = attribute

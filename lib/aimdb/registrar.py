@@ -24,6 +24,9 @@ def find(kind: str, owner, name: str):
         return getattr(owner, name)
     function = globals().get(kind + "_" + name)
     if function is None:
+        if name == "__dir__" or name == "\n":
+            # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
+            be_listed(kind)
         raise AttributeError("'%s' object has no attribute '%s'%s" % (kind, name, _advice(kind, owner, name)))
 
     def call(*arguments, **options):
@@ -32,6 +35,21 @@ def find(kind: str, owner, name: str):
         return function(owner, *arguments, **options)
 
     return call
+
+
+def be_listed(kind: str) -> None:
+    """Give the class a `__getattr__` that is quick for names that it has not."""
+    from . import db
+
+    calls = _CALLS[kind]
+    names = calls.split()
+
+    def __getattr__(owner, name):
+        if name in names:
+            return once("registrar").find(kind, owner, name)
+        raise AttributeError("'%s' object has no attribute '%s'; it has %s" % (kind, name, calls))
+
+    getattr(db, kind).__getattr__ = __getattr__
 
 
 def _advice(kind, owner, name):
