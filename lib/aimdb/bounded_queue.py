@@ -49,7 +49,7 @@ class BoundedQueue(InMemory):
     # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
     if TYPE_CHECKING:
-        _room: Line
+        room: Line
 
     _readers = 0  # Attached and not closed.
     watched = None  # The loop in which a `Complaint` looks after the producers that wait.
@@ -62,7 +62,7 @@ class BoundedQueue(InMemory):
 
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             super().__init__(capacity)
-            self._room = Line(memoryview(self.counts)[_EMPTY:])
+            self.room = Line(memoryview(self.counts)[_EMPTY:])
 
     def subscribe(self) -> "QueueReader":
         if self._readers:
@@ -79,7 +79,7 @@ class BoundedQueue(InMemory):
     def push(self, value):
         counts = ptr32(self.counts)
         if not counts[_EMPTY] and counts[_RESERVED]:
-            self._room.renew()
+            self.room.renew()
         if (counts[_EMPTY] or counts[_OVERWRITES]) and not counts[_CLOSED]:
             self.append(value)
             counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
@@ -98,7 +98,7 @@ class BoundedQueue(InMemory):
             raise error(BufferClosed, value, self)
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
             if counts[_RESERVED]:
-                self._room.renew()
+                self.room.renew()
             if not counts[_EMPTY]:
                 raise error(BufferFull, value, self)
         self.push(value)
@@ -107,7 +107,7 @@ class BoundedQueue(InMemory):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
         counts = self.counts
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
-            room = self._room
+            room = self.room
             while room.park(self):
                 if self._line.taken_by is current() or self.watched is not room.loop:
                     look_after(self, value)
@@ -118,11 +118,11 @@ class BoundedQueue(InMemory):
 
     def remove(self, task):
         """Called by `Task.cancel` on a producer that waits."""
-        self._room.forget(task)
+        self.room.forget(task)
 
     def close(self) -> None:
         super().close()
-        self._room.close()
+        self.room.close()
 
 
 class Mailbox(BoundedQueue):
@@ -166,7 +166,7 @@ class QueueReader(Reader):
         value = self.popleft()
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         if counts[_WANTED]:
-            self.buffer._room.wake_first(True)
+            self.buffer.room.wake_first(True)
         else:
             counts[_EMPTY] = counts[_EMPTY] + 1
         return value

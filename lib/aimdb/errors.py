@@ -37,9 +37,9 @@ class RecordError(DbError):
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        from .sentences import sentence
+        from .sentences import text
 
-        return sentence(self)
+        return text(self)
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
 

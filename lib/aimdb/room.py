@@ -20,7 +20,7 @@ def look_after(queue, value):
     Raises `SelfDeadlock` when that is in vain. Else it is named on stderr when it waits for long.
     """
     task = current()
-    room = queue._room
+    room = queue.room
     if queue._line.taken_by is task and _is_hopeless(queue):
         room.forget(task)
         from .mistakes import SelfDeadlock
@@ -49,7 +49,7 @@ def leave(reader):
         # Have the producer that waits in vain now be told.
         if queue.counts[_WANTED] and _is_hopeless(queue):
             reads = queue._line.taken_by
-            wake_some(queue._room, lambda task, _: task is reads)
+            wake_some(queue.room, lambda task, _: task is reads)
 
     leave_line(reader, look_again)
     queue._readers -= 1

@@ -10,12 +10,12 @@ BufferClosed is closed, or this reader of it
 BufferLagged has overwritten {} unread values""")
 
 
-def sentence(error) -> str:
+def text(error) -> str:
     """What `str(error)` is."""
     name = type(error).__name__
-    text = getattr(error, "text", "")
+    words = getattr(error, "text", "")
     for line in _TEXTS.split("\n"):
-        kind, _, words = line.partition(" ")
+        kind, _, rest = line.partition(" ")
         if kind == name:
-            text = " " + words.format(error.count)
-    return "%s: record %r (capacity %r)%s" % (name, error.key, error.capacity, text)
+            words = " " + rest.format(error.count)
+    return "%s: record %r (capacity %r)%s" % (name, error.key, error.capacity, words)
