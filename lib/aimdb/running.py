@@ -1,7 +1,6 @@
 """The coroutine that `AimDb.run` returns. Loaded for each run, and not kept after it."""
 
 import asyncio
-import sys
 
 from . import once
 from .db import Record
@@ -97,11 +96,10 @@ async def run(db, begun: list, listen) -> None:
 
 def drop_configuring() -> None:
     """Keep the module `configuring` no longer, nor the calls that it gave to all records."""
-    if sys.modules.pop("aimdb.configuring", None):
-        delattr(sys.modules["aimdb"], "configuring")
-        for name in ("source", "tap"):
-            if hasattr(Record, name):
-                delattr(Record, name)
+    once("forgetting").forget("aimdb", "configuring")
+    for name in ("source", "tap"):
+        if hasattr(Record, name):
+            delattr(Record, name)
 
 
 def ended(stages) -> bool:

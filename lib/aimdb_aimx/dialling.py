@@ -51,9 +51,9 @@ def parts_of(url: str) -> tuple:
 
 def hub_for(url: str, hub: "Any" = None) -> "tuple[Hub, str]":
     """The hub that `url` means, made if there is none yet, and the key. Raises `TypeError` or `ValueError`."""
-    from .hub import Hub, hubs
+    from .hub import Hub
 
-    hub, key = checks.peer_for(Hub, hubs, url, parts_of(url), hub)
+    hub, key = checks.peer_for(Hub, url, parts_of(url), hub)
     if not key:
         raise ValueError("the URL names no record: aimx://host:port/key")
     for character in key:

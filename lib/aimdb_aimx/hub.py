@@ -3,7 +3,6 @@ from time import ticks_ms
 
 import aimdb
 from aimdb import JsonCodec
-from aimdb_net import forget
 from aimdb_net.errors import ConnectionLost, PeerError, Refused
 from aimdb_net.peer import Peer
 from aimdb_net.peer import State as State
@@ -50,6 +49,7 @@ class Hub(Peer):
     Raises `TypeError` or `ValueError`. IRQ safety: none; everything here is for the asyncio thread.
     """
 
+    known = hubs
     client_id = None
     lagged_count = 0  # Values that the hub has left out,
     hole_count = 0  # and how often it did.
@@ -80,11 +80,11 @@ class Hub(Peer):
         self._asked = 0  # The id of the last subscription.
         self._pings: list = []  # What each pong that is due stands for: None, or (inbox, id) of a subscription.
         self._heard: "Any" = None  # What an event is given to.
-        enter(self, hubs)
+        enter(self)
 
     def open(self, user=None) -> None:
         if not self.in_use():
-            forget("aimdb_aimx", "links", "dialling")
+            aimdb.once("forgetting").forget("aimdb_aimx", "links", "dialling")
         super().open(user)
 
     def receiver(self):
@@ -141,7 +141,7 @@ class Hub(Peer):
             flight = self.window.flights.get(number)
             if error is not None and flight:
                 error = once("refusal").of(self, flight, number, error)
-            self.window.acknowledged(number, error)
+            self.window.acknowledged(number, error)  # Unless its link keeps the flight.
         self.moved.wake_all()
 
     def _subscribed(self, number, granted):

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from aimdb_net.inbound import LinkFrom
-    from aimdb_net.outbound import LinkTo
 
     from .hub import Hub
+    from .outbound import LinkTo
 
 
 def link_to(record, url: str, codec: "Any" = None, newest: bool = False, hub: "Hub | None" = None) -> "LinkTo":
@@ -39,7 +39,7 @@ def link_to(record, url: str, codec: "Any" = None, newest: bool = False, hub: "H
 
     Cancel safety: nothing is lost. IRQ safety: none.
     """
-    from aimdb_net.outbound import LinkTo
+    from .outbound import LinkTo
 
     hub, key = hub_for(url, hub)
     link = LinkTo(record.key, hub, key, route_to(key), 1, check_codec(codec), newest)

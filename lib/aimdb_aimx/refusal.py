@@ -4,25 +4,23 @@ AimX tells why by a word. `denied` and `not_found` speak of the record: somebody
 `internal` speaks of the value, or of a record that has no room: it is tried three times.
 """
 
-from aimdb_net.errors import NotNow, Refused
+from aimdb_net.errors import Refused
 from micropython import const
 
 _ATTEMPTS = const(3)
 
 
-def of(hub, flight, number: int, word: str):
-    """The error with which the flight of this id ends: `NotNow` when it is to be tried again."""
+def of(hub, flight, number: int, word: str) -> "Refused | None":
+    """The error with which the flight of this id ends. None: its link keeps it, to try it again."""
     source = flight.source
     name = source.__name__ if source else hub.name
-    flight.number = number
     refusals = getattr(flight, "refusals", 0) + 1
-    kind = NotNow if word in ("denied", "not_found") or refusals < _ATTEMPTS else Refused
-    if kind is NotNow and hasattr(source, "stall"):
-        source.stall()
-    error = kind("%s does not take a value: %s" % (name, word))
+    may_pass = word in ("denied", "not_found") or refusals < _ATTEMPTS
+    is_kept = may_pass and hasattr(source, "stall") and source.stall(flight, number)
+    error = Refused("%s does not take a value: %s" % (name, word))
     flight.refusals = refusals
     if flight.resend or not source or source.sends_newest:
         # Nobody else hears of it.
         start = 20 + len("%d" % number) + (len(source.route) if source else 0)
         hub.refused(source and source.key, name, bytes(flight.packet[start:-2]), error)
-    return error
+    return None if is_kept else error

@@ -5,19 +5,10 @@ MQTT 3.1.1, QoS 0 and 1. `Record.link_to` and `Record.link_from` find this packa
     db.configure("temperature", SpmcRing(16)).source(read).link_to("mqtt://broker.local/node7/temperature")
     db.configure("interval", SingleLatest()).link_from("mqtt://broker.local/node7/interval")
 
-The public names are in `__init__.pyi`, for editors and people.
+The public names are in `__init__.pyi`, for editors and people, and in `names.py`, for boards.
 """
 
 import aimdb
-from micropython import const
-
-# A line for each module, which is loaded when one of its names is first used.
-_MODULES = const("""\
-aimdb_mqtt.broker Broker State
-aimdb_mqtt.topic MqttTopic
-aimdb_net.errors MqttError=PeerError Unreachable Refused ConnectionLost NotConnected
-aimdb.json_codec JsonCodec
-aimdb.codecs BytesCodec StructCodec""")
 
 
 def once(name: str):
@@ -29,4 +20,4 @@ def __getattr__(name):
     if name == "link_to" or name == "link_from":
         # The name is not kept, so that its module need not be.
         return getattr(__import__("aimdb_mqtt.links", None, None, (name,)), name)
-    return aimdb.once("loading").load(globals(), _MODULES, name)
+    return aimdb.once("loading").load(globals(), once("names").MODULES, name)

@@ -1,7 +1,7 @@
 from time import ticks_ms
 
-from aimdb_net import forget
-from aimdb_net.errors import ConnectionLost, Refused
+import aimdb
+from aimdb_net.errors import ConnectionLost
 from aimdb_net.peer import Peer
 from aimdb_net.peer import State as State
 from micropython import const
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Of packets: the first byte, or its upper half.
-_CONNACK = const(0x20)
 _PUBLISH = const(3)
 _PUBACK = const(4)
 _SUBACK = const(9)
@@ -62,6 +61,7 @@ class Broker(Peer):
     """
 
     parting = b"\xe0\0"
+    known = brokers
 
     def __init__(
         self,
@@ -90,24 +90,16 @@ class Broker(Peer):
         super().__init__(in_flight)
         self.max_packet = max_packet
         self.unclaimed_count = 0
-        self.address = None  # That the connection goes to.
         self.expects = False  # Somebody may yet subscribe to what arrives.
         self._published: "Any" = None  # What a PUBLISH is given to.
         self._asked = 0  # The packet id of the last SUBSCRIBE or UNSUBSCRIBE.
-        enter(self, brokers)
+        enter(self)
 
     def open(self, user=None) -> None:
         if not self.in_use():
-            forget("aimdb_mqtt", "links", "settings", "arguments")
+            aimdb.once("forgetting").forget("aimdb_mqtt", "links", "settings", "arguments")
             self.expects = self.keeps
         super().open(user)
-
-    def found(self, address) -> None:
-        for other in brokers.values():
-            if other is not self and other.connection and (other.address, other.client_id) == (address, self.client_id):
-                text = "%s and %s are one broker, which would end the connection of either" % (self.name, other.name)
-                raise Refused(text + ": use one URL, or two client_ids")
-        self.address = address
 
     def receiver(self) -> Receiver:
         return Receiver(self.max_packet)
@@ -116,11 +108,7 @@ class Broker(Peer):
         kind = first >> 4
         size = len(body)
         if not self.connected:
-            if first != _CONNACK or size != 2:
-                raise ConnectionLost("packet %#x of %d bytes instead of CONNACK" % (first, size))
-            if body[1]:
-                raise Refused("%s refused the connection: %s" % (self.name, once("refusals").in_words(body[1])))
-            self.greeted(body[0] & 1)
+            self.greeted(once("greeting").session_kept(self, first, body))
         elif kind == _PUBLISH:
             if self._published is None:
                 from .arriving import published  # Now, for many programs only send.

@@ -47,9 +47,9 @@ def parts_of(url: str) -> tuple:
 
 def broker_for(url: str, broker: "Any" = None) -> "tuple[Broker, str]":
     """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
-    from .broker import Broker, brokers
+    from .broker import Broker
 
-    return checks.peer_for(Broker, brokers, url, parts_of(url), broker)
+    return checks.peer_for(Broker, url, parts_of(url), broker)
 
 
 def _chip():
@@ -64,13 +64,13 @@ def _chip():
         return "aimdb-%08x" % getrandbits(32), False
 
 
-def connect_packet(client_id, clean: bool, keepalive: int, will, user, password) -> bytearray:
+def connect_packet(client_id, clean_session: bool, keepalive_s: int, will, user, password) -> bytearray:
     """A CONNECT; `will` is None or (topic, payload[, qos[, retain]]). Raises `TypeError` or `ValueError`."""
     if not isinstance(client_id, str):
         raise TypeError("client_id is a string, not %r" % (client_id,))
     if not 0 < len(client_id.encode()) < 65536:
         raise ValueError("client_id has 1 to 65535 bytes")
-    flags = 0x02 if clean else 0
+    flags = 0x02 if clean_session else 0
     parts = [name("client_id", client_id)]
     if will is not None:
         if not isinstance(will, tuple) or not 2 <= len(will) <= 4:
@@ -87,4 +87,4 @@ def connect_packet(client_id, clean: bool, keepalive: int, will, user, password)
         if password is not None:
             flags |= 0x40
             parts.append(text(password))
-    return packet(0x10, b"\0\x04MQTT\x04", bytes((flags,)), number(keepalive), *parts)
+    return packet(0x10, b"\0\x04MQTT\x04", bytes((flags,)), number(keepalive_s), *parts)

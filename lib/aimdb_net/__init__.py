@@ -5,18 +5,9 @@ sent and understands what arrives. All else is here: how a connection is made, w
 it, how a link takes values out of a record and brings them in, and which message is sent again.
 """
 
-import sys
-
 import aimdb
 
 
 def once(name: str):
     """Module `name` of this package, for a single use: it does not stay loaded."""
     return aimdb.once(name, "aimdb_net")
-
-
-def forget(package: str, *names: str) -> None:
-    """Drop modules of a package: a program that runs need not keep what has checked its arguments."""
-    for name in names:
-        if sys.modules.pop(package + "." + name, None):
-            delattr(sys.modules[package], name)

@@ -22,10 +22,10 @@ def settle(peer, keepalive_s: int, timeout_ms: int, retry_ms, is_tls: bool, tls)
     peer.tls = context_of(tls) if is_tls else None
 
 
-def enter(peer, peers: dict) -> None:
+def enter(peer) -> None:
     """From now on `peer` is that of its address, and sends what another one had to send. Raises `ValueError`."""
     kind = type(peer).__name__
-    other = peers.get(peer.name)
+    other = peer.known.get(peer.name)
     if other:
         if other.fresh:
             raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, peer.name))
@@ -35,17 +35,17 @@ def enter(peer, peers: dict) -> None:
                     "%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind)
                 )
             peer.window.flights = other.window.flights
-    peers[peer.name] = peer
+    peer.known[peer.name] = peer
 
 
-def peer_for(kind, peers: dict, url: str, parts: tuple, peer) -> tuple:
+def peer_for(kind, url: str, parts: tuple, peer) -> tuple:
     """The peer that a URL of these parts means, made if there is none yet, and the path. `peer`: one that was given.
 
     Raises `TypeError` or `ValueError`.
     """
     name, _, _, _, user, password, path = parts
     if peer is None:
-        peer = peers.get(name)
+        peer = kind.known.get(name)
         if not peer:
             peer = kind(url[: len(url) - len(path)])
             peer.fresh = True

@@ -15,10 +15,6 @@ class Refused(PeerError):
     """The peer said no: to the connection (who we are), to a subscription, or to a value."""
 
 
-class NotNow(Refused):
-    """The peer did not take a value, for a reason that may pass."""
-
-
 class ConnectionLost(PeerError):
     """The connection ended, or the peer did not answer in time, before it had acknowledged."""
 

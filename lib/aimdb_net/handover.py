@@ -1,11 +1,14 @@
-"""What becomes of messages and subscriptions when a connection, or a run, begins or ends. Loaded then, and not kept."""
+"""What becomes of messages when a connection, or a run, begins or ends. Loaded then, and not kept."""
 
 import sys
 from time import ticks_diff, ticks_ms
 
 from micropython import const
 
+from . import once
 from .errors import ConnectionLost
+from .waits import drop, tell
+from .window import payload_of
 
 # After so many connections that broke while it was on its way, a message goes alone; after so many, not any more.
 _SUSPECT = const(2)
@@ -17,6 +20,7 @@ def begin(peer, session_kept: bool = False) -> None:
 
     `session_kept`: the peer sends again what we have not acknowledged.
     """
+    ask = once("subscribing").ask
     end(peer.window, peer.error, None)  # Perhaps there was no heap for it.
     peer.repeats += session_kept
     for inbox in peer.inboxes:
@@ -29,7 +33,7 @@ def begin(peer, session_kept: bool = False) -> None:
                 if not entry[1]:
                     inbox.values.append(entry)
         if inbox.asked and not inbox.ended:
-            _ask(inbox)
+            ask(inbox)
         inbox.wake()
     resume(peer.window)
 
@@ -81,70 +85,18 @@ def leave(window, source=None) -> None:
                     del window.flights[packet_id]
 
 
-def attach(inbox) -> None:
-    """Take messages, also before anybody has subscribed: the peer may remember an earlier subscription."""
-    peer = inbox.peer
-    if inbox in peer.inboxes and not inbox.ended:
-        return
-    for other in peer.inboxes[:]:
-        if other.ended and other.route == inbox.route:
-            peer.inboxes.remove(other)
-            if other.skips:
-                peer.renew()  # What was left with the peer is for us.
-    inbox.ended = False
-    inbox.recover()
-    peer.inboxes.append(inbox)
-    peer.freed.wake_all()
-    if inbox.asked:
-        _ask(inbox)
+def leave_link(link) -> None:
+    """A link to the peer has ended. Its value in hand is to be sent, too, unless its record keeps that."""
+    from .outbound import nothing
 
-
-def subscribe(inbox) -> None:
-    """Subscribe, now if there is a connection, and on each new one."""
-    asked, inbox.asked = inbox.asked, True
-    if not asked and inbox in inbox.peer.inboxes:
-        _ask(inbox)
-    if inbox.peer.in_use():  # Else the run of the buffer attaches it, or the program forgets it.
-        attach(inbox)
-
-
-def detach(inbox, unsubscribe: bool = False) -> None:
-    """Take no more. Unless `unsubscribe`, the peer keeps the subscription, and messages for the next run."""
-    peer = inbox.peer
-    if inbox in peer.inboxes:
-        inbox.sent_at = inbox.granted = None
-        if inbox.complaint is not None:
-            inbox.complaint.end()
-        if unsubscribe or not peer.keeps:
-            peer.inboxes.remove(inbox)
-            if unsubscribe and peer.connected and inbox.route not in [other.route for other in peer.inboxes]:
-                peer.unsubscribe(inbox)
-        else:
-            inbox.ended = True  # It stays as long as the connection: nothing is acknowledged for it.
-        peer.freed.wake_all()
-
-
-def _ask(inbox):
-    peer = inbox.peer
-    if peer.connected:
-        inbox.granted = None
-        inbox.sent_at = ticks_ms()
-        inbox.packet_id = peer.subscribe(inbox)
-
-
-def skip(inbox) -> None:
-    """There has been no room for long: from now on messages stay with the peer, unless it forgets them."""
-    from aimdb.complaint import Complaint, complain
-
-    peer = inbox.peer
-
-    def say(milliseconds):
-        text = "left with the peer" if peer.keeps else "dropped"
-        what = "has %d messages of %s that it does not take; others are %s" % (inbox.capacity, inbox.name, text)
-        complain(inbox.buffer.key, what, milliseconds)
-
-    inbox.skips = True
-    if inbox.complaint is None:
-        inbox.complaint = Complaint(say, 2 * peer.patience_ms)
-    say(peer.patience_ms)
-    inbox.complaint.begin()
+    window = link.peer.window
+    if link.value is not nothing and link.outlives:
+        try:
+            if not link.qos:
+                raise ConnectionLost("the network has not taken it")
+            window.launch(link, payload_of(link.codec, link.value), True, True)
+        except Exception as er:
+            drop(link.buffer)
+            tell(1, "record %r: a value in hand is lost: %r", link.key, er)
+    link.value = nothing
+    leave(window, link)

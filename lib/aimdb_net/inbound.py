@@ -45,21 +45,18 @@ class LinkFrom:
             while True:
                 try:
                     if inbox.ended:
-                        once("handover").subscribe(inbox)
+                        once("subscribing").subscribe(inbox)
                     await self._deliver(record)
                 except MemoryError:
                     await asyncio.sleep_ms(self.peer.retry_ms[0])
         except BufferClosed:
-            once("handover").detach(inbox, True)  # The record takes no more.
             self._put_back()
-            while inbox.values:
-                inbox.finish(inbox.take()[1])
-                drop(record.buffer)
+            once("subscribing").close(inbox)
         finally:
             self._put_back()
             inbox.ended = True
             try:
-                once("handover").detach(inbox)
+                once("subscribing").detach(inbox)
             finally:
                 self.peer.close(self)
 

@@ -3,7 +3,8 @@ from collections import deque
 from aimdb.errors import check_int
 from micropython import const
 
-from .waits import drop, tell
+from . import once
+from .waits import drop
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -45,7 +46,7 @@ class Inbox:
         self.skips = False  # Messages were left with the peer, and those after them are.
         self.ended = True  # There is no run: all that comes is left with the peer.
         self.complaint: "Any" = None  # That it skips.
-        self._refusals = 0  # Of the subscription, by the peer.
+        self.refusals = 0  # Of the subscription, by the peer.
         # Of the subscription on this connection:
         self.packet_id = 0
         self.sent_at: "int | None" = None  # While its acknowledgement is due.
@@ -57,8 +58,7 @@ class Inbox:
             self.sent_at = None
             self.granted = granted
             if not granted:
-                self._refusals += 1
-                tell(self._refusals, "record %r: the peer refused the subscription to %s", self.buffer.key, self.name)
+                once("subscribing").refused(self)
 
     def has_room(self) -> bool:
         """Whether one more message can be held."""

@@ -7,7 +7,7 @@ from time import ticks_diff, ticks_ms
 from aimdb.timing import timed
 
 from . import once
-from .errors import ConnectionLost, PeerError, Unreachable
+from .errors import ConnectionLost
 from .waits import tell
 
 
@@ -20,44 +20,29 @@ async def keep(peer) -> None:
             if peer.connection:  # There was no heap to end it.
                 peer.disconnect(ConnectionLost("there was no memory"))
             began = ticks_ms()
-            error = await _end(peer)
+            error = None
+            try:
+                await timed(once("opening").connect(peer), peer.timeout_ms)
+                await _watch(peer)
+            except MemoryError:
+                raise
+            except Exception as er:
+                now = ticks_ms()
+                troubles += 1
+                if peer.connected and ticks_diff(now, began) > pause and not _owes(peer, now):
+                    pause = troubles = 0  # It was a good connection.
+                error = once("opening").failed(peer, er, troubles)
             if error is None:
                 peer.disconnect(None, True)
                 continue
-            shortest, longest = peer.retry_ms
-            now = ticks_ms()
-            if peer.connected and ticks_diff(now, began) > pause and not _owes(peer, now):
-                pause = troubles = 0  # It was a good connection.
-            else:
-                troubles += 1
-                name = peer.name  # Once in the sentence.
-                reason = str(error).replace(name + ": ", "").replace(name, "it")
-                tell(troubles, "%sno connection to %s: %s", peer.keys(), name, reason)
-            peer.lost_count += peer.connected
             peer.disconnect(error)
+            shortest, longest = peer.retry_ms
             pause = min(max(2 * pause, shortest), longest)
             await peer.news.rest(max(1, pause - (pause * getrandbits(8) >> 9)))
         except Exception as er:
             if not isinstance(er, MemoryError):
                 tell(1, "no connection to %s: %r", peer.name, er)
             await asyncio.sleep_ms(peer.retry_ms[0])
-
-
-async def _end(peer):
-    # Why a connection, or the attempt to make one, has ended. None: it is to be renewed.
-    try:
-        await timed(once("opening").connect(peer), peer.timeout_ms)
-        await _watch(peer)
-    except asyncio.TimeoutError:
-        peer.first_port = 0
-        return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
-    except PeerError as er:
-        return er
-    except MemoryError:
-        raise
-    except Exception as er:  # mbedtls raises ValueErrors, too.
-        kind = ConnectionLost if peer.connected else Unreachable
-        return kind("%s: %s" % (peer.name, once("opening").in_words(er, peer.tls)))
 
 
 async def _watch(peer):

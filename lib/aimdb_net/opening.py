@@ -2,13 +2,15 @@
 
 import errno
 import socket
+from asyncio import TimeoutError
 from time import localtime
 
 from aimdb.loop import writable
 from micropython import const
 
 from .connection import Connection
-from .errors import Unreachable
+from .errors import ConnectionLost, PeerError, Refused, Unreachable
+from .waits import tell
 
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)
@@ -31,7 +33,12 @@ async def connect(peer) -> None:
         address = socket.getaddrinfo(host, peer.port, 0, socket.SOCK_STREAM)[0]
     except OSError as er:
         raise Unreachable("the host name %s cannot be looked up (%s)" % (host, er))
-    peer.found(address[-1])
+    for other in peer.known.values():
+        if other is not peer and other.connection and peer.client_id and other.client_id == peer.client_id:
+            if other.address == address[-1]:
+                text = "%s and %s are one %s, which would end the connection of either: use one URL, or two client_ids"
+                raise Refused(text % (peer.name, other.name, type(peer).__name__.lower()))
+    peer.address = address[-1]
     raw = socket.socket(address[0])
     try:
         port = peer.first_port
@@ -88,14 +95,34 @@ def _opened(raw, address, host, tls, begun):
     return stream
 
 
-def in_words(error: Exception, tls) -> str:
-    """What has gone wrong with a socket, for somebody who is to mend it. `tls`: the context, if there is one."""
+def failed(peer, error: Exception, troubles: int) -> PeerError:
+    """Why a connection, or an attempt to make one, has ended, in words for somebody who is to mend it.
+
+    It is counted, and said unless there were no `troubles`, which are such connections in a row.
+    """
+    why = _in_words(peer, error)
+    if troubles:
+        name = peer.name  # Once in the sentence.
+        reason = str(why).replace(name + ": ", "").replace(name, "it")
+        keys = ", ".join([repr(user.key) for user in peer.users if user])
+        tell(troubles, "%sno connection to %s: %s", "record %s: " % keys if keys else "", name, reason)
+    peer.lost_count += peer.connected
+    peer.attempts += not peer.connected
+    return why
+
+
+def _in_words(peer, error):
+    if isinstance(error, PeerError):
+        return error
+    if isinstance(error, TimeoutError):
+        peer.first_port = 0
+        return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
     code = errno.errorcode.get(getattr(error, "errno", None))
-    text = str(error) or repr(error)
+    text = str(error) or repr(error)  # mbedtls raises ValueErrors, too.
     for words in _WORDS.split(","):
         name, _, sentence = words.partition(" ")
         if name == code:
             text = "%s (%s)" % (sentence, name)
-    if tls and localtime()[0] < 2025:
+    if peer.tls and localtime()[0] < 2025:
         text += "; the clock says %d, and no certificate is valid yet: set it before" % localtime()[0]
-    return text
+    return (ConnectionLost if peer.connected else Unreachable)("%s: %s" % (peer.name, text))

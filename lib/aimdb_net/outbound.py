@@ -5,7 +5,6 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost, NotNow
 from .waits import HUNGRY_ATTEMPTS, drop, tell
 from .window import payload_of
 
@@ -15,7 +14,7 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 if TYPE_CHECKING:
     from typing import Any
 
-_nothing = object()
+nothing = object()
 
 # Another reader was faster; or a lag, which the reader has counted. Made here, as an `except` of two needs heap.
 _NO_VALUE = (BufferEmpty, BufferLagged)
@@ -49,23 +48,21 @@ class LinkTo:
         self.qos = qos
         self.codec = codec
         self.sends_newest = newest
-        self._limit = 1 if newest else peer.window.limit
-        self._flights: "Any" = None  # In the order of the values.
-        self._buffer: "Any" = None  # Of the record.
+        self.limit = 1 if newest else peer.window.limit  # Of messages on their way.
+        self.flights: "Any" = None  # In the order of the values.
+        self.buffer: "Any" = None  # Of the record.
         self._commit: "Any" = None  # The reader's, if it has one.
         self.outlives = False  # Whether what was not acknowledged at the end is to be sent by a later run.
         self._acknowledged = 0  # Values that are to be committed.
-        self._value: "Any" = _nothing  # In hand: it was read, and is not on its way.
+        self.value: "Any" = nothing  # In hand: it was read, and is not on its way.
         self._hungry = 0  # Attempts for which there was no memory, with the value in hand.
-        self.stalled: "Any" = None  # The task that tries again what the peer did not take; no value is new then.
 
     async def __call__(self, record):
-        self._buffer = record.buffer
-        self._unstall()
-        self._flights = deque((), self._limit)  # A run that was left has left its own.
+        self.buffer = record.buffer
+        self.flights = deque((), self.limit)  # A run that was left has left its own.
         self._acknowledged = 0
         if self._commit:
-            self._value = _nothing
+            self.value = nothing
         self.peer.open(self)
         reader = None
         errors = 0
@@ -87,11 +84,12 @@ class LinkTo:
                     errors += 1
                     tell(errors, "record %r cannot be read now: %r", self.key, er)
                 await asyncio.sleep_ms(self.peer.retry_ms[0])
-            await self._fewer_than(1)
+            while self.flights:
+                await self.peer.moved.wait()
         finally:
             try:
                 try:
-                    self._leave()
+                    once("handover").leave_link(self)
                 finally:
                     if reader:
                         reader.close()
@@ -103,92 +101,68 @@ class LinkTo:
         # Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
         peer = self.peer
         window = peer.window
-        flights = self._flights
+        flights = self.flights
         while True:
-            if self._value is _nothing:
+            if self.value is nothing:
                 await reader.ready()
                 if not reader.has_value():
                     reader.try_recv()  # Raises why.
-            if len(flights) >= self._limit:
-                await self._fewer_than(self._limit)  # The first may be late, and those after it acknowledged.
+            while len(flights) >= self.limit:
+                await peer.moved.wait()  # The first may be late, and those after it acknowledged.
             if window.waiting or not window.has_room(self.qos):
                 await window.room(self.qos, True)
-            if self.stalled is not None:
-                await peer.moved.wait()  # What the peer did not take comes first.
-                continue
-            if self._value is _nothing:
-                self._read(reader)
+                if len(flights) >= self.limit:
+                    continue  # Meanwhile the limit has become lower.
+            if self.value is nothing:
+                self._hungry = 0
+                try:
+                    self.value = reader.try_recv()
+                except DbError as er:
+                    if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
+                        raise
+                    self.value = er  # With bytes that the record's own codec cannot decode.
             connection = peer.connection
             try:
-                payload = self._payload()
+                if isinstance(self.value, DbError):
+                    raise self.value
+                if self._hungry >= HUNGRY_ATTEMPTS:
+                    raise ValueError("there is no memory for it")
+                payload = payload_of(self.codec, self.value)
                 is_stale = self.sends_newest and reader.has_value()
                 flight = None if is_stale else window.launch(self, payload, not self.sends_newest, self.outlives)
             except MemoryError:
                 raise
             except Exception as er:
                 # It would fail for ever. What is committed is in order, so it waits for those before it.
-                peer.refused(self.key, self.__name__, self._value, er)
-                await self._fewer_than(1)
+                peer.refused(self.key, self.__name__, self.value, er)
+                while flights:
+                    await peer.moved.wait()
                 self._pass_over()
                 continue
             if is_stale:
                 peer.stale_count += 1
                 self._pass_over()
-                continue
-            if flight:
-                self._value = _nothing
+            elif flight:
+                self.value = nothing
                 flights.append(flight)
             elif not connection.out or await window.taken(connection):
                 self._pass_over()  # Else it is sent again by the next connection.
 
-    def _read(self, reader):
-        self._hungry = 0
-        try:
-            self._value = reader.try_recv()
-        except _NO_VALUE:
-            raise
-        except BufferClosed:
-            raise
-        except DbError as er:
-            if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
-                raise
-            self._value = er  # With bytes that the record's own codec cannot decode.
-
-    def _payload(self):
-        # Of the value in hand. Raises `MemoryError`, and what is wrong with the value for good.
-        if isinstance(self._value, DbError):
-            raise self._value
-        if self._hungry >= HUNGRY_ATTEMPTS:
-            raise ValueError("there is no memory for it")
-        return payload_of(self.codec, self._value)
-
     def _pass_over(self):
         # Nothing is on its way of the value in hand.
-        self._value = _nothing
+        self.value = nothing
         self._done(1)
-
-    async def _fewer_than(self, count):
-        # Until fewer messages than that are on their way.
-        while len(self._flights) >= count:
-            await self.peer.moved.wait()
-
-    def stall(self) -> None:
-        """Have what the peer will answer by `NotNow` tried again. Raises `MemoryError`: nothing has changed then."""
-        if self.stalled is None and not self.sends_newest:
-            self.stalled = asyncio.create_task(once("stalling").again(self, self._flights))
 
     def landed(self, flight) -> None:
         """Called by the window when a message is acknowledged, in any order: committing goes as far as all are."""
-        flights = self._flights
+        flights = self.flights
         count = 0
         while flights and flights[0].done:
-            if isinstance(flights[0].error, NotNow) and not self.sends_newest:
-                break  # `stall` was called before.
             if flights.popleft().error:
                 if self.sends_newest:
                     self.peer.stale_count += 1  # Given up with its connection.
                 else:
-                    drop(self._buffer)
+                    drop(self.buffer)
             count += 1
         if count:
             self._done(count)
@@ -204,23 +178,3 @@ class LinkTo:
             except Exception:
                 pass  # The record is closed; it will send them again.
         self._acknowledged = 0
-
-    def _unstall(self):
-        if self.stalled is not None:
-            once("stalling").leave(self, self._flights)
-
-    def _leave(self):
-        window = self.peer.window
-        if self.stalled is not None:
-            self.stalled.cancel()
-            self._unstall()
-        if self._value is not _nothing and self.outlives:
-            try:
-                if not self.qos:
-                    raise ConnectionLost("the network has not taken it")
-                window.launch(self, payload_of(self.codec, self._value), True, True)
-            except Exception as er:
-                drop(self._buffer)
-                tell(1, "record %r: a value in hand is lost: %r", self.key, er)
-        self._value = _nothing
-        once("handover").leave(window, self)

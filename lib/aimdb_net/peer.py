@@ -2,12 +2,13 @@ import asyncio
 from collections import namedtuple
 from time import time
 
+import aimdb
 from aimdb import SingleLatest
 from aimdb.errors import new
 from aimdb.waiting import current_loop
 from micropython import const
 
-from . import forget, once
+from . import once
 from .errors import ConnectionLost, PeerError
 from .keeper import keep
 from .waits import Waits, tell
@@ -38,6 +39,8 @@ class Peer:
         unsubscribe(inbox)
         ping()                      asks whether the peer is there: the answer ends `pinged_at`
         hello, parting              the first and the last packet of a connection
+        known                       a dictionary, in which the peers of its kind are found by the name of their address
+        client_id                   by which the peer tells us from others; it ends a connection when there is another
 
     and calls `greeted()` when the peer has accepted the connection.
 
@@ -50,12 +53,15 @@ class Peer:
     keeps = False  # Whether the peer keeps for us what we have not acknowledged,
     repeats = 0  # and how often a new connection has had all of it sent again.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
+    address: "Any" = None  # That the connection goes to.
     first_port = 0  # The port of ours from which the first connection is made, 0: any.
     parting = b""
     unwelcome = ""  # Why a peer may end a connection at once, for people.
 
     if TYPE_CHECKING:
+        known: dict
         name: str
+        client_id: str | None
         host: str
         port: int
         tls: Any
@@ -75,7 +81,7 @@ class Peer:
         self.state = SingleLatest()
         self.refused_count = self.stale_count = self.given_up_count = self.lost_count = self.oversize_count = 0
         self.error: "Any" = None  # Why the last attempt or connection failed.
-        self._attempts = 0  # That failed since it was connected.
+        self.attempts = 0  # That failed since it was connected.
         # Who waits.
         self.moved = Waits()  # For a change of anything here.
         self.news = Waits()  # For a greeting, an answer to `ping`, the connection's end, or `retry`: the keeper.
@@ -89,7 +95,7 @@ class Peer:
         self.patience_ms = self.timeout_ms // 4  # So long what arrives waits for room, and holds up what is behind it.
         self.pinged_at: "Any" = None  # When it was asked whether it is there, while the answer is due.
         # Who needs it: links and buffers that run. The connection ends with the last of them, or with their loop.
-        self._users: list = []
+        self.users: list = []
         self._loop: "Any" = None
         self._task: "Any" = None  # Keeps up the connection while there are users.
         self.fresh = False  # Made by a URL, and no run has used it yet.
@@ -99,30 +105,30 @@ class Peer:
 
     def in_use(self) -> bool:
         """Whether links or buffers of the loop that runs need the connection."""
-        if self._users and self._loop is not current_loop():
-            self._users.clear()  # They are of a loop that was left, and never run again.
+        if self.users and self._loop is not current_loop():
+            self.users.clear()  # They are of a loop that was left, and never run again.
             self._finish()
-        return bool(self._users)
+        return bool(self.users)
 
     def open(self, user=None) -> None:
         """Keep a connection from now on; each call needs its `close`. `user`: the link or buffer that needs it."""
         if not self.in_use():
             self.fresh = False
-            forget("aimdb_net", "checks", "address")
+            aimdb.once("forgetting").forget("aimdb_net", "checks", "address")
             self.window.begin()
             self._task = asyncio.create_task(keep(self))
             self._loop = current_loop()
             self.moved.wake_all()
-        self._users.append(user)
+        self.users.append(user)
 
     def close(self, user=None) -> None:
         """Undo one `open`. The last one says good-bye to the peer.
 
         That blocks for as long as the peer takes to answer, at most for a second or a quarter of `timeout_ms`.
         """
-        if user in self._users and self._loop is current_loop():
-            self._users.remove(user)
-            if not self._users:
+        if user in self.users and self._loop is current_loop():
+            self.users.remove(user)
+            if not self.users:
                 self._task.cancel()
                 self._finish()
 
@@ -132,15 +138,9 @@ class Peer:
             once("handover").leave(self.window)
         except MemoryError:
             pass  # What was on its way is sent again.
-        was_connected = self.connected
         self.disconnect(None, True)
         self.inboxes.clear()
-        self._ended(ConnectionLost("the connection is no longer needed"), None, was_connected)
-
-    def keys(self) -> str:
-        """The records that need the connection, for the beginning of a sentence."""
-        keys = ", ".join([repr(user.key) for user in self._users if user])
-        return "record %s: " % keys if keys else ""
+        self.disconnect(ConnectionLost("the connection is no longer needed"))
 
     def retry(self) -> None:
         """Try to connect now instead of after the pause; for whoever knows that the network is back."""
@@ -172,16 +172,13 @@ class Peer:
 
     # The connection
 
-    def found(self, address) -> None:
-        """The address of the next connection is known. Raises `PeerError` when there must be none."""
-
     def greeted(self, session_kept=0) -> None:
         """The peer has accepted the connection. `session_kept`: it sends again what we have not acknowledged."""
         # Called when that arrives, and not by a task that is woken: the next packet may be in our hands already.
         self.connected = True
         self.first_port = 0
         once("handover").begin(self, session_kept)  # Before anybody can send something new.
-        self._attempts = 0
+        self.attempts = 0
         self._tell(None)
         self.news.wake_all()
 
@@ -194,7 +191,7 @@ class Peer:
     def overdue(self) -> None:
         """What has arrived has waited for too long."""
         if self.blocked is not None:
-            once("handover").skip(self.blocked)
+            once("subscribing").skip(self.blocked)
 
     def disconnect(self, error, goodbye: bool = False) -> None:
         """End the connection, or the attempt to make one, because of `error`; None: it is renewed.
@@ -208,29 +205,25 @@ class Peer:
             except Exception:
                 pass  # The peer sees that we are gone.
         connection, self.connection = self.connection, None
-        was_connected, self.connected = self.connected, False
+        self.connected = False
         self.pinged_at = self.blocked = None
         self.renewing = 0
         if connection:
             connection.close()
         if error:
-            self._attempts += not was_connected
-            self._ended(error, connection, was_connected)
-
-    def _ended(self, error, connection, was_connected):
-        self.error = error
-        try:
-            once("handover").end(self.window, error, connection)
-        except MemoryError:
-            pass  # The next connection begins with it.
-        self._tell(str(error), was_connected)
+            self.error = error
+            try:
+                once("handover").end(self.window, error, connection)
+            except MemoryError:
+                pass  # The next connection begins with it.
+            self._tell(str(error))
 
     # What is said of it
 
-    def _tell(self, error, changed=True):
+    def _tell(self, error):
         last = self.state.peek()
-        since = last.since if last and not changed else time()
-        self.state.push(State(self.connected, since, self._attempts, error))
+        since = last.since if last and last.connected == self.connected else time()
+        self.state.push(State(self.connected, since, self.attempts, error))
         self.moved.wake_all()
 
     def refused(self, key: str, name: str, what, error: Exception) -> None:

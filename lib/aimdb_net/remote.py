@@ -50,13 +50,13 @@ class RemoteBuffer(Buffer):
         """Keep the connection until the buffer is closed; `db.run()` does it."""
         self.peer.open(self)
         try:
-            once("handover").attach(self._inbox)
+            once("subscribing").attach(self._inbox)
             while not self.closed:
                 await self._end.wait()
         finally:
             self._inbox.ended = True
             try:
-                once("handover").detach(self._inbox)
+                once("subscribing").detach(self._inbox)
             finally:
                 self.peer.close(self)
 
@@ -112,7 +112,7 @@ class RemoteBuffer(Buffer):
     # Consuming
 
     def subscribe(self) -> "Reader":
-        once("handover").subscribe(self._inbox)
+        once("subscribing").subscribe(self._inbox)
         return self._reader()
 
     async def subscribe_async(self) -> "Reader":
@@ -154,6 +154,6 @@ class RemoteBuffer(Buffer):
 
     def close(self) -> None:
         super().close()
-        once("handover").detach(self._inbox, True)
+        once("subscribing").detach(self._inbox, True)
         self._end.wake_all()
         self.peer.moved.wake_all()

@@ -1,8 +1,7 @@
-from asyncio import Lock
 from collections import OrderedDict
 from time import ticks_ms
 
-from aimdb.waiting import current_loop
+from aimdb.waiting import current, current_loop
 from micropython import const
 
 from . import once
@@ -70,8 +69,7 @@ class Window:
     def begin(self) -> None:
         """Forget the producers of a loop that was left."""
         if self._loop is not current_loop():
-            self._turn = Lock()  # Of the producer that is next to get a place.
-            self.waiting = 0  # Producers that wait, that one included.
+            self.waiting: list = []  # Tasks, in the order in which they get a place.
             self._loop = current_loop()
 
     def has_room(self, qos: int) -> bool:
@@ -90,21 +88,23 @@ class Window:
             return
         self.begin()
         peer = self.peer
-        turn = self._turn
+        waiting = self.waiting
         failed = peer.error
-        self.waiting += 1
+        task = current()
+        waiting.append(task)
         try:
-            await turn.acquire()
-            try:
-                while not (self.has_room(qos) or (buffer is not None and buffer.closed)):
-                    if peer.connected:
-                        await peer.moved.wait()
-                    else:
-                        await peer.online(patient, buffer, failed)
-            finally:
-                turn.release()
+            while not (buffer is not None and buffer.closed):
+                is_next = waiting[0] is task
+                if is_next and self.has_room(qos):
+                    return
+                if is_next and not peer.connected:
+                    await peer.online(patient, buffer, failed)
+                else:
+                    await peer.moved.wait()
         finally:
-            self.waiting -= 1
+            waiting.remove(task)
+            if waiting:
+                peer.moved.wake_all()
 
     def launch(self, source, payload, resend: bool = False, outlives: bool = False) -> "Flight | None":
         """Send a message, for which there is room: a `Flight`, or None if the peer does not acknowledge it (QoS 0).
@@ -130,18 +130,6 @@ class Window:
             peer.connection.send(flight.packet)
         return flight
 
-    def again(self, flight, source) -> None:
-        """Send once more what was answered by `NotNow`; without a connection, the next one does it."""
-        flight.done = False
-        flight.error = None
-        flight.source = source
-        flight.sent_at = None
-        self.flights[flight.number] = flight
-        peer = self.peer
-        if peer.connected and source:
-            flight.sent_at = ticks_ms()
-            peer.connection.send(flight.packet)
-
     async def taken(self, connection) -> bool:
         """Wait until the network has taken what was sent on `connection`. False: that has ended before."""
         while connection.out and not connection.error:
@@ -153,5 +141,5 @@ class Window:
         flight = self.flights.pop(packet_id, None)
         if flight:
             flight.end(error)
-            if self.one_by_one:
-                once("handover").resume(self)
+        if self.one_by_one:
+            once("handover").resume(self)

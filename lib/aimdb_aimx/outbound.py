@@ -1,0 +1,72 @@
+import asyncio
+from time import ticks_ms
+
+import aimdb_net.outbound
+from aimdb_net import once
+
+
+class LinkTo(aimdb_net.outbound.LinkTo):
+    """A link that keeps a value while the hub does not take it for a reason that may pass.
+
+    Such values are sent again, one by one and in order, after pauses that double. No value is new meanwhile. When the
+    link ends, the next connection sends them, unless its record keeps them.
+    """
+
+    stalling = None  # The task that sends them again, while there are any.
+
+    async def __call__(self, record):
+        self._put_back()  # What a run has left.
+        try:
+            await super().__call__(record)
+        finally:
+            if self.stalling:
+                self.stalling.cancel()
+                self._put_back()
+                once("handover").leave(self.peer.window, self)
+
+    def stall(self, flight, number: int) -> bool:
+        """Whether it keeps what the hub has not taken. Raises `MemoryError`: nothing has changed then."""
+        if self.sends_newest:
+            return False
+        if self.stalling is None:
+            self._kept: dict = {}  # The ids of those that are to be sent again. The others are on their way.
+            self.stalling = asyncio.create_task(self._again(self.flights, self._kept))
+            self.limit = 0  # Nothing new.
+        self._kept[flight] = number
+        del self.peer.window.flights[number]
+        return True
+
+    async def _again(self, flights, kept):
+        peer = self.peer
+        window = peer.window
+        pause, longest = peer.retry_ms
+        while flights:
+            flight = flights[0]
+            number = kept.get(flight)
+            if number is None or number in window.flights:
+                await peer.moved.wait()  # It is on its way, or another one has its id now.
+                continue
+            await asyncio.sleep_ms(pause)
+            pause = min(2 * pause, longest)
+            try:
+                await window.room(1, True)
+                window.flights[number] = flight
+            except MemoryError:
+                continue
+            del kept[flight]
+            flight.sent_at = ticks_ms()
+            peer.connection.send(flight.packet)
+        self.stalling = None
+        self.limit = window.limit
+        peer.moved.wake_all()
+
+    def _put_back(self):
+        # The next connection sends them, if they outlive the link.
+        if self.stalling:
+            self.stalling = None
+            window = self.peer.window
+            self.limit = window.limit
+            for flight in self.flights:
+                if flight in self._kept:
+                    flight.sent_at = None
+                    window.flights[self._kept[flight]] = flight

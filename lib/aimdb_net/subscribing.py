@@ -1,0 +1,89 @@
+"""What becomes of subscriptions: when somebody wants them, or no longer, or has no room. Loaded then, and not kept."""
+
+from time import ticks_ms
+
+from .waits import drop, tell
+
+
+def attach(inbox) -> None:
+    """Take messages, also before anybody has subscribed: the peer may remember an earlier subscription."""
+    peer = inbox.peer
+    if inbox in peer.inboxes and not inbox.ended:
+        return
+    for other in peer.inboxes[:]:
+        if other.ended and other.route == inbox.route:
+            peer.inboxes.remove(other)
+            if other.skips:
+                peer.renew()  # What was left with the peer is for us.
+    inbox.ended = False
+    inbox.recover()
+    peer.inboxes.append(inbox)
+    peer.freed.wake_all()
+    if inbox.asked:
+        ask(inbox)
+
+
+def subscribe(inbox) -> None:
+    """Subscribe, now if there is a connection, and on each new one."""
+    asked, inbox.asked = inbox.asked, True
+    if not asked and inbox in inbox.peer.inboxes:
+        ask(inbox)
+    if inbox.peer.in_use():  # Else the run of the buffer attaches it, or the program forgets it.
+        attach(inbox)
+
+
+def detach(inbox, unsubscribe: bool = False) -> None:
+    """Take no more. Unless `unsubscribe`, the peer keeps the subscription, and messages for the next run."""
+    peer = inbox.peer
+    if inbox in peer.inboxes:
+        inbox.sent_at = inbox.granted = None
+        if inbox.complaint is not None:
+            inbox.complaint.end()
+        if unsubscribe or not peer.keeps:
+            peer.inboxes.remove(inbox)
+            if unsubscribe and peer.connected and inbox.route not in [other.route for other in peer.inboxes]:
+                peer.unsubscribe(inbox)
+        else:
+            inbox.ended = True  # It stays as long as the connection: nothing is acknowledged for it.
+        peer.freed.wake_all()
+
+
+def ask(inbox) -> None:
+    """Subscribe on the connection that there is now."""
+    peer = inbox.peer
+    if peer.connected:
+        inbox.granted = None
+        inbox.sent_at = ticks_ms()
+        inbox.packet_id = peer.subscribe(inbox)
+
+
+def close(inbox) -> None:
+    """Take no more: the record is closed, and drops what the inbox has."""
+    detach(inbox, True)
+    while inbox.values:
+        inbox.finish(inbox.take()[1])
+        drop(inbox.buffer)
+
+
+def refused(inbox) -> None:
+    """The peer has refused a subscription. Each connection asks again."""
+    inbox.refusals += 1
+    tell(inbox.refusals, "record %r: the peer refused the subscription to %s", inbox.buffer.key, inbox.name)
+
+
+def skip(inbox) -> None:
+    """There has been no room for long: from now on messages stay with the peer, unless it forgets them."""
+    from aimdb.complaint import Complaint, complain
+
+    peer = inbox.peer
+
+    def say(milliseconds):
+        text = "left with the peer" if peer.keeps else "dropped"
+        what = "has %d messages of %s that it does not take; others are %s" % (inbox.capacity, inbox.name, text)
+        complain(inbox.buffer.key, what, milliseconds)
+
+    inbox.skips = True
+    if inbox.complaint is None:
+        inbox.complaint = Complaint(say, 2 * peer.patience_ms)
+    say(peer.patience_ms)
+    inbox.complaint.begin()
