@@ -1,11 +1,12 @@
 """How a queue on flash ends, by `close`, `release` or a loop that is left, and what is on flash then."""
 
 import asyncio
+import sys
 
 from aimdb import BufferClosed
 from aimdb.timing import timed
 from flash_devices import Flash
-from flash_support import NEVER, after_restart, drain, fill, opened, power_cut, settle
+from flash_support import NEVER, after_restart, drain, fill, filled, opened, power_cut, settle
 from harness import equal, raises
 from scarce import left_by
 from stepping import outcome
@@ -40,6 +41,23 @@ async def test_release_puts_everything_on_flash_before_it_returns():
         reader.commit()
     equal(after_restart(flash), [1, 2])
     queue.release()
+
+
+async def test_an_open_queue_is_used_and_released_though_no_module_can_be_loaded_any_more():
+    flash = Flash()
+    queue = await filled(flash, [1, 2])
+    path = sys.path[:]
+    sys.path.clear()
+    try:
+        await queue.push_async(3)
+        queue.push(4)
+        reader = queue.subscribe()
+        equal([await reader.recv(), reader.try_recv()], [1, 2])
+        await reader.commit(1)
+        queue.release()
+    finally:
+        sys.path.extend(path)
+    equal(after_restart(flash), [2, 3, 4])
 
 
 async def test_a_queue_that_was_released_is_collected_before_the_loop_goes_on():

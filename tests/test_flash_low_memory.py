@@ -190,6 +190,26 @@ def test_closing_a_reader():
     sweep(lambda scene: scene.reader.close())
 
 
+def test_closing_a_reader_that_fails_leaves_it_what_it_had_read():
+    async def close(blocks):
+        scene = Scene(Blocks())
+        await scene.begin()
+        attempt = scene.attempt(lambda scene: scene.reader.close())
+        with Scarce(blocks):
+            done = await attempt
+        if not done:
+            scene.reader.commit(6)
+            equal(drain(scene.other), [7, 8])
+        return done
+
+    blocks = 0
+    while True:
+        asyncio.new_event_loop()
+        if asyncio.run(close(blocks)):
+            break
+        blocks += 1
+
+
 def test_reading_what_was_given_back():
     def read(scene):
         if not scene.reader.closed:

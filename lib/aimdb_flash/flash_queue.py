@@ -7,7 +7,7 @@ from .flash_reader import FlashReader
 from .flusher import Flusher
 from .ledger import Ledger
 from .segment_log import SegmentLog
-from .storage import StorageError
+from .storage import StorageError, claimed
 from .values import Values
 
 _BOARD = const(1)
@@ -115,29 +115,27 @@ class FlashQueue(Buffer):
             self.try_push(value)
         except Exception as er:  # Whatever is the matter with the value or the heap, it must not raise.
             self.dropped_count += 1
-            if not isinstance(er, (RecordError, MemoryError)):
-                self._name(er)
+            if isinstance(er, (RecordError, MemoryError)):
+                return
+            try:  # The codec does not take the value, and nobody else is told.
+                from .mistakes import drop
 
-    def _name(self, error):
-        # The codec does not take the value, and nobody else is told.
-        try:
-            from .mistakes import drop
-
-            drop(self, error)
-        except Exception:
-            pass
+                drop(self, er)
+            except Exception:
+                pass
 
     def try_push(self, value) -> None:
         """Stage `value`, or raise `BufferFull`, `BufferClosed`, or what the codec raises for it."""
         if self.closed:
             raise self.ended(value)
         data = self._encoded(value)
+        self.wake_up()
         values = self._values
         count = len(values.entries)
         if count >= self.stage or (count and values.bytes + len(data) > self.stage_bytes):
             raise error(BufferFull, value, self)
         values.accept(values.add(data, None))
-        self._flusher.come()
+        self._flusher.come(False)
 
     def push_async(self, value):
         """Await it: it returns when `value` is on flash.
@@ -148,10 +146,11 @@ class FlashQueue(Buffer):
         data = self._encoded(value)
         if self.closed:
             raise self.ended(value)
+        self.wake_up()
         flusher = self._flusher
-        entry = self._values.add(data, current_loop())
+        entry = self._values.add(data, self.loop)
         try:
-            flusher.come()
+            flusher.come(True)
             while not entry.number:
                 if flusher.full:  # It may be of no use to wait for room.
                     if self.closed:
@@ -167,15 +166,14 @@ class FlashQueue(Buffer):
         except BaseException:
             self._values.withdraw(entry)
             raise
-        self._values.accept(entry)
+        if entry.waits is not None:  # Else it was accepted when another loop came meanwhile.
+            self._values.accept(entry)
 
     def _encoded(self, value):
         data = self.codec.encode(value)
-        are_bytes = isinstance(data, bytes)
-        if not are_bytes and isinstance(data, (bytearray, memoryview)):
+        if not isinstance(data, bytes) and isinstance(data, (bytearray, memoryview)):
             data = bytes(data)
-            are_bytes = True
-        if are_bytes and len(data) <= self.largest:
+        if isinstance(data, bytes) and len(data) <= self.largest:
             return data
         from .mistakes import unfit
 
@@ -246,5 +244,10 @@ class FlashQueue(Buffer):
         dropped. Readers then get `BufferClosed`. Raises `StorageError` when the flash fails; it is released even so.
         With `MemoryError` it is not.
         """
-        if self._flusher.log:
-            once("ending", "aimdb_flash").release(self)
+        flusher = self._flusher
+        if flusher.log:
+            cause = flusher.settle()
+            flusher.end()
+            claimed.pop(self.path, None)
+            if cause:
+                raise StorageError(None, self, cause)

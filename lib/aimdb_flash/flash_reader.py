@@ -118,8 +118,9 @@ class FlashReader(Reader):
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order."""
         if not self.closed:
-            self._values.give_back(self._taken)
-            self._taken.clear()
+            again = self._values.merge(self._taken)
             super().close()
+            self._values.give_back(again)
+            self._taken.clear()
             self.buffer._readers -= 1
             self.buffer._flusher.flushed.wake_all()  # A producer may wait in vain now.

@@ -36,61 +36,57 @@ class Flusher:
         self.until = 0  # The ticket of the last value that goes to flash in this flush.
         self._wrote = False  # And looked for nothing to remove since.
         self._timer = Timer(self._come)
-        self._when = 0  # It calls then.
-        self._due = None  # When the next flush begins.
-        self._at_once = False  # That is as soon as can be.
+        self._steps = False  # It calls at once, for the next step.
+        self._due = 0  # When the next flush begins,
+        self._wait: "Any" = None  # and in how many milliseconds that was to be; None: when something comes.
         self._standstill: "Any" = None  # From the first one on.
 
-    def come(self) -> None:
-        """Something is staged: have the flush come when the queue's policy says."""
-        queue = self.queue
-        values = self.values
-        if self.full or (self._at_once and self._due is not None and self._timer.runs()):
+    def come(self, awaited: bool) -> None:
+        """A value is staged: have the flush come when the queue's policy says."""
+        if self.full or self._wait == 0:
             return
+        queue = self.queue
         wait = queue.flush_ms
-        if len(values.entries) >= queue.flush_records or values.bytes >= queue.flush_bytes:
+        if len(self.values.entries) >= queue.flush_records or self.values.bytes >= queue.flush_bytes:
             wait = 0
         elif wait is None:
-            # Who awaits alone gains nothing by waiting for others.
-            wait = 0 if values.barred and not values.barred[-1].number else _STAGED_MS
-        # The one before has seen to it mostly.
-        if self._due is None or not (wait and len(values.entries) > 1) or not self._timer.runs():
+            wait = 0 if awaited else _STAGED_MS  # Who awaits alone gains nothing by waiting for others.
+        if self._wait is None or wait < self._wait:
             self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:
         """Have the next flush after so many milliseconds at the latest."""
+        runs = self._timer.runs()
         # What is left is compared, because the difference to a time that is past may be too large for ticks.
-        if self._due is None or not self._timer.runs() or milliseconds < ticks_diff(self._due, ticks_ms()):
-            self._due = ticks_add(ticks_ms(), milliseconds)
-            self._at_once = not milliseconds
-        self._step_within(milliseconds)
-
-    def _step_within(self, milliseconds):
-        if not self._timer.runs() or milliseconds < ticks_diff(self._when, ticks_ms()):
-            self._when = ticks_add(ticks_ms(), milliseconds)
+        if runs and self._wait is not None and ticks_diff(self._due, ticks_ms()) <= milliseconds:
+            return
+        self._wait = milliseconds
+        self._due = ticks_add(ticks_ms(), milliseconds)
+        if not (runs and self._steps):
+            self._steps = False
             self._timer.start(milliseconds)
 
     def _come(self):
         # Called by the timer.
         if not self.log:
             return
-        if self._due is not None and ticks_diff(self._due, ticks_ms()) <= 0:
+        if self._wait is not None and ticks_diff(self._due, ticks_ms()) <= 0:
             self.begin()
         try:
-            more = self.step()
+            self._steps = self.step() is not False
         except BaseException:  # Ctrl-C.
             self.flush_within(0)
             raise
-        if more is not False:
-            self._step_within(0)
-        elif self._due is not None:
-            self._step_within(max(ticks_diff(self._due, ticks_ms()), 0))
-        elif self.values.entries:
-            self.come()  # Staged while it was full.
+        if self._steps:
+            self._timer.start(0)
+        elif self._wait is not None:
+            self._timer.start(max(ticks_diff(self._due, ticks_ms()), 0))
+        elif self.values.entries and not self.full:
+            self.flush_within(0)  # Staged while it was full.
 
     def begin(self) -> None:
         """The next steps are for what is staged and acknowledged now."""
-        self._due = None
+        self._wait = None
         self.until = self.values.tickets
         self._flushes = True
 
@@ -124,7 +120,7 @@ class Flusher:
     def _step(self):
         log = self.log
         values = self.values
-        values.admit()
+        self.queue.wake_up()
         crowded = len(log.segments) >= log.storage.segment_count  # Only the newest segment may take more.
         if self._wrote or crowded:
             self._wrote = False
@@ -179,13 +175,30 @@ class Flusher:
         if self._standstill:
             self._standstill.end()
 
+    def settle(self) -> "Exception | None":
+        """Put on flash at once what there is room for; returns why that failed, if it did. Raises `MemoryError`."""
+        failures = self.failures
+        self.begin()
+        while self.step():
+            pass
+        if failures == self.failures:
+            return None
+        if isinstance(self.cause, MemoryError):
+            raise self.cause
+        return self.cause
+
     def end(self) -> None:
-        """There is no storage any more."""
+        """The queue has no storage any more, and what is staged still is lost."""
+        queue = self.queue
+        queue.close()
+        for entry in self.values.entries:
+            queue.dropped_count += entry.waits is None
         self.goes_on()
         self._timer.stop()
         self.log = None
         self.full = True  # For producers that wait still.
         self.flushed.wake_all()
+        self.values.line.close()
 
     def reached(self, ticket: int, milliseconds: int):
         """Await it: the values up to this ticket, and what is acknowledged, are on flash; a flush comes in that time.

@@ -84,12 +84,12 @@ class Succession:
 
     def __enter__(self):
         if self._other is not None:
-            once("ending", "aimdb_flash").settle(self._other)  # Should it fail, the new one does without.
+            self._other._flusher.settle()  # Should it fail, the new one does without.
 
     def __exit__(self, kind, error, traceback):
         if error is None:
             if self._other is not None:
-                once("ending", "aimdb_flash").give_up(self._other)
+                self._other._flusher.end()
                 self._other.taken_over = True
             claimed[self._storage.identity] = self._queue
             self._storage.tools = None

@@ -1,7 +1,7 @@
 from array import array
 
 from aimdb.errors import BufferEmpty, error
-from aimdb.waiting import Line, current_loop
+from aimdb.waiting import Line
 from micropython import const
 
 _BOARD = const(1)
@@ -107,8 +107,6 @@ class Values:
 
     def accept(self, entry) -> None:
         """Readers may have it: its producer knows that it is stored, or does not await it."""
-        if entry.waits is None and entry.number:
-            return  # `admit` has seen to it already.
         self._accept(entry)
         if self.barred:
             self.admit()
@@ -140,12 +138,13 @@ class Values:
         while barred:
             entry = barred[0]
             if entry.waits is not None:
-                if entry.number <= 0 or entry.waits is current_loop():
-                    return
+                if entry.number <= 0 or entry.waits is self.queue.loop:
+                    break
                 self._accept(entry)  # The task's loop was left: it will never know, and the value is there.
             barred.pop(0)
-            self.line.give()
-        if self.queue.closed:
+            self.counts[_FREE] += 1
+        self.line.share()
+        if self.queue.closed and not barred:
             self.line.close()
 
     # Handing out
@@ -153,8 +152,10 @@ class Values:
     def free(self) -> int:
         """How many values the running task may read now."""
         counts = self.counts
-        if counts[_KEPT] and not counts[_FREE]:
-            self.line.renew()
+        if not counts[_FREE]:
+            self.queue.wake_up()
+            if counts[_KEPT]:
+                self.line.renew()
         if self.owed:
             paid = min(self.owed, counts[_FREE])
             self.owed -= paid
@@ -236,26 +237,25 @@ class Values:
         else:
             self.handed += 1
 
-    def give_back(self, values: list) -> None:
-        """They were handed out and come again. When there is no memory, nothing has changed."""
-        ledger = self.log.ledger
+    def merge(self, values: list) -> list:
+        """What `give_back` needs to give these back, which were handed out: they come again, in order."""
         numbers = []
         entries = []
-        count = -len(self.again)
         for value in self.again + values:
             number = value if isinstance(value, int) else value.number
             if not number:
                 entries.append(value)
-            elif ledger.has(number):
-                continue  # The queue has dropped it.
-            else:
+            elif not self.log.ledger.has(number):  # Else the queue has dropped it.
                 numbers.append(number)
-            count += 1
         numbers.sort()
         entries.sort(key=lambda entry: entry.ticket)
-        self.again = numbers + entries
-        for _ in range(count):
-            self.line.give()
+        return numbers + entries
+
+    def give_back(self, again: list) -> None:
+        """What was handed out comes again. Needs no heap."""
+        self.counts[_FREE] += len(again) - len(self.again)
+        self.again = again
+        self.line.share()
 
     # Acknowledging
 
