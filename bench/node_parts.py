@@ -30,6 +30,7 @@ def run(part):
         setattr(_Filling, "filling_%d" % number, None)
     _held.append((AimDb, JsonCodec, SingleLatest, aimdb.check_int))
     import aimdb.loop
+    import aimdb.polling
     import aimdb.timing
 
     gc.collect()

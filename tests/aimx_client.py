@@ -8,7 +8,7 @@ import socket
 
 import aimdb_aimx.serial_frames as serial_frames
 import aimdb_aimx.tcp as tcp
-from aimdb.loop import readable
+from aimdb.polling import readable
 from aimdb.timing import timed
 
 

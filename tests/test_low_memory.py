@@ -6,7 +6,7 @@ import io
 
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing
-from aimdb.loop import readable
+from aimdb.polling import readable
 from aimdb_conformance.support import settle
 from harness import equal, only
 from scarce import BLOCK, Scarce

@@ -6,7 +6,8 @@ and, where there is a global lock, other threads in.
 
 import micropython
 
-from .loop import around_runs, entry, poll, run_as, schedule, unschedule
+from .loop import entry, schedule, unschedule
+from .polling import around_runs, poll, run_as
 from .waiting import current_loop
 
 try:

@@ -1,12 +1,10 @@
-"""What else the loop does for this library: it calls at a time, polls a stream, tells of its runs, and of its tasks.
+"""What else the loop does for this library: it calls at a time, and tells of its tasks.
 
-Only this module and waiting.py name asyncio's private parts. They are two to save RAM: many programs set no time
-limits, close no readers and produce nothing from interrupts, and never load this one.
+Only this module, waiting.py and polling.py name asyncio's private parts. They are three to save RAM: many programs set
+no time limits, close no readers and produce nothing from interrupts, and never load this one.
 
     core._task_queue, core.TaskQueue, core.Task, core.cur_task, task.data
                              see waiting.py
-    core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
-    core.run_until_complete  runs the loop; `asyncio.run` calls it
     task.ph_key              when the task was or is due
 
 IRQ safety: none of it; only for the asyncio thread.
@@ -20,7 +18,6 @@ from micropython import const
 
 _FAR = const(0x10000000)
 _ASKED = const(1)  # In the counts of a line.
-_ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
 
 def entry(thing):
@@ -95,58 +92,3 @@ def time_out(task, error) -> bool:
     task.cancel()
     task.data = error
     return True
-
-
-# For what comes from outside the loop.
-
-
-def poll(stream, places):
-    """Have the loop poll `stream` until it can be read; `places` stands in the loop's `map` for the stream."""
-    polled = core._io_queue
-    key = id(stream)
-    if key not in polled.map:
-        _find_room(stream)
-        polled.map[key] = places
-        try:
-            polled.poller.register(stream, 1)
-        except BaseException:
-            del polled.map[key]
-            raise
-
-
-def run_as(entry):
-    """Have `core.cur_task` be this entry, and not the task that ran last."""
-    core.cur_task = entry
-
-
-def around_runs(thing):
-    """Call `thing.begin()` before each run of the loop, when its main task is made, and `thing.end()` after it."""
-    run = core.run_until_complete
-
-    def run_until_complete(main_task=None):
-        thing.begin()
-        try:
-            return run(main_task)
-        finally:
-            core.cur_task = None  # After Ctrl-C it would be a task that is over.
-            thing.end()
-
-    core.run_until_complete = run_until_complete
-
-
-def readable(stream):
-    """What a generator yields to wait until `stream` has something to read."""
-    _find_room(stream)
-    return core._io_queue.queue_read(stream)
-
-
-def writable(stream):
-    """The same, until it takes something."""
-    _find_room(stream)
-    return core._io_queue.queue_write(stream)
-
-
-def _find_room(stream):
-    # Raise `MemoryError` now, if at all: `poll.register` would leave a stream behind at which the next poll crashes.
-    if id(stream) not in core._io_queue.map:
-        bytearray(_ROOM)  # It is free again at once.

@@ -7,7 +7,7 @@ IRQ safety: none.
 from time import ticks_ms
 
 from aimdb import DbError
-from aimdb.loop import writable
+from aimdb.polling import writable
 from micropython import const
 
 _FIRST = const(160)  # Bytes. What AimDB's own tools ask for is shorter.

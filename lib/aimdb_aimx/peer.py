@@ -2,7 +2,7 @@ import asyncio
 import json
 
 import aimdb
-from aimdb.loop import readable
+from aimdb.polling import readable
 from aimdb.waiting import current_loop
 from micropython import const
 

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 
-from aimdb.loop import readable
+from aimdb.polling import readable
 
 from . import once
 from .frames import FramedStream, FrameError

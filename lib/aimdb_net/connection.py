@@ -2,7 +2,7 @@ import asyncio
 import errno
 from time import ticks_diff, ticks_ms
 
-from aimdb.loop import readable, writable
+from aimdb.polling import readable, writable
 from aimdb.waiting import current_loop
 from micropython import const
 

@@ -5,7 +5,7 @@ import socket
 from asyncio import TimeoutError
 from time import localtime
 
-from aimdb.loop import writable
+from aimdb.polling import writable
 from micropython import const
 
 from .connection import Connection

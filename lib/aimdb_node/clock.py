@@ -6,7 +6,7 @@ from random import getrandbits
 
 from aimdb import check_int
 from aimdb.errors import new
-from aimdb.loop import readable
+from aimdb.polling import readable
 from aimdb.timing import timed
 from micropython import const
 

@@ -2,7 +2,7 @@ import asyncio
 import sys
 
 from aimdb import check_int
-from aimdb.loop import readable
+from aimdb.polling import readable
 from micropython import const
 
 _BOARD = const(1)

@@ -33,6 +33,7 @@ LOADED_WHEN_USED = (
     "aimdb/own_buffers.mpy",
     "aimdb/packed_producer.mpy",
     "aimdb/periodic.mpy",
+    "aimdb/polling.mpy",
     "aimdb/profiling.mpy",
     "aimdb/registrar.mpy",
     "aimdb/running.mpy",
