@@ -21,7 +21,7 @@ async def test_a_program_that_uses_only_records_loads_only_the_core():
         db.configure(buffer.__name__, buffer()).source(source).tap(tap)
     await db.run()
     used_later = "loading wiring linking mistakes timing alarm complaint metrics leaving room"
-    used_later += " doorbell sync_producer packed_producer json_codec codecs"
+    used_later += " doorbell sync_producer packed_producer json_codec bytes_codec struct_codec"
     used_later += " registrar configuring computing transforming joining graph periodic profiling gauge"
     equal([name for name in used_later.split() if "aimdb." + name in sys.modules], [])
 

@@ -12,8 +12,7 @@ from .bounded_queue import BoundedQueue as BoundedQueue
 from .bounded_queue import Mailbox as Mailbox
 from .buffer import Buffer as Buffer
 from .buffer import Reader as Reader
-from .codecs import BytesCodec as BytesCodec
-from .codecs import StructCodec as StructCodec
+from .bytes_codec import BytesCodec as BytesCodec
 from .db import AimDb as AimDb
 from .db import Record as Record
 from .errors import BufferClosed as BufferClosed
@@ -34,6 +33,7 @@ from .packed_producer import PackedProducer as PackedProducer
 from .periodic import Every
 from .spmc_ring import SingleLatest as SingleLatest
 from .spmc_ring import SpmcRing as SpmcRing
+from .struct_codec import StructCodec as StructCodec
 from .sync_producer import SyncProducer as SyncProducer
 
 __version__: str

@@ -11,7 +11,8 @@ aimdb.buffer Buffer Reader
 aimdb.metrics Metrics
 aimdb.errors BufferClosed BufferEmpty BufferFull BufferLagged DbError check_int
 aimdb.json_codec JsonCodec
-aimdb.codecs BytesCodec StructCodec
+aimdb.bytes_codec BytesCodec
+aimdb.struct_codec StructCodec
 aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadlock SendDeadlock
 aimdb.sync_producer SyncProducer
 aimdb.packed_producer PackedProducer

@@ -9,9 +9,9 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from aimdb.codecs import BytesCodec as BytesCodec
-    from aimdb.codecs import StructCodec as StructCodec
+    from aimdb.bytes_codec import BytesCodec as BytesCodec
     from aimdb.json_codec import JsonCodec as JsonCodec
+    from aimdb.struct_codec import StructCodec as StructCodec
 
     from .block_storage import BlockStorage as BlockStorage
     from .file_storage import FileStorage as FileStorage

@@ -10,4 +10,5 @@ aimdb_flash.file_storage FileStorage
 aimdb_flash.partitions partition
 aimdb_flash.mistakes CodecError QueueInUse UnknownFormat
 aimdb.json_codec JsonCodec
-aimdb.codecs BytesCodec StructCodec"""
+aimdb.bytes_codec BytesCodec
+aimdb.struct_codec StructCodec"""

@@ -33,7 +33,7 @@ def configure(queue, storage, max_size: int) -> Storage:
         advice = "; a block device goes into BlockStorage(device)" if hasattr(storage, "ioctl") else ""
         raise TypeError("storage is a path or a Storage, not %r%s" % (storage, advice))
     if queue.codec is None:
-        from aimdb.codecs import BytesCodec
+        from aimdb.bytes_codec import BytesCodec
 
         queue.codec = BytesCodec()
     codec = queue.codec

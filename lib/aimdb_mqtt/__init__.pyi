@@ -2,9 +2,9 @@
 
 from types import ModuleType
 
-from aimdb.codecs import BytesCodec as BytesCodec
-from aimdb.codecs import StructCodec as StructCodec
+from aimdb.bytes_codec import BytesCodec as BytesCodec
 from aimdb.json_codec import JsonCodec as JsonCodec
+from aimdb.struct_codec import StructCodec as StructCodec
 from aimdb_net.errors import ConnectionLost as ConnectionLost
 from aimdb_net.errors import NotConnected as NotConnected
 from aimdb_net.errors import Refused as Refused

@@ -6,4 +6,5 @@ aimdb_mqtt.broker Broker State
 aimdb_mqtt.topic MqttTopic
 aimdb_net.errors MqttError=PeerError Unreachable Refused ConnectionLost NotConnected
 aimdb.json_codec JsonCodec
-aimdb.codecs BytesCodec StructCodec"""
+aimdb.bytes_codec BytesCodec
+aimdb.struct_codec StructCodec"""

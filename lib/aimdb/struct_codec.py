@@ -1,8 +1,3 @@
-"""Codecs for values that are not sent as JSON. See `JsonCodec` for what a codec is.
-
-IRQ safety: none.
-"""
-
 import struct
 
 from micropython import const
@@ -15,26 +10,14 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
     TYPE_CHECKING = const(0)
 
 
-class BytesCodec:
-    """For values that are bytes already."""
-
-    size = 32
-
-    def encode(self, value):
-        """`value` itself. Who stores or sends it says what is wrong with others."""
-        return value
-
-    def decode(self, data):
-        """`data` itself."""
-        return data
-
-
 class StructCodec:
     """For numbers in a fixed layout, which takes the fewest bytes: `StructCodec("<If")` for tuples of two.
 
     A format with one field is for the bare value: `StructCodec("<f")` for floats. Begin it with `<`, so that its
     layout is the same on every board. Raises `TypeError` or `ValueError` for a bad format; the letters for addresses
-    (O, P, S) are none.
+    (O, P, S) are none. See `JsonCodec` for what a codec is.
+
+    IRQ safety: none.
     """
 
     if not TYPE_CHECKING:
