@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 
 from aimdb import SpmcRing
 from aimdb_node import Wifi, answers
@@ -124,6 +125,31 @@ async def test_an_interface_that_is_stuck_is_switched_off_and_on():
     equal(story.wifi.resets, 1)
     assert "deinit" in interface.calls and interface.calls.count("connect") == 5, interface.calls
     story.task.cancel()
+
+
+async def test_a_chip_that_does_not_start_at_once_ends_nothing():
+    class network:
+        STA_IF = 0
+        starts = 0
+
+        def WLAN(_):
+            network.starts += 1
+            if network.starts < 2:
+                raise OSError(110)
+            return Interface()
+
+    known = sys.modules.get("network")
+    sys.modules["network"] = network
+    try:
+        with printing() as said:
+            story = Story(None)
+            equal(await story.told(), True)
+        assert "the WiFi: OSError" in said.text, said.text
+        story.task.cancel()
+    finally:
+        del sys.modules["network"]
+        if known:
+            sys.modules["network"] = known
 
 
 async def test_an_interface_that_raises_ends_nothing():

@@ -65,13 +65,13 @@ class Watchdog:
     def start(self) -> None:
         """From now on it wants to be fed."""
         if self.timeout_ms and not self._dog:
-            if self._machine is None:
-                import machine
-
-                self._machine = machine
             try:
+                if self._machine is None:
+                    import machine
+
+                    self._machine = machine
                 self._dog = self._machine.WDT(timeout=self.timeout_ms)
-            except (ValueError, OSError) as er:  # The board runs without it rather than not at all.
+            except Exception as er:  # Or it has none. The board runs without it rather than not at all.
                 print("aimdb: there is no watchdog of %d ms: %r" % (self.timeout_ms, er), file=sys.stderr)
 
     def feed(self) -> None:

@@ -54,16 +54,16 @@ class Wifi:
 
     async def keep(self, producer) -> None:
         """A source: join, and join again. Cancel safety: the WiFi stays as it is."""
-        if self._interface is None:
-            import network
-
-            self._interface = network.WLAN(network.STA_IF)
         interface = self._interface
         failures = troubles = 0  # Attempts to join, in a row, that failed; and errors of the interface.
         while True:
             leave, self._leave = self._leave, ""
             self._news.clear()
             try:
+                if interface is None:
+                    import network
+
+                    interface = network.WLAN(network.STA_IF)
                 if not interface.active():
                     interface.active(True)
                 if leave or not interface.isconnected():
