@@ -233,6 +233,39 @@ async def test_a_broker_that_never_acknowledges_is_told_of():
             assert "owed an acknowledgement" in said.text, said.text
 
 
+async def test_a_broker_that_stops_to_acknowledge_after_a_week_is_found_out():
+    from aimdb_net import connection, keeper, window
+
+    modules = (connection, keeper, window)
+    steps = 0  # Of an eighth of the time in which the clock goes round: twelve days, on a board.
+
+    def ticks_ms():
+        now = time.ticks_ms()
+        for _ in range(steps):
+            now = time.ticks_add(now, (time.ticks_add(0, -1) >> 3) + 1)
+        return now
+
+    for module in modules:
+        module.ticks_ms = ticks_ms
+    try:
+        async with ScriptedBroker() as server:
+            db = AimDb()
+            kept = Kept((1,))
+            broker = impatient(server, timeout_ms=50, keepalive_s=0)
+            db.configure("n", kept).link_to(server.url + "/n", broker=broker)
+            async with running(db):
+                await until(lambda: kept.committed == 1)
+                for _ in range(5):
+                    steps += 1
+                    await asyncio.sleep_ms(60)
+                server.acknowledge = never
+                kept.push(2)
+                await until(lambda: broker.lost_count == 1, 3000)
+    finally:
+        for module in modules:
+            module.ticks_ms = time.ticks_ms
+
+
 async def test_two_names_of_one_broker_with_one_client_id_are_found_out():
     async with ScriptedBroker() as server:
         first = impatient(server, client_id="node")

@@ -43,7 +43,7 @@ class Connection:
         self.broken = False  # By the peer, not by us or by a network that is away.
         self.held = False  # Nothing is read now, for want of room.
         self.sent_at = self.heard_at = ticks_ms()  # The last packet that we sent, and the last that came.
-        self.resumed_at = self.heard_at  # The end of the last time that nothing was read.
+        self.resumed_at: "Any" = self.heard_at  # The end of the last time that nothing was read. None: long ago.
         self._reader: "Any" = asyncio.create_task(self._receive(peer.max_packet))
 
     def send(self, packet) -> None:

@@ -53,8 +53,10 @@ async def _watch(peer):
     while not connection.error:
         now = ticks_ms()
         heard = ticks_diff(now, connection.heard_at)
+        if connection.resumed_at is not None and ticks_diff(now, connection.resumed_at) > timeout:
+            connection.resumed_at = None  # Long ago. The clock will go round.
         # Else it was us who did not read.
-        if not connection.held and ticks_diff(now, connection.resumed_at) > timeout and _owes(peer, now):
+        if not connection.held and connection.resumed_at is None and _owes(peer, now):
             raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
         if peer.pinged_at is not None:
             if not connection.held and min(ticks_diff(now, peer.pinged_at), heard) > timeout:
