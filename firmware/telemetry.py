@@ -48,22 +48,13 @@ def connect(db, obey, journal=None):
     from aimdb_node import Clock, Wifi
 
     url = found["broker"]
-    waiting = []  # Links that need the connection, while the clock is not set.
 
     class AfterClock(Broker):
         """With TLS it connects once the clock is set: before, no certificate is valid."""
 
-        def open(self, user=None):
-            if self.tls and not clock.now():
-                waiting.append(user)
-            else:
-                super().open(user)
-
-        def close(self, user=None):
-            if user in waiting:
-                waiting.remove(user)
-            else:
-                super().close(user)
+        async def ready(self):
+            while self.tls and not clock.now():
+                await self.news.wait()
 
     try:
         tls = None
@@ -92,8 +83,7 @@ def connect(db, obey, journal=None):
     async def timed(consumer):
         async for seconds in consumer.subscribe():
             say("clock", "set: %04d-%02d-%02d %02d:%02d:%02d UTC" % time.gmtime()[:6])
-            while waiting:
-                broker.open(waiting.pop(0))
+            broker.retry()
 
     async def tell(consumer):
         async for state in consumer.subscribe():

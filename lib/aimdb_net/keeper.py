@@ -19,6 +19,7 @@ async def keep(peer) -> None:
         try:
             if peer.connection:  # There was no heap to end it.
                 peer.disconnect(ConnectionLost("there was no memory"))
+            await peer.ready()
             began = ticks_ms()
             error = None
             try:

@@ -40,6 +40,7 @@ class Peer:
         ping()                      asks whether the peer is there: the answer ends `pinged_at`
         hello, parting              the first and the last packet of a connection
         known                       a dictionary, in which the peers of its kind are found by the name of their address
+        made_by                     a package, and its modules that are needed to make one
         client_id                   by which the peer tells us from others; it ends a connection when there is another
 
     and calls `greeted()` when the peer has accepted the connection.
@@ -51,6 +52,7 @@ class Peer:
         __new__ = new
 
     keeps = False  # Whether the peer keeps for us what we have not acknowledged,
+    expects = False  # Somebody may yet subscribe to what arrives.
     repeats = 0  # and how often a new connection has had all of it sent again.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
     address: "Any" = None  # That the connection goes to.
@@ -60,6 +62,7 @@ class Peer:
 
     if TYPE_CHECKING:
         known: dict
+        made_by: tuple
         name: str
         client_id: str | None
         host: str
@@ -114,7 +117,10 @@ class Peer:
         """Keep a connection from now on; each call needs its `close`. `user`: the link or buffer that needs it."""
         if not self.in_use():
             self.fresh = False
-            aimdb.once("forgetting").forget("aimdb_net", "checks", "address")
+            self.expects = self.keeps
+            forget = aimdb.once("forgetting").forget  # A program that runs need not keep what has made it.
+            forget("aimdb_net", "checks", "address")
+            forget(*self.made_by)
             self.window.begin()
             self._task = asyncio.create_task(keep(self))
             self._loop = current_loop()
@@ -141,6 +147,9 @@ class Peer:
         self.disconnect(None, True)
         self.inboxes.clear()
         self.disconnect(ConnectionLost("the connection is no longer needed"))
+
+    async def ready(self) -> None:
+        """Awaited before each attempt to connect. A subclass may wait here for what it needs; `retry` wakes `news`."""
 
     def retry(self) -> None:
         """Try to connect now instead of after the pause; for whoever knows that the network is back."""
@@ -186,12 +195,10 @@ class Peer:
         """Called with each packet that another connection is to send."""
 
     def renew(self) -> None:
-        """Have what was left with the peer sent again."""
-
-    def overdue(self) -> None:
-        """What has arrived has waited for too long."""
-        if self.blocked is not None:
-            once("subscribing").skip(self.blocked)
+        """Make another connection as soon as nothing is on its way: what the peer has kept comes again."""
+        if self.connected and self.keeps:
+            self.renewing = self.renewing or 1
+            self.news.wake_all()
 
     def disconnect(self, error, goodbye: bool = False) -> None:
         """End the connection, or the attempt to make one, because of `error`; None: it is renewed.

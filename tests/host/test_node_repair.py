@@ -6,14 +6,14 @@ import base64
 import json
 import os
 import random
-import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mqtt_broker import Listener, LocalBroker
+from mqtt_broker import Listener, LocalBroker, find_mosquitto, free_port
 from pytest_micropython.files import find_tool
 from time_server import TimeServer
 
@@ -218,23 +218,32 @@ def test_a_retained_poison_message_is_refused_at_each_start(network, tmp_path) -
         listener.messages.clear()
 
 
-def test_with_tls_nothing_connects_before_the_clock_is_set(tmp_path) -> None:
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 -outform DER"
-    command = [*make.split(), "-keyout", tmp_path / "key", "-out", tmp_path / "ca.der"]
-    subprocess.run(command, check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as broker, TimeServer() as server:
-        broker.settimeout(20)
-        url = f"mqtts://127.0.0.1:{broker.getsockname()[1]}"
-        ntp = ["127.0.0.1", server.port]
-        settings = {"ssid": "a", "password": "b", "broker": url, "ca": "/ca.der", "ntp": ntp}
-        node = Node(tmp_path, settings, CLOCK_OF_A_BOARD)
-        try:
-            connection, _ = broker.accept()
-            connection.close()
-            time.sleep(1)
-        finally:
-            node.process.kill()
-            printed = node.typed(b"")
-            print(printed)
-        assert server.asked
-    assert printed.index("clock     set") < printed.index("network   DISCONNECTED"), printed
+@pytest.fixture
+def tls_network() -> Iterator[tuple[TimeServer, Listener, dict, bytes]]:
+    """A broker with a port for TLS and one without, and its certificate."""
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1"
+    with tempfile.TemporaryDirectory() as name, TimeServer() as server:
+        folder = Path(name)
+        key, certificate = folder / "key.pem", folder / "certificate.pem"
+        subprocess.run([*make.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        folder.chmod(0o755)
+        key.chmod(0o644)
+        port = free_port()
+        settings = f"allow_anonymous true\nlistener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}"
+        with LocalBroker("mosquitto", settings) as broker, Listener(broker.port, "node/answer") as listener:
+            url = f"mqtts://127.0.0.1:{port}"
+            found = {"ssid": "a", "password": "b", "broker": url, "ca": "/ca", "ntp": ["127.0.0.1", server.port]}
+            yield server, listener, found, certificate.read_bytes()
+
+
+@pytest.mark.skipif(not find_mosquitto(), reason="mosquitto is not installed: apt install mosquitto")
+def test_with_tls_a_node_connects_once_the_clock_is_set_and_then_obeys(tls_network, tmp_path) -> None:
+    server, listener, settings, certificate = tls_network
+    (tmp_path / "ca").write_bytes(certificate)
+    node = Node(tmp_path, settings, CLOCK_OF_A_BOARD)
+    until(lambda: listener.messages)
+    assert answer_to(listener, b"crash") == "none"
+    listener.publish("node/command", b"restart")
+    printed = node.typed(b"")
+    assert server.asked
+    assert printed.index("clock     set") < printed.index("network   connected"), printed
