@@ -50,6 +50,7 @@ class Hub(Peer):
     """
 
     known = hubs
+    made_by = ("aimdb_aimx", "links", "dialling")
     client_id = None
     lagged_count = 0  # Values that the hub has left out,
     hole_count = 0  # and how often it did.
@@ -81,11 +82,6 @@ class Hub(Peer):
         self._pings: list = []  # What each pong that is due stands for: None, or (inbox, id) of a subscription.
         self._heard: "Any" = None  # What an event is given to.
         enter(self)
-
-    def open(self, user=None) -> None:
-        if not self.in_use():
-            aimdb.once("forgetting").forget("aimdb_aimx", "links", "dialling")
-        super().open(user)
 
     def receiver(self):
         from .hub_frames import Receiver

@@ -83,5 +83,5 @@ def route_to(key: str) -> bytes:
     return b',"method":"record.set","params":{"name":"%s","value":' % key.encode()
 
 
-def _meet(outgoing, incoming):
+def _meet(incoming, outgoing):
     return outgoing == incoming

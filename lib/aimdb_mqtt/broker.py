@@ -1,6 +1,5 @@
 from time import ticks_ms
 
-import aimdb
 from aimdb_net.errors import ConnectionLost
 from aimdb_net.peer import Peer
 from aimdb_net.peer import State as State
@@ -62,6 +61,7 @@ class Broker(Peer):
 
     parting = b"\xe0\0"
     known = brokers
+    made_by = ("aimdb_mqtt", "links", "settings", "arguments")
 
     def __init__(
         self,
@@ -90,16 +90,9 @@ class Broker(Peer):
         super().__init__(in_flight)
         self.max_packet = max_packet
         self.unclaimed_count = 0
-        self.expects = False  # Somebody may yet subscribe to what arrives.
         self._published: "Any" = None  # What a PUBLISH is given to.
         self._asked = 0  # The packet id of the last SUBSCRIBE or UNSUBSCRIBE.
         enter(self)
-
-    def open(self, user=None) -> None:
-        if not self.in_use():
-            aimdb.once("forgetting").forget("aimdb_mqtt", "links", "settings", "arguments")
-            self.expects = self.keeps
-        super().open(user)
 
     def receiver(self) -> Receiver:
         return Receiver(self.max_packet)
@@ -160,14 +153,3 @@ class Broker(Peer):
     def ping(self) -> None:
         self.pinged_at = ticks_ms()
         self.connection.send(packet(0xC0))
-
-    def renew(self) -> None:
-        """End the connection, as soon as nothing is on its way, and make another one."""
-        if self.connected and self.keeps:
-            self.renewing = self.renewing or 1
-            self.news.wake_all()
-
-    def overdue(self) -> None:
-        if self.blocked is None:
-            self.expects = False  # Nobody subscribes to it.
-        super().overdue()

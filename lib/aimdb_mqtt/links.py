@@ -98,9 +98,9 @@ def inbox_for(url: str, qos: int, codec, capacity: int, broker) -> Inbox:
 
 
 def _note(record, broker, levels, inward):
-    def meet(outgoing, incoming):
+    def meet(pattern, levels):
         from .arriving import matches
 
-        return matches(incoming, outgoing)
+        return matches(pattern, levels)
 
     note_link(record, broker.name, levels, inward, meet)

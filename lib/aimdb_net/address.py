@@ -42,14 +42,14 @@ def parse(url: str, scheme: str, ports: "tuple[int, int]") -> "tuple[str, bool, 
     return name, tls, host, number, user, password, path
 
 
-def _split(authority):
-    if authority.startswith("["):
-        host, bracket, port = authority[1:].partition("]")
+def _split(text):
+    if text.startswith("["):
+        host, bracket, port = text[1:].partition("]")
         digits = host.partition("%")[0].strip("0123456789abcdef:.")  # An interface may stand behind a %.
         if not bracket or ":" not in host or digits or port and (port[0] != ":" or port == ":"):
             raise ValueError("an IPv6 address is written [address] or [address]:port")
         return host, port[1:]
-    host, colon, port = authority.partition(":")
+    host, colon, port = text.partition(":")
     if not host or colon and not port:
         raise ValueError("the URL names no host, or a : without a port")
     for character in host:

@@ -2,8 +2,9 @@
 
 from aimdb import JsonCodec, once
 from aimdb.errors import check_int
+from micropython import const
 
-_PEM = b"-----BEGIN CERTIFICATE-----"
+_PEM = const(b"-----BEGIN CERTIFICATE-----")
 
 
 def settle(peer, keepalive_s: int, timeout_ms: int, retry_ms, is_tls: bool, tls) -> None:
@@ -64,12 +65,12 @@ def check_codec(codec: object) -> object:
 def note_link(record, peer: str, path: "list[str]", inward: bool, meet) -> None:
     """Remember a record's link to or from a path on a peer. Raises `ValueError` when its values would circle for ever.
 
-    `meet(outgoing, incoming)`: whether what is sent to the one path comes from the other.
+    `meet(incoming, outgoing)`: whether what is sent to the second path comes from the first.
     """
     links: tuple = getattr(record, "net_links", ()) or getattr(record.buffer, "net_links", ())
     for other, others_path, others_inward in links:
         if other == peer and others_inward != inward:
-            if meet(others_path, path) if inward else meet(path, others_path):
+            if meet(path, others_path) if inward else meet(others_path, path):
                 raise ValueError("what comes from %r would be sent there again, without end" % "/".join(path))
     record.net_links = links + ((peer, path, inward),)
 

@@ -6,6 +6,7 @@ from aimdb.polling import readable, writable
 from aimdb.waiting import current_loop
 from micropython import const
 
+from . import once
 from .errors import ConnectionLost
 
 _BOARD = const(1)
@@ -131,7 +132,7 @@ class Connection:
                 if left > 0:
                     yield from peer.freed.rest(left)
                 else:
-                    peer.overdue()
+                    once("subscribing").overdue(peer)
             except MemoryError:
                 if not peer.connected:
                     raise

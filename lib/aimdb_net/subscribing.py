@@ -71,8 +71,16 @@ def refused(inbox) -> None:
     tell(inbox.refusals, "record %r: the peer refused the subscription to %s", inbox.buffer.key, inbox.name)
 
 
-def skip(inbox) -> None:
-    """There has been no room for long: from now on messages stay with the peer, unless it forgets them."""
+def overdue(peer) -> None:
+    """What has arrived has waited for too long."""
+    if peer.blocked is None:
+        peer.expects = False  # Nobody subscribes to it.
+    else:
+        _skip(peer.blocked)
+
+
+def _skip(inbox):
+    # From now on messages stay with the peer, unless it forgets them.
     from aimdb.complaint import Complaint, complain
 
     peer = inbox.peer
