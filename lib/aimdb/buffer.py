@@ -259,7 +259,7 @@ class Reader:
                 while self.park(timeout_ms):
                     timeout_ms.start()
                     yield
-                timeout_ms.stop()
+                timeout_ms.task = None
             return self.try_recv()
 
     @micropython.viper

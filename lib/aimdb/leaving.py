@@ -23,8 +23,15 @@ def leave(reader, given_up=None):
                 given_up()
         return False
 
+    def is_of(_, owner):
+        if getattr(owner, "reader", None) is reader:  # An alarm.
+            owner.stop()
+            return True
+        return owner is reader
+
     nothing = reader.nothing
-    wake_some(line, lambda _, owner: owner is reader or getattr(owner, "reader", None) is reader)
+    line.renew()  # Of a loop that was left nobody is woken.
+    wake_some(line, is_of)
     # Nothing below needs heap.
     reader.closed = True
     reader.park = park

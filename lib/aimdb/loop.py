@@ -16,6 +16,8 @@ from time import ticks_add, ticks_ms
 import micropython
 from micropython import const
 
+# Milliseconds, 3 days. A time further away would count as earlier than one that is past, such as that of a task that is
+# overdue; so a longer wait is two.
 _FAR = const(0x10000000)
 _ASKED = const(1)  # In the counts of a line.
 
@@ -27,12 +29,9 @@ def entry(thing):
 
 @micropython.native
 def schedule(entry, milliseconds: int):
-    """Have the loop call the entry in so many milliseconds, in 2**28 (3 days) at the latest; returns that loop.
-
-    A time further away would count as earlier than one that is past, such as that of a task which is overdue.
-    """
+    """Have the loop call the entry in so many milliseconds, at most 2**28; returns that loop. `Timed` goes further."""
     loop = core._task_queue
-    loop.push(entry, ticks_add(ticks_ms(), milliseconds if milliseconds < _FAR else _FAR))
+    loop.push(entry, ticks_add(ticks_ms(), milliseconds))
     return loop
 
 
@@ -46,6 +45,60 @@ def unschedule(entry, loop):
         loop.remove(entry)
         return entry
     return core.Task(entry.coro)
+
+
+class Timed:
+    """Has the loop call `self.due()` when a time has come. When it is stopped, nothing of it is left in the loop."""
+
+    def __init__(self):
+        self._entry = core.Task(self)
+        self._loop = None  # Where the entry is.
+        self._rest = 0  # Milliseconds that are left when the loop calls.
+
+    @micropython.native
+    def begin(self, milliseconds: int):
+        """Be due in so many milliseconds, at most 2**29 - 1."""
+        self._rest = milliseconds - _FAR
+        self._loop = loop = core._task_queue
+        loop.push(self._entry, ticks_add(ticks_ms(), milliseconds if milliseconds < _FAR else _FAR))
+
+    def go_on(self):
+        """In the loop where it was stopped, be due when it was."""
+        self._loop = core._task_queue
+        self._loop.push(self._entry, self._entry.ph_key)
+
+    @micropython.native
+    def stop(self):
+        """Do not call."""
+        loop = self._loop
+        if loop is not None:
+            self._loop = None
+            if loop is core._task_queue:
+                loop.remove(self._entry)
+            else:
+                self._entry = core.Task(self)  # The other one is linked to tasks there, which must not come along.
+
+    def send(self, _):
+        """Called by the loop."""
+        self._loop = None
+        if self._rest > 0:
+            self.begin(self._rest)
+        else:
+            self.due()
+
+
+def stop_when_woken(line, kind):
+    """From now on, a task that `line` wakes has its owner stopped, if that is one of this kind."""
+    wake_first = line.wake_first
+
+    @micropython.native
+    def wake(keeps):
+        owner = line.tasks.peek().data
+        wake_first(keeps)
+        if type(owner) is kind:
+            owner.stop()
+
+    line.wake_first = wake
 
 
 def raise_in(task, error):

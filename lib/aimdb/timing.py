@@ -5,48 +5,31 @@ Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 
 from asyncio import CancelledError, TimeoutError, get_event_loop
 
-from micropython import const
-
 from .errors import check_int
-from .loop import entry, schedule, time_out, unschedule
+from .loop import Timed, time_out
 from .waiting import current, current_loop
 
-_FAR = const(0x10000000)  # Milliseconds: `schedule` goes no further. Twice as much is the longest time.
 
-
-class Timer:
+class Timer(Timed):
     """Calls `function` when its time has come, with no task. What it raises goes to the loop's exception handler.
 
-    Nothing of a timer that is stopped is left in the loop.
+    After `stop()` it does not call, and nothing of it is left in the loop.
     """
 
     def __init__(self, function):
+        super().__init__()
         self._function = function
-        self._entry = entry(self)
-        self._loop = None  # Where the entry is.
-        self._rest = 0  # Milliseconds that are left then.
 
     def start(self, milliseconds: int) -> None:
         """Call in so many milliseconds, and not at an earlier start's time; 0: after the step that runs now."""
         self.stop()
-        self._rest = milliseconds - _FAR
-        self._loop = schedule(self._entry, milliseconds)
-
-    def stop(self) -> None:
-        """Do not call any more."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            self._entry = unschedule(self._entry, loop)
+        self.begin(milliseconds)
 
     def runs(self) -> bool:
         """Whether it will call."""
         return self._loop is not None and self._loop is current_loop()
 
-    def send(self, _):
-        """Called by the loop."""
-        self._loop = None
-        if self._rest > 0:
-            return Timer.start(self, self._rest)
+    def due(self):
         try:
             self._function()
         except Exception as er:

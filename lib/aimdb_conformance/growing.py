@@ -179,6 +179,25 @@ class Growing(Suite):
         await self.stays(lambda: self.cancelled(read()))
         await self.stays(lambda: self.cancelled(read_in_time()))
 
+    async def test_recv_that_is_cancelled_as_its_value_comes_leaves_the_heap_where_it_was(self):
+        buffer, _ = self.setup()
+
+        async def read_in_time():
+            await buffer.subscribe().recv(timeout_ms=1000000)
+
+        async def cancel():
+            task = asyncio.create_task(read_in_time())
+            await asyncio.sleep_ms(0)
+            buffer.push(1)
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError:
+                pass
+            buffer.subscribe().try_recv()
+
+        await self.stays(cancel)
+
     async def test_ready_that_is_cancelled_leaves_the_heap_where_it_was(self):
         _, reader = self.setup()
 
