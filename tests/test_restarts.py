@@ -169,6 +169,45 @@ async def test_two_records_of_one_database_need_a_buffer_each():
         equal(error.errors, ["record 'b' shares the buffer of record 'a'; each record needs its own"])
 
 
+async def test_a_buffer_that_another_database_runs_is_a_mistake_until_that_run_ends():
+    ring = SpmcRing(4)
+    received = []
+
+    async def tap(consumer):
+        reader = consumer.subscribe()
+        received.append("begins")
+        async for value in reader:
+            received.append(value)
+
+    async def begun(db):
+        run = asyncio.create_task(db.run())
+        while "begins" not in received:
+            await asyncio.sleep_ms(1)
+        received.clear()
+        return run
+
+    first, second = AimDb(), AimDb()
+    for db in (first, second):
+        db.configure("a", ring).tap(tap)
+    run = await begun(first)
+    for _ in range(2):  # The refusal leaves the first run its buffer.
+        with raises(InvalidConfiguration) as caught:
+            await second.run()
+        equal(len(caught.error.errors), 1)
+        assert "record 'a' has a buffer that another database runs" in caught.error.errors[0], caught.error.errors
+    ring.push(1)
+    await asyncio.sleep_ms(1)
+    run.cancel()
+    with raises(asyncio.CancelledError):
+        await run
+    equal(received, [1])
+    run = await begun(second)
+    ring.push(2)
+    ring.close()
+    await run
+    equal(received, [2])
+
+
 async def test_a_run_that_failed_leaves_nothing():
     steps = 1
     while True:

@@ -34,6 +34,8 @@ async def run(db, begun: list, listen) -> None:
     culprit: "list | None" = None  # The stage that was cancelled, and not from here.
     try:
         stages, coro = once("wiring").start(db)
+        for record in db._records.values():
+            record.buffer.runs_in = loop  # So that no other database runs it as well.
         # Loaded now, as later it would hold up a source that keeps time; what they need is gone with the watch.
         watching = watch(stages, once("watching").look, listen(db))
         stages.append([None, "watch", None, asyncio.create_task(watching)])
@@ -81,6 +83,10 @@ async def run(db, begun: list, listen) -> None:
                 stage[3] = er
                 died = True
         db._loop = None
+        if stages:
+            for record in db._records.values():
+                if getattr(record.buffer, "runs_in", None) is loop:
+                    record.buffer.runs_in = None
         try:
             if died:
                 once("wiring").end(db, stages, cause)

@@ -5,6 +5,9 @@ import sys
 
 from . import once
 from .buffer import InMemory
+from .waiting import current_loop
+
+_SHARED = "that another database runs in this loop, which asyncio.new_event_loop() would leave; each needs its own"
 
 
 def start(db) -> tuple:
@@ -86,6 +89,8 @@ def checked(db) -> list[list]:
     for record in db._records.values():
         if record.buffer is None and record not in records:  # Else there is a mistake about its buffer already.
             mistakes.append((record, "buffer", None, None))
+        if getattr(record.buffer, "runs_in", None) is current_loop():
+            mistakes.append((record, "buffer", record.buffer, _SHARED))
     others = [each for each in db._records.values() if not isinstance(each.buffer, (InMemory, type(None)))]
     if others:  # Of what is not in memory, any may be a user's.
         mistakes += once("own_buffers").flaws(others, stages)
