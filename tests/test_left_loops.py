@@ -7,7 +7,7 @@ import asyncio
 import os
 
 import harness
-from aimdb import BoundedQueue, BufferEmpty
+from aimdb import BoundedQueue, BufferEmpty, SpmcRing
 from aimdb_conformance.support import settle
 from harness import equal, heap_locked, raises
 from programs import check
@@ -104,6 +104,25 @@ def test_a_slot_of_a_loop_that_was_left_is_filled_without_heap():
     asyncio.run(grant())
     asyncio.new_event_loop()
     asyncio.run(produce())
+
+
+def test_a_reader_with_a_time_limit_in_a_loop_that_was_left_costs_a_producer_no_heap():
+    for make in (lambda: SpmcRing(2), lambda: BoundedQueue(2)):
+        buffer = make()
+        reader = buffer.subscribe()
+
+        async def wait():
+            asyncio.create_task(reader.recv(1000))
+            await settle()
+
+        async def produce():
+            with heap_locked():
+                buffer.push(1)
+            equal(await reader.recv(1000), 1)
+
+        asyncio.run(wait())
+        asyncio.new_event_loop()
+        asyncio.run(produce())
 
 
 def test_a_time_limit_of_a_loop_that_was_left_does_nothing():

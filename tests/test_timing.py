@@ -53,7 +53,7 @@ async def test_the_longest_times_are_kept():
     for _ in range(2):  # What the loop does half of that time from now, and when it is up.
         equal((calls, task.done()), ([], False))
         for entry in (timer._entry, reader.alarm._entry):
-            aimdb.loop.unschedule(entry, aimdb.waiting.current_loop())
+            aimdb.waiting.current_loop().remove(entry)
             entry.coro.send(None)
         await settle()
     equal((calls, task.done()), ([1], True))

@@ -6,7 +6,7 @@ and, where there is a global lock, other threads in.
 
 import micropython
 
-from .loop import entry, schedule, unschedule
+from .loop import entry, schedule
 from .polling import around_runs, poll, run_as
 from .waiting import current_loop
 
@@ -73,7 +73,7 @@ class Doorbell(list):
     def __setitem__(self, index, nothing):
         # Called by the loop's poll.
         loop = current_loop()
-        unschedule(self[0], loop)
+        loop.remove(self[0])
         while stream.readinto(self._byte):
             pass
         if self._held_in is not loop:
@@ -91,7 +91,7 @@ class Doorbell(list):
         """In the current loop, hand over only after all tasks that could run now have had a step."""
         poll(stream, self)
         if self._held_in is not None:
-            self._entry = unschedule(self._entry, self._held_in)
+            self._held_in.remove(self._entry)
         self._held_in = schedule(self._entry, 0)
 
     def _hand_over(self):

@@ -35,18 +35,6 @@ def schedule(entry, milliseconds: int):
     return loop
 
 
-@micropython.native
-def unschedule(entry, loop):
-    """Take an entry out of the loop where it is. Returns the entry to use from now on.
-
-    That is another one when the loop was left: there the entry is linked to tasks, which must not come along.
-    """
-    if loop is core._task_queue:
-        loop.remove(entry)
-        return entry
-    return core.Task(entry.coro)
-
-
 class Timed:
     """Has the loop call `self.due()` when a time has come. When it is stopped, nothing of it is left in the loop."""
 
@@ -73,10 +61,7 @@ class Timed:
         loop = self._loop
         if loop is not None:
             self._loop = None
-            if loop is core._task_queue:
-                loop.remove(self._entry)
-            else:
-                self._entry = core.Task(self)  # The other one is linked to tasks there, which must not come along.
+            loop.remove(self._entry)  # It may be a loop that was left, out of which no task must come along.
 
     def send(self, _):
         """Called by the loop."""
