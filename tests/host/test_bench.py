@@ -34,9 +34,13 @@ def test_an_operation_is_compared_with_what_it_contains():
 
 def test_times_are_the_mean_of_all_reports_and_bytes_those_of_the_first():
     slower = [[*line[:4], line[4] + 6 * 20, None] if line[1].startswith("produce") else line for line in REPORT]
-    results = results_of([REPORT, slower], "cycles", {"aimdb/a.mpy": b"12", "aimdb/b.mpy": b"3"})
+    results = results_of([REPORT, slower], "cycles", {})
     assert results["operations"]["produce: inside of it"] == {"cycles": 50, "bytes": 2}
-    assert results["mpy"]["total"] == 3
+
+
+def test_the_size_of_the_core_is_that_of_the_modules_that_stay_loaded():
+    library = {"aimdb/db.mpy": b"12", "aimdb/buffer.mpy": b"345", "aimdb/mistakes.mpy": b"6"}
+    assert results_of([REPORT], "cycles", library)["mpy"]["total"] == 5
 
 
 def test_what_is_loaded_when_used_is_told_without_the_leaps_of_the_table_of_names():

@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import mean
 
 IMPORT = "import: the whole core"
 
-# Parts of the library that are loaded only when they are used, and do not count as the core.
-LOADED_WHEN_USED = (
-    "aimdb/access.mpy",
-    "aimdb/alarm.mpy",
-    "aimdb/arguments.mpy",
-    "aimdb/awaited.mpy",
-    "aimdb/by_key.mpy",
-    "aimdb/bytes_codec.mpy",
-    "aimdb/codecs.mpy",
-    "aimdb/complaint.mpy",
-    "aimdb/computing.mpy",
-    "aimdb/doorbell.mpy",
-    "aimdb/elsewhere.mpy",
-    "aimdb/formats.mpy",
-    "aimdb/gauge.mpy",
-    "aimdb/graph.mpy",
-    "aimdb/guide.mpy",
-    "aimdb/hints.mpy",
-    "aimdb/joining.mpy",
-    "aimdb/json_codec.mpy",
-    "aimdb/lending.mpy",
-    "aimdb/linking.mpy",
-    "aimdb/loading.mpy",
-    "aimdb/loop.mpy",
-    "aimdb/metrics.mpy",
-    "aimdb/mistakes.mpy",
-    "aimdb/options.mpy",
-    "aimdb/own_buffers.mpy",
-    "aimdb/packed_producer.mpy",
-    "aimdb/periodic.mpy",
-    "aimdb/polling.mpy",
-    "aimdb/profiling.mpy",
-    "aimdb/registrar.mpy",
-    "aimdb/running.mpy",
-    "aimdb/sentences.mpy",
-    "aimdb/struct_codec.mpy",
-    "aimdb/sync_producer.mpy",
-    "aimdb/timing.mpy",
-    "aimdb/transforming.mpy",
-    "aimdb/watching.mpy",
-    "aimdb/wiring.mpy",
-)
+# The modules that stay loaded when all buffers and `AimDb` are imported. The others are loaded when they are used.
+CORE = ("__init__", "errors", "waiting", "buffer", "spmc_ring", "bounded_queue", "db")
 EMPTY_LOOP = "floor: empty loop"
 START_AND_STOP = "floor: start and stop"
 CALL_AND_APPEND = ("floor: empty Python call", "floor: deque.append")
@@ -94,7 +55,7 @@ def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) 
 
 
 def core_size(library: dict[str, bytes]) -> int:
-    return sum(len(content) for name, content in library.items() if name not in LOADED_WHEN_USED)
+    return sum(len(content) for name, content in library.items() if Path(name).stem in CORE)
 
 
 def costs_of(report: list[list]) -> dict[str, float]:
