@@ -56,6 +56,16 @@ def test_json_refuses_what_would_not_come_back_equal():
                 JSON.encode(inside)
 
 
+def test_json_that_cannot_be_decoded_is_told_with_its_first_bytes():
+    for data in (b'{"celsius": ', b"\xff\xfe", b'"\\ud83d"', b"21.5 C"):
+        with raises(ValueError) as told:
+            JSON.decode(data)
+        assert "JsonCodec cannot decode %r: " % data in str(told.error), told.error
+    with raises(ValueError) as told:
+        JSON.decode(b"[" * 9000)
+    assert len(str(told.error)) < 200, told.error
+
+
 def test_json_refuses_half_a_character_which_would_be_no_utf8():
     for text in (b'"\\ud83d"', b'"\\ud83d\\ude00"', b'{"a":["b\\ud800"]}', b'{"\\udfff":1}'):
         value = json.loads(text)  # Of a pair a board makes two halves.

@@ -517,12 +517,13 @@ async def test_a_buffer_that_is_written_by_produce_async_alone_needs_no_push():
     equal(got, [1])
 
 
-async def test_a_misspelt_option_is_told_with_those_that_there_are():
-    def made_by(make, **options):
-        with raises(TypeError) as caught:
-            make(**options)
-        return str(caught.error)
+def made_by(make, *arguments, **options):
+    with raises(TypeError) as caught:
+        make(*arguments, **options)
+    return str(caught.error)
 
+
+async def test_a_misspelt_option_is_told_with_those_that_there_are():
     equal(made_by(BoundedQueue, capactiy=3), "BoundedQueue has no option 'capactiy'; it has capacity")
     equal(made_by(SingleLatest, initial=3), "SingleLatest has no option 'initial'; it has none")
     equal(made_by(every, perid_ms=3), "every has no option 'perid_ms'; it has period_ms, read, give_up_after")
@@ -541,6 +542,7 @@ def test_options_that_are_right_load_nothing():
         BoundedQueue(capacity=3)
         every(period_ms=10, read=len)
         Setting("/setting", default=3)
+        AimDb(profile=False).configure(key="t", buffer=SpmcRing(4)).source(stage=idle).tap(stage=show)
     finally:
         aimdb.once = once
     equal(loaded, [])
@@ -563,3 +565,47 @@ async def test_a_class_of_the_program_takes_what_it_likes():
             self.pin = pin
 
     equal(Display(pin=3).pin, 3)
+
+
+async def test_a_misspelt_option_of_any_call_of_the_wiring_is_told_with_those_that_there_are():
+    equal(made_by(AimDb, profil=True), "AimDb has no option 'profil'; it has profile")
+    db = AimDb()
+    equal(made_by(db.configure, "t", SpmcRing(4), capacity=3), "configure has no option 'capacity'; it has key, buffer")
+    equal(made_by(db.configure, name="t", buffer=SpmcRing(4)), "configure has no option 'name'; it has key, buffer")
+    record = db.configure("t", SpmcRing(4))
+    equal(made_by(record.source, fn=idle), "source has no option 'fn'; it has stage")
+    equal(made_by(record.tap, show, name="x"), "tap has no option 'name'; it has stage")
+    equal(made_by(db.sync_producer, "t", dept=4), "sync_producer has no option 'dept'; it has depth, key, format")
+    equal(made_by(db.run, timeout_ms=4), "run has no option 'timeout_ms'; it has none")
+
+
+async def test_a_stage_that_dies_of_a_misspelt_time_limit_is_told_how_it_is_written():
+    async def produces(producer):
+        await producer.produce_async(1, timeout=5)
+
+    async def reads(consumer):
+        await consumer.subscribe().recv(timeout=5)
+
+    for stages in ((produces, show), (idle, reads)):
+        db = AimDb()
+        db.configure("t", BoundedQueue(4)).source(stages[0]).tap(stages[1])
+        with printing() as said, raises(TypeError):
+            await db.run()
+        assert "produce_async(value, timeout_ms=…) and recv(timeout_ms=…)" in said.text, said.text
+
+
+async def test_a_source_that_waits_for_a_value_of_its_own_record_is_told_that_a_tap_reads():
+    async def produces(producer):
+        for value in range(1000):
+            producer.produce(value)
+            await asyncio.sleep_ms(50)
+
+    for writers in ((), (produces,)):
+        db = AimDb()
+        record = db.configure("temperature", SpmcRing(4)).source(show)
+        for stage in writers:
+            record.tap(stage)
+        with printing() as said, raises(asyncio.TimeoutError):
+            await asyncio.wait_for_ms(db.run(), 1100)
+        equal(said.text.count("\n"), 1)
+        assert "source show of record 'temperature' waits for a value of that record" in said.text, said.text

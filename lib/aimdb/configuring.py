@@ -5,8 +5,10 @@ from .buffer import Buffer
 from .db import Record
 
 
-def configure(db, key, buffer):
-    """What `AimDb.configure` does."""
+def configure(db, key, buffer, options):
+    """What `AimDb.configure` does. It has no `options`, so one is a mistake."""
+    if options:
+        once("options").check_named("configure", "aimdb", options)
     if not key or not isinstance(key, str) or buffer is not None and not isinstance(buffer, Buffer):
         from .mistakes import error
 
@@ -34,8 +36,10 @@ def configure(db, key, buffer):
     return record
 
 
-def add(record, kind, stage, url=None):
-    """Add a stage to the record, and return it. `url`: of a link."""
+def add(record, kind, stage, url=None, options=()):
+    """Add a stage to the record, and return it. `url`: of a link. No kind has `options`, so one is a mistake."""
+    if options:
+        once("options").check_named(kind, "aimdb", options)
     if not callable(stage):
         from .mistakes import error
 
@@ -46,13 +50,13 @@ def add(record, kind, stage, url=None):
     return record
 
 
-def source(record, stage):
-    return add(record, "source", stage)
+def source(record, stage=None, **options):
+    return add(record, "source", stage, None, options)
 
 
-def tap(record, stage):
-    return add(record, "tap", stage)
+def tap(record, stage=None, **options):
+    return add(record, "tap", stage, None, options)
 
 
-Record.source = source
-Record.tap = tap
+Record.source = source  # type: ignore[assignment]
+Record.tap = tap  # type: ignore[assignment]

@@ -185,18 +185,16 @@ class AimDb:
 
             self._profile = Profile(profile)
 
-    def configure(self, key: str, buffer: "Buffer | None" = None) -> Record:
-        """Declare record `key` with its `buffer`, or extend it when called again with the key alone.
-
-        Returns the record, on which `.source(fn)` and `.tap(fn)` add stages. What is wrong with the records
-        together is reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string or is
-        empty, and `TypeError` for a buffer that is none.
-        """
-        from .configuring import configure
-
-        return configure(self, key, buffer)
-
     if TYPE_CHECKING:
+
+        def configure(self, key: str, buffer: "Buffer | None" = None) -> Record:
+            """Declare record `key` with its `buffer`, or extend it when called again with the key alone.
+
+            Returns the record, on which `.source(fn)` and `.tap(fn)` add stages. What is wrong with the records
+            together is reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string or is
+            empty, and `TypeError` for a buffer that is none.
+            """
+            return self._records[key]
 
         def producer(self, key: str) -> Record:
             """The record of `key`, to produce in it outside of the wiring. Raises `RecordKeyNotFound`."""
@@ -271,6 +269,13 @@ class AimDb:
             """
 
     else:
+        from .errors import new as __new__
+
+        def configure(self, key=None, buffer=None, **options):
+            from .configuring import configure
+
+            return configure(self, key, buffer, options)
+
         # The other calls are loaded when they are made.
         def __getattr__(self, name):
             return once("registrar").find("AimDb", self, name)

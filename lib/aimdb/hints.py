@@ -12,6 +12,8 @@ def hint(error) -> str:
         return "; await reader.recv() waits for a value"
     if not isinstance(error, (TypeError, AttributeError)):
         return ""
+    if "keyword argument" in text:
+        return "; produce_async(value, timeout_ms=…) and recv(timeout_ms=…) have a time limit, the others take no names"
     if "'generator'" in text:
         return "; is an await missing before recv, produce_async or subscribe_async?"
     if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:

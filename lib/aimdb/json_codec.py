@@ -36,13 +36,16 @@ class JsonCodec:
         return data
 
     def decode(self, data: bytes):
-        """The value that `data` stands for. Raises `ValueError` for bytes that it cannot decode."""
-        if b"\\u" not in data:
-            return json.loads(data)
-        value = json.loads(once("escapes").joined(str(data, "utf-8")))
-        if _has_surrogate(json.dumps(value).encode()):
-            raise ValueError("half a surrogate pair is no character")
-        return value
+        """The value that `data` stands for. Raises `ValueError`, with the first bytes, for what it cannot decode."""
+        try:
+            if b"\\u" not in data:
+                return json.loads(data)
+            value = json.loads(once("escapes").joined(str(data, "utf-8")))
+            if _has_surrogate(json.dumps(value).encode()):
+                raise ValueError("half a surrogate pair is no character")
+            return value
+        except ValueError as er:
+            raise ValueError("JsonCodec cannot decode %r: %s" % (data[:60], er))
 
 
 def _has_surrogate(data):

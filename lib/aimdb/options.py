@@ -9,14 +9,24 @@ from . import once
 
 # A line for each name: its options, in the order in which it takes them.
 OPTIONS = const("""\
+AimDb profile
 BoundedQueue capacity
 Mailbox
 SingleLatest
 SpmcRing capacity
 StructCodec format
+configure key buffer
 every period_ms read give_up_after
+graph
+profile
 remote write codec
+reset_profile
+run
 signal_gauge name unit
+signals
+source stage
+sync_producer key depth format
+tap stage
 transform key fn state
 transform_join keys stage""")
 

@@ -22,6 +22,9 @@ def look(stages: list) -> None:
             file=sys.stderr,
         )
     for record, kind, function, task in stages:
+        if kind == "source" and getattr(loop.state_of(task)[0], "buffer", None) is record.buffer:
+            text = "aimdb: source %s of record %r waits for a value of that record; a source produces, and a tap reads"
+            print(text % (getattr(function, "__name__", ""), record.key), file=sys.stderr)
         if kind == "source" and task.done() and not record.buffer.metrics().produced_count:
             ended = loop.state_of(task)[0]
             value = ended.value if isinstance(ended, StopIteration) else None
