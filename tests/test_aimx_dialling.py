@@ -108,6 +108,21 @@ async def test_subscribe_async_returns_when_the_subscription_stands_and_raises_w
             await until(lambda: record.peek() == 5)
 
 
+async def test_a_refusal_behind_a_pong_that_nobody_asked_for_is_heard():
+    async with ScriptedHub() as server:
+        record = AimxRecord(server.url + "/a", hub=hasty(server, timeout_ms=2000))
+        server.answers = False
+        async with record.hub:
+            task = asyncio.create_task(record.subscribe_async())
+            await until(lambda: server.subs)
+            await server.send({"t": "pong"})
+            await task
+            number = list(server.clients[0].topics)[0]
+            await server.send({"t": "reply", "id": number, "err": "denied"})
+            await asyncio.sleep_ms(20)
+            await raises_async(Refused, record.subscribe_async())
+
+
 async def test_values_that_the_hub_left_out_are_counted():
     async with ScriptedHub() as server:
         db = AimDb()

@@ -9,12 +9,12 @@ def grant(record, write: bool, codec):
     """What `Record.remote` does. Returns the record; raises `TypeError` or `ValueError`."""
     if codec is not None and (isinstance(codec, type) or not hasattr(codec, "encode") or not hasattr(codec, "decode")):
         raise TypeError("record %r: a codec is an object with encode and decode, not %r" % (record.key, codec))
-    for character in record.key:
-        if character in '"\\\x7f' or character < " ":
+    for code in record.key.encode():  # A string's characters would stay in the interpreter's table of names.
+        if code < 32 or code in b'"\\\x7f':
             raise ValueError(
                 "record %r: a name for others has no quotes, backslashes or control characters" % record.key
             )
-        if character in "*#":
+        if code in b"*#":
             raise ValueError("record %r: in a name for others, * and # would be a pattern" % record.key)
     db = record.db
     db.remotes[record.key] = (record, bool(write), codec)

@@ -12,12 +12,20 @@ Links and `AimxRecord` dial to a hub, and write or watch records there:
 The public names are in `__init__.pyi`, for editors and people, and in `names.py`, for boards.
 """
 
+import json
+
 import aimdb
 
 
 def once(name: str):
     """Module `name` of this package, for a single use: it does not stay loaded."""
     return aimdb.once(name, "aimdb_aimx")
+
+
+def parsed(frame):
+    """What a frame says. Raises `ValueError`."""
+    text = str(frame, "utf-8")
+    return json.loads(aimdb.once("escapes").joined(text) if "\\u" in text else text)
 
 
 def __getattr__(name):

@@ -1,5 +1,6 @@
 """Opens the door for peers by TCP, and lets them in. Loaded for each, and not kept."""
 
+import asyncio
 import socket
 
 from aimdb.waiting import current_loop
@@ -12,9 +13,27 @@ from .tcp import Frames, sockets_of
 _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
 
+_PATIENCE_S = const(8)  # Before it is said that nobody can listen.
+
 
 def listen(server):
-    """A socket that listens at the server's port. When the loop that served there was left, its sockets are closed."""
+    """A socket that listens at the server's port. Awaited: where it cannot be had, it is tried each second."""
+    attempts = 0
+    while True:
+        try:
+            return _door(server)
+        except OSError as er:
+            server.last_error = "cannot listen at port %d: %r" % (server.tcp, er)
+        attempts += 1
+        if attempts >= _PATIENCE_S and not attempts & (attempts - 1):
+            from aimdb.complaint import complain
+
+            complain(server.key, server.last_error, attempts * 1000)
+        yield from asyncio.sleep_ms(1000)
+
+
+def _door(server):
+    # When the loop that served there was left, its sockets are closed.
     loop = id(current_loop())
     left = sockets_of.get(server.tcp)
     if left and left[0] != loop:
@@ -31,13 +50,6 @@ def listen(server):
     except BaseException:
         door.close()
         raise
-
-
-def complaint(server):
-    """What says on stderr that the port cannot be had."""
-    from aimdb.complaint import Complaint, complain
-
-    return Complaint(lambda waited: complain(server.key, server.last_error, waited))
 
 
 def admit(server, raw) -> None:
@@ -75,5 +87,5 @@ def _has_place(server):
         return False
     last.sort(key=lambda peer: (peer.is_trusted, len(peer.subscriptions), -peer.quiet))
     what = "said nothing for" if last[0].is_trusted else "did not show the token for"
-    last[0].drop("a peer %s %d s, and another one came" % (what, last[0].quiet))
+    last[0].end("a peer %s %d s, and another one came" % (what, last[0].quiet))
     return True

@@ -40,7 +40,7 @@ def finish(peer) -> None:
     server = peer.server
     if peer in server.peers:
         server.peers.remove(peer)
-        if peer.was_dropped:
+        if not isinstance(peer.error, OSError):
             server.ended_count += 1
             server.last_error = str(peer.error) or repr(peer.error)
         server.show()
@@ -53,9 +53,9 @@ def look_after(peer, silent) -> None:
     if peer.error:
         finish(peer)
     elif stuck is not None and ticks_diff(ticks_ms(), stuck) > timeout:
-        peer.drop("a peer took nothing for %d ms" % timeout)
+        peer.end("a peer took nothing for %d ms" % timeout)
     elif not peer.is_trusted and peer.age * 1000 > timeout:
-        peer.drop("a peer did not show the token within %d ms" % timeout)
+        peer.end("a peer did not show the token within %d ms" % timeout)
     elif silent and (not peer.pong or peer.pong.done()):
         # So that the network tells when nobody is there any more.
         peer.pong = asyncio.create_task(_pong(peer))

@@ -6,19 +6,10 @@ IRQ safety: none.
 
 from time import ticks_ms
 
-from aimdb import DbError
 from aimdb.polling import writable
 from micropython import const
 
 _FIRST = const(160)  # Bytes. What AimDB's own tools ask for is shorter.
-
-
-class AimxError(DbError):
-    """Base class of what goes wrong between us and a peer."""
-
-
-class FrameError(AimxError):
-    """What a peer sends cannot be cut into frames any more, or a frame was not sent to its end."""
 
 
 class FramedStream:
@@ -38,6 +29,7 @@ class FramedStream:
     """
 
     lost = 0  # How many frames were none.
+    longest = 65536  # Bytes of a frame that AimDB's client takes.
     _at_once = 256  # Bytes to offer the stream at once.
     _may_block = False  # Whether the stream must be asked before each write.
 

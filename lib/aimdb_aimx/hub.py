@@ -1,15 +1,10 @@
-import json
-from time import ticks_ms
-
-import aimdb
-from aimdb import JsonCodec
 from aimdb_net.errors import ConnectionLost, PeerError, Refused
-from aimdb_net.peer import Peer
 from aimdb_net.peer import State as State
 from aimdb_net.waits import tell
 from micropython import const
 
-from . import once
+from . import once, parsed
+from .hub_frames import Speaker
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -18,13 +13,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _HELLO = const(0)  # The id of the first request. Those of values have 15 bits, those of subscriptions are higher.
-_LONGEST = const(65536)  # Bytes of a frame that AimDB takes.
 
 # By the name of their address; what links and records of the same address share.
 hubs: dict = {}
 
 
-class Hub(Peer):
+class Hub(Speaker):
     """An AimDB elsewhere, and the one connection to it.
 
         Hub("aimx://hub.local:7433", token="secret")
@@ -74,27 +68,17 @@ class Hub(Peer):
 
         if TYPE_CHECKING:
             self.credentials: Any = None
-            self.max_packet = 0
 
         settle(self, url, token, in_flight, max_frame, (keepalive_s, timeout_ms, retry_ms), tls)
         super().__init__(in_flight)
-        self._asked = 0  # The id of the last subscription.
-        self._pings: list = []  # What each pong that is due stands for: None, or (inbox, id) of a subscription.
         self._heard: "Any" = None  # What an event is given to.
         enter(self)
-
-    def receiver(self):
-        from .hub_frames import Receiver
-
-        self._pings.clear()
-        return Receiver(self.max_packet)
 
     def take(self, first: int, body, whole: bool) -> bool:
         try:
             if not whole:
                 return self._listener()(self, None, body)
-            text = str(body, "utf-8")
-            frame = json.loads(aimdb.once("escapes").joined(text) if "\\u" in text else text)
+            frame = parsed(body)
             kind = frame["t"]
             if kind == "event" or kind == "snap":
                 return self._listener()(self, frame, None)
@@ -142,7 +126,7 @@ class Hub(Peer):
 
     def _subscribed(self, number, granted):
         for inbox in self.inboxes:
-            if inbox.granted is None:
+            if inbox.granted is None or not granted:  # The pong may be one that nobody asked for.
                 inbox.answered(number, granted)
         self.moved.wake_all()
 
@@ -153,34 +137,3 @@ class Hub(Peer):
         else:
             self.pinged_at = None
             self.news.wake_all()
-
-    def message(self, source, payload, number: int) -> bytes:
-        if not isinstance(source.codec, JsonCodec):
-            json.loads(payload)  # A hub does not answer what is no JSON.
-        text = b"%d" % number
-        length = 16 + len(text) + len(source.route) + len(payload) + 2
-        if length > _LONGEST:
-            raise ValueError("a frame of %d bytes is longer than AimDB takes" % length)
-        return b"".join((length.to_bytes(4, "big"), b'{"t":"req","id":', text, source.route, payload, b"}}"))
-
-    def subscribe(self, inbox) -> int:
-        self._asked = asked = self._asked + 1 & 0x7FFF
-        asked |= 0x8000
-        inbox.seq = 0
-        self._send(b'{"t":"sub","id":%d,"topic":"%s"}' % (asked, inbox.route))
-        self._ask(asked)
-        return asked
-
-    def unsubscribe(self, inbox) -> None:
-        self._send(b'{"t":"unsub","sub":"%d"}' % inbox.packet_id)
-
-    def ping(self) -> None:
-        self.pinged_at = ticks_ms()
-        self._ask(0)
-
-    def _ask(self, meaning):
-        self._pings.append(meaning)
-        self._send(b'{"t":"ping"}')
-
-    def _send(self, text):
-        self.connection.send(len(text).to_bytes(4, "big") + text)

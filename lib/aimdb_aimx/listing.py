@@ -22,15 +22,16 @@ def listing(peer):
     nodes = [node for node in db.graph()["nodes"] if node["key"] in db.remotes]
     profile = db.profile()
     signals = [each for each in db.signals() if each["count"]]
+    longest = peer.frames.longest
     for details in (2, 1, 0):
         if details == 2 and not profile and not signals:
             continue
         entry = Lister(peer, nodes, profile, signals, details)
         pieces = JsonList(nodes, entry)
-        if pieces.size() <= peer.longest:
+        if pieces.size() <= longest:
             return pieces
     count = len(nodes)
-    while JsonList(nodes[:count] + [len(nodes) - count], entry).size() > peer.longest:
+    while JsonList(nodes[:count] + [len(nodes) - count], entry).size() > longest:
         count -= max(1, count // 16)
     return JsonList(nodes[:count] + [len(nodes) - count], entry)
 
@@ -40,11 +41,12 @@ def plain(peer, items, fewer=None):
 
     `fewer`: the fields that are left where there is no room for all.
     """
+    longest = peer.frames.longest
     pieces = JsonList(items, json.dumps)
-    if fewer and pieces.size() > peer.longest:
+    if fewer and pieces.size() > longest:
         pieces = JsonList(items, lambda item: json.dumps({name: item[name] for name in fewer}))
-    if pieces.size() > peer.longest:
-        refused(peer.server, "a list of %d is longer than the %d bytes that a peer takes", len(items), peer.longest)
+    if pieces.size() > longest:
+        refused(peer.server, "a list of %d is longer than the %d bytes that a peer takes", len(items), longest)
         raise Refusal("internal")
     return pieces
 
@@ -89,7 +91,7 @@ class Lister:
 
     def __call__(self, node) -> str:
         if isinstance(node, int):
-            return _MORE % (len(self._nodes), node, self._peer.longest)
+            return _MORE % (len(self._nodes), node, self._peer.frames.longest)
         server = self._peer.server
         key = node["key"]
         name = json.dumps(key)

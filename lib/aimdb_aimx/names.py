@@ -7,5 +7,4 @@ MODULES = const("""\
 aimdb_aimx.server AimxServer
 aimdb_aimx.hub Hub State
 aimdb_aimx.record AimxRecord
-aimdb_net.errors PeerError Unreachable Refused ConnectionLost NotConnected
-aimdb_aimx.frames AimxError FrameError""")
+aimdb_net.errors PeerError Unreachable Refused ConnectionLost NotConnected""")

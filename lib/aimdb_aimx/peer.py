@@ -1,13 +1,11 @@
 import asyncio
-import json
+from array import array
 
-import aimdb
 from aimdb.polling import readable
-from aimdb.waiting import current_loop
+from aimdb.waiting import Line, current_loop
 from micropython import const
 
-from . import once
-from .frames import AimxError
+from . import once, parsed
 from .requests import Refusal, get, refused
 
 _BOARD = const(1)
@@ -15,10 +13,6 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
-
-# Bytes of a frame that AimDB's client takes. Of a longer one on a serial line it waits for the end for ever.
-_LONGEST = const(65536)
-_LONGEST_SERIAL = const(8192)
 
 
 class Peer:
@@ -31,8 +25,7 @@ class Peer:
 
     def __init__(self, server, frames, is_trusted: bool, may_write: bool, sockets=()):
         # All attributes are made here, so that none needs heap later.
-        self.was_dropped = False  # For something that it did or did not do.
-        self.error: "Exception | None" = None  # What ended it.
+        self.error: "Any" = None  # What ended it: an OSError, if it went; else why it was dropped, perhaps in words.
         self.pong: "Any" = None  # The task that probes whether it is there.
         self.server = server
         self.frames = frames
@@ -42,8 +35,8 @@ class Peer:
         self.age = self.quiet = self.mute = 0  # Seconds since it came; since it said something; since we did.
         self.subscriptions: dict = {}  # By their ids, as text.
         self.cursors: dict = {}  # Readers, by key; see `cursor_of`.
-        self.longest = _LONGEST if sockets else _LONGEST_SERIAL  # Bytes of a frame that it takes.
-        self.turn = asyncio.Lock()
+        self._free = array("i", (1, 0, 0, 0, 0))  # The first counts whether nobody sends.
+        self._turn = Line(self._free)
         self.loop = current_loop()
         self.task: "Any" = asyncio.create_task(self._serve())
 
@@ -53,7 +46,7 @@ class Peer:
             while not self.error:
                 yield readable(frames.stream)
                 if frames.fill() == 0:
-                    raise AimxError("a peer has closed the connection")
+                    raise OSError
                 self.quiet = 0
                 frame = frames.next()
                 while frame is not None and not self.error:
@@ -64,14 +57,11 @@ class Peer:
                 # A peer that asks without a pause must not starve other tasks.
                 yield from asyncio.sleep_ms(0)
         except Exception as er:
-            # It may go when it likes; all else is its mistake, or ours.
-            self.was_dropped = not isinstance(er, OSError) and type(er) is not AimxError
             self.end(er)
 
     def _take(self, frame):
         try:
-            text = str(frame, "utf-8")
-            message = json.loads(aimdb.once("escapes").joined(text) if "\\u" in text else text)
+            message = parsed(frame)
             kind = message.get("t")
             id = message.get("id")
         except (ValueError, AttributeError):
@@ -88,9 +78,9 @@ class Peer:
             method = kind if kind == "sub" else message.get("method")
             try:
                 pieces = yield from self._answer(id, method, message)
-            except (OSError, AimxError):
-                raise
             except Exception as er:  # A buffer of the program's own may raise anything.
+                if self.error:
+                    raise
                 code = er.args[0] if isinstance(er, Refusal) else "internal"
                 if not isinstance(er, Refusal):
                     refused(self.server, "%r of a peer failed: %r", method, er)
@@ -98,7 +88,7 @@ class Peer:
             if pieces:
                 yield from self.send(pieces)
                 if not self.is_trusted:
-                    self.drop("a peer has not shown the token")
+                    self.end("a peer has not shown the token")
         else:
             self.server.malformed_count += 1
 
@@ -127,18 +117,32 @@ class Peer:
         body.head = head
         return body
 
-    async def send(self, pieces) -> None:
-        """Send a frame when it is our turn."""
-        async with self.turn:
-            await self.frames.send(pieces)
-        self.mute = 0
+    def send(self, pieces):
+        """Send a frame when it is our turn. Awaited. What goes wrong with that ends the peer, and is raised.
 
-    def drop(self, reason: str) -> None:
-        """End it for something that it did or did not do."""
-        self.was_dropped = True
-        self.end(AimxError(reason))
+        `pieces` may be a function, which gives them when it is our turn, or None. What it raises ends nothing.
+        """
+        while self._turn.park(self):
+            yield
+        self._free[0] = 0
+        try:
+            if callable(pieces):
+                pieces = pieces()
+            if pieces:
+                try:
+                    yield from self.frames.send(pieces)
+                except Exception as er:
+                    self.end(er)
+                    raise
+                self.mute = 0
+        finally:
+            self._turn.give()
 
-    def end(self, error: Exception) -> None:
+    def remove(self, task):
+        """Called by `Task.cancel` on a task that waits for its turn."""
+        self._turn.forget(task)
+
+    def end(self, error: "Exception | str") -> None:
         """It is over, because of `error`. What there is no memory for now is done by the server later."""
         if not self.error:
             self.error = error

@@ -59,15 +59,14 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
         text = text.encode() if isinstance(text, str) else bytes(text)  # The codec may use its buffer again.
         if codec and json.loads(text) is None:
             return None
+        if len(text) > peer.frames.longest - _OTHERS:
+            raise ValueError("%d bytes are too many" % len(text))
+        return text
     except MemoryError:
         raise
     except Exception as er:  # A codec of the program's own may raise anything, and give what is no JSON.
         refused(peer.server, "record %r has a value that AimX cannot carry: %r", entry[0].key, er)
         return None
-    if len(text) > peer.longest - _OTHERS:
-        refused(peer.server, "record %r has a value that is too long for AimX: %d bytes", entry[0].key, len(text))
-        return None
-    return text
 
 
 def get(peer, params) -> bytes:

@@ -10,6 +10,7 @@ from .frames import FramedStream
 class Frames(FramedStream):
     """What arrives has up to `size` bytes. What is longer, or no COBS, is skipped and counted in `lost`."""
 
+    longest = 8192  # Of a longer one AimDB's client waits for the end for ever.
     _at_once = 64
     _begun = True  # A part of a frame may be on the line: of the peer before.
     _may_block = True  # A UART without room blocks the loop until it has sent the rest.

@@ -4,7 +4,6 @@ from aimdb import SingleLatest
 from micropython import const
 
 from . import once
-from .frames import AimxError
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -115,7 +114,7 @@ class AimxServer(SingleLatest):
 
     def _end_all(self):
         for peer in self.peers[:]:
-            peer.end(AimxError("the run has ended"))
+            peer.end(OSError())
             for each in peer.sockets:
                 each.close()  # There may have been no memory for the rest.
 

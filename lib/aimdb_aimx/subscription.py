@@ -88,24 +88,22 @@ class Subscription:
     async def watch(self, entry, reader) -> None:
         """Send each value as an event, until the reader is closed."""
         peer = self._peer
-        turn = peer.turn
+
+        def event():
+            try:
+                value = reader.try_recv()
+                self._seq += 1
+                text = b"null" if value is None else text_of(peer, entry, value)
+                return text and (self._head("event", entry[0].key, ""), text, b"}")
+            except BufferLagged as er:
+                self._seq += er.count
+            except (BufferEmpty, MemoryError):
+                pass
+
         try:
             while True:
                 await reader.ready()
-                async with turn:
-                    try:
-                        value = reader.try_recv()
-                        self._seq += 1
-                        text = b"null" if value is None else text_of(peer, entry, value)
-                        head = text and self._head("event", entry[0].key, "")
-                    except BufferLagged as er:
-                        self._seq += er.count
-                        continue
-                    except (BufferEmpty, MemoryError):
-                        continue
-                    if text:
-                        await peer.frames.send((head, text, b"}"))
-                        peer.mute = 0
+                await peer.send(event)
         except BufferClosed:
             pass
         except Exception as er:

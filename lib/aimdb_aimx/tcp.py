@@ -6,7 +6,7 @@ import errno
 from aimdb.polling import readable
 
 from . import once
-from .frames import FramedStream, FrameError
+from .frames import FramedStream
 
 # Of servers, by port: the number of the loop in which it is served, and the sockets.
 sockets_of: dict = {}
@@ -19,7 +19,7 @@ class Frames(FramedStream):
         super().__init__(stream, size + 4)
 
     def next(self) -> "memoryview | None":
-        """The next frame, or None when more must arrive first. Raises `FrameError`."""
+        """The next frame, or None when more must arrive first. Raises `ValueError`."""
         view = memoryview(self._data)
         start = self._start
         body = start + 4
@@ -27,7 +27,7 @@ class Frames(FramedStream):
             return None
         length = int.from_bytes(view[start:body], "big")
         if length > self._most - 4:
-            raise FrameError("a frame of %d bytes is longer than the %d that are allowed" % (length, self._most - 4))
+            raise ValueError("a frame of %d bytes is longer than the %d that are allowed" % (length, self._most - 4))
         end = body + length
         if end > self._end:
             return None
@@ -35,7 +35,7 @@ class Frames(FramedStream):
         return view[body:end]
 
     def send(self, pieces):
-        """Send a frame. Awaited; raises `OSError`, and `FrameError` when the pieces have changed meanwhile."""
+        """Send a frame. Awaited; raises `OSError`, and `ValueError` when the pieces have changed meanwhile."""
         left = 0
         for piece in pieces:
             left += len(piece)
@@ -43,64 +43,49 @@ class Frames(FramedStream):
         view[:4] = left.to_bytes(4, "big")
         used = 4
         for piece in pieces:
+            piece = memoryview(piece)
             left -= len(piece)
-            at = 0
-            while at < len(piece):
-                count = min(len(piece) - at, 256 - used)
-                view[used : used + count] = memoryview(piece)[at : at + count]
+            while piece:
+                count = min(len(piece), 256 - used)
+                view[used : used + count] = piece[:count]
+                piece = piece[count:]
                 used += count
-                at += count
                 if used == 256:
                     yield from self._flush(256)
                     used = 0
         yield from self._flush(used)
         if left:
-            raise FrameError("the pieces of a frame have lost %d bytes while they were sent" % left)
+            raise ValueError("the pieces of a frame have lost %d bytes while they were sent" % left)
 
 
 def serve(server):
     """Accept peers until cancelled. A task; nothing that the network does ends it."""
-    complaint = door = None
-    try:
-        while True:
-            try:
-                door = once("admission").listen(server)
-                if complaint:
-                    complaint.end()
-                yield from _accept(server, door)
-            except (OSError, MemoryError) as er:
-                try:
-                    if not complaint:
-                        complaint = once("admission").complaint(server)
-                    server.last_error = "cannot listen at port %d: %r" % (server.tcp, er)
-                    complaint.begin()
-                except MemoryError:
-                    pass
+    while True:
+        door = None
+        try:
+            door = yield from once("admission").listen(server)
+            yield from _accept(server, door)
+        except MemoryError:
+            pass
+        finally:
             if door:
                 door.close()
-                door = None
-            yield from asyncio.sleep_ms(1000)
-    finally:
-        if complaint:
-            complaint.end()
-        if door:
-            door.close()
-            sockets_of.pop(server.tcp, None)
+                sockets_of.pop(server.tcp, None)
+        yield from asyncio.sleep_ms(1000)
 
 
 def _accept(server, door):
+    # Until the door is broken.
     failures = 0
-    while True:
+    while failures < 4:
         yield readable(door)
         try:
             raw, _ = door.accept()
-            failures = 0
         except OSError as er:
             failures += er.errno != errno.EAGAIN
-            if failures > 3:
-                raise
             yield from asyncio.sleep_ms(100)
             continue
+        failures = 0
         try:
             once("admission").admit(server, raw)
         except Exception as er:

@@ -24,7 +24,7 @@ async def welcome(peer, params) -> tuple:
         peer.is_trusted = True
     if not peer.sockets:
         most = params.get("max_frame")  # What is no first-party client may say that it takes longer frames.
-        peer.longest = min(max(most, 8192), 65536) if type(most) is int else 8192
+        peer.frames.longest = min(max(most, 8192), 65536) if type(most) is int else 8192
     writable = [entry[0].key for entry in server.db.remotes.values() if may_write(peer, entry)]
     text = {
         "authenticated": bool(server.token and peer.sockets),
