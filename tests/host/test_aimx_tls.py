@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
+import ssl
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -108,3 +111,20 @@ def test_our_command_line_works_on_a_serial_line(node) -> None:
     for _ in range(2):
         assert len(run("watch", "counter", "-c", "4").splitlines()) == 4
     assert "setting" in run("graph", "order")
+
+
+def test_requests_that_come_all_at_once_are_all_answered(node) -> None:
+    port, certificate, _ = node
+    hello = {"method": "hello", "params": {"version": "3.0", "auth_token": TOKEN}}
+    get = {"method": "record.get", "params": {"name": "counter"}}
+    requests = [json.dumps({"t": "req", "id": number, **(get if number else hello)}).encode() for number in range(40)]
+    context = ssl.create_default_context(cafile=str(certificate))
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as raw,
+        context.wrap_socket(raw, server_hostname="127.0.0.1") as tls,
+    ):
+        tls.sendall(b"".join(struct.pack(">I", len(each)) + each for each in requests))
+        with tls.makefile("rb") as stream:
+            for number in range(40):
+                (length,) = struct.unpack(">I", stream.read(4))
+                assert json.loads(stream.read(length))["id"] == number
