@@ -52,8 +52,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure() -> tuple[Figures, dict]:
     image = image_with(("aimdb", "aimdb_aimx"), "serving.py")
-    figures = {**measure_chip(image), **measure_lines(image)}
+    figures = {**measure_heap(image), **measure_chip(image), **measure_lines(image)}
     return figures, {"figures": figures}
+
+
+def measure_heap(image: bytes) -> Figures:
+    """What is kept of a fresh heap."""
+    with Board(filesystem=image, paced=True) as board:
+        board.exec(JOIN, timeout=PATIENCE_SECONDS)
+        tcp = f"tcp://127.0.0.1:{board.forward(7433)}"
+        lines = []
+
+        def greet(text: str) -> None:
+            if "serving" in text and not lines:
+                lines.append(Line(tcp))
+                lines[0].send({"t": "ping"})
+                lines[0].receive()  # What greeted is garbage only after that.
+
+        program = "import asyncio, serving; asyncio.run(serving.heap_by_tcp())"
+        figures = figures_in(board.exec(program, PATIENCE_SECONDS, on_output=greet))
+    with Board(filesystem=image) as board:
+        program = "import asyncio, serving; asyncio.run(serving.heap_by_a_line())"
+        return {**figures_in(board.exec(program, PATIENCE_SECONDS)), **figures}
 
 
 def measure_chip(image: bytes) -> Figures:
@@ -69,15 +89,6 @@ def measure_lines(image: bytes) -> Figures:
         board.exec(JOIN, timeout=PATIENCE_SECONDS)
         tcp = f"tcp://127.0.0.1:{board.forward(7433)}"
 
-        lines = []
-
-        def greet(text: str) -> None:
-            if "serving" in text:
-                lines.append(Line(tcp))
-                lines[0].ask("nothing", {})  # What greeted is garbage only after that.
-
-        program = "import asyncio, serving; asyncio.run(serving.by_tcp())"
-        figures.update(figures_in(board.exec(program, PATIENCE_SECONDS, on_output=greet)))
         ways = {
             "UART, 115200": f"serial://{board.serve_uart(0)}",
             "TCP by WiFi": tcp,
