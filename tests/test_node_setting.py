@@ -91,6 +91,9 @@ async def test_a_damaged_file_means_the_default():
         with open(PATH, "wb") as file:
             file.write(content)
         equal((content, await settings_after()), (content, 50))
+        await settings_after(50)
+        with open(PATH, "rb") as file:
+            equal(file.read(), content and b"50")  # In the place of the damage.
         equal(await settings_after(20), 20)
         del files
 
