@@ -17,6 +17,7 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
+    from .answering import answers as answers
     from .clock import Clock as Clock
     from .commands import Commands as Commands
     from .commands import Refused as Refused
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .watchdog import check_watchdog as check_watchdog
     from .watchdog import reset_cause as reset_cause
     from .wifi import Wifi as Wifi
-    from .wifi import answers as answers
 
 # A line for each module: it is loaded when one of its names is first used.
 _MODULES = const("""\
@@ -42,7 +42,8 @@ aimdb_node.crashes CrashBook
 aimdb_node.setting Setting
 aimdb_node.supervisor Restart Supervisor
 aimdb_node.watchdog Watchdog check_watchdog reset_cause
-aimdb_node.wifi Wifi answers""")
+aimdb_node.wifi Wifi
+aimdb_node.answering answers""")
 
 
 def __getattr__(name):

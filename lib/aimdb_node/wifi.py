@@ -1,9 +1,6 @@
 import asyncio
-import errno
-import select
-import socket
 
-from aimdb import check_int
+from aimdb import check_int, once
 from aimdb.errors import new
 from aimdb.timing import timed
 from micropython import const
@@ -132,38 +129,8 @@ class Wifi:
                 if silent_ms >= wait_ms:
                     silent_ms = 0
                     try:
-                        if not await answers(host, port, answer_ms):
+                        if not await once("answering", "aimdb_node").answers(host, port, answer_ms):
                             self.rejoin(wait_ms > after_ms)
                         wait_ms = min(2 * wait_ms, _LONGEST_MS)
                     except MemoryError:
                         pass  # It is looked at again after the same time.
-
-
-async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
-    """Whether anybody is there: `host` makes or refuses a connection at `port` within `timeout_ms` milliseconds.
-
-    Cancel safety: the socket is closed.
-    """
-    probe = None
-    try:
-        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
-        probe = socket.socket(info[0])
-        probe.setblocking(False)
-        try:
-            probe.connect(info[-1])
-        except OSError as er:
-            if er.errno != errno.EINPROGRESS:
-                raise
-        poller = select.poll()
-        poller.register(probe, select.POLLOUT)
-        for _ in range(timeout_ms // 100):
-            if poller.poll(0):
-                probe.recv(1)  # Raises what the attempt has come to.
-                return True
-            await asyncio.sleep_ms(100)
-    except OSError as er:
-        return er.errno in (errno.EAGAIN, errno.ECONNRESET, errno.ECONNREFUSED)
-    finally:
-        if probe:
-            probe.close()
-    return False
