@@ -85,16 +85,13 @@ async def test_what_was_acknowledged_before_the_end_of_a_run_is_not_sent_again()
 
 
 async def test_values_of_a_queue_that_were_on_their_way_when_a_run_ended_are_sent_by_the_next():
-    for made_anew in (False, True):
+    for client_ids in ((), ("node", "node"), (None, None)):  # Without its argument each has another client_id here.
         async with ScriptedBroker() as server:
             server.acknowledge = never
             queue = BoundedQueue(20)
             for value in range(20):
                 queue.push(value)
-            if made_anew:
-                impatient(server, client_id="node", in_flight=4, timeout_ms=5000)
-            else:
-                broker = impatient(server, in_flight=4, timeout_ms=5000)
+            broker = impatient(server, client_id=client_ids[0] if client_ids else None, in_flight=4, timeout_ms=5000)
             db = AimDb()
             db.configure("n", queue).link_to(server.url + "/n")
             async with running(db):
@@ -102,8 +99,8 @@ async def test_values_of_a_queue_that_were_on_their_way_when_a_run_ended_are_sen
                 await server.stop()
             await server.start()
             server.acknowledge = at_once
-            if made_anew:
-                broker = impatient(server, client_id="node", in_flight=4, timeout_ms=5000)
+            if client_ids:
+                broker = impatient(server, client_id=client_ids[1], in_flight=4, timeout_ms=5000)
             db = AimDb()
             db.configure("n", queue).link_to(server.url + "/n")
             async with running(db):

@@ -1,5 +1,7 @@
 """What users give, checked where they give it. Loaded then, and not kept."""
 
+from collections import OrderedDict
+
 from aimdb import JsonCodec, once
 from aimdb.errors import check_int
 from micropython import const
@@ -30,12 +32,11 @@ def enter(peer) -> None:
     if other:
         if other.fresh:
             raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, peer.name))
-        if other.client_id == peer.client_id:
-            if other.in_use():
-                raise ValueError(
-                    "%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind)
-                )
+        if not other.in_use():
             peer.window.flights = other.window.flights
+            other.window.flights = OrderedDict()
+        elif other.client_id == peer.client_id:
+            raise ValueError("%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind))
     peer.known[peer.name] = peer
 
 
