@@ -323,6 +323,34 @@ async def received_by(codec, count):
     return broker, queue
 
 
+async def test_a_topic_without_heap_for_a_moment_ends_no_run():
+    from aimdb_net import remote
+
+    calls = []
+    once = remote.once
+
+    def hungry(name):
+        calls.append(name)
+        if len(calls) < 3:
+            raise MemoryError
+        return once(name)
+
+    async with ScriptedBroker() as server:
+        topic = MqttTopic(server.url + "/n", broker=impatient(server))
+        db = AimDb()
+        db.configure("n", topic)
+        remote.once = hungry
+        try:
+            async with running(db):
+                await until(lambda: len(calls) == 3)
+                reader = await topic.subscribe_async()
+                await topic.push_async(1)
+                await server.send(publish("n", b"2"))
+                equal(await reader.recv(5000), 2)
+        finally:
+            remote.once = once
+
+
 async def test_a_message_for_which_there_is_no_heap_waits():
     class Starved(BytesCodec):
         fails = 0

@@ -1,3 +1,5 @@
+import asyncio
+
 from aimdb import Buffer, BufferClosed, BufferFull, Reader
 from aimdb.errors import error, new
 from micropython import const
@@ -50,9 +52,12 @@ class RemoteBuffer(Buffer):
         """Keep the connection until the buffer is closed; `db.run()` does it."""
         self.peer.open(self)
         try:
-            once("subscribing").attach(self._inbox)
             while not self.closed:
-                await self._end.wait()
+                try:
+                    once("subscribing").attach(self._inbox)
+                    await self._end.wait()
+                except MemoryError:
+                    await asyncio.sleep_ms(self.peer.retry_ms[0])
         finally:
             self._inbox.ended = True
             try:
