@@ -6,6 +6,7 @@ from aimdb import AimDb, BufferClosed, BufferFull, SelfDeadlock
 from aimdb.timing import timed
 from aimdb_flash import (
     BlockStorage,
+    BytesCodec,
     FlashQueue,
     StructCodec,
 )
@@ -340,6 +341,42 @@ async def test_a_full_flash_makes_producers_wait_for_commits():
     equal(found, list(range(len(tasks))))
     for task in tasks:
         await task
+
+
+async def full_of_long_values():
+    # With room for a short one; and the long ones that wait.
+    queue = opened(Flash(), BytesCodec())
+    tasks = [asyncio.create_task(queue.push_async(b"x" * 300)) for _ in range(20)]
+    await settle()
+    return queue, [task for task in tasks if not task.done()]
+
+
+async def test_a_short_value_goes_to_a_full_flash_when_the_long_one_before_it_is_cancelled():
+    queue, waiting = await full_of_long_values()
+    short = asyncio.create_task(queue.push_async(b"y"))
+    await settle()
+    assert not short.done()
+    for task in waiting:
+        task.cancel()
+    await timed(short, 1000)
+
+
+async def test_a_short_value_goes_to_a_full_flash_when_the_long_one_before_it_is_committed():
+    queue, waiting = await full_of_long_values()
+    for task in waiting:
+        task.cancel()
+    await settle()
+    queue.push(b"x" * 300)
+    short = asyncio.create_task(queue.push_async(b"y"))
+    await settle()
+    reader = queue.subscribe()
+    for _ in range(queue.held() - 1):
+        await reader.recv()
+    other = queue.subscribe()
+    equal(await other.recv(), b"x" * 300)
+    assert not short.done()
+    other.commit()
+    await timed(short, 1000)
 
 
 async def test_each_commit_reaches_a_full_flash_one_by_one():

@@ -169,6 +169,12 @@ class Flusher:
         except Exception:
             pass  # There is no memory, or the flash that failed has this module, too.
 
+    def try_again(self) -> None:
+        """There may be room for what is staged, if there was none."""
+        if self.full:
+            self.full = False  # Until a flush finds out.
+            self.flush_within(0)
+
     def goes_on(self) -> None:
         """What was staged is on flash, or need not go there."""
         self.full = False

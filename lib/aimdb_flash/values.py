@@ -85,6 +85,8 @@ class Values:
         self.bytes -= len(entry.data)
         if not self.entries:
             self.flusher.goes_on()
+        elif not i:
+            self.flusher.try_again()  # The next one may be shorter.
 
     def stored(self, count: int, number: int) -> None:
         """The first entries are on flash, from this number on. Needs no heap."""
@@ -283,11 +285,9 @@ class Values:
         log = self.log
         log.ledger.commits += 1
         flusher = self.flusher
-        if flusher.full and log.stop(0) <= log.ledger.acknowledged:
-            flusher.full = False  # Until a flush finds that there is no room again.
-            flusher.flush_within(0)
-        else:
-            flusher.flush_within(self.queue.commit_ms)
+        flusher.flush_within(self.queue.commit_ms)
+        if log.stop(0) <= log.ledger.acknowledged:
+            flusher.try_again()
 
     # Losing
 
