@@ -310,6 +310,25 @@ def test_a_producer_of_a_loop_that_was_left_before_the_flush_holds_up_nobody():
     equal(asyncio.run(go_on()), [1, 2])
 
 
+def test_producers_of_a_loop_that_was_left_at_a_full_flash_hold_up_nobody():
+    queue = opened(Flash(4, 512))
+
+    async def begin():
+        fill(queue)
+        await settle()
+        queue.push("behind them")
+
+    asyncio.run(begin())
+    asyncio.new_event_loop()
+
+    async def go_on():
+        reader = queue.subscribe()
+        while await reader.recv(timeout_ms=1000) != "behind them":
+            pass
+
+    asyncio.run(go_on())
+
+
 def test_a_reader_of_a_loop_that_was_left_gets_nothing():
     queue = opened(Flash())
     reader = queue.subscribe()

@@ -138,7 +138,6 @@ class Flusher:
                 count = log.write(entries, self.until)
                 if count:
                     values.stored(count, first)
-                    self.values.admit()
                 if count or not entries:
                     self._wrote = True
                     self.goes_on()
@@ -171,7 +170,7 @@ class Flusher:
 
     def try_again(self) -> None:
         """There may be room for what is staged, if there was none."""
-        if self.full:
+        if self.full and self.log:
             self.full = False  # Until a flush finds out.
             self.flush_within(0)
 

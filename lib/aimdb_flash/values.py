@@ -140,9 +140,9 @@ class Values:
         while barred:
             entry = barred[0]
             if entry.waits is not None:
-                if entry.number <= 0 or entry.waits is self.queue.loop:
+                if entry.waits is self.queue.loop:
                     break
-                self._accept(entry)  # The task's loop was left: it will never know, and the value is there.
+                self._accept(entry)  # The task's loop was left: it will never know, and must hold up nobody.
             barred.pop(0)
             self.counts[_FREE] += 1
         self.line.share()
