@@ -4,7 +4,7 @@ class BytesCodec:
     size = 32
 
     def encode(self, value):
-        """`value` itself. Who stores or sends it says what is wrong with others."""
+        """`value` itself. Whoever stores or sends it raises for a value that is no bytes."""
         return value
 
     def decode(self, data):

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 
 class Record:
-    """A key, its buffer, and the stages that work on it. `AimDb.configure` makes it; each call returns it again.
+    """A key, its buffer, and the stages that work on it. `AimDb.configure` makes it, and returns it again when it is
+    called with its key.
 
-    It is its own producer and its own consumer, and their calls are those of the buffer: nothing stands between.
+    A source gets the record itself as its producer, and a tap as its consumer. Its calls are those of the buffer, with
+    no layer in between.
     `produce` is for loops that must never wait, where the newest value matters most. `try_produce` is for callers that
     do something else when the value is refused. `produce_async` is for values that must not be lost.
 
-    Cancel safety: a `produce_async` that is cancelled has stored nothing; a `subscribe_async`, no reader is attached.
-    IRQ safety: none; only for the asyncio thread. A `SyncProducer` is for the others.
+    Cancel safety: a `produce_async` that is cancelled has stored nothing; a `subscribe_async` that is cancelled has
+    attached no reader. IRQ safety: none; only for the asyncio thread. A `SyncProducer` is for the others.
     """
 
     def __init__(self, key: str, db: "AimDb"):
@@ -74,7 +76,7 @@ class Record:
             return self.buffer.subscribe()
 
         async def subscribe_async(self) -> Reader:
-            """A new reader, once the buffer has attached wherever it must; for others at once."""
+            """A new reader, for buffers that must attach somewhere first, as to a broker; for others at once."""
             return await self.buffer.subscribe_async()
 
         def source(self, stage: "Stage") -> "Record":
@@ -94,10 +96,10 @@ class Record:
         def transform(self, key: str, fn: "Callable[..., Any]", state: Any = None) -> "Record":
             """Compute this record from record `key`: `fn(value)` gives its next value, or None for none.
 
-            With a `state`, which is kept for all calls, it is `fn(value, state)`. The new value is handed over by
-            `produce_async`: while a full queue makes that wait, the rule of the input decides about what comes
-            meanwhile. What the transform itself misses of an `SpmcRing` is skipped, and counted there. When the input
-            is closed, so is this record. Returns the record.
+            With a `state`, which is kept for all calls, it is `fn(value, state)`. The new value is stored by
+            `produce_async`. While that waits for space, the input's buffer keeps or overwrites what comes in meanwhile.
+            Values that an `SpmcRing` has overwritten before they were read are skipped, and counted by it. When the
+            input is closed, this record is closed, too. Returns the record.
 
             Raises `TypeError` for a key that is no string, and for an `fn` that is async or cannot be called; unknown
             inputs, cycles and a second writer are reported by `AimDb.run`.
@@ -108,18 +110,19 @@ class Record:
             """Compute this record from several: run `async def stage(inputs, producer)`.
 
             `async for key, value in inputs` gives their values in order of arrival, and ends when all inputs are
-            closed; `inputs` is a `Reader`. Up to 16 values wait there, and then the inputs' own rules decide, as for
-            `transform`. When the stage returns after all inputs were closed, this record is closed. Returns it.
+            closed; `inputs` is a `Reader`. Up to 16 values wait there; when more come, the inputs' buffers keep or
+            overwrite them. When the stage returns after all inputs were closed, this record is closed. Returns it.
 
-            Raises `TypeError` or `ValueError` for what are no different keys, and for what cannot be called; the rest
-            is reported by `AimDb.run`.
+            Raises `TypeError` or `ValueError` unless the keys are different strings, and for a stage that cannot be
+            called; the rest is reported by `AimDb.run`.
             """
             return self
 
         def signal_gauge(self, name: str, unit: str = "") -> "Gauge":
-            """A gauge for a number of this record: `gauge.update(value)` takes one in, `AimDb.signals` tells of it.
+            """A gauge for a number of this record: `gauge.update(value)` measures one, and `AimDb.signals` shows the
+            result.
 
-            Without `AimDb(profile=True)` it does nothing. Raises `TypeError` for what are no strings.
+            Without `AimDb(profile=True)` it does nothing. Raises `TypeError` when `name` or `unit` is no string.
             """
             return Gauge(self.key, name, unit)
 
@@ -139,7 +142,7 @@ class Record:
             """Let others reach this record, by a server such as `AimxServer`; with `write` they may produce in it, too.
 
             A record with a source, a transform or a transform_join is never written by others. `codec` turns values
-            into JSON text and back; without one they are what JSON has. Returns the record.
+            into JSON text and back; without one, values must be what JSON can hold. Returns the record.
 
             Raises `TypeError` for what is no codec, and `ValueError` for a key that others could not name.
             """
@@ -190,9 +193,9 @@ class AimDb:
         def configure(self, key: str, buffer: "Buffer | None" = None) -> Record:
             """Declare record `key` with its `buffer`, or extend it when called again with the key alone.
 
-            Returns the record, on which `.source(fn)` and `.tap(fn)` add stages. What is wrong with the records
-            together is reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string or is
-            empty, and `TypeError` for a buffer that is none.
+            Returns the record, on which `.source(fn)` and `.tap(fn)` add stages. Mistakes that show only when all
+            records are known are reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string
+            or is empty, and `TypeError` for a buffer that is none.
             """
             return self._records[key]
 
@@ -227,25 +230,28 @@ class AimDb:
             """`produce_async(value, timeout_ms)` in the record of `key`; also raises `RecordKeyNotFound`."""
 
         def graph(self) -> dict[str, list]:
-            """The program as data: its records in "nodes", what is between them in "edges", and the "order" of records.
+            """The program as data: "nodes" are its records, "edges" are what leads from one to another, "order" is
+            their order.
 
             A node has `key`, `origin`, `buffer_type`, `buffer_capacity`, `tap_count` and `has_outbound_link`; an edge
-            `from`, `to` and `edge_type`; in the order a record comes after those from which it is computed. All are in
-            the form that AimDB's `graph.nodes`, `graph.edges` and `graph.topo_order` have. URLs are without password.
+            `from`, `to` and `edge_type`; in the order each record comes after those from which it is computed. All are
+            in the form that AimDB's `graph.nodes`, `graph.edges` and `graph.topo_order` have. URLs are without
+            password.
             """
             return {}
 
         def profile(self) -> list[dict]:
-            """How long each stage has run in its own code, waiting taken off; empty without `AimDb(profile=True)`.
+            """How long each stage has run, without the time that it waited; empty without `AimDb(profile=True)`.
 
             A dict for each, in the order of configuring: `record`, `kind`, `name`, `calls`, `total_us`, `min_us`,
-            `mean_us` and `max_us`. A call is what runs from one wait to the next; of a transform it is one of `fn`.
+            `mean_us` and `max_us`. `calls` counts how often the stage has run from one wait to the next; of a
+            transform, the calls of `fn`.
             """
             return []
 
         def signals(self) -> list[dict]:
-            """What the gauges have, a dict for each: `record`, `name`, `unit`, `count`, `last`, `min`, `max`, `mean`,
-            and `refused`, the number of values that were no finite numbers.
+            """What the gauges have measured, a dict for each: `record`, `name`, `unit`, `count`, `last`, `min`, `max`,
+            `mean`, and `refused`, the number of values that were no finite numbers.
             """
             return []
 
@@ -257,15 +263,15 @@ class AimDb:
 
             The `run` of buffers starts first, then links, then taps, then sources, so a tap that subscribes first thing
             misses nothing. A stage that ends normally stops no other. When one raises, a line on `sys.stderr` names it
-            with its record and `failed` keeps it; all other stages are cancelled and waited for; then `run` raises the
+            with its record, and `failed` keeps it. All other stages are cancelled and waited for. Then `run` raises the
             error. A stage that waits at a `yield` where nothing wakes it is named, too.
 
             Raises `InvalidConfiguration` with every mistake made in configuring, before any stage has started, and
-            `AlreadyRunning` when it runs in this loop. When there is no other mistake, a stage that is a lambda,
-            closure, bound method or object is called to see whether it gives a coroutine.
+            `AlreadyRunning` when it runs in this loop. Whether a lambda, closure, bound method or object is async, only
+            a call tells: `run` calls such stages when there is no other mistake.
 
-            Lines on `sys.stderr` say when it has not begun a second after it was called, and when a `produce_async` of
-            its first ten seconds was not awaited.
+            Lines on `sys.stderr` say when the run has not begun a second after this call, when a `produce_async` of its
+            first ten seconds was not awaited, and when a source waits for a value of its own record.
             """
 
     else:

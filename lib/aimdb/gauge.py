@@ -21,7 +21,7 @@ class Gauge:
         self._last = self._least = self._most = self._mean = 0.0
 
     def update(self, value: float) -> None:
-        """Take a value in. What is no finite number is counted as refused, and ends nothing."""
+        """Measure a value. NaN, infinity and what is no number are counted as refused; nothing is raised."""
         try:
             number = float(value - 0)  # A string has no difference, and a complex number is no float.
             if number - number != 0:  # NaN, infinite, or an int that is too large.
@@ -36,7 +36,7 @@ class Gauge:
         self._last, self._least, self._most = value, least, most
 
     def described(self) -> dict:
-        """A line of what `AimDb.signals` returns."""
+        """The dict that `AimDb.signals` returns for this gauge."""
         record, name, unit = self._names
         return {
             "record": record,

@@ -19,7 +19,7 @@ class JsonCodec:
 
         Raises `ValueError` or `TypeError` for a value that would not come back equal. Those are NaN, infinity,
         objects, bytes, dicts with other keys than strings, strings with half a surrogate pair, and what is nested too
-        deep. A float of a board may come back with another last bit, as its decimal text is that short.
+        deep. On a board a float may come back with another last bit, because its text has too few digits.
         """
         try:
             text = json.dumps(value)

@@ -5,6 +5,8 @@ from collections import namedtuple
 from .buffer import InMemory
 
 Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_count", "occupancy"))
+"""What `metrics()` returns. `occupancy` is a pair (held, capacity). With `every` as its source a record has three more:
+`overruns`, `failures` and `lateness`."""
 
 
 def metrics(buffer) -> Metrics:

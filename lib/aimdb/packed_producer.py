@@ -9,7 +9,7 @@ from .sync_producer import SyncProducer
 
 
 class PackedProducer(SyncProducer):
-    """A `SyncProducer` of samples of one `format`, as `struct` has it, whose memory is all there beforehand.
+    """A `SyncProducer` of samples of one `format`, as `struct` has it, which takes all its memory when it is made.
 
         imu = db.sync_producer("imu", 16, "<Ihhh")
 

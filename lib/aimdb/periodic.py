@@ -38,18 +38,18 @@ class Every:
 
         db.configure("temperature", SpmcRing(16)).source(every(100, sensor.celsius))
 
-    It does so at its start and then after n times the period, without drift. A time that is past when the value before
-    has been read and stored is left out and counted in `overruns`; so is one at which another task held up the loop for
-    a whole period. It ends when the record is closed.
+    It does so at its start, and then after n times the period, without drift. When reading and storing a value, or
+    another task, takes longer than the period, the times that are past are left out, and counted in `overruns`. It ends
+    when the record is closed.
 
     read            a function, sync or async; None is no value
     period_ms       an int from 1 to 2**29 - 1, or a function that gives it, such as the `peek` of a record's buffer; it
                     may change at any time, and is looked at every second. While the function gives no such number, the
                     period before holds, or 1 s at first
-    give_up_after   so many failures in a row end the source, with the last one's error; None: none does
+    give_up_after   after so many failures in a row the source raises the last one's error; None: never
 
-    What `read` or the record raises, and what the function for the period gives that is none, is a failure. It is
-    counted in `failures`, a line on stderr names the 1st, 2nd, 4th … one, and the source goes on. The record's
+    When `read` or the record raises, or the function for the period gives no period, that is a failure. It is counted
+    in `failures`, the 1st, 2nd, 4th … one is named on stderr, and the source goes on. The record's
     `metrics()` show all three counts.
 
     Raises `TypeError` or `ValueError` for wrong arguments. Cancel safety: a run that is cancelled has lost at most the
@@ -85,7 +85,7 @@ class Every:
 
     @property
     def lateness(self) -> "tuple[int, float, int]":
-        """How many milliseconds after its time `read` was called: (min, mean, max)."""
+        """How late `read` was called, in milliseconds: (min, mean, max)."""
         return self._least, self._sum / (self._count or 1), self._most
 
     async def __call__(self, producer: "Record") -> None:

@@ -13,9 +13,9 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 class StructCodec:
     """For numbers in a fixed layout, which takes the fewest bytes: `StructCodec("<If")` for tuples of two.
 
-    A format with one field is for the bare value: `StructCodec("<f")` for floats. Begin it with `<`, so that its
-    layout is the same on every board. Raises `TypeError` or `ValueError` for a bad format; the letters for addresses
-    (O, P, S) are none. See `JsonCodec` for what a codec is.
+    A format with one field is for a value that is no tuple: `StructCodec("<f")` for floats. Begin it with `<`, so that
+    its layout is the same on every board. Raises `TypeError` or `ValueError` for a bad format; the letters for
+    addresses (O, P, S) are none. See `JsonCodec` for what a codec is.
 
     IRQ safety: none.
     """

@@ -35,8 +35,8 @@ class SyncProducer:
 
     Made by `AimDb.sync_producer`, when the program is wired. Up to `depth` values fit while the loop does not run.
     From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`. A buffer that
-    keeps nothing for readers that come late, such as an `SpmcRing`, gets what is for its record's taps, links and
-    transforms only while `AimDb.run` runs these; until then it waits here.
+    keeps nothing for readers that come late, such as an `SpmcRing`, gets values only while `AimDb.run` runs the
+    record's taps, links and transforms; until then they wait here.
 
     Several may write one record. Raises `TypeError` or `ValueError` when `depth` is not an int of at least 1.
 
@@ -73,8 +73,8 @@ class SyncProducer:
         """Hand over `value`, or return False: there was no room, or the buffer is closed. Refusals are counted.
 
         From a hard interrupt send small ints, None, True and False, or objects that something else keeps alive until
-        they are read, such as constants: the interrupt may come in the middle of a garbage collection, which does
-        not see a reference that is moved to where it has looked already. From the other core the same holds.
+        they are read, such as constants: the interrupt may come in the middle of a garbage collection, which does not
+        see a reference that is stored where it has looked already. From the other core the same holds.
 
         It needs no heap and never raises.
         """
@@ -100,7 +100,7 @@ class SyncProducer:
     def send(self, value, timeout_ms=None) -> None:
         """Block this thread until the buffer's `produce_async` has finished; raise what it raised.
 
-        What this context has sent before goes first. Raises `asyncio.TimeoutError` when it is not done after
+        What this thread has sent before goes first. Raises `asyncio.TimeoutError` when it is not done after
         `timeout_ms` milliseconds, and `BufferClosed` when the buffer or this producer is closed, both even if no loop
         runs; then nothing was stored. Raises `SendDeadlock` on the thread that runs asyncio and in its interrupts,
         where it would wait for itself.

@@ -21,7 +21,7 @@ class Timer(Timed):
         self._function = function
 
     def start(self, milliseconds: int) -> None:
-        """Call in so many milliseconds, and not at an earlier start's time; 0: after the step that runs now."""
+        """Call in so many milliseconds; an earlier start counts no more. 0: call after the step that runs now."""
         self.stop()
         self.begin(milliseconds)
 
@@ -63,9 +63,9 @@ class Deadline(Timer):
 
 
 def timed(awaitable, milliseconds: int, what: str = "it"):
-    """Await `awaitable`, which is cancelled where it waits after `milliseconds`; then raise `asyncio.TimeoutError`.
+    """Await `awaitable`. After `milliseconds` cancel it where it waits, and raise `asyncio.TimeoutError`.
 
-    It runs in the calling task, so that no result is lost, as `asyncio.wait_for` loses them: it has returned, or it
+    It runs in the calling task, so that no result is lost; `asyncio.wait_for` loses some. Either it has returned, or it
     waits and is cancelled. `what` begins the sentence of the error. The call itself raises `TypeError` or `ValueError`
     for a wrong number.
     """

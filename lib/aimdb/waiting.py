@@ -44,7 +44,8 @@ def ptr32(counts):
 
 
 class Line(tuple):
-    """Where tasks wait, first come, first served: for one of something each (a fair semaphore), or until all are woken.
+    """Where tasks wait, first come, first served: each for one of something, as at a fair semaphore, or all for the
+    same wake-up.
 
         while line.park(owner):
             yield

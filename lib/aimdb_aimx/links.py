@@ -30,7 +30,7 @@ def link_to(record, url: str, codec: "Any" = None, newest: bool = False, hub: "H
     nobody write it (`denied`), the link tries again, after pauses that double.
 
     url      `aimx[s]://[token@]host[:port]/key`
-    codec    turns values into JSON text; without one they are what JSON has
+    codec    turns values into JSON text; without one, values must be what JSON can hold
     newest   True: only the newest value is sent, one at a time. What was not acknowledged when the connection ended, or
              was refused, is given up and counted. For values that are worthless when there is a newer one
     hub      the `Hub` to use instead of that of the URL's address
@@ -56,7 +56,7 @@ def link_from(record, url: str, codec: "Any" = None, capacity: int = 20, hub: "H
     send them in time, count in `hub.lagged_count` and in the record's metrics.
 
     url        `aimx[s]://[token@]host[:port]/key`
-    codec      turns JSON text into values; without one they are what JSON has
+    codec      turns JSON text into values; without one, values must be what JSON can hold
     capacity   so many values wait for the record; `Inbox` says what happens to more
     hub        the `Hub` to use instead of that of the URL's address
 

@@ -25,8 +25,8 @@ class AimxRecord(RemoteBuffer):
     has left out count as dropped.
 
     url        `aimx[s]://[token@]host[:port]/key`
-    codec      turns values into JSON text and back; without one they are what JSON has. `produce_async` raises what it
-               raises
+    codec      turns values into JSON text and back; without one, values must be what JSON can hold. `produce_async`
+               raises what it raises
     capacity   so many values wait for readers; `Inbox` says what happens to more
     hub        the `Hub` to use instead of that of the URL's address
 

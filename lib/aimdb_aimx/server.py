@@ -23,8 +23,8 @@ class AimxServer(SingleLatest):
         db.configure("level", SingleLatest()).remote(write=True)
         AimxServer(db, tcp=7433, token="secret")
 
-    The server is itself a record of `db`: its value is the number of peers that are connected by TCP. It counts what
-    peers do wrong or ask in vain, and `last_error` is a sentence on the last of that, or None.
+    The server is itself a record of `db`: its value is the number of peers that are connected by TCP. It counts wrong
+    and refused requests, and `last_error` is a sentence about the last one, or None.
 
     tcp            the port to listen at; it needs a `token` or `anyone`
     token          what a peer must show in its `hello`. AimDB's own tools cannot

@@ -26,10 +26,10 @@ class FlashQueue(Buffer):
 
         queue = FlashQueue("/journal.queue", JsonCodec())
 
-    `produce_async` returns when its value is on flash; from then on no power cut loses it. `produce` and
-    `try_produce` stage the value in RAM, from where it can be read at once, and from where it goes to flash with
-    the next flush. What was read and not acknowledged with `reader.commit()` comes again after a restart: every
-    value is delivered at least once. The order is kept.
+    `produce_async` returns when its value is on flash; from then on no power cut loses it. `produce` and `try_produce`
+    stage the value in RAM: it can be read at once, and goes to flash with the next flush. What was read and not
+    acknowledged with `reader.commit()` comes again after a restart: every value is delivered at least once. The order
+    is kept.
 
     storage        path of a folder, or a `Storage` such as `BlockStorage(rp2.Flash(…))` or an ESP32's `partition()`
     codec          turns values into bytes and back; without one, values are bytes
@@ -57,8 +57,8 @@ class FlashQueue(Buffer):
     A storage has one queue at a time. A new one takes it over from the one before, which puts what is staged on flash
     and is closed; whoever uses that one still gets `QueueInUse`.
 
-    Cancel safety: a cancelled `produce_async` has stored nothing; when the cancellation comes between the flush and the
-    return, no reader gets the value, and the next flush makes that last. IRQ safety: none.
+    Cancel safety: a cancelled `produce_async` has stored nothing; when it is cancelled after its value was flushed, no
+    reader gets the value, and the next flush writes that down. IRQ safety: none.
     """
 
     if not TYPE_CHECKING:
@@ -180,7 +180,7 @@ class FlashQueue(Buffer):
         raise unfit(self, data)
 
     def flush(self) -> "Any":
-        """Await it: what is staged and acknowledged now goes to flash at once, and has arrived when it returns.
+        """Await it: what is staged and acknowledged now goes to flash at once, and is there when it returns.
 
         Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
         is no room on flash, it waits for commits.
@@ -217,7 +217,7 @@ class FlashQueue(Buffer):
     # Ending
 
     def ended(self, value=None) -> "Exception":
-        """What those get who use it when it is closed, or has given its storage to another queue."""
+        """The error for those who use it when it is closed, or has given its storage to another queue."""
         if self.taken_over:
             from .mistakes import QueueInUse
 

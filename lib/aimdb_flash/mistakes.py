@@ -43,7 +43,7 @@ def unknown_format(version, known) -> UnknownFormat:
 
 
 class QueueInUse(RecordError):
-    """Another queue has opened the path or device of this one, which is closed since; a storage has one at a time."""
+    """Another queue has opened the storage of this one, which is closed since then; a storage has one at a time."""
 
     def __str__(self) -> str:
         path = getattr(self.args[1], "path")

@@ -45,8 +45,8 @@ def patiently(method, *arguments):
 class Storage:
     """Where a queue's segments are: numbered pieces of the flash that are written from front to back, once.
 
-    The queue gives each new segment a higher number. All methods may raise `OSError`; what they were about is then
-    in doubt, and the queue does not write to that segment again.
+    The queue gives each new segment a higher number. All methods may raise `OSError`. Then it is unknown what was
+    written, and the queue does not write to that segment again.
     """
 
     if not TYPE_CHECKING:
@@ -65,13 +65,13 @@ class Storage:
         return self.segment_size
 
     def is_taken(self, number: int) -> bool:
-        """Whether something that is not ours is where this segment would be."""
+        """Whether something else is in the place of this segment."""
         return False
 
     if TYPE_CHECKING:  # What each storage has of its own.
 
         def numbers(self) -> "list[int]":
-            """The numbers of all segments that are there, in any order; also of what only may be one."""
+            """The numbers of all segments that are there, in any order; also of what may be a segment, or not."""
             raise NotImplementedError
 
         def create(self, number: int, data: bytes) -> None:

@@ -27,7 +27,7 @@ brokers: dict = {}
 
 
 class Broker(Peer):
-    """What is known of one broker, and the one connection to it that all links and topics of its address share.
+    """The options of one broker, and the one connection to it that all links and topics with its address share.
 
         Broker("mqtts://user:secret@broker.local", client_id="node7", tls=ca_certificate, will=("node7/gone", "1"))
 
@@ -37,8 +37,8 @@ class Broker(Peer):
 
     url             `mqtt[s]://[user[:password]@]host[:port]`; the ports are 1883 and 8883
     client_id       1 to 65535 bytes; the default is made of the chip's number
-    clean_session   True: the broker forgets subscriptions, and what it could not deliver, when we are away. The
-                    default is False, and True where the chip has no number
+    clean_session   True: while we are away the broker forgets our subscriptions, and messages that it could not
+                    deliver. The default is False, and True where the chip has no number
     will            what the broker publishes when we vanish: (topic, payload[, qos[, retain]])
     keepalive_s     when nothing was sent or heard for a quarter of this time, the broker is asked if it is there;
                     0: never

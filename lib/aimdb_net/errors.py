@@ -12,7 +12,7 @@ class Unreachable(PeerError):
 
 
 class Refused(PeerError):
-    """The peer said no: to the connection (who we are), to a subscription, or to a value."""
+    """The peer refused the connection (a wrong user, password or token), a subscription, or a value."""
 
 
 class ConnectionLost(PeerError):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 State = namedtuple("State", ("connected", "since", "attempts", "last_error"))
+"""What the `state` of a broker or hub holds. `since` is `time.time()` of the last change of `connected`, `attempts` is
+the number of attempts to connect that have failed since then, and `last_error` is a sentence or None."""
 
 
 class Peer:
@@ -158,8 +160,8 @@ class Peer:
     async def online(self, patient: bool = False, buffer=None, failed=None) -> None:
         """Wait until there is a connection. Unless `patient`, raises why the next attempt to make one failed.
 
-        With a `buffer`, waits no longer than until that is closed. `failed`: the `error` that there was when the wait
-        began, if that was earlier.
+        With a `buffer`, waits no longer than until that is closed. `failed`: if the wait began before this call, the
+        `error` that there was then.
         """
         failed = failed or self.error
         while not (self.connected or (buffer is not None and buffer.closed)):

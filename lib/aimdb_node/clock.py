@@ -80,7 +80,7 @@ class Clock:
             self._news.set()
 
     async def keep(self, producer) -> None:
-        """A source: set the clock, and again and again.
+        """A source: set the clock, and set it again every `again_s`.
 
         What fails is named the 1st, 2nd, 4th … time in a row. Cancel safety: nothing to lose.
         """

@@ -27,7 +27,7 @@ class Commands:
     `obey` takes whatever comes over the air or from a console, and returns an answer in words; it refuses what no
     command expects. An error that the command's function raises is its answer, too, except the kinds in `passed`.
 
-    `longest`: bytes of a line. `refused_count`, `failed_count`. IRQ safety: none. No method waits.
+    `longest`: bytes of a line. Attributes: `refused_count`, `failed_count`. IRQ safety: none. No method waits.
     """
 
     if not TYPE_CHECKING:

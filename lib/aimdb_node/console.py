@@ -15,7 +15,7 @@ _NO_HEAP_MS = const(100)  # Until what there was no heap for is tried again.
 
 
 def console(longest: int = 80, stream=None) -> "Callable":
-    """A source of the lines that are typed, as bytes: whatever they are, they end nothing.
+    """A source of the lines that are typed, as bytes. Nothing that is typed ends it.
 
         db.configure("command", Mailbox()).source(console())
 

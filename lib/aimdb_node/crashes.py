@@ -19,8 +19,8 @@ class CrashBook:
     """The last error that ended a run, with its traceback, in the file `path` of at most `size` characters.
 
     A crash loop does not wear the flash out. An error of the same kind at the same place is written the 1st, 2nd, 4th,
-    8th … time only, and no more than 8 texts are written between two starts of the board. Nothing here raises: on a
-    flash that is full or broken, what is known is known until the next start.
+    8th … time only, and no more than 8 texts are written between two starts of the board. Nothing here raises: when the
+    flash is full or broken, the book is kept in RAM, until the next start.
 
     Attributes: `crashes`, how many there were; `starts`, how many of the board's last starts in a row were no good,
     this one included; `text`, when it was and the traceback, or an empty string; `is_kept`, whether the flash has taken
@@ -49,9 +49,9 @@ class CrashBook:
             pass
 
     def begin(self, by_power: bool, most: int) -> None:
-        """The board has started. A start `by_power` begins the count of starts anew, and writes that if others wrote.
+        """The board has started: count the start. When it was `by_power`, the count begins anew, at 1.
 
-        `most`: from so many on the count no longer matters, and is not written.
+        `most`: a count above this no longer matters, and is not written.
         """
         self.starts = 1 if by_power else self.starts + 1
         if self._written_starts > 1 if by_power else self._written_starts < most:

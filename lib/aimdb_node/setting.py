@@ -24,10 +24,10 @@ class Setting(SingleLatest):
 
         db.configure("interval", Setting("/interval", 50, in_range)).link_from(URL + "/interval")
 
-    It is written while `db.run()` runs: only a value that differs from the file's, once no other has come for
-    `quiet_ms`, and no later than ten times that; and when the run ends. The old file is there until the new one is
-    whole. So a value that changes for ever costs one write in ten times `quiet_ms`, and a power cut loses the changes
-    of that time.
+    While `db.run()` runs, a value that differs from the file's is written when no other has come for `quiet_ms`, but no
+    later than after ten times that; and it is written when the run ends. The old file is there until the new one is
+    whole. So a value that never stops changing costs one write in ten times `quiet_ms`, and a power cut loses the
+    changes of that time.
 
     default    the value when there is no file, or one that is damaged or does not pass `check`
     check      raises for a value that must not become the setting. `try_produce` and `produce_async` raise that, and

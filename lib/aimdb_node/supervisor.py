@@ -31,10 +31,10 @@ class Supervisor:
     4 and 8 seconds. The fifth failure in a row resets the board. A board that has started four times in a row
     without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
     tries the application again after `repair_s`, and after twice as long each time. A run of `good_s` is a good one.
-    Where the flash takes no count of the starts, the fifth failure leads to reduced mode at once.
+    When the count of starts cannot be written to flash, the fifth failure leads to reduced mode at once.
 
-    application, repair   what makes the coroutine to run; what they import is imported in it, so that an error there
-                          counts, too. Without `repair` there is no reduced mode
+    application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
+                          too. Without `repair` there is no reduced mode
     say                   `say(who, text)` tells what happens
     watchdog              is started, and fed by a task of the loop
     reset, pause_ms       what resets the board and what waits, for tests

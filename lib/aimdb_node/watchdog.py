@@ -44,10 +44,11 @@ class Watchdog:
     """Resets the board when the loop has not run for `timeout_ms`. With 0 there is none, and nothing is done.
 
     `Supervisor` starts it, and feeds it by a task of the loop every `pause_ms`. An RP2040 takes at most 8388 ms. Once
-    started it cannot be stopped. A time that the board does not take is said on stderr, and there is no watchdog then.
+    started it cannot be stopped. When the board does not accept the time, a line on stderr says so, and there is no
+    watchdog.
 
-    `machine`: a module with `WDT` and `Timer`, for tests. Raises `TypeError` or `ValueError` for a wrong `timeout_ms`.
-    IRQ safety: none. No method waits.
+    `machine`: what has the classes of `machine.WDT` and `machine.Timer`, for tests. Raises `TypeError` or `ValueError`
+    for a wrong `timeout_ms`. IRQ safety: none. No method waits.
     """
 
     if not TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Watchdog:
         self._until: Any = None  # Until when the timer feeds it, in ms; None: without end.
 
     def start(self) -> None:
-        """From now on it wants to be fed."""
+        """From now on it must be fed."""
         if self.timeout_ms and not self._dog:
             try:
                 if self._machine is None:
@@ -75,7 +76,7 @@ class Watchdog:
                 print("aimdb: there is no watchdog of %d ms: %r" % (self.timeout_ms, er), file=sys.stderr)
 
     def feed(self) -> None:
-        """Once more."""
+        """Begin the time anew."""
         if self._dog:
             self._dog.feed()
 

@@ -25,8 +25,8 @@ class Wifi:
         db.configure("wifi", SingleLatest()).source(Wifi(ssid, password).keep)
 
     The record gets True and False when it is joined and lost. After each fourth attempt in a row the interface is
-    switched off and on; an attempt takes `join_ms`. `rejoin()` is for whoever knows that a network that says it is
-    joined passes nothing; `doubt` finds that out.
+    switched off and on; an attempt takes `join_ms`. Call `rejoin()` when the network is joined and yet nothing passes;
+    `doubt` finds that out by itself.
 
     Attributes: `joined`; `resets`, how often the interface was reset; `lost_count`.
     `interface`: what has the methods of a `network.WLAN`, for tests. Raises `TypeError` or `ValueError`.
@@ -112,9 +112,9 @@ class Wifi:
     ) -> None:
         """A task: while joined, look whether anything passes.
 
-        When `alive()` was false for `after_ms` and `host` does not answer at `port` in `answer_ms` either, not even
-        with a refusal, it joins anew; if that has not helped after twice as long, it resets the interface, and so on,
-        up to an hour apart. Cancel safety: nothing to lose.
+        When `alive()` was false for `after_ms`, it asks `host` at `port`. If that does not answer within `answer_ms`,
+        not even with a refusal, it joins anew. If that has not helped after twice as long, it resets the interface, and
+        so on, after pauses that grow up to an hour. Cancel safety: nothing to lose.
         """
         wait_ms = after_ms
         silent_ms = 0

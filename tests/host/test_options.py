@@ -24,20 +24,23 @@ def table(file: Path) -> dict[str, list[str]]:
 def signatures(package: Path) -> dict[str, list[str]]:
     """What classes and functions take, by the name under which a program uses them."""
     found = {}
+    calls = {}  # Of records and databases.
     for file in package.glob("*.py"):
         for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.FunctionDef):
-                owner = 0 if package.name == "aimdb" and not node.name.startswith("Record_") else 2
-                found[node.name.removeprefix("Record_")] = names(node)[1 if "Record_" in node.name else owner :]
+            if isinstance(node, ast.FunctionDef) and package.name != "aimdb":  # A link, of a record and a URL.
+                found[node.name] = names(node)[2:]
             if isinstance(node, ast.ClassDef):
-                inits = [each for each in ast.walk(node) if getattr(each, "name", "") == "__init__"]
+                functions = [each for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                inits = [each for each in functions if each.name == "__init__"]
                 if inits:
                     found[node.name] = names(inits[0])[1:]
+                if file.name == "db.py":
+                    calls |= {each.name: names(each)[1:] for each in functions if each.name[0] != "_"}
     found["every"] = found.pop("Every", [])
-    return found
+    return found | calls
 
 
-def names(function: ast.FunctionDef) -> list[str]:
+def names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
     return [argument.arg for argument in function.args.args]
 
 

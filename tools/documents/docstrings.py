@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from griffe import Class, Extension, Function, Module, Object
+from griffe import Attribute, Class, Extension, Function, Module, Object
 
 EDITORS_CONSTANTS = ("TYPE_CHECKING", "_EDITOR")
 
@@ -23,13 +23,13 @@ REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 SAFETY = re.compile(r"\b(Cancel safety|IRQ safety|Heap):")
 
 
-def places() -> dict[str, str]:
-    """The link from a page of the reference to each class, by its name."""
-    found = {}
+def places() -> dict[str, dict[str, str]]:
+    """The links from a page of the reference to each class: by its name, the page's and then the link."""
+    found: dict[str, dict[str, str]] = {}
     for page in sorted(REFERENCE.glob("*.md")):
         for path in re.findall(r"^<!-- reference: (\S+)", page.read_text(), re.MULTILINE):
             name = path.rpartition(".")[2]
-            found.setdefault(name, f"{page.name}#{name.lower()}")
+            found.setdefault(name, {})[page.stem] = f"{page.name}#{name.lower()}"
     return found
 
 
@@ -48,8 +48,8 @@ class Docstrings(Extension):
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Called when an object is complete."""
-        if isinstance(obj, Module | Class | Function) and obj.docstring:
-            obj.docstring.value = in_markdown(obj.docstring.value)
+        if isinstance(obj, Attribute | Module | Class | Function) and obj.docstring:
+            obj.docstring.value = in_markdown(obj.docstring.value, obj.path.partition(".")[0])
 
 
 def for_editors(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -64,27 +64,31 @@ def for_editors(body: list[ast.stmt]) -> list[ast.stmt]:
     return kept
 
 
-def in_markdown(docstring: str) -> str:
-    """A docstring with its columns of options as a list, and what it says of safety in paragraphs of their own."""
+def in_markdown(docstring: str, package: str) -> str:
+    """A docstring with its columns of options as a list, and what it says of safety in paragraphs of their own.
+
+    `package` is that of the docstring: a class that several have is linked where this one has it.
+    """
     paragraphs = re.split(r"\n\s*\n", docstring)
-    text = "\n\n".join(paragraph_in_markdown(paragraph) for paragraph in paragraphs)
+    text = with_links("\n\n".join(paragraph_in_markdown(paragraph) for paragraph in paragraphs), package)
     return re.sub(r"\s+\n\n(?=\*\*)", "\n\n", text)
 
 
 def paragraph_in_markdown(paragraph: str) -> str:
     lines = paragraph.split("\n")
     if options := options_in(lines):
-        return "\n".join(f"- {', '.join(f'`{name}`' for name in names)}: {with_links(text)}" for names, text in options)
+        return "\n".join(f"- {', '.join(f'`{name}`' for name in names)}: {text}" for names, text in options)
     if lines[0].startswith("    "):
         return paragraph  # Code.
-    return with_links(SAFETY.sub(r"\n\n**\1:**", paragraph).lstrip("\n"))
+    return SAFETY.sub(r"\n\n**\1:**", paragraph).lstrip("\n")
 
 
-def with_links(text: str) -> str:
+def with_links(text: str, package: str) -> str:
     """The text with each class that it names as a link to where the reference has it."""
 
     def link(found: re.Match[str]) -> str:
-        place = PLACES.get(found[1])
+        pages = PLACES.get(found[1], {})
+        place = pages.get(package) or next(iter(pages.values()), None)
         return f"[{found[0]}]({place})" if place else found[0]
 
     return re.sub(r"`([A-Z]\w+)`", link, text)

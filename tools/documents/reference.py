@@ -40,7 +40,12 @@ def described(path: str, options: dict[str, list[str]]) -> str:
     name = path.rpartition(".")[2]
     if found.is_module:  # It has the name of what is in it.
         found = found.members[name]
-    parts = [f"### {name}\n", *body_of(found, name)]
+    if found.is_attribute and str(found.value) in found.parent.members:  # Another name of a class.
+        found = found.parent.members[str(found.value)]
+    body = body_of(found, name)
+    if not body:
+        sys.exit(f"reference.py: {path} has no docstring.")
+    parts = [f"### {name}\n", *body]
     if found.is_class:
         for member in members_of(found, options):
             parts += [f"#### {name}.{member.name}\n", *body_of(member, member.name)]
