@@ -405,3 +405,31 @@ async def test_a_deadlock_is_named_when_the_other_reader_is_closed_while_a_value
         await waiting
     with raises(SelfDeadlock):
         await asyncio.wait_for_ms(task, 1000)
+
+
+async def test_a_deadlock_is_named_when_the_task_for_which_a_value_is_kept_is_cancelled():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+
+    async def produce():
+        queue.push(0)
+        reader.try_recv()
+        await turn.wait()
+        queue.push(1)
+        await queue.push_async(2)
+
+    async def cancel():
+        await turn.wait()
+        waiting.cancel()
+
+    turn = asyncio.Event()
+    task = asyncio.create_task(produce())
+    asyncio.create_task(cancel())
+    await settle()
+    waiting = asyncio.create_task(reader.recv())
+    await settle()
+    turn.set()  # The producer runs first, then who cancels, and then whoever the value was kept for.
+    with raises(asyncio.CancelledError):
+        await waiting
+    with raises(SelfDeadlock):
+        await asyncio.wait_for_ms(task, 1000)

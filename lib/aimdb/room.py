@@ -21,19 +21,43 @@ def look_after(queue, value):
     """
     task = current()
     room = queue.room
-    if queue._line.taken_by is task and _is_hopeless(queue):
+    line = queue._line
+    if line.taken_by is task and _is_hopeless(queue):
         room.forget(task)
         from .mistakes import SelfDeadlock
 
         raise SelfDeadlock(value, queue)
-    if queue.watched is not room.loop:
-        try:
+    try:
+        if line.taken_by is task and "remove" not in line.__dict__:
+            _look_at_cancels(queue, line)
+        if queue.watched is not room.loop:
             from .complaint import watch_room
 
             watch_room(queue)
             queue.watched = room.loop
-        except MemoryError:
-            pass  # The next one to wait tries again.
+    except MemoryError:
+        pass  # The next one to wait tries again.
+
+
+def _look_at_cancels(queue, line):
+    # A value is kept for another task, which may be cancelled before it reads.
+    remove = line.remove
+
+    def remove_and_look(task):
+        remove(task)
+        try:
+            _look_again(queue)
+        except MemoryError:  # It must not end the cancelling.
+            pass
+
+    line.remove = remove_and_look
+
+
+def _look_again(queue):
+    # Have the producer that waits in vain now be told.
+    if queue.counts[_WANTED] and _is_hopeless(queue):
+        reads = queue._line.taken_by
+        wake_some(queue.room, lambda task, _: task is reads)
 
 
 def _is_hopeless(queue):
@@ -44,13 +68,6 @@ def _is_hopeless(queue):
 def leave(reader):
     """What closing a reader of a queue does."""
     queue = reader.buffer
-
-    def look_again():
-        # Have the producer that waits in vain now be told.
-        if queue.counts[_WANTED] and _is_hopeless(queue):
-            reads = queue._line.taken_by
-            wake_some(queue.room, lambda task, _: task is reads)
-
-    leave_line(reader, look_again)
+    leave_line(reader, lambda: _look_again(queue))
     queue._readers -= 1
-    look_again()
+    _look_again(queue)
