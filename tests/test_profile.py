@@ -6,6 +6,7 @@ import sys
 
 import harness
 from aimdb import AimDb, BoundedQueue, Buffer, SingleLatest, SpmcRing
+from aimdb.profiling import Times
 from aimdb_conformance.support import busy
 from harness import equal, raises
 
@@ -61,6 +62,13 @@ PLAN = ["a source source", "b transform double", "b tap tap"]
 
 
 @harness.only("unix", reason="an emulated chip on a busy machine is as slow, but takes longer")
+def test_the_mean_is_right_after_any_number_of_calls():
+    times = Times(AimDb().configure("a", SpmcRing(1)), "tap", tap)
+    times.calls = times._seconds = 2**29  # A second each.
+    times.add(1000000)
+    equal((times.described()["calls"], times.described()["mean_us"]), (2**29 + 1, 1000000))
+
+
 async def test_waiting_is_taken_off():
     async def patient(producer):
         for _ in range(5):

@@ -5,10 +5,6 @@ IRQ safety: none.
 
 from time import ticks_diff, ticks_us
 
-from micropython import const
-
-_MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
-
 
 class Times:
     """How often a stage ran, and how long, in microseconds."""
@@ -21,14 +17,14 @@ class Times:
 
     def reset(self) -> None:
         self.calls = self.least = self.most = 0
-        self._seconds = self._rest = 0  # The sum, in two parts.
+        self._seconds = self._rest = 0  # The sum, in two parts that are small ints, which need no heap.
 
     def add(self, microseconds: int) -> None:
         if not self.calls or microseconds < self.least:
             self.least = microseconds
         if microseconds > self.most:
             self.most = microseconds
-        self.calls = (self.calls & _MASK) + 1
+        self.calls += 1
         self._rest += microseconds
         while self._rest >= 1000000:
             self._rest -= 1000000
