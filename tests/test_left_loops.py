@@ -7,7 +7,7 @@ import asyncio
 import os
 
 import harness
-from aimdb import BoundedQueue, BufferEmpty, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferEmpty, SpmcRing
 from aimdb_conformance.support import settle
 from harness import equal, heap_locked, raises
 from programs import check
@@ -136,3 +136,49 @@ def test_without_a_new_loop_the_tasks_that_were_left_are_served():
 def test_no_task_comes_along_with_what_is_scheduled_again():
     left = "open x | open y | f: ready x; take x | turn | d: recv y | stop | outside try | leave | outside try"
     check("queue", 3, left + " | take y | c: ready x | a: put; ready y | rest")
+
+
+def test_a_program_that_starts_itself_again_delivers_each_value_once():
+    # The densest form of test_restarts.py, for the emulated chip.
+    queue = BoundedQueue(2)
+    got = []
+    sent = 0
+    run = 0
+
+    async def source(producer):
+        nonlocal sent
+        while sent < 4 * run:
+            await producer.produce_async(sent)
+            sent += 1
+        if run == 1:
+            raise ValueError("the first run")
+        await asyncio.sleep_ms(100000 if run < 4 else 0)
+
+    async def tap(consumer):
+        of = run
+        async for value in consumer.subscribe():
+            got.append(value)
+            equal(of, run)
+            if value == 15:
+                queue.close()
+
+    async def main():
+        db = AimDb()
+        db.configure("queue", queue).source(source).tap(tap)
+        task = asyncio.create_task(db.run())
+        while sent < 4 * run and not task.done():
+            await asyncio.sleep_ms(0)
+        if run == 2:
+            task.cancel()
+        if run == 3:
+            raise KeyboardInterrupt
+        await task
+
+    for error in (ValueError, asyncio.CancelledError, KeyboardInterrupt):
+        run += 1
+        with raises(error):
+            asyncio.run(main())
+    asyncio.new_event_loop()
+    run += 1
+    asyncio.run(main())
+    equal(got, list(range(16)))

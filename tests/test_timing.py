@@ -22,10 +22,12 @@ async def some_time():
 
 async def test_a_timer_calls_once():
     calls = []
-    Timer(lambda: calls.append(1)).start(UNIT)
+    timer = Timer(lambda: calls.append(1))
+    timer.start(UNIT)
+    equal(timer.runs(), True)
     await some_time()
     await some_time()
-    equal(calls, [1])
+    equal((calls, timer.runs()), ([1], False))
 
 
 async def test_the_longest_times_hold_up_no_task_that_is_overdue():
