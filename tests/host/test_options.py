@@ -30,7 +30,8 @@ def signatures(package: Path) -> dict[str, list[str]]:
             if isinstance(node, ast.FunctionDef) and package.name != "aimdb":  # A link, of a record and a URL.
                 found[node.name] = names(node)[2:]
             if isinstance(node, ast.ClassDef):
-                functions = [each for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                kinds = ast.FunctionDef, ast.AsyncFunctionDef
+                functions = [each for each in ast.walk(node) if isinstance(each, kinds)]
                 inits = [each for each in functions if each.name == "__init__"]
                 if inits:
                     found[node.name] = names(inits[0])[1:]
