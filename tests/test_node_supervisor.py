@@ -80,9 +80,9 @@ class Node:
         """One start of the board, until the application ends or the board is reset. True: it was reset."""
         options = dict(crashes=CrashBook(PATH), repair=self.repair)
         options.update(self.options)
+        options.setdefault("say", lambda who, text: self.said.append("%s: %s" % (who, text)))
         supervisor = Supervisor(
             self.application,
-            say=lambda who, text: self.said.append("%s: %s" % (who, text)),
             reset=self.reset,
             pause_ms=self.pause_ms,
             **options,
@@ -257,6 +257,38 @@ def test_ctrl_c_gives_the_prompt_and_forgets_the_quick_starts():
     fed = machine.fed
     machine.timers[0].callback(None)
     equal(machine.fed, fed + 1)
+
+
+def test_ctrl_c_at_any_time_gives_the_prompt():
+    interrupted = 0
+    while True:
+        Folder()
+        machine = Machine()
+        calls = 0
+
+        def counted(function):
+            def call(*arguments):
+                nonlocal calls
+                calls += 1
+                if calls == interrupted:
+                    raise KeyboardInterrupt
+                return function(*arguments)
+
+            return call
+
+        Node(*failing(5)).start()
+        node = Node(*failing(3), watchdog=Watchdog(8000, machine))
+        node.pause_ms = counted(node.pause_ms)
+        machine.feed = counted(machine.feed)
+        node.options["say"] = counted(lambda who, text: None)
+        interrupted += 1
+        try:
+            node.start()
+            break
+        except KeyboardInterrupt:
+            equal((interrupted, CrashBook(PATH).starts), (interrupted, 0))
+            equal(len(machine.timers), int(hasattr(machine, "timeout")))
+    assert interrupted > 60, interrupted
 
 
 def test_an_error_of_a_stage_ends_the_run_and_the_next_run_is_served():

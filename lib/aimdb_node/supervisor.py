@@ -76,6 +76,14 @@ class Supervisor:
 
     def run(self) -> None:
         """Run until the application returns or Ctrl-C comes."""
+        try:
+            self._run_for_good()
+        except KeyboardInterrupt:
+            self.watchdog.release()
+            self.crashes.good()
+            raise
+
+    def _run_for_good(self):
         crashes = self.crashes
         cause = reset_cause()
         crashes.begin(cause in ("power on", "reset pin"), _STARTS)
@@ -85,40 +93,35 @@ class Supervisor:
         failures = 0
         reduced = crashes.starts >= _STARTS and self._repair is not None
         self.watchdog.start()
-        try:
-            while True:
-                error = None
-                self._is_good = False
-                try:
-                    asyncio.run(self._run(reduced and self._repair))
-                    return
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as er:  # What ends a task, a generator or a program is an error, too.
-                    error = er
-                asyncio.new_event_loop()
-                if isinstance(error, Restart):
-                    self._tell("restart", "on request")
+        while True:
+            error = None
+            self._is_good = False
+            try:
+                asyncio.run(self._run(reduced and self._repair))
+                return
+            except KeyboardInterrupt:
+                raise
+            except BaseException as er:  # What ends a task, a generator or a program is an error, too.
+                error = er
+            asyncio.new_event_loop()
+            if isinstance(error, Restart):
+                self._tell("restart", "on request")
+                self._reset_board()
+            elif reduced and isinstance(error, asyncio.TimeoutError):
+                self._tell("restart", "the application is tried again")
+                self._repair_ms = min(2 * self._repair_ms, 86400000)
+                reduced = False
+                failures = _RUNS - 1
+                continue
+            gc.collect()  # What the run has left.
+            failures = 1 if self._is_good else failures + 1
+            self._tell("crash", crashes.note(error, self._uptime()).rstrip())
+            if failures >= _RUNS and not reduced:
+                if crashes.starts < _STARTS and crashes.is_kept:
+                    self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
                     self._reset_board()
-                elif reduced and isinstance(error, asyncio.TimeoutError):
-                    self._tell("restart", "the application is tried again")
-                    self._repair_ms = min(2 * self._repair_ms, 86400000)
-                    reduced = False
-                    failures = _RUNS - 1
-                    continue
-                gc.collect()  # What the run has left.
-                failures = 1 if self._is_good else failures + 1
-                self._tell("crash", crashes.note(error, self._uptime()).rstrip())
-                if failures >= _RUNS and not reduced:
-                    if crashes.starts < _STARTS and crashes.is_kept:
-                        self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
-                        self._reset_board()
-                    reduced = self._repair is not None
-                self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
-        except KeyboardInterrupt:
-            self.watchdog.release()
-            crashes.good()
-            raise
+                reduced = self._repair is not None
+            self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
 
     async def _run(self, repair):
         tasks = [asyncio.create_task(self._tend())]
