@@ -14,7 +14,7 @@ from emulated_pico import Board
 
 HEAP = f"""{CORE}
 from aimdb_aimx import Hub
-import aimdb_net.outbound, aimdb_net.connection, aimdb_aimx.hub_frames
+import aimdb_aimx.outbound, aimdb_net.connection, aimdb_aimx.hub_frames
 Hub
 writing = used()
 import aimdb_net.inbound, aimdb_net.inbox, aimdb_aimx.hearing
@@ -22,8 +22,9 @@ both = used()
 from aimdb_aimx import AimxRecord
 record = used()
 hub = Hub("aimx://10.0.0.1:1")
-aimdb_net.forget("aimdb_net", "checks", "address")  # As a run does.
-aimdb_net.forget("aimdb_aimx", "links", "dialling")
+forget = aimdb.once("forgetting").forget
+forget("aimdb_net", "checks", "address")  # As a run does.
+forget("aimdb_aimx", "links", "dialling")
 print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (writing - core))
 print("RESULT heap of what link_to and link_from keep loaded, beyond the core: 0, %d" % (both - core))
 print("RESULT heap of what AimxRecord adds: 0, %d" % (record - both))
