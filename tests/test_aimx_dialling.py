@@ -192,12 +192,34 @@ async def test_a_link_that_is_refused_for_now_ends_and_goes_on_in_the_next_run()
             if isinstance(record, BoundedQueue):
                 record.push(1)
                 record.push(2)
+            for refusals in (3, 6):  # Also what an earlier run has left is refused for now, and kept.
+                async with running(db):
+                    await until(lambda: hub.refused_count >= refusals)
             async with running(db):
-                await until(lambda: hub.refused_count > 2)
-            server.errors.clear()
-            async with running(db):
+                await until(lambda: hub.refused_count >= 9)
+                server.errors.clear()
                 await until(lambda: [value for _, value in server.sets] == [1, 2])
                 await until(lambda: not hub.window.flights)
+
+
+async def test_a_run_that_ends_at_any_step_loses_nothing_that_is_refused_for_now():
+    async with ScriptedHub() as server:
+        server.errors["n"] = "denied"
+        hub = hasty(server)
+        queue = BoundedQueue(30)
+        db = AimDb()
+        db.configure("n", queue).link_to(server.url + "/n")
+        for steps in range(24):
+            async with running(db):
+                while not hub.connected:
+                    await asyncio.sleep_ms(0)
+                queue.push(steps)
+                for _ in range(steps):
+                    await asyncio.sleep_ms(0)
+        server.errors.clear()
+        async with running(db):
+            await until(lambda: len(set(value for _, value in server.sets)) == 24)
+        equal(queue.metrics().dropped_count, 0)
 
 
 async def test_values_that_cannot_be_used_end_nothing_in_both_directions():

@@ -24,6 +24,16 @@ class LinkTo(aimdb_net.outbound.LinkTo):
                 self._put_back()
                 once("handover").leave(self.peer.window, self)
 
+    async def _publish(self, reader):
+        # What earlier runs have left of this record is this link's: else nobody would keep it when it is refused.
+        for number, flight in self.peer.window.flights.items():
+            start = 20 + len("%d" % number)
+            is_ours = flight.packet[start : start + len(self.route)] == self.route
+            if is_ours and flight.source is None and len(self.flights) < self.limit:
+                flight.source = self
+                self.flights.append(flight)
+        await super()._publish(reader)
+
     def stall(self, flight, number: int) -> bool:
         """Whether it keeps what the hub has not taken. Raises `MemoryError`: nothing has changed then."""
         if self.sends_newest:
