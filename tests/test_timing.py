@@ -9,7 +9,7 @@ from aimdb import SpmcRing
 from aimdb.complaint import Complaint
 from aimdb.timing import Timer, timed
 from aimdb_conformance.support import busy, raises_async, settle
-from harness import equal, heap_locked
+from harness import equal, heap_locked, raises
 from stepping import outcome
 
 UNIT = 4 if harness.target == "unix" else 40  # Milliseconds: longer than a few steps take.
@@ -319,3 +319,21 @@ async def test_a_value_that_comes_as_the_time_ends_leaves_the_next_read_its_whol
         await asyncio.sleep_ms(UNIT)
         assert not task.done()
         await raises_async(asyncio.TimeoutError, task)
+
+
+async def test_a_time_limit_that_ctrl_c_has_left_running_ends_no_task_that_was_woken():
+    ring = SpmcRing(4)
+    reader = ring.subscribe()
+    task = asyncio.create_task(reader.recv(UNIT))
+    await settle()
+    stop = reader.alarm.stop
+    reader.alarm.stop = interrupted
+    with raises(KeyboardInterrupt):
+        ring.push(1)
+    reader.alarm.stop = stop
+    busy(2 * UNIT)
+    equal(await task, 1)
+
+
+def interrupted():
+    raise KeyboardInterrupt

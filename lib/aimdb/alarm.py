@@ -8,7 +8,7 @@ from asyncio import TimeoutError
 import micropython
 
 from .errors import check_int
-from .loop import Timed, raise_in, stop_when_woken
+from .loop import Timed, raise_in, stop_when_woken, waits_for
 from .waiting import current
 
 
@@ -47,6 +47,8 @@ class Alarm(Timed):
     def due(self):
         """The time is up, and the task waits."""
         task = self.task
+        if not waits_for(task, self):
+            return  # Ctrl-C has ended who woke it before this was stopped.
         self.task = None
         reader = self.reader
         try:
