@@ -477,14 +477,19 @@ async def test_with_a_profile_the_list_has_the_times_of_stages_and_the_gauges():
             await asyncio.sleep_ms(0)
         await asyncio.sleep_ms(5000)
 
-    db.configure("temp", SpmcRing(4)).source(source).remote()
+    async def tap(consumer):
+        await asyncio.sleep_ms(5000)
+
+    db.configure("temp", SpmcRing(4)).source(source).tap(tap).tap(tap).remote()
     AimxServer(db, serial=far)
     client = Client(near)
     async with Running(db):
         await asyncio.sleep_ms(20)
         (listed,) = await client.ask("record.list")
-        (stage,) = listed["stage_profiling"]
-        equal([stage["stage_type"], stage["name"]], ["source", "source"])
+        stages = listed["stage_profiling"]
+        equal([(each["stage_type"], each["index"]) for each in stages], [("source", 0), ("tap", 0), ("tap", 1)])
+        stage = stages[0]
+        equal(stage["name"], "source")
         assert stage["call_count"] > 1 and stage["total_time_ns"] >= stage["max_time_ns"] >= stage["min_time_ns"]
         equal(
             listed["signal_stats"],

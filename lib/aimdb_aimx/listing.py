@@ -115,7 +115,7 @@ class Lister:
                 text += ',"buffer_capacity":%d' % node["buffer_capacity"]
             text += self._counters(key, entry[0].buffer)
         if self._details == 2:
-            stages = [_stage(each) for each in self._profile if each["record"] == key]
+            stages = _stages([each for each in self._profile if each["record"] == key])
             signals = [_signal(each) for each in self._signals if each["record"] == key]
             text += ',"stage_profiling":[%s],"signal_stats":[%s]' % (",".join(stages), ",".join(signals))
         return text + "}"
@@ -134,12 +134,18 @@ class Lister:
         )
 
 
-def _stage(each):
+def _stages(profile):
+    # AimDB's tool insists on the index, which counts a record's stages of a kind.
+    kinds = [each["kind"] for each in profile]
+    return [_stage(each, kinds[:i].count(each["kind"])) for i, each in enumerate(profile)]
+
+
+def _stage(each, index):
     names = ("mean_us", "min_us", "max_us", "total_us")
     return (
-        '{"stage_type":"%s","name":%s,"call_count":%d,"avg_time_ns":%d,"min_time_ns":%d,"max_time_ns":%d,'
+        '{"stage_type":"%s","index":%d,"name":%s,"call_count":%d,"avg_time_ns":%d,"min_time_ns":%d,"max_time_ns":%d,'
         '"total_time_ns":%d}'
-    ) % tuple([each["kind"], json.dumps(each["name"]), each["calls"]] + [1000 * each[name] for name in names])
+    ) % tuple([each["kind"], index, json.dumps(each["name"]), each["calls"]] + [1000 * each[name] for name in names])
 
 
 def _signal(each):

@@ -18,7 +18,7 @@ import asyncio
 from aimdb import AimDb, Mailbox, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 
-db = AimDb()
+db = AimDb(profile=True)
 
 async def count(producer):
     number = 0
@@ -37,6 +37,8 @@ db.configure("station.\u00e9lan", SingleLatest()).remote(write=True)
 db.configure("setting", SingleLatest()).remote(write=True)
 db.configure("command", Mailbox()).remote(write=True)
 db.configure("private", SingleLatest())
+db.configure("counter").signal_gauge("count").update(float("nan"))
+db.configure("setting").signal_gauge("level", "m").update(2)
 serial = open(NEAR, "r+b", buffering=0)
 AimxServer(db, tcp=PORT, anyone="write", serial=serial)
 asyncio.run(db.run())
