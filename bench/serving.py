@@ -156,7 +156,7 @@ async def heap_by_tcp():
 
     server = AimxServer(db, tcp=7433, anyone="write")
     task = asyncio.create_task(db.run())
-    await asyncio.sleep_ms(100)
+    await asyncio.sleep_ms(1000)
     print("serving")
     while not server.peek():
         await asyncio.sleep_ms(20)

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue, Mailbox, SingleLatest, SpmcRing
+from aimdb import AimDb, BoundedQueue, Buffer, JsonCodec, Mailbox, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 from aimdb_aimx.subscription import matches
 from aimx_client import Client, Running, cable
@@ -74,6 +74,49 @@ async def test_a_mailbox_that_may_be_written_is_taken_from():
         await client.set("cmd", {"op": "m1"})
         equal(await client.event(), (1, {"op": "m1"}))
         equal(await client.get("cmd"), "not_found")
+
+
+async def test_what_a_peer_has_taken_from_a_queue_on_flash_is_committed():
+    if target != "unix":
+        return  # The folder of this test takes more memory than a board has beside it.
+    from aimdb_flash import FlashQueue
+    from flash_folder import Folder, unmount
+
+    Folder()
+    db, client = program()
+    queue = FlashQueue("/flash/queue", JsonCodec())
+    db.configure("kept", queue).remote(write=True)
+    async with Running(db):
+        number = await client.watch("kept")
+        for value in range(30):
+            await queue.push_async(value)
+        equal([data for _, data in await client.events(30)], list(range(30)))
+        await asyncio.sleep_ms(20)
+        equal(queue.held(), 0)
+        await client.send({"t": "unsub", "sub": str(number)})
+        for value in range(3):
+            await queue.push_async(value)
+        for left in (3, 2):  # A portion is committed when the peer asks for the next one.
+            equal((await client.ask("record.drain", {"name": "kept", "limit": 1}))["values"], [3 - left])
+            equal(queue.held(), left)
+        await client.hello()
+        equal((await client.ask("record.drain", {"name": "kept"}))["values"], [1, 2])
+    unmount()
+
+
+async def test_a_subscription_that_never_stands_is_refused_in_time():
+    class Far(Buffer):
+        def push(self, value):
+            pass
+
+        async def subscribe_async(self):
+            await asyncio.sleep_ms(100000)
+
+    db, client = program(timeout_ms=100)
+    db.configure("far", Far()).remote(write=True)
+    async with Running(db):
+        number = await client.watch("far")
+        equal(await client.next(), {"t": "reply", "id": number, "err": "internal"})
 
 
 async def test_a_pattern_has_snapshots_first_and_then_events_with_topics():

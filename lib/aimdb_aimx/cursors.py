@@ -36,6 +36,8 @@ def drain(peer, params) -> tuple:
     except (ValueError, TypeError):
         raise Refusal("internal")
     reader = _cursor_of(peer, record)
+    if hasattr(reader, "commit"):
+        reader.commit()  # Who asks for more has got what came before.
     values = bytearray()  # In one piece, as a thousand small ones take ten times as much of the heap.
     count = 0
     while count < limit and len(values) < _DRAINED:

@@ -3,6 +3,7 @@
 import asyncio
 
 from aimdb import BufferClosed, BufferEmpty, BufferLagged
+from aimdb.timing import timed
 
 from . import once
 from .requests import Refusal, entry_of, is_ring, may_write, text_of
@@ -39,7 +40,8 @@ async def subscribe(peer, id: str, topic) -> None:
     subscription = Subscription(peer, id, is_pattern)
     try:
         for entry in entries:
-            subscription.readers.append(await entry[0].subscribe_async())
+            attached = timed(entry[0].subscribe_async(), peer.server.timeout_ms, "a subscription")
+            subscription.readers.append(await attached)
         peer.subscriptions[id] = subscription
         if is_pattern:
             await subscription.show(entries)
@@ -88,6 +90,7 @@ class Subscription:
     async def watch(self, entry, reader) -> None:
         """Send each value as an event, until the reader is closed."""
         peer = self._peer
+        commit = getattr(reader, "commit", None)
 
         def event():
             try:
@@ -104,10 +107,20 @@ class Subscription:
             while True:
                 await reader.ready()
                 await peer.send(event)
+                if commit:
+                    done_with(commit)
         except BufferClosed:
             pass
         except Exception as er:
             peer.end(er)
+
+
+def done_with(commit) -> None:
+    """Commit what a peer was sent: it does not say that it has it. Without memory, the next time does it."""
+    try:
+        commit()
+    except MemoryError:
+        pass
 
 
 def matches(pattern: list, key: list) -> bool:
