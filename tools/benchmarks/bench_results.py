@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 IMPORT = "import: the whole core"
 
@@ -30,7 +30,7 @@ FLOORS = (
 
 
 def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) -> dict:
-    """The results as they are kept in JSON. Times are means of all reports, bytes are told by the first."""
+    """The results as they are kept in JSON. Times are medians of all reports, bytes are told by the first."""
     used: dict[str, list[int]] = {}
     for line in (line for report in reports for line in report if line[0] == "used"):
         used[line[1]] = min(used.get(line[1], line[2:]), line[2:])  # Without the leaps of the table of names.
@@ -40,7 +40,7 @@ def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) 
     for line in reports[0]:
         if line[0] == "case":
             name, size = line[1], line[-1]
-            cost = mean(each[name] for each in costs)
+            cost = median(each[name] for each in costs)
             operations[name] = {unit: round(cost) if unit == "cycles" else round(cost, 3), "bytes": round(size, 1)}
     # The interpreter's tables of names grow by leaps; whether the import hits one depends on the names before it.
     imported = round(mean(line[2] for report in reports for line in report if line[:2] == ["heap", "after import"]))

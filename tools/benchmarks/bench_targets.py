@@ -54,8 +54,8 @@ class Target(NamedTuple):
 def target_of(name: str) -> Target:
     """`name` is rp2040 (emulated), unix, or the serial port of a board."""
     if name == "rp2040":
-        # Exact counts need no more repetitions, but the mean of several programs: which names share a place in the
-        # interpreter's cache moves the figures of a single one by up to 4 %.
+        # Exact counts need no more repetitions, but the median of several programs: which names share a place in the
+        # interpreter's cache moves the figures of a single one, and by up to a sixth.
         return Target(name, "emulated_cycles", 1, "armv6m", strangers=tuple(range(0, 64, 8)))
     if name == "unix":
         answer = subprocess.run([find_tool("micropython"), "-c", ASK_ARCHITECTURE], capture_output=True, text=True)
