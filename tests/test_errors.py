@@ -33,6 +33,13 @@ def test_a_refusal_says_the_record_and_its_capacity():
     assert "temperature" in str(caught.error) and "3" in str(caught.error)
 
 
+def test_an_error_that_a_buffer_of_ones_own_derives_says_the_same_by_its_own_name():
+    class NoPaper(BufferFull):
+        pass
+
+    equal(str(NoPaper(1, record(SpmcRing(3)))), "NoPaper: record 'temperature' (capacity 3) has no space")
+
+
 def test_a_closed_buffer_says_its_record():
     ring = record(SpmcRing(3))
     ring.close()

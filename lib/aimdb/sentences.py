@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from . import errors
+
 # How the sentence goes on, for the errors that tasks meet at work; `{}` stands for the count. Others have a `text`.
 _TEXTS = const("""\
 BufferEmpty has nothing to read now
@@ -12,10 +14,9 @@ BufferLagged has overwritten {} unread values""")
 
 def text(error) -> str:
     """What `str(error)` is."""
-    name = type(error).__name__
     words = getattr(error, "text", "")
     for line in _TEXTS.split("\n"):
         kind, _, rest = line.partition(" ")
-        if kind == name:
+        if isinstance(error, getattr(errors, kind)):
             words = " " + rest.format(error.count)
-    return "%s: record %r (capacity %r)%s" % (name, error.key, error.capacity, words)
+    return "%s: record %r (capacity %r)%s" % (type(error).__name__, error.key, error.capacity, words)
