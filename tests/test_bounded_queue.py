@@ -18,7 +18,7 @@ def test_what_was_accepted_comes_out_in_order():
 async def test_counting_goes_round_without_a_lost_value():
     for pushed_before in range(2**29 - 8, 2**29 + 1):
         queue = BoundedQueue(3)
-        queue.counts[0] = queue.counts[1] = pushed_before
+        queue._counts[0] = queue._counts[1] = pushed_before
         reader = queue.subscribe()
         for value in range(12):
             task = asyncio.create_task(reader.recv())

@@ -40,7 +40,7 @@ def test_peek_shows_the_newest_also_after_it_was_read():
 
 def test_the_version_never_goes_back_to_none_yet():
     latest = SingleLatest()
-    latest.counts[0] = 2**29 - 1
+    latest._counts[0] = 2**29 - 1
     for value in range(3):
         latest.push(value)
         equal(latest.subscribe().try_recv(), value)

@@ -59,7 +59,7 @@ def test_a_reader_that_lags_while_it_reads_goes_on_with_the_oldest():
 def test_the_count_of_missed_values_goes_round():
     ring = SpmcRing(3)
     reader = ring.subscribe()
-    ring.counts[2] = 2**29
+    ring._counts[2] = 2**29
     for value in range(10):
         ring.push(value)
     with raises(BufferLagged):
@@ -106,7 +106,7 @@ def test_occupancy_stops_at_the_capacity():
 
 def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
     ring = SpmcRing(3)
-    ring.counts[0] = 2**29 - 5  # The counter goes from 2**29 on to 1.
+    ring._counts[0] = 2**29 - 5  # The counter goes from 2**29 on to 1.
     reader = ring.subscribe()
     idle = ring.subscribe()
     for value in range(10):

@@ -71,8 +71,8 @@ def make(reader) -> Alarm:
     line = buffer._line
     if "wake_first" not in line.__dict__:
         stop_when_woken(line, Alarm)
-        if hasattr(buffer, "wake_first"):
-            buffer.wake_first = line.wake_first
+        if hasattr(buffer, "_wake_first"):
+            buffer._wake_first = line.wake_first
     reader.alarm = Alarm(reader)
     return reader.alarm
 

@@ -9,7 +9,7 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 
-# The places in `counts`, which all tasks change between two yields. See docs/states.md.
+# The places in `_counts`, which all tasks change between two yields. See docs/states.md.
 _PRODUCED = const(0)
 _CONSUMED = const(1)
 _DROPPED = const(2)
@@ -49,7 +49,7 @@ class BoundedQueue(InMemory):
     # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
     if TYPE_CHECKING:
-        room: Line
+        _room: Line
 
     _readers = 0  # Attached and not closed.
     watched = None  # The loop in which a `Complaint` looks after the producers that wait.
@@ -62,7 +62,7 @@ class BoundedQueue(InMemory):
 
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             super().__init__(capacity)
-            self.room = Line(memoryview(self.counts)[_EMPTY:])
+            self._room = Line(memoryview(self._counts)[_EMPTY:])
 
     def subscribe(self) -> "QueueReader":
         if self._readers:
@@ -77,37 +77,37 @@ class BoundedQueue(InMemory):
 
     @micropython.viper
     def push(self, value):
-        counts = ptr32(self.counts)
+        counts = ptr32(self._counts)
         if not counts[_EMPTY] and counts[_RESERVED]:
-            self.room.renew()
+            self._room.renew()
         if (counts[_EMPTY] or counts[_OVERWRITES]) and not counts[_CLOSED]:
-            self.append(value)
+            self._append(value)
             counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
             if counts[_EMPTY]:
                 counts[_EMPTY] = counts[_EMPTY] - 1
                 if counts[_ASKED]:
-                    self.wake_first(True)
+                    self._wake_first(True)
                 else:
                     counts[_FILLED] = counts[_FILLED] + 1
         else:
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
 
     def try_push(self, value) -> None:
-        counts = self.counts
+        counts = self._counts
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
             if counts[_RESERVED]:
-                self.room.renew()
+                self._room.renew()
             if not counts[_EMPTY]:
                 raise error(BufferFull, value, self)
         self.push(value)
 
     def push_async(self, value):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        counts = self.counts
+        counts = self._counts
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
-            room = self.room
+            room = self._room
             while room.park(self):
                 if self._line.taken_by is current() or self.watched is not room.loop:
                     look_after(self, value)
@@ -118,11 +118,11 @@ class BoundedQueue(InMemory):
 
     def remove(self, task):
         """Called by `Task.cancel` on a producer that waits."""
-        self.room.forget(task)
+        self._room.forget(task)
 
     def close(self) -> None:
         super().close()
-        self.room.close()
+        self._room.close()
 
 
 class Mailbox(BoundedQueue):
@@ -134,26 +134,26 @@ class Mailbox(BoundedQueue):
 
     def __init__(self):
         super().__init__(1)
-        self.counts[_OVERWRITES] = 1
+        self._counts[_OVERWRITES] = 1
 
 
 class QueueReader(Reader):
     def __init__(self, buffer: BoundedQueue):
         super().__init__(buffer)
-        self.counts = buffer.counts
+        self._counts = buffer._counts
         self.park = buffer._line.park
         self.note = buffer._line.note
-        self.popleft = buffer.values.popleft
+        self.popleft = buffer._values.popleft
 
     def has_value(self) -> bool:
-        counts = self.counts
+        counts = self._counts
         if counts[_KEPT]:
             self.buffer._line.renew()
         return counts[_FILLED] > 0
 
     @micropython.viper
     def try_recv(self):
-        counts = ptr32(self.counts)
+        counts = ptr32(self._counts)
         if not counts[_FILLED]:
             if not bool(self.has_value()):
                 self.nothing()
@@ -166,7 +166,7 @@ class QueueReader(Reader):
         value = self.popleft()
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         if counts[_WANTED]:
-            self.buffer.room.wake_first(True)
+            self.buffer._room.wake_first(True)
         else:
             counts[_EMPTY] = counts[_EMPTY] + 1
         return value

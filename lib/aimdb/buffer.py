@@ -127,10 +127,10 @@ class InMemory(Buffer):
     """
 
     if TYPE_CHECKING:
-        values: deque
-        counts: array
-        append: Any
-        wake_first: Any
+        _values: deque
+        _counts: array
+        _append: Any
+        _wake_first: Any
 
         def __init__(self, capacity: int): ...
 
@@ -140,18 +140,18 @@ class InMemory(Buffer):
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             check_int("capacity", capacity, 1)
             self.capacity = capacity
-            self.values = deque((), capacity)
-            self.append = self.values.append
-            self.counts = counts = array("i", bytes(4 * _PLACES))
+            self._values = deque((), capacity)
+            self._append = self._values.append
+            self._counts = counts = array("i", bytes(4 * _PLACES))
             counts[_SLOTS] = capacity
             self._line = Line(memoryview(counts)[_LINE:])
-            self.wake_first = self._line.wake_first
+            self._wake_first = self._line.wake_first
 
     def peek(self) -> "Any":
-        return self.values[0] if self.values else None
+        return self._values[0] if self._values else None
 
     def held(self) -> int:
-        return len(self.values)
+        return len(self._values)
 
 
 def _endless():
@@ -201,7 +201,7 @@ class Reader:
         self._ready: Any = _Ready(self.look, _forever)
         if buffer._line is None:
             buffer._line = Line()
-        self._turns = buffer._line.counts  # For native code, which has no time to look for them.
+        self._turns = buffer._line._counts  # For native code, which has no time to look for them.
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
         self.park = self.park
         self.try_recv = self.try_recv

@@ -61,18 +61,18 @@ class _RoomComplaint(Complaint):
     def __init__(self, queue):
         super().__init__(self._tell)
         self._queue = queue
-        self._consumed = queue.counts[_CONSUMED]
+        self._consumed = queue._counts[_CONSUMED]
         self.begin()
 
     def _due(self):
-        if self._queue.counts[_WANTED]:
+        if self._queue._counts[_WANTED]:
             super()._due()
         else:
             self._queue.watched = None
 
     def _tell(self, milliseconds):
         queue = self._queue
-        consumed = queue.counts[_CONSUMED]
+        consumed = queue._counts[_CONSUMED]
         if consumed != self._consumed:
             self._consumed = consumed
             return False

@@ -118,7 +118,7 @@ def wake_some(line, chosen):
             others.push(task, 0)
             task.data = owner
     line.tasks = others
-    line.counts[_ASKED] = bool(others.peek())
+    line._counts[_ASKED] = bool(others.peek())
 
 
 def time_out(task, error) -> bool:

@@ -12,7 +12,7 @@ Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_co
 def metrics(buffer) -> Metrics:
     """What `Buffer.metrics` returns; what its `SyncProducer`s have refused counts as dropped."""
     if isinstance(buffer, InMemory):  # Its attribute counts only what links have dropped.
-        produced, consumed, dropped = buffer.counts[:3]
+        produced, consumed, dropped = buffer._counts[:3]
         dropped += buffer.dropped_count
     else:
         produced, consumed, dropped = buffer.produced_count, buffer.consumed_count, buffer.dropped_count

@@ -20,7 +20,7 @@ def look_after(queue, value):
     Raises `SelfDeadlock` when that is in vain. Else it is named on stderr when it waits for long.
     """
     task = current()
-    room = queue.room
+    room = queue._room
     line = queue._line
     if line.taken_by is task and _is_hopeless(queue):
         room.forget(task)
@@ -55,14 +55,14 @@ def _look_at_cancels(queue, line):
 
 def _look_again(queue):
     # Have the producer that waits in vain now be told.
-    if queue.counts[_WANTED] and _is_hopeless(queue):
+    if queue._counts[_WANTED] and _is_hopeless(queue):
         reads = queue._line.taken_by
-        wake_some(queue.room, lambda task, _: task is reads)
+        wake_some(queue._room, lambda task, _: task is reads)
 
 
 def _is_hopeless(queue):
     # Whether nobody else can make room for the task that alone has read.
-    return queue._readers < 2 and not queue.counts[_KEPT]
+    return queue._readers < 2 and not queue._counts[_KEPT]
 
 
 def leave(reader):

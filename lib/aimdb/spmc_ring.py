@@ -35,24 +35,24 @@ class SpmcRing(InMemory):
 
     @micropython.viper
     def push(self, value):
-        counts = ptr32(self.counts)
+        counts = ptr32(self._counts)
         if counts[_CLOSED]:
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
             return
-        self.append(value)
+        self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
         while counts[_ASKED]:
-            self.wake_first(False)
+            self._wake_first(False)
 
     peek = Buffer.peek  # None, for each reader has its own next value.
 
     def subscribe(self) -> "RingReader":
-        return RingReader(self, self.counts[_PRODUCED])
+        return RingReader(self, self._counts[_PRODUCED])
 
     def missed(self, reader, count):
         """Count the values that were overwritten before `reader` read them, and tell it."""
         reader.lagged += count
-        counts = self.counts
+        counts = self._counts
         counts[_DROPPED] = (counts[_DROPPED] & _MASK) + count
         raise error(BufferLagged, count, self)
 
@@ -70,7 +70,7 @@ class SingleLatest(SpmcRing):
     peek = InMemory.peek
 
     def subscribe(self) -> "RingReader":
-        return RingReader(self, self.counts[_PRODUCED] - len(self.values))
+        return RingReader(self, self._counts[_PRODUCED] - len(self._values))
 
     def missed(self, reader, count):
         pass  # Only the newest counts.
@@ -80,20 +80,20 @@ class RingReader(Reader):
     def __init__(self, buffer: SpmcRing, cursor: int):
         super().__init__(buffer)
         self.lagged = 0  # Counting needs no heap then.
-        self.counts = buffer.counts
-        self.values = buffer.values
+        self._counts = buffer._counts
+        self._values = buffer._values
         self.wait = buffer._line.park
         self.cursor = array("i", (cursor,))  # The number of the value that this reader read last.
 
     def has_value(self) -> bool:
-        return self.cursor[0] != self.counts[_PRODUCED]
+        return self.cursor[0] != self._counts[_PRODUCED]
 
     def park(self, owner) -> bool:
-        return self.cursor[0] == self.counts[_PRODUCED] and self.wait(owner)
+        return self.cursor[0] == self._counts[_PRODUCED] and self.wait(owner)
 
     @micropython.viper
     def try_recv(self):
-        counts = ptr32(self.counts)
+        counts = ptr32(self._counts)
         cursor = ptr32(self.cursor)
         behind = (counts[_PRODUCED] - cursor[0]) & _MASK
         if not behind:
@@ -105,4 +105,4 @@ class RingReader(Reader):
             self.buffer.missed(self, missed)
         cursor[0] = (cursor[0] & _MASK) + 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
-        return self.values[0 - behind]
+        return self._values[0 - behind]

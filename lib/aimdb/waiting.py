@@ -64,7 +64,7 @@ class Line(tuple):
 
     def __init__(self, counts=None):
         super().__init__()
-        self.counts: "Any" = counts or array("i", bytes(4 * _PLACES))
+        self._counts: "Any" = counts or array("i", bytes(4 * _PLACES))
         self.loop: "Any" = None  # The loop in which tasks last waited.
         self.tasks = core.TaskQueue()  # The tasks that wait, from the first one on.
 
@@ -73,7 +73,7 @@ class Line(tuple):
         if self.loop is not core._task_queue:
             while self.tasks.peek():
                 self.tasks.pop()
-            counts = self.counts
+            counts = self._counts
             counts[_FREE] += counts[_KEPT]
             counts[_ASKED] = counts[_KEPT] = 0
             if self.taken_by is not None:
@@ -86,7 +86,7 @@ class Line(tuple):
 
         When the task is cancelled while it waits, `owner.remove(task)` is called, which must call `forget(task)`.
         """
-        counts = ptr32(self.counts)
+        counts = ptr32(self._counts)
         task = core.cur_task
         if counts[_KEPT]:
             if task.data is self:
@@ -115,7 +115,7 @@ class Line(tuple):
 
         `keeps`: one is kept for it, which the caller has not counted as free.
         """
-        counts = ptr32(self.counts)
+        counts = ptr32(self._counts)
         tasks = self.tasks
         task = tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
@@ -127,14 +127,14 @@ class Line(tuple):
 
     def share(self):
         """Wake who waits for as many as are free, and keep them for those tasks."""
-        counts = self.counts
+        counts = self._counts
         while counts[_FREE] and counts[_ASKED]:
             counts[_FREE] -= 1
             self.wake_first(True)
 
     def give(self):
         """Add one: it is kept for the first that waits, or free."""
-        self.counts[_FREE] += 1
+        self._counts[_FREE] += 1
         self.share()
 
     def lend(self):
@@ -157,33 +157,33 @@ class Line(tuple):
                 self.taken_by = task
             else:
                 self.taken_by = self
-                self.counts[_NOTE] = 0
+                self._counts[_NOTE] = 0
 
     def begin_notes(self):
         """Forget who has taken one, and have it noted from now on."""
         self.taken_by = None
-        self.counts[_NOTE] = 1
+        self._counts[_NOTE] = 1
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
         self.loop.remove(task)  # It may be a loop that was left, out of which no other task must come along.
-        if self.counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
-            self.counts[_KEPT] -= 1
+        if self._counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
+            self._counts[_KEPT] -= 1
             self.give()
 
     def forget(self, task):
         """Take a task out of the line."""
         self.tasks.remove(task)
-        self.counts[_ASKED] = bool(self.tasks.peek())
+        self._counts[_ASKED] = bool(self.tasks.peek())
 
     def close(self):
         """Wake all tasks, and let nobody park any more."""
-        self.counts[_CLOSED] = 1
+        self._counts[_CLOSED] = 1
         self.wake_all()
 
     def wake_all(self):
         """Wake all tasks, in order."""
-        while self.counts[_ASKED]:
+        while self._counts[_ASKED]:
             self.wake_first(False)
 
 
