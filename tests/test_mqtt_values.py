@@ -10,6 +10,7 @@ if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import Broker, BytesCodec, JsonCodec, MqttTopic, Unreachable
+from printing import printing
 from scripted_broker import Kept, ScriptedBroker, at_once, impatient, publish, running, until
 
 
@@ -478,8 +479,10 @@ async def test_a_link_stays_when_its_record_cannot_be_read_for_a_while():
         db = AimDb()
         kept = Failing(range(3))
         db.configure("n", kept).link_to(server.url + "/n", broker=impatient(server))
-        async with running(db):
-            await until(lambda: kept.committed == 3)
+        with printing() as said:
+            async with running(db):
+                await until(lambda: kept.committed == 3)
+        equal(said.text.count("record 'n' cannot be read now: OSError"), 2)  # The 1st and the 2nd time.
 
 
 async def test_a_memoryview_of_words_is_sent_as_its_bytes():
