@@ -73,28 +73,19 @@ class LinkFrom:
             value, arrival = self._entry
             try:
                 await record.producer.produce_async(value)
-            except _FOR_NOW as er:
+            except Exception as er:
                 if record.buffer.closed:
                     raise BufferClosed(value, record.buffer)
                 attempts += 1
-                if isinstance(er, MemoryError) and attempts == HUNGRY_ATTEMPTS:
-                    self._refuse(record, value, arrival, er)
+                if isinstance(er, _FOR_NOW) and not (isinstance(er, MemoryError) and attempts == HUNGRY_ATTEMPTS):
+                    tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
+                    shortest, longest = self.peer.retry_ms
+                    await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
                     continue
-                tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
-                shortest, longest = self.peer.retry_ms
-                await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
-                continue
-            except Exception as er:
-                self._refuse(record, value, arrival, er)
-                continue
+                self.peer.refused(self.key, self.__name__, value, er)
+                drop(record.buffer)
             inbox.finish(arrival)
             self._entry = None
-
-    def _refuse(self, record, value, arrival, error):
-        self.peer.refused(self.key, self.__name__, value, error)
-        drop(record.buffer)
-        self._inbox.finish(arrival)
-        self._entry = None
 
     def _put_back(self):
         if self._entry is not None:
