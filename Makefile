@@ -29,11 +29,11 @@ $(VENV)/ready-to-develop: $(VENV)/ready
 
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
-	@$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: example
 example: $(VENV)/ready ## run a program of examples/, on an emulated board or at PORT: NAME=weather_station SECONDS=10
-	@$(RUN) tools/examples/example.py $(NAME) $(if $(PORT),--port $(PORT)) $(if $(SECONDS),--seconds $(SECONDS))
+	@$(RUN) tools/examples/example.py $(NAME) $(if $(PORT),--port "$(PORT)") $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: test
 test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
@@ -111,7 +111,7 @@ interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, la
 
 .PHONY: graph
 graph: $(VENV)/ready ## draw a program's records, as text and for Mermaid: PROGRAM=firmware/sensor_node.py BOARD=pico_w
-	@$(RUN) tools/graph/draw.py $(or $(PROGRAM),firmware/sensor_node.py) --board $(BOARD)
+	@$(RUN) tools/graph/draw.py "$(or $(PROGRAM),firmware/sensor_node.py)" --board $(BOARD)
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
@@ -151,8 +151,9 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of
 
 .PHONY: types
 types: $(VENV)/ready-to-develop ## let a type checker read a program of yours: PROGRAM=file
+	@test -f "$(PROGRAM)" || { echo "Name the file of your program: make types PROGRAM=main.py"; exit 1; }
 	@MYPYPATH=lib $(VENV)/bin/mypy --custom-typeshed-dir $(STUBS) --follow-imports=silent --check-untyped-defs \
-		--disable-error-code=var-annotated $(PROGRAM)
+		--disable-error-code=var-annotated "$(PROGRAM)"
 
 .PHONY: format
 format: $(VENV)/ready-to-develop ## let ruff lay out all Python files
@@ -175,16 +176,16 @@ view: $(VENV)/ready ## a live picture of what a node does: emulated, or PORT=/de
 
 .PHONY: install
 install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
-	@$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port $(PORT))
+	@$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port "$(PORT)")
 
 .PHONY: deploy
 deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w FORCE=1
-	@$(RUN) tools/board/deploy.py $(if $(PORT),--port $(PORT)) --board $(BOARD)
+	@$(RUN) tools/board/deploy.py $(if $(PORT),--port "$(PORT)") --board $(BOARD)
 
 .PHONY: wifi
 wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board: PORT=/dev/ttyACM0
 	@test -f firmware/network.json || { echo "Copy firmware/network.example.json to firmware/network.json, and fill it in."; exit 1; }
-	$(VENV)/bin/mpremote $(if $(PORT),connect $(PORT)) fs cp firmware/network.json :network.json
+	$(VENV)/bin/mpremote $(if $(PORT),connect "$(PORT)") fs cp firmware/network.json :network.json
 
 .PHONY: image
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
@@ -192,7 +193,7 @@ image: $(VENV)/ready ## write one file with official firmware, library and appli
 
 .PHONY: flash
 flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
-	@$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(DRIVE),--drive "$(DRIVE)")
+	@$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: peers
 peers: ## build AimDB's own command line and a hub, for tests with them and for `make run`: optional, needs Rust's cargo

@@ -1,5 +1,6 @@
 """Links: the scheme of a URL finds the package, by name."""
 
+import builtins
 import os
 import sys
 
@@ -117,4 +118,24 @@ async def test_a_package_that_is_not_there_is_not_told_to_be_broken():
     db = AimDb()
     db.configure("temperature", Mailbox()).link_from("nowheres://host/x")
     mistake = await mistake_of(db)
-    assert "needs the package aimdb_nowheres, which is not installed" in mistake, mistake
+    assert "needs the package aimdb_nowheres, which is not installed; AimDB's own are aimdb_mqtt and" in mistake, (
+        mistake
+    )
+
+
+async def test_a_link_by_tls_names_the_package_that_there_is():
+    stock_import = builtins.__import__
+
+    def without_mqtt(name, *arguments):
+        if name.startswith("aimdb_mqtt"):
+            raise ImportError("no module named '%s'" % name)
+        return stock_import(name, *arguments)
+
+    db = AimDb()
+    builtins.__import__ = without_mqtt
+    try:
+        db.configure("temperature", Mailbox()).link_from("mqtts://host/x")
+    finally:
+        builtins.__import__ = stock_import
+    mistake = await mistake_of(db)
+    assert "needs the package aimdb_mqtt, which is not installed" in mistake, mistake

@@ -12,6 +12,8 @@ def hint(error) -> str:
         return "; await reader.recv() waits for a value"
     if not isinstance(error, (TypeError, AttributeError)):
         return ""
+    if "positional argument" in text:
+        return "; MicroPython counts the object before the dot as one: produce(value) has two"
     if "keyword argument" in text:
         return "; produce_async(value, timeout_ms=…) and recv(timeout_ms=…) have a time limit, the others take no names"
     if "'generator'" in text:

@@ -8,6 +8,8 @@ that `AimDb.run` runs until it ends, and raises `TypeError` or `ValueError` for 
 from . import once
 from .configuring import add
 
+_OWN = "aimdb_mqtt", "aimdb_aimx"
+
 
 def link(record, direction: str, url: str, options: dict):
     """Add such a stage to the record, or a mistake that `AimDb.run` tells. Returns the record."""
@@ -46,7 +48,10 @@ def maker(scheme: str, direction: str) -> tuple:
         raise ImportError("needs a %s, which the package %s has not" % (direction, name))
     except ImportError as er:
         if _is_missing(name, er):
-            raise ImportError("needs the package %s, which is not installed" % first)
+            if name in _OWN:  # An s, as of mqtts, was left off.
+                raise ImportError("needs the package %s, which is not installed" % name)
+            text = "needs the package %s, which is not installed; AimDB's own are %s"
+            raise ImportError(text % (first, " and ".join(_OWN)))
         raise ImportError("needs the package %s, which cannot be imported here: %s" % (name, er))
 
 

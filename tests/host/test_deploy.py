@@ -265,7 +265,7 @@ def test_what_was_deployed_stays_ours_when_the_library_is_installed_after_it(tre
 
 def test_unknown_package_is_said_with_the_known_ones(start, run):
     _, port = start({})
-    status, _, complaint = run(port, "--library", "aimdb_toaster")
+    status, _, complaint = run(port, "--library", "aimdb,aimdb_toaster")
     assert status == 1
     assert complaint == "deploy: There is no package aimdb_toaster in lib/, but aimdb.\n"
 

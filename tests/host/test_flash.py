@@ -112,6 +112,11 @@ def test_the_drive_of_another_chip_is_refused(pico_w, drive):
     assert not (place / "pico_w.uf2").exists()
 
 
+def test_a_drive_that_is_not_there_is_told_before_anything_is_done(pico_w, tmp_path):
+    with pytest.raises(DeployError, match="There is no folder .*nowhere: DRIVE= is where"):
+        flash.flash(PICO_W, pico_w, None, tmp_path / "nowhere")
+
+
 def test_a_board_with_another_chip_is_left_as_it_is(pico_w, tmp_path, started):
     port = started(firmware=pico_w.path)
     with pytest.raises(DeployError, match="Pico W with RP2040, but Raspberry Pi Pico 2 has the RP2350"):

@@ -281,7 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.library:
             link = BoardLink(options.port or find_port())
             architecture = architecture_named(link.persist(lambda: link.run(["exec", ASK_ARCHITECTURE])).strip())
-            board, files = None, library_files(options.library, architecture, options.root, options.keep_line_numbers)
+            packages = ",".join(options.library).replace(",", " ").split()
+            board, files = None, library_files(packages, architecture, options.root, options.keep_line_numbers)
         else:
             # Compiled first: a mistake in a source must not stop a running board.
             board, files = options.board, files_for(options.board, options.root, options.keep_line_numbers)

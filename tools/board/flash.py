@@ -101,6 +101,8 @@ def wait_for(look: Callable[[], Any]) -> Any:
 
 def flash_by_drive(board: Board, image: Path, port: str | None, drive: Path | None) -> str | None:
     """Copy the image onto the drive of the board's bootloader; returns the board's port, if one is known."""
+    if drive and not drive.is_dir():
+        raise DeployError(f"There is no folder {drive}: DRIVE= is where the bootloader's drive is mounted.")
     drives = [drive] if drive else drives_for(board)
     if drives and not drive and port and os.path.exists(port):
         raise DeployError(

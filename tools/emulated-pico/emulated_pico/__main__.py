@@ -37,7 +37,12 @@ def serve(board: Board, options: argparse.Namespace, signals: set[signal.Signals
     """Show the port, and wait for a signal."""
     path, link = board.serve_pty(), options.link
     if link:
-        link.unlink(missing_ok=True)
+        if link.is_symlink():
+            link.unlink()
+        elif link.exists():
+            raise ValueError(f"--link {link}: there is something of that name, which is no link. Take another name.")
+        elif not link.parent.is_dir():
+            raise ValueError(f"--link {link}: there is no folder {link.parent}.")
         link.symlink_to(path)
     print(link or path, flush=True)
     flash = f"goes to {options.dump}" if options.dump else "is lost: --dump FILE keeps it, --image FILE begins with it"

@@ -106,3 +106,14 @@ def test_mistake_in_the_options_is_one_line(tmp_path: Path) -> None:
 def test_serving_twice_gives_the_same_port() -> None:
     with Board() as board:
         assert board.serve_pty() == board.serve_pty()
+
+
+def test_a_link_takes_the_place_of_no_file_and_needs_its_folder(start: Start, tmp_path: Path) -> None:
+    file = tmp_path / "main.py"
+    file.write_text("print(1)")
+    process, port = start("--link", str(file))
+    assert (process.wait(PATIENCE), port, file.read_text()) == (1, "", "print(1)")
+    assert "there is something of that name, which is no link" in process.stderr.read()
+    process, _ = start("--link", str(tmp_path / "no" / "port"))
+    assert process.wait(PATIENCE) == 1
+    assert f"there is no folder {tmp_path / 'no'}" in process.stderr.read()

@@ -387,7 +387,7 @@ def test_each_file_has_one_interpreter(run):
 
 def test_a_port_that_is_missing_is_one_sentence(run):
     result = run("--target=/dev/no-such-port", "tests", test_x="def test_a(): pass")
-    check_usage_error(result, "ERROR: no MicroPython board answers on /dev/no-such-port: failed to access *")
+    check_usage_error(result, "ERROR: no MicroPython board answers on /dev/no-such-port: there is no such port; *")
 
 
 def test_an_interpreter_that_is_missing_is_one_sentence(run, monkeypatch):

@@ -35,6 +35,8 @@ class SerialTarget:
         answer = printed_by(ProcessRun([*self.command, "exec", DESCRIBE]), 20)
         if " on " not in answer:
             reason = (answer or "no answer").splitlines()[-1].removeprefix("mpremote: ")
+            if "failed to access" in reason and not Path(self.port).exists():
+                reason = "there is no such port; a target is unix, rp2040 or a serial port"
             raise TargetError(f"no MicroPython board answers on {self.port}: {reason}")
         return answer
 
