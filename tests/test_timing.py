@@ -5,11 +5,12 @@ import time
 
 import aimdb.loop
 import harness
-from aimdb import SpmcRing
+from aimdb import AimDb, BoundedQueue, SpmcRing
 from aimdb.complaint import Complaint
 from aimdb.timing import Timer, timed
 from aimdb_conformance.support import busy, raises_async, settle
 from harness import equal, heap_locked, raises
+from printing import printing
 from stepping import outcome
 
 UNIT = 4 if harness.target == "unix" else 40  # Milliseconds: longer than a few steps take.
@@ -257,6 +258,43 @@ async def test_a_complaint_about_the_longest_wait_comes_once_in_that_time():
             await time_flies.pass_by(2**27)
         complaint.end()
     equal(len(said), 4)
+
+
+async def test_a_queue_that_nobody_reads_is_named_while_a_producer_waits():
+    queue = BoundedQueue(1)
+    producer = AimDb().configure("q", queue)
+    reader = queue.subscribe()
+    line = "aimdb: record 'q' is full (1 values), and nobody reads it; a producer waits, for %d s now\n"
+    for _ in range(2):  # It begins anew with the next one that waits.
+        producer.produce(1)
+        with Hasty() as time_flies, printing() as said:
+            task = asyncio.create_task(producer.produce_async(2))
+            await settle()
+            await time_flies.pass_by(9999)
+            equal(said.text, "")
+            await time_flies.pass_by(1)
+            equal(said.text, line % 10)
+            await time_flies.pass_by(10000)
+            equal(said.text, line % 10 + line % 20)
+            equal((reader.try_recv(), await reader.recv()), (1, 2))
+            await task
+            await time_flies.pass_by(20000)
+            equal(said.text, line % 10 + line % 20)
+
+
+async def test_a_queue_that_is_read_slowly_is_not_named():
+    queue = BoundedQueue(1)
+    producer = AimDb().configure("q", queue)
+    reader = queue.subscribe()
+    producer.produce(0)
+    with Hasty() as time_flies, printing() as said:
+        tasks = [asyncio.create_task(producer.produce_async(value)) for value in range(1, 6)]
+        for value in range(5):
+            await settle()
+            await time_flies.pass_by(9000)
+            equal(reader.try_recv(), value)
+    await asyncio.gather(*tasks)
+    equal(said.text, "")
 
 
 async def test_a_complaint_for_which_there_was_no_memory_comes_later():

@@ -41,16 +41,16 @@ def look_after(queue, value):
 
 def _look_at_cancels(queue, line):
     # A value is kept for another task, which may be cancelled before it reads.
-    remove = line.remove
+    remove_kept = line.remove
 
-    def remove_and_look(task):
-        remove(task)
+    def remove(task):
+        remove_kept(task)
         try:
             _look_again(queue)
         except MemoryError:  # It must not end the cancelling.
             pass
 
-    line.remove = remove_and_look
+    line.remove = remove
 
 
 def _look_again(queue):
