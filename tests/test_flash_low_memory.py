@@ -256,6 +256,10 @@ def test_opening():
     sweep(open_again, restarted=True)
 
 
+def test_metrics():
+    sweep(lambda scene: scene.queue.metrics().dropped_count)
+
+
 def test_release():
     def release(scene):
         scene.queue.release()
