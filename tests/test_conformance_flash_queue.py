@@ -27,7 +27,7 @@ def make(flush_ms=20, **options):
 
 
 class OnFlash(Way):
-    calls = 4000
+    calls = 2000
 
     def make(self, **options):
         self.queue = make(**options)
