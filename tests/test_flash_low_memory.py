@@ -6,7 +6,8 @@ import os
 
 import aimdb_flash.storage
 import harness
-from aimdb import BufferEmpty, JsonCodec
+from aimdb import BufferEmpty
+from aimdb.timing import timed
 from aimdb_flash import FileStorage, FlashQueue, StorageError
 from flash_model import Blocks
 from harness import equal
@@ -35,6 +36,19 @@ class Folder:
         aimdb_flash.storage.claimed.clear()
 
 
+class Numbers:
+    """Needs no heap: else there would be as much for all that comes after it."""
+
+    size = 1
+    texts = [b"%d" % number for number in range(100)]
+
+    def encode(self, value):
+        return self.texts[value]
+
+    def decode(self, data):
+        return self.texts.index(data)
+
+
 class Scene:
     """Values on flash and staged ones, of which a reader has read a few of both."""
 
@@ -56,7 +70,7 @@ class Scene:
             self.read.append(self.reader.try_recv())
 
     def open(self):
-        return FlashQueue(self.medium.storage(), JsonCodec(), flush_ms=0, commit_ms=1000000)
+        return FlashQueue(self.medium.storage(), Numbers(), flush_ms=0, commit_ms=1000000)
 
     async def attempt(self, call):
         """Whether there was enough memory."""
@@ -224,11 +238,11 @@ def test_a_read_with_a_time_limit():
 
 
 def test_passing_over_a_value_that_cannot_be_decoded():
-    class Strange(JsonCodec):
+    class Strange(Numbers):
         def decode(self, data):
             if data == b"7":
                 raise ValueError
-            return JsonCodec.decode(self, data)
+            return Numbers.decode(self, data)
 
     def read(scene):
         scene.queue.codec = Strange()
@@ -254,6 +268,34 @@ def test_opening():
         scene.queue = scene.open()
 
     sweep(open_again, restarted=True)
+
+
+def test_the_first_value_in_a_new_loop():
+    async def begin():
+        queue = FlashQueue(Blocks().storage(), flush_ms=0)
+        queue.push(b"1")
+        return queue
+
+    async def go_on(queue, blocks):
+        done = False
+        with Scarce(blocks):
+            try:
+                queue.try_push(b"2")
+                done = True
+            except MemoryError:
+                pass
+        await timed(queue.push_async(b"3"), 1000)
+        equal(drain(queue.subscribe()), [b"1", b"2", b"3"] if done else [b"1", b"3"])
+        return done
+
+    blocks = 0
+    while True:
+        asyncio.new_event_loop()
+        queue = asyncio.run(begin())
+        asyncio.new_event_loop()
+        if asyncio.run(go_on(queue, blocks)):
+            break
+        blocks += 1
 
 
 def test_metrics():

@@ -200,9 +200,9 @@ class FlashQueue(Buffer):
     def wake_up(self) -> None:
         """In a new event loop: what was staged in the one that was left still goes to flash."""
         if self.loop is not current_loop():
+            self._flusher.flush_within(0)  # It may lack memory; then nothing has changed.
             self.loop = current_loop()
             self._values.admit()
-            self._flusher.flush_within(0)
 
     def peek(self):
         try:

@@ -60,11 +60,11 @@ class Flusher:
         # What is left is compared, because the difference to a time that is past may be too large for ticks.
         if runs and self._wait is not None and ticks_diff(self._due, ticks_ms()) <= milliseconds:
             return
+        if not (runs and self._steps):
+            self._timer.start(milliseconds)  # It may lack memory; then nothing has changed.
+            self._steps = False
         self._wait = milliseconds
         self._due = ticks_add(ticks_ms(), milliseconds)
-        if not (runs and self._steps):
-            self._steps = False
-            self._timer.start(milliseconds)
 
     def _come(self):
         # Called by the timer.

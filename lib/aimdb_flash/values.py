@@ -22,14 +22,16 @@ _TURN = const(32)  # So many values at most are passed over before other tasks r
 class Entry:
     """A value on its way to the flash."""
 
-    number = 0  # On flash; 0: not there yet; -1: refused. In the class, as setting it in each takes time.
-    # The loop of the task that awaits it: nobody may read it before that task knows that it is on flash. None: no task
-    # does.
-    waits: "Any" = None
+    # On flash; 0: not there yet; -1: refused. In the class, as setting it in each takes time. To set it later needs no
+    # heap, because an instance with three attributes has room for a fourth.
+    number = 0
 
-    def __init__(self, ticket: int, data: bytes):
+    def __init__(self, ticket: int, data: bytes, waits):
         self.ticket = ticket  # Values get them in the order of staging.
         self.data = data
+        # The loop of the task that awaits it: nobody may read it before that task knows that it is on flash. None: no
+        # task does.
+        self.waits: "Any" = waits
 
 
 class Values:
@@ -61,9 +63,7 @@ class Values:
 
     def add(self, data: bytes, waits) -> Entry:
         """A new entry, barred if a task awaits it or one before it. When there is no memory, nothing has changed."""
-        entry = Entry(self.tickets + 1, data)
-        if waits is not None:
-            entry.waits = waits
+        entry = Entry(self.tickets + 1, data, waits)
         barred = self.barred
         self.entries.append(entry)
         if waits is not None or barred:
