@@ -401,8 +401,30 @@ async def test_a_record_that_cannot_be_read_spoils_no_list_and_no_other_record()
     async with Running(db):
         for broken.error in (RuntimeError, OSError, MemoryError):
             assert "broken" in [each["name"] for each in await client.ask("record.list")]
+            equal(await client.ask("buffer_metrics.reset"), {"reset": True})
             equal([await client.get("broken"), await client.set("broken", 1)], ["internal", "internal"])
             equal((await client.set("setting", 1))["status"], "success")
+
+
+async def test_counters_of_a_buffer_that_are_no_counts_spoil_no_list():
+    class Odd(Buffer):
+        capacity: "object" = None
+        occupied: "object" = None
+
+        def push(self, value):
+            pass
+
+        def held(self):
+            return self.occupied
+
+    db, client = program()
+    odd = Odd()
+    db.configure("odd", odd).remote()
+    async with Running(db):
+        for odd.occupied, odd.capacity in ((None, None), (-1, -5), ("x", "y"), (2.5, 3)):
+            listed = {each["name"]: each for each in await client.ask("record.list")}
+            assert min(listed["odd"]["occupancy"]) >= 0, listed["odd"]
+            assert listed["odd"].get("buffer_capacity", 1) > 0, listed["odd"]
 
 
 async def test_a_peer_on_a_serial_line_that_takes_longer_frames_gets_longer_values():

@@ -213,6 +213,14 @@ def test_what_is_no_number_is_refused_as_the_first_value_too():
     equal((signal["count"], signal["refused"], signal["max"]), (0, 4, 0.0))
 
 
+def test_a_switch_is_a_number():
+    db = AimDb(profile=True)
+    gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+    for value in (True, False, True):
+        gauge.update(value)
+    equal([type(db.signals()[0][name]) for name in ("last", "min", "max")], [int, int, int])
+
+
 def test_a_gauges_name_and_unit_are_strings():
     for profile in (True, False):
         record = AimDb(profile=profile).configure("t", SpmcRing(2))

@@ -23,7 +23,8 @@ class Gauge:
     def update(self, value: float) -> None:
         """Measure a value. NaN, infinity and what is no number are counted as refused; nothing is raised."""
         try:
-            number = float(value - 0)  # A string has no difference, and a complex number is no float.
+            value = value - 0  # A string has no difference, and that of True is a number.
+            number = float(value)  # A complex number is no float.
             if number - number != 0:  # NaN, infinite, or an int that is too large.
                 raise ValueError
             count = (self._count & _MASK) + 1

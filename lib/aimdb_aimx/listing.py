@@ -111,27 +111,26 @@ class Lister:
             node["has_outbound_link"],
         )
         if self._details:
-            if node["buffer_capacity"]:
-                text += ',"buffer_capacity":%d' % node["buffer_capacity"]
-            text += self._counters(key, entry[0].buffer)
+            text += self._counters(key, entry[0].buffer, node["buffer_capacity"])
         if self._details == 2:
             stages = _stages([each for each in self._profile if each["record"] == key])
             signals = [_signal(each) for each in self._signals if each["record"] == key]
             text += ',"stage_profiling":[%s],"signal_stats":[%s]' % (",".join(stages), ",".join(signals))
         return text + "}"
 
-    def _counters(self, key, buffer):
+    def _counters(self, key, buffer, capacity):
         # Of fixed width, so that the entry is as long when it is sent as it was when it was measured.
+        text = ',"buffer_capacity":%d' % capacity if type(capacity) is int and capacity > 0 else ""
         try:
-            counts, occupancy = buffer.metrics()[:3], buffer.metrics().occupancy
+            metrics = buffer.metrics()
+            counts = [int(each) for each in metrics[:3] + metrics.occupancy]
         except Exception:  # A buffer of the program's own may raise anything, and is not to spoil the list.
-            counts, occupancy = (0, 0, 0), (0, 0)
-        since = self._peer.server.counted_from.get(key)
-        if since:
-            counts = tuple([(counts[i] - since[i]) & 0x1FFFFFFF for i in range(3)])
-        return ',"produced_count":%10d,"consumed_count":%10d,"dropped_count":%10d,"occupancy":[%10d,%10d]' % (
-            counts + occupancy
-        )
+            counts = [0] * 5
+        since = self._peer.server.counted_from.get(key, ())
+        for i in range(len(since)):
+            counts[i] = (counts[i] - since[i]) & 0x1FFFFFFF
+        names = ',"produced_count":%10d,"consumed_count":%10d,"dropped_count":%10d,"occupancy":[%10d,%10d]'
+        return text + names % tuple([max(0, each) for each in counts])
 
 
 def _stages(profile):
