@@ -1,6 +1,6 @@
 import asyncio
 
-from aimdb import AimDb, Buffer, BufferClosed, BufferEmpty, BufferFull, SpmcRing
+from aimdb import AimDb, Buffer, BufferClosed, BufferEmpty, BufferFull, BufferLagged, SpmcRing
 from harness import equal, raises
 from own_buffers import Largest, Log, Slots
 
@@ -201,6 +201,7 @@ def test_a_ready_made_buffer_can_be_extended():
 def test_the_exceptions_can_be_made_with_the_value_alone():
     equal(BufferFull(3).value, 3)
     equal(BufferClosed(4).value, 4)
+    equal(str(BufferLagged(5)), "BufferLagged: record None (capacity None) has overwritten 5 unread values")
 
 
 def test_a_buffer_without_push_says_what_it_lacks():

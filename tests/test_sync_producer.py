@@ -885,6 +885,9 @@ async def test_wrong_arguments_are_told_at_the_call():
     for arguments in ((0,), (-1,), (4, ""), (4, "<y")):
         with raises(ValueError):
             db.sync_producer("x", *arguments)
+    for no_buffer in (None, SpmcRing, db.producer("x")):
+        with raises(TypeError):
+            SyncProducer(no_buffer)
     with raises(RecordKeyNotFound):
         db.sync_producer("nowhere")
     producer = SyncProducer(BoundedQueue(1))

@@ -32,7 +32,7 @@ class RecordError(DbError):
         if name == "count":
             return self.value  # Every exception of MicroPython has it: the first argument.
         if name == "key" or name == "capacity":
-            buffer = self.args[1] if self.args else self._buffer
+            buffer = self.args[1] if len(self.args) > 1 else self._buffer
             return None if buffer is None else getattr(buffer, name)
         raise AttributeError(name)
 

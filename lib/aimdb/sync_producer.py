@@ -38,7 +38,8 @@ class SyncProducer:
     keeps nothing for readers that come late, such as an `SpmcRing`, gets values only while `AimDb.run` runs the
     record's taps, links and transforms; until then they wait here.
 
-    Several may write one record. Raises `TypeError` or `ValueError` when `depth` is not an int of at least 1.
+    Several may write one record. Raises `TypeError` for what is no buffer, and `TypeError` or `ValueError` when `depth` is
+    not an int of at least 1.
 
     IRQ safety: `try_send` is for hard and soft interrupts, the other core, threads and tasks; `send` for threads and
     the other core; the rest for the asyncio thread.
@@ -46,6 +47,8 @@ class SyncProducer:
 
     def __init__(self, buffer: Buffer, depth: int = 16):
         check_int("depth", depth, 1)
+        if not isinstance(buffer, Buffer):
+            raise TypeError("a SyncProducer needs a buffer, not %r" % (buffer,))
         self.closed = False
         self.refused_count = 0  # By try_send; any context changes it, in critical sections.
         self._buffer = buffer
