@@ -38,8 +38,8 @@ class SyncProducer:
     keeps nothing for readers that come late, such as an `SpmcRing`, gets values only while `AimDb.run` runs the
     record's taps, links and transforms; until then they wait here.
 
-    Several may write one record. Raises `TypeError` for what is no buffer, and `TypeError` or `ValueError` when `depth` is
-    not an int of at least 1.
+    Several may write one record. Raises `TypeError` for what is no buffer, and `TypeError` or `ValueError` when `depth`
+    is not an int of at least 1.
 
     IRQ safety: `try_send` is for hard and soft interrupts, the other core, threads and tasks; `send` for threads and
     the other core; the rest for the asyncio thread.
