@@ -38,6 +38,8 @@ class Alarm(Timed):
     @micropython.native
     def start(self):
         """The running task has parked."""
+        if self._loop is not None:
+            self.stop()  # Ctrl-C has ended who woke the task before this was stopped.
         if self.task is None:
             self.task = current()
             self.begin(self.milliseconds)
@@ -47,8 +49,8 @@ class Alarm(Timed):
     def due(self):
         """The time is up, and the task waits."""
         task = self.task
-        if not waits_for(task, self):
-            return  # Ctrl-C has ended who woke it before this was stopped.
+        if task is None or not waits_for(task, self):
+            return  # Ctrl-C, as in `start`.
         self.task = None
         reader = self.reader
         try:
