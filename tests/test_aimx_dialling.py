@@ -12,6 +12,7 @@ if target != "unix":
 
 from aimdb_aimx import AimxRecord, Hub, NotConnected, Refused, Unreachable
 from aimdb_aimx.hub import hubs
+from printing import printing
 from scripted_broker import Kept, running, until
 from scripted_hub import ScriptedHub, framed, hasty
 
@@ -132,10 +133,12 @@ async def test_values_that_the_hub_left_out_are_counted():
         async with running(db):
             await until(lambda: server.subs)
             await until(lambda: server.clients[0].seqs)
-            await server.tell("n", 1)
-            await server.tell("n", 2, skip=3)
-            await server.tell("n", 3, skip=1)
-            await until(lambda: queue.held() == 3)
+            with printing() as said:
+                await server.tell("n", 1)
+                await server.tell("n", 2, skip=3)
+                await server.tell("n", 3, skip=1)
+                await until(lambda: queue.held() == 3)
+        assert "record 'n': a hole of 3 values" in said.text, said.text
         equal((hub.lagged_count, hub.hole_count, queue.metrics().dropped_count), (4, 2, 4))
 
 

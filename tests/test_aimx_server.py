@@ -255,6 +255,21 @@ async def test_drain_gives_the_oldest_first_and_skips_what_was_overwritten():
             equal(await drain("setting", limit=limit), "internal")
 
 
+async def test_none_in_a_ring_hides_no_value_behind_it():
+    db, client = program()
+    async with Running(db):
+        equal(await client.get("sensors.temp"), "not_found")
+        for value in (1, None, 2):
+            db.produce_any("sensors.temp", value)
+        equal(await client.get("sensors.temp"), 2)
+        for value in (3, None, 4):
+            db.produce_any("sensors.temp", value)
+        equal((await client.ask("record.drain", {"name": "sensors.temp"}))["values"], [3, None, 4])
+        for value in (5, None):
+            db.produce_any("sensors.temp", value)
+        equal(await client.get("sensors.temp"), "not_found")
+
+
 async def test_ids_are_unsigned_and_have_64_bits():
     db, client = program()
     async with Running(db):

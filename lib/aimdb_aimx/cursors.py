@@ -7,6 +7,7 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, check_int
 from .requests import Refusal, entry_of, is_ring, may_write, name_in, text_of
 
 _DRAINED = 3840  # From so many bytes of values on, the rest comes with the next reply; see `text_of`.
+_END = object()  # There is no value now.
 
 
 def newest(peer, record):
@@ -14,7 +15,7 @@ def newest(peer, record):
     reader = _cursor_of(peer, record)
     newest = None
     value = _next_of(reader)
-    while value is not None:
+    while value is not _END:
         newest = value
         value = _next_of(reader)
     return newest
@@ -42,9 +43,9 @@ def drain(peer, params) -> tuple:
     count = 0
     while count < limit and len(values) < _DRAINED:
         value = _next_of(reader)
-        if value is None:
+        if value is _END:
             break
-        text = text_of(peer, entry, value)
+        text = b"null" if value is None else text_of(peer, entry, value)
         if text:
             if count:
                 values.append(44)  # A comma.
@@ -63,11 +64,11 @@ def _cursor_of(peer, record):
 
 
 def _next_of(reader):
-    """The next value of a cursor, or None. Lag is skipped."""
+    """The next value of a cursor, or `_END`. Lag is skipped."""
     while True:
         try:
             return reader.try_recv()
         except BufferLagged:
             pass
         except (BufferEmpty, BufferClosed):
-            return None
+            return _END
