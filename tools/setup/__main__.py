@@ -26,7 +26,7 @@ PACKAGES = sorted(ROOT.glob("tools/*/pyproject.toml"))
 # Says how the emulator is built.
 SPEEDUP = ROOT / "tools" / "emulated-pico" / "emulated_pico" / "speedup.py"
 
-COST = "Set-up, once: 45 MB to download, 150 MB in .venv, .cache and your own cache, two minutes."
+COST = "Set-up, once: 45 MB to download, 150 MB in .venv, .cache and your own cache, three minutes."
 DEVELOP_COST = "For tests, lint and documents, once: type checkers, MkDocs, stubs: 130 MB to download, 630 MB in .venv."
 
 # Small, and needed anyway. It is fetched first and without a second try, so that a missing network is told at once.
