@@ -10,7 +10,7 @@ from aimdb import BufferEmpty
 from aimdb.timing import timed
 from aimdb_flash import FileStorage, FlashQueue, StorageError
 from flash_model import Blocks
-from harness import equal
+from harness import equal, only
 from scarce import Scarce
 
 TIME_LIMIT = 300
@@ -204,6 +204,7 @@ def test_closing_a_reader():
     sweep(lambda scene: scene.reader.close())
 
 
+@only("unix", reason="block by block it takes a board minutes")
 def test_closing_a_reader_that_fails_leaves_it_what_it_had_read():
     async def close(blocks):
         scene = Scene(Blocks())
@@ -270,6 +271,7 @@ def test_opening():
     sweep(open_again, restarted=True)
 
 
+@only("unix", reason="block by block it takes a board minutes")
 def test_the_first_value_in_a_new_loop():
     async def begin():
         queue = FlashQueue(Blocks().storage(), flush_ms=0)
