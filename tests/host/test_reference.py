@@ -24,6 +24,9 @@ INTERNAL = "aimdb_net"
 DEFINED_AS = {"Producer": "Record", "Consumer": "Record"}
 
 
+# Functions of a package for its own modules.
+OWN_USE = ("once", "parsed")
+
 # No program makes one of these.
 MADE_FOR_USERS = ("Record", "Producer", "Consumer", "Metrics", "FlashReader", "StorageError", "CodecError")
 
@@ -49,7 +52,7 @@ def exported(package: str) -> list[str]:
     stub = LIBRARY / package / "__init__.pyi"
     text = (stub if stub.exists() else LIBRARY / package / "__init__.py").read_text()
     names = re.findall(r"^ *from \S+ import \w+ as (\w+)$", text, re.MULTILINE)
-    names += [name for name in re.findall(r"^(?:async )?def ([a-z]\w*)", text, re.MULTILINE) if name != "once"]
+    names += [name for name in re.findall(r"^(?:async )?def ([a-z]\w*)", text, re.MULTILINE) if name not in OWN_USE]
     return names + re.findall(r"^(\w+) = [A-Z]\w+$", text, re.MULTILINE)
 
 
