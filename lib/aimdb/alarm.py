@@ -27,14 +27,6 @@ class Alarm(Timed):
         self.begin = self.begin
         self.stop = self.stop
 
-    def is_free(self) -> bool:
-        """Whether the task that has it waits no more; then it is as new."""
-        if self.task is not current() and not self.task.done():
-            return False
-        self.stop()
-        self.task = None
-        return True
-
     @micropython.native
     def start(self):
         """The running task has parked."""
@@ -83,7 +75,7 @@ def make(reader) -> Alarm:
 def alarm_of(reader, timeout_ms: int) -> Alarm:
     """An alarm for the running task: the reader's own, if no other task waits with that."""
     alarm = reader.alarm
-    if alarm is None or alarm.task is not None and not alarm.is_free():
+    if alarm is None or alarm.task is not None:  # Another task's, or of one that was cancelled as its value came.
         alarm = make(reader)
     if alarm.milliseconds is not timeout_ms:
         check_int("timeout_ms", timeout_ms)
