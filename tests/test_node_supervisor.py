@@ -370,6 +370,18 @@ def feeds_for_a_limited_time(machine):
     equal(timer.callback, None)
 
 
+def test_at_the_prompt_a_timer_feeds_also_after_something_took_long():
+    machine = Machine()
+    watchdog = Watchdog(8000, machine)
+    watchdog.start()
+    with watchdog.patience(20):
+        pass
+    watchdog.release()
+    fed = machine.fed
+    machine.timers[-1].callback(None)
+    equal((len(machine.timers), machine.fed), (2, fed + 1))
+
+
 def test_without_a_watchdog_nothing_is_done():
     watchdog = Watchdog()
     watchdog.start()
