@@ -370,8 +370,11 @@ async def test_a_message_for_which_there_is_no_heap_waits():
 class Greedy(BytesCodec):
     """Some values need more memory than there ever is."""
 
+    attempts = 0
+
     def encode(self, value):
         if value == 2:
+            self.attempts += 1
             raise MemoryError
         return b"%d" % value
 
@@ -416,9 +419,11 @@ async def test_a_value_for_which_there_is_never_heap_is_counted_and_passed_over(
         for value in range(1, 4):
             queue.push(value)
         broker = impatient(server, retry_ms=(1, 2))
-        db.configure("n", queue).link_to(server.url + "/n", codec=Greedy(), broker=broker)
+        codec = Greedy()
+        db.configure("n", queue).link_to(server.url + "/n", codec=codec, broker=broker)
         async with running(db):
             await until(lambda: len(server.published) == 2)
+        equal(codec.attempts, 10)
         equal([payload for _, payload, _, _ in server.published], [b"1", b"3"])
         equal((broker.lost_count, broker.refused_count), (0, 1))
 

@@ -168,3 +168,20 @@ async def test_no_network_is_no_reason_to_end():
 @only("unix", reason="its clock is set by the system")
 def test_now_is_unix_time():
     assert abs(Clock().now() - time.time()) <= 1
+
+
+async def test_asked_again_at_once_it_is_asked_once_and_an_answer_ends_the_count_of_failures():
+    found = []
+    server = Server(lambda question: told(TODAY)(question) if server.asked > 1 else b"no time")
+    clock = Clock("127.0.0.1", server.port, set_clock=found.append)
+    tasks = [asyncio.create_task(server.serve()), asyncio.create_task(clock.keep(Producer(SingleLatest())))]
+    while not clock.failures:
+        await asyncio.sleep_ms(5)
+    clock.retry()
+    while not found:
+        await asyncio.sleep_ms(5)
+    await asyncio.sleep_ms(50)
+    equal((clock.failures, server.asked), (0, 2))
+    for task in tasks:
+        task.cancel()
+    server.socket.close()
