@@ -71,27 +71,45 @@ class Bracket:
 
 
 def fill_gaps():
-    """Take every gap in front of the largest free piece of the heap; returns what keeps them taken.
+    """Take every gap in front of a free piece of 12 KB, or what there is; returns what keeps them taken.
 
     The allocator searches from the first gap of one block on, past all that is in use. Where modules happen to have
     left gaps would move the cost of an operation that needs heap by up to a half.
     """
-    filling = None
-    largest = (None,) * (gc.mem_free() // 8)  # Half of it, as an item takes 4 bytes.
-    while filling is None or id(filling) < id(largest):
-        filling = (filling,)
-    del largest
+    filling = filled_up_to(address_of_room())
     gc.collect()  # Now the allocator would search from the beginning of the heap.
     return (filling,)  # A block of its own, behind which it goes on.
 
 
-def measured(function, repetitions, clock):
-    """Run one case under one clock; the garbage collector rests, so that it neither costs time nor frees bytes."""
+def address_of_room():
+    items = 3000
+    while True:
+        try:
+            return id((None,) * items)  # Garbage at once.
+        except MemoryError:
+            items //= 2
+
+
+def filled_up_to(address):
+    # Blocks in all gaps in front of the address. None stays behind it, where it would cut what is free in two.
+    filling = None
+    block = (filling,)
+    while id(block) < address:
+        filling = block
+        block = (filling,)
+    return filling
+
+
+def measured(function, repetitions, clock, fills=True):
+    """Run one case under one clock; the garbage collector rests, so that it neither costs time nor frees bytes.
+
+    `fills`: take the gaps of the heap before. A case that loads much does so itself, later.
+    """
     asyncio.new_event_loop()
     gc.collect()
     gc.disable()
     bracket = Bracket(clock)
-    filling = fill_gaps()
+    filling = fill_gaps() if fills else None
     running = function(repetitions, bracket.start, bracket.stop)
     if hasattr(running, "send"):
         asyncio.run(running)
@@ -106,8 +124,11 @@ def run(clock, names, more, with_bytes):
     most_gaps = fill_gaps()  # So that each case has few to fill.
     for name, repetitions, function in cases:
         if names is None or name in names:
-            timed = measured(function, repetitions * more, clock)
-            size = measured(function, repetitions, heap_bytes()).total / repetitions if with_bytes else None
+            fills = not name.startswith("compute:")
+            if not fills:
+                most_gaps = None
+            timed = measured(function, repetitions * more, clock, fills)
+            size = measured(function, repetitions, heap_bytes(), fills).total / repetitions if with_bytes else None
             report("case", name, repetitions * more, timed.count, timed.total, size)
     del most_gaps
 
