@@ -12,7 +12,6 @@ _CALLS = {
     "sync_producer",
 }
 
-
 # Calls of a database that stay loaded.
 _BY_KEY = ("producer", "consumer", "produce_any", "produce_any_async")
 
@@ -81,16 +80,16 @@ Record_try_produce = Record_push_async = Record_subscribe = Record_subscribe_asy
 
 
 def Record_source(record, stage):
-    # A stage that is added after the program has run. Before, `configuring` gives all records these calls.
-    from .configuring import add
+    # After the program has run. Before, and again from now on, `configuring` gives all records this call and `tap`.
+    from .configuring import source
 
-    return add(record, "source", stage)
+    return source(record, stage)
 
 
 def Record_tap(record, stage):
-    from .configuring import add
+    from .configuring import tap
 
-    return add(record, "tap", stage)
+    return tap(record, stage)
 
 
 def Record_link_to(record, url, **options):
