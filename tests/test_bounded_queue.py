@@ -381,20 +381,22 @@ async def test_ready_that_cannot_lend_leaves_the_value_to_who_waits():
     equal(await other, 1)
 
 
+async def read_once_and_fill(queue, reader, turn):
+    # The task of `reader`: its second value finds a queue of 1 full.
+    queue.push(0)
+    reader.try_recv()
+    await turn.wait()
+    queue.push(1)
+    await queue.push_async(2)
+
+
 async def test_a_deadlock_is_named_when_the_other_reader_is_closed_while_a_value_is_kept_for_it():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
     other = queue.subscribe()
 
-    async def produce():
-        queue.push(0)
-        reader.try_recv()
-        await turn.wait()
-        queue.push(1)
-        await queue.push_async(2)
-
     turn = asyncio.Event()
-    task = asyncio.create_task(produce())
+    task = asyncio.create_task(read_once_and_fill(queue, reader, turn))
     await settle()
     waiting = asyncio.create_task(other.recv())
     await settle()
@@ -411,19 +413,12 @@ async def test_a_deadlock_is_named_when_the_task_for_which_a_value_is_kept_is_ca
     queue = BoundedQueue(1)
     reader = queue.subscribe()
 
-    async def produce():
-        queue.push(0)
-        reader.try_recv()
-        await turn.wait()
-        queue.push(1)
-        await queue.push_async(2)
-
     async def cancel():
         await turn.wait()
         waiting.cancel()
 
     turn = asyncio.Event()
-    task = asyncio.create_task(produce())
+    task = asyncio.create_task(read_once_and_fill(queue, reader, turn))
     asyncio.create_task(cancel())
     await settle()
     waiting = asyncio.create_task(reader.recv())
