@@ -195,7 +195,7 @@ class AimDb:
 
             Returns the record, on which `.source(fn)` and `.tap(fn)` add stages. Mistakes that show only when all
             records are known are reported by `run`. Raises `TypeError` or `ValueError` for a key that is not a string
-            or is empty, and `TypeError` for a buffer that is none.
+            or is empty, and `TypeError` for a `buffer` that is no `Buffer`.
             """
             return self._records[key]
 
@@ -270,8 +270,8 @@ class AimDb:
             `AlreadyRunning` when it runs in this loop. Whether a lambda, closure, bound method or object is async, only
             a call tells: `run` calls such stages when there is no other mistake.
 
-            Lines on `sys.stderr` say when the run has not begun a second after this call, when a `produce_async` of its
-            first ten seconds was not awaited, and when a source waits for a value of its own record.
+            A line on `sys.stderr` names each of these mistakes: the run has not begun a second after this call; a
+            `produce_async` of its first ten seconds was not awaited; a source waits for a value of its own record.
             """
 
     else:

@@ -16,8 +16,8 @@ from time import ticks_add, ticks_ms
 import micropython
 from micropython import const
 
-# Milliseconds, 3 days. A time further away would count as earlier than one that is past, such as that of a task that is
-# overdue; so a longer wait is two.
+# Milliseconds, 3 days. A longer wait is two. The loop would take a time that is further away for one that has passed
+# when it compares it with that of an overdue task.
 _FAR = const(0x10000000)
 _ASKED = const(1)  # In the counts of a line.
 

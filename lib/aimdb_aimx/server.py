@@ -36,7 +36,7 @@ class AimxServer(SingleLatest):
     subscriptions  how many records each peer may watch at a time (1 to 255)
     max_frame      bytes of the longest frame that a peer may send
     timeout_ms     how long a peer may take to show the token or to read what it is sent, and a record to take its value
-    silence_ms     when all places are taken, the next peer gets that of one that was silent for so long
+    silence_ms     when all places are taken, a new peer replaces one that has been silent for so long
 
     Raises `TypeError` or `ValueError`. Cancel safety: with the run all connections end. IRQ safety: none.
     """

@@ -98,7 +98,7 @@ def _opened(raw, address, host, tls, begun):
 def failed(peer, error: Exception, troubles: int) -> PeerError:
     """Why a connection, or an attempt to make one, has ended, in words for somebody who is to mend it.
 
-    It is counted, and said unless there were no `troubles`, which are such connections in a row.
+    It is counted. `troubles`: how many attempts or connections have failed in a row; with 0 nothing is printed.
     """
     why = _in_words(peer, error)
     if troubles:
