@@ -33,7 +33,7 @@ async def main():
     db.configure("queue", queue).link_to("mqtt://10.0.0.1/out")
     db.configure("command", Mailbox()).link_from("mqtt://10.0.0.1/in")
     task = asyncio.create_task(db.run())
-    await asyncio.sleep(1)
+    await asyncio.sleep(12)  # What looks after a run that begins is gone by then.
     await queue.push_async(2)
     producer.try_send(3)
     report("and MQTT in and out, while it runs")

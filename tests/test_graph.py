@@ -161,5 +161,5 @@ def test_an_attribute_that_there_is_not_is_named():
 
 def test_what_draws_it_is_not_kept():
     AimDb().graph()
-    for name in "graph", "registrar", "computing":
+    for name in "graph", "registrar", "db_calls", "computing":
         assert "aimdb." + name not in sys.modules and name not in aimdb.__dict__, name
