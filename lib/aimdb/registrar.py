@@ -4,10 +4,12 @@ The modules `record_calls` and `db_calls` have the calls that few programs make.
 not kept either.
 """
 
+from micropython import const
+
 from . import once
 
 # Calls of a database that stay loaded.
-_BY_KEY = "producer consumer produce_any produce_any_async"
+_BY_KEY = const("producer consumer produce_any produce_any_async")
 
 
 def find(calls: str, owner, name: str):

@@ -60,10 +60,7 @@ async def run(db, begun: list, listen) -> None:
         for stage in stages:
             stage[3].cancel()
         try:
-            for pause in (
-                0,
-                1,
-            ):  # Most end in the next step; later it is known what is lost.
+            for pause in (0, 1):  # Most end in the next step; after the second it is known what is lost.
                 if not ended(stages):
                     await asyncio.sleep_ms(pause)
             if not ended(stages):

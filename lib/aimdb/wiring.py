@@ -3,11 +3,15 @@
 import asyncio
 import sys
 
+from micropython import const
+
 from . import once
 from .buffer import InMemory
 from .waiting import current_loop
 
-_SHARED = "that another database runs in this loop, which asyncio.new_event_loop() would leave; each needs its own"
+_SHARED = const(
+    "that another database runs in this loop, which asyncio.new_event_loop() would leave; each needs its own"
+)
 
 
 def start(db) -> tuple:
