@@ -31,7 +31,7 @@ class PackedProducer(SyncProducer):
     """
 
     def __init__(self, buffer: Buffer, depth: int, format: str):
-        once("formats").count_fields(format)
+        once("arguments").count_fields(format)
         check_int("depth", depth, 1)
         size = calcsize(format)
         block = memoryview(bytearray(size * (depth + 1)))

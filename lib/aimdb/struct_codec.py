@@ -24,7 +24,7 @@ class StructCodec:
         __new__ = new
 
     def __init__(self, format: str):
-        self._count = once("formats").count_fields(format)
+        self._count = once("arguments").count_fields(format)
         self.size = struct.calcsize(format)
         self._format = format
 

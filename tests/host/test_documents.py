@@ -177,6 +177,13 @@ def test_every_folder_is_there():
             assert (ROOT / folder).is_dir(), folder
 
 
+def test_every_file_of_the_core_stands_once_in_the_map_of_its_files():
+    table = (ROOT / "docs/design.md").read_text().partition("## The files of `lib/aimdb`")[2].partition("\n## ")[0]
+    files = [row.split("|")[2] for row in table.splitlines() if row.startswith("|")]
+    listed = [name for cell in files for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(file.stem for file in (ROOT / "lib/aimdb").glob("*.py"))
+
+
 def test_the_readme_says_what_the_core_takes():
     size = json.loads((ROOT / "bench/results.json").read_text())["heap"]["after import"]
     assert f"{size / 1000:.1f} KB" in (ROOT / "README.md").read_text()
