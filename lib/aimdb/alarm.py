@@ -7,6 +7,7 @@ from asyncio import TimeoutError
 
 import micropython
 
+from .buffer import InMemory
 from .errors import check_int
 from .loop import Timed, raise_in, stop_when_woken, waits_for
 from .waiting import current
@@ -65,8 +66,8 @@ def make(reader) -> Alarm:
     line = buffer._line
     if "wake_first" not in line.__dict__:
         stop_when_woken(line, Alarm)
-        if hasattr(buffer, "_wake_first"):
-            buffer._wake_first = line.wake_first
+        if isinstance(buffer, InMemory):
+            buffer.wake_first = line.wake_first
     reader.alarm = Alarm(reader)
     return reader.alarm
 

@@ -86,7 +86,7 @@ class BoundedQueue(InMemory):
             if counts[_EMPTY]:
                 counts[_EMPTY] = counts[_EMPTY] - 1
                 if counts[_ASKED]:
-                    self._wake_first(True)
+                    self.wake_first(True)
                 else:
                     counts[_FILLED] = counts[_FILLED] + 1
         else:

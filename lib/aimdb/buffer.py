@@ -130,7 +130,7 @@ class InMemory(Buffer):
         _values: deque
         _counts: array
         _append: Any
-        _wake_first: Any
+        wake_first: Any
 
         def __init__(self, capacity: int): ...
 
@@ -145,7 +145,7 @@ class InMemory(Buffer):
             self._counts = counts = array("i", bytes(4 * _PLACES))
             counts[_SLOTS] = capacity
             self._line = Line(memoryview(counts)[_LINE:])
-            self._wake_first = self._line.wake_first
+            self.wake_first = self._line.wake_first
 
     def peek(self) -> "Any":
         return self._values[0] if self._values else None
@@ -176,11 +176,11 @@ class _Ready(filter):
         raise error
 
 
-def _alarm_of(reader, timeout_ms):
-    global _alarm_of
-    from .alarm import alarm_of as _alarm_of  # Loaded when the first time limit is set.
+def alarm_of(reader, timeout_ms):  # noqa: F811
+    global alarm_of
+    from .alarm import alarm_of  # Loaded when the first time limit is set.
 
-    return _alarm_of(reader, timeout_ms)
+    return alarm_of(reader, timeout_ms)
 
 
 class Reader:
@@ -255,7 +255,7 @@ class Reader:
                 while self.park(self):
                     yield
             else:
-                timeout_ms = _alarm_of(self, timeout_ms)  # A second local variable would cost heap at each call.
+                timeout_ms = alarm_of(self, timeout_ms)  # A second local variable would cost heap at each call.
                 while self.park(timeout_ms):
                     timeout_ms.start()
                     yield

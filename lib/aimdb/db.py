@@ -159,7 +159,7 @@ class Record:
 
         # `AimDb.configure` gives the instance the calls of its buffer. All others are loaded when they are made.
         def __getattr__(self, name):
-            return once("registrar").find("record_calls", self, name)
+            return once("registrar").find(self, name)
 
 
 class AimDb:
@@ -284,4 +284,4 @@ class AimDb:
 
         # The other calls are loaded when they are made.
         def __getattr__(self, name):
-            return once("registrar").find("db_calls", self, name)
+            return once("registrar").find(self, name)

@@ -7,22 +7,24 @@ not kept either.
 from micropython import const
 
 from . import once
+from .db import AimDb
 
 # Calls of a database that stay loaded.
 _BY_KEY = const("producer consumer produce_any produce_any_async")
 
 
-def find(calls: str, owner, name: str):
-    """What the owner's `__getattr__` returns: function `name` of the module `calls`, bound to its owner."""
-    if calls == "db_calls" and name in _BY_KEY.split():
+def find(owner, name: str):
+    """What the `__getattr__` of a record or a database returns: its call of this name."""
+    is_db = isinstance(owner, AimDb)
+    if is_db and name in _BY_KEY.split():
         once("by_key")
         return getattr(owner, name)
-    module = once(calls)
+    module = once("db_calls" if is_db else "record_calls")
     names = module.NAMES.split()
     if name not in names and name != "push_async":  # A record without a buffer has none, and is told that.
         if name == "__dir__" or name == "\n":
             # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
-            be_listed(type(owner), calls, names)
+            be_listed(type(owner), names)
         advice = ""
         if name[0] != "_":
             near = [each for each in names if each[:3] == name[:3]]
@@ -38,12 +40,12 @@ def find(calls: str, owner, name: str):
     return call
 
 
-def be_listed(kind, calls: str, names: list) -> None:
+def be_listed(kind, names: list) -> None:
     """Give the class a `__getattr__` that is quick for names that it has not."""
 
     def __getattr__(owner, name):
         if name in names:
-            return once("registrar").find(calls, owner, name)
+            return once("registrar").find(owner, name)
         raise AttributeError("'%s' object has no attribute '%s'; it has %s" % (kind.__name__, name, " ".join(names)))
 
     kind.__getattr__ = __getattr__

@@ -42,7 +42,7 @@ class SpmcRing(InMemory):
         self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
         while counts[_ASKED]:
-            self._wake_first(False)
+            self.wake_first(False)
 
     peek = Buffer.peek  # None, for each reader has its own next value.
 
