@@ -155,7 +155,7 @@ class InMemory(Buffer):
 
 
 def _endless():
-    # The one exception that ends every `ready()`, so that none needs heap: anew for each step, without traceback.
+    # The one exception that ends every `ready()`, so that it needs no heap. Its traceback would grow with each use.
     done = StopIteration()
     while True:
         done.__traceback__ = None
@@ -201,7 +201,7 @@ class Reader:
         self._ready: Any = _Ready(self.look, _forever)
         if buffer._line is None:
             buffer._line = Line()
-        self._turns = buffer._line._counts  # For native code, which has no time to look for them.
+        self._turns = buffer._line._counts  # Kept here, because native code reads them at each call.
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
         self.park = self.park
         self.try_recv = self.try_recv

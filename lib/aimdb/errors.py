@@ -93,7 +93,7 @@ def new(kind, *args, **options):
     """The `__new__` of what a program makes: an option that `kind` has not is told with those that it has."""
     if options:
         try:
-            kind.__init__(**options)  # Without an object it never runs, but its options are looked at.
+            kind.__init__(**options)  # Without an object it cannot run, but the interpreter checks its options first.
         except Exception as er:
             if "missing" not in str(er):  # The object.
                 from . import once

@@ -10,7 +10,8 @@ from .waiting import current
 def leave(reader, given_up=None):
     """Detach `reader`: the tasks that wait with it go on, and get `BufferClosed`.
 
-    What is kept for a task that was woken before is for the next once that task runs; then `given_up()` is called.
+    A task that was woken before, and has yet to run, gives up what is kept for it when it runs: the next in line gets
+    it. Then `given_up()` is called.
     """
     line = reader.buffer._line
 

@@ -61,7 +61,7 @@ class Timed:
         loop = self._loop
         if loop is not None:
             self._loop = None
-            loop.remove(self._entry)  # It may be a loop that was left, out of which no task must come along.
+            loop.remove(self._entry)  # Taken out of another loop's queue, it would bring its neighbours along.
 
     def send(self, _):
         """Called by the loop."""

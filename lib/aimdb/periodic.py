@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .db import Record
 
 _MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
-_NAP_MS = const(1000)  # So late, at most, a change of the period is noticed.
+_NAP_MS = const(1000)  # A change of the period is noticed within this time.
 
 
 _ENDS = (KeyboardInterrupt, SystemExit)  # They end the program, also when `read` raises them.
@@ -133,7 +133,7 @@ class Every:
         # The first time after `due` that is not past.
         now = ticks_ms()
         late = ticks_diff(now, due)
-        if late < 0:  # By more days than the clock tells; it is at least so late.
+        if late < 0:  # So many days that the clock has gone round; it is at least this late.
             late = _MASK
             due = ticks_add(now, -late)
         missed = (late - 1) // self._period

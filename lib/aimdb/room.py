@@ -54,7 +54,7 @@ def _look_at_cancels(queue, line):
 
 
 def _look_again(queue):
-    # Have the producer that waits in vain now be told.
+    # Wake the producer that waits in vain from now on, so that it is told.
     if queue._counts[_WANTED] and _is_hopeless(queue):
         reads = queue._line.taken_by
         wake_some(queue._room, lambda task, _: task is reads)

@@ -65,7 +65,7 @@ def _is_same(value, back):
     if not isinstance(back, float):
         return value == back
     if not isinstance(value, float):
-        return back - back == 0 and int(back) == value  # As floats of a board more ints are equal than are the same.
+        return back - back == 0 and int(back) == value  # As a board's floats, different ints may be equal.
     if value == back or (value != value and back != back):  # Infinity, NaN.
         return True
     return back - back == 0 and abs(value - back) <= abs(value) / 1024  # The shortest floats have 11 bits.

@@ -166,7 +166,7 @@ class Line(tuple):
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
-        self.loop.remove(task)  # It may be a loop that was left, out of which no other task must come along.
+        self.loop.remove(task)  # Taken out of another loop's queue, it would bring its neighbours along.
         if self._counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
             self._counts[_KEPT] -= 1
             self.give()

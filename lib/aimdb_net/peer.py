@@ -53,9 +53,9 @@ class Peer:
     if not TYPE_CHECKING:
         __new__ = new
 
-    keeps = False  # Whether the peer keeps for us what we have not acknowledged,
+    keeps = False  # Whether the peer keeps for us what we have not acknowledged.
+    repeats = 0  # How often a new connection has had all of it sent again.
     expects = False  # Somebody may yet subscribe to what arrives.
-    repeats = 0  # and how often a new connection has had all of it sent again.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
     address: "Any" = None  # That the connection goes to.
     first_port = 0  # The port of ours from which the first connection is made, 0: any.
