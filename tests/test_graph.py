@@ -153,6 +153,15 @@ def test_it_can_be_sent_as_json():
     equal(json.loads(json.dumps(db.graph())), db.graph())
 
 
+def test_a_capacity_that_is_no_number_of_values_is_none():
+    db = AimDb()
+    for capacity in ("many", 1.5, float("inf"), -1, True):
+        buffer = Buffer()
+        buffer.capacity = capacity
+        db.configure("record %r" % capacity, buffer)
+    equal([node["buffer_capacity"] for node in db.graph()["nodes"]], [None] * 5)
+
+
 def test_an_attribute_that_there_is_not_is_named():
     with raises(AttributeError) as caught:
         AimDb().graphs()

@@ -222,6 +222,32 @@ def test_a_repair_that_fails_is_run_again():
     equal(node.repaired, 10)
 
 
+def test_a_repair_that_runs_into_a_time_limit_of_its_own_has_failed_and_is_run_again():
+    Folder()
+
+    async def repair():
+        node.repaired += 1
+        if node.repaired < 10:
+            raise asyncio.TimeoutError("no answer")
+        await asyncio.sleep(10)
+
+    node = Node(*failing(15), repair=repair, repair_s=0.01)
+    equal([node.start() for _ in range(4)], [True] * 3 + [False])
+    equal(node.repaired, 10)
+    assert node.has_said("no answer"), node.said
+
+
+def test_after_a_repair_that_returns_the_application_is_tried_again():
+    Folder()
+
+    async def repair():
+        node.repaired += 1
+
+    node = Node(*failing(17), repair=repair)
+    equal([node.start() for _ in range(4)], [True] * 3 + [False])
+    equal((node.repaired, node.runs), (3, []))
+
+
 def test_a_start_after_a_good_run_is_the_first_again():
     Folder()
 

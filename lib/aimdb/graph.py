@@ -45,18 +45,19 @@ def graph(db) -> dict:
             for source in sources:
                 edges.append({"from": source, "to": target, "edge_type": edge})
         kind = _kind(record.buffer)
+        capacity = getattr(record.buffer, "capacity", None)
+        if kind in ("single_latest", "mailbox") or type(capacity) is not int or capacity < 1:
+            capacity = None
         nodes.append(
             {
                 "key": key,
                 "origin": origin,
                 "buffer_type": kind,
-                "buffer_capacity": getattr(record.buffer, "capacity", 0) or None,
+                "buffer_capacity": capacity,
                 "tap_count": taps,
                 "has_outbound_link": outward,
             }
         )
-        if kind in ("single_latest", "mailbox"):
-            nodes[-1]["buffer_capacity"] = None
     return {"nodes": nodes, "edges": edges, "order": order}
 
 

@@ -3,7 +3,7 @@ import gc
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 from aimdb.errors import new
-from aimdb.timing import timed
+from aimdb.timing import Deadline, TimedOut
 from micropython import const
 
 from .crashes import CrashBook
@@ -30,8 +30,9 @@ class Supervisor:
     When `application()` raises, the error is written into the `crashes`, and the application runs again after 1, 2,
     4 and 8 seconds. The fifth failure in a row resets the board. A board that has started four times in a row
     without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
-    tries the application again after `repair_s`, and after twice as long each time. A run of `good_s` is a good one.
-    When the count of starts cannot be written to flash, the fifth failure leads to reduced mode at once.
+    tries the application again when that returns, or after `repair_s`, and after twice as long each time. A run of
+    `good_s` is a good one. When the count of starts cannot be written to flash, the fifth failure leads to reduced mode
+    at once.
 
     application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
                           too. Without `repair` there is no reduced mode
@@ -97,8 +98,9 @@ class Supervisor:
             error = None
             self._is_good = False
             try:
-                asyncio.run(self._run(reduced and self._repair))
-                return
+                asyncio.run(self._run(reduced))
+                if not reduced:
+                    return
             except KeyboardInterrupt:
                 raise
             except BaseException as er:  # What ends a task, a generator or a program is an error, too.
@@ -107,7 +109,7 @@ class Supervisor:
             if isinstance(error, Restart):
                 self._tell("restart", "on request")
                 self._reset_board()
-            elif reduced and isinstance(error, asyncio.TimeoutError):
+            elif error is None:
                 self._tell("restart", "the application is tried again")
                 self._repair_ms = min(2 * self._repair_ms, 86400000)
                 reduced = False
@@ -123,18 +125,30 @@ class Supervisor:
                 reduced = self._repair is not None
             self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
 
-    async def _run(self, repair):
+    async def _run(self, reduced):
         tasks = [asyncio.create_task(self._tend())]
         try:
-            if repair:
+            if reduced:
                 self._tell("start", "REDUCED: only console and network, as the application has failed too often")
-                await timed(repair(), self._repair_ms)
+                await self._mend()
             else:
                 tasks.append(asyncio.create_task(self._become_good()))
                 await self._application()
         finally:
             for task in tasks:
                 task.cancel()
+
+    async def _mend(self):
+        # Not by `timed`: a TimeoutError from `repair` would look like the end of its time.
+        deadline = Deadline()
+        deadline.start(self._repair_ms)
+        try:
+            await self._repair()
+        except TimedOut:
+            if not deadline.passed:
+                raise
+        finally:
+            deadline.stop()
 
     async def _tend(self):
         while True:
