@@ -35,4 +35,4 @@ def __getattr__(name):
 
 
 if sys.implementation.name != "micropython":
-    once("elsewhere")
+    once("guide").refuse()

@@ -1,4 +1,6 @@
-"""What `help(aimdb)` and `aimdb.help` show. Loaded for that, and not kept."""
+"""What `help(aimdb)` shows, and what an import says that is not on MicroPython. Loaded for that, and not kept."""
+
+import sys
 
 from . import once
 
@@ -39,3 +41,12 @@ def text() -> str:
         else:
             lines[-1] += " " + name
     return "\n".join(lines)
+
+
+def refuse() -> None:
+    """Tell that another Python imports this. Raises `ImportError`."""
+    raise ImportError(
+        "aimdb is for MicroPython, and this is %s %s. On a computer MicroPython's unix port runs it (micropython "
+        "main.py), and pytest does with the plugin pytest-micropython. On a board: mpremote run main.py"
+        % (sys.implementation.name, sys.version.split()[0])
+    )

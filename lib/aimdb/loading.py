@@ -1,4 +1,6 @@
-"""Finds the public names of a package in its modules. Loaded when one is first asked for, and not kept."""
+"""Finds the public names of a package in its modules, and drops modules. Loaded for that, and not kept."""
+
+import sys
 
 from micropython import const
 
@@ -72,3 +74,10 @@ def listing(package: dict, modules: str):
 def names_in(modules: str) -> list[str]:
     """The public names in such lines."""
     return [each.partition("=")[0] for line in modules.split("\n") for each in line.split()[1:]]
+
+
+def forget(package: str, *names: str) -> None:
+    """Keep modules of a package no longer: a program that runs need not keep what has made and checked its parts."""
+    for name in names:
+        if sys.modules.pop(package + "." + name, None):
+            delattr(sys.modules[package], name)

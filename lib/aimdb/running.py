@@ -99,7 +99,7 @@ async def run(db, begun: list, listen) -> None:
 
 def drop_configuring() -> None:
     """Keep the module `configuring` no longer, nor the calls that it gave to all records."""
-    once("forgetting").forget("aimdb", "configuring")
+    once("loading").forget("aimdb", "configuring")
     for name in ("source", "tap"):
         if hasattr(Record, name):
             delattr(Record, name)

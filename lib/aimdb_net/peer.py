@@ -120,7 +120,7 @@ class Peer:
         if not self.in_use():
             self.fresh = False
             self.expects = self.keeps
-            forget = aimdb.once("forgetting").forget  # A program that runs need not keep what has made it.
+            forget = aimdb.once("loading").forget  # A program that runs need not keep what has made it.
             forget("aimdb_net", "checks", "address")
             forget(*self.made_by)
             self.window.begin()

@@ -22,7 +22,7 @@ both = used()
 from aimdb_aimx import AimxRecord
 record = used()
 hub = Hub("aimx://10.0.0.1:1")
-forget = aimdb.once("forgetting").forget
+forget = aimdb.once("loading").forget
 forget("aimdb_net", "checks", "address")  # As a run does.
 forget("aimdb_aimx", "links", "dialling")
 print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (writing - core))

@@ -18,7 +18,7 @@ both = used()
 from aimdb_mqtt import MqttTopic
 topic = used()
 broker = Broker("mqtt://10.0.0.1:1")
-forget = aimdb.once("forgetting").forget
+forget = aimdb.once("loading").forget
 forget("aimdb_net", "checks", "address")  # As a run does.
 forget("aimdb_mqtt", "links", "settings", "arguments")
 print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (publishing - core))
