@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aimdb.loop import entry, schedule
+from aimdb.polling import entry, schedule
 
 
 class Steps:

@@ -9,7 +9,7 @@ import micropython
 
 from .buffer import InMemory
 from .errors import check_int
-from .loop import Timed, raise_in, stop_when_woken, waits_for
+from .loop import Timed, resume, stop_when_woken, waits_for
 from .waiting import current
 
 
@@ -51,7 +51,7 @@ class Alarm(Timed):
         except MemoryError as er:
             error = er
         reader.remove(task)
-        raise_in(task, error)
+        resume(task, error)
 
     def remove(self, task):
         """Called by `Task.cancel` on the task that waits."""

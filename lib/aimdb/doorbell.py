@@ -6,8 +6,7 @@ and, where there is a global lock, other threads in.
 
 import micropython
 
-from .loop import entry, schedule
-from .polling import around_runs, poll, run_as
+from .polling import around_runs, entry, poll, run_as, schedule
 from .waiting import current_loop
 
 try:

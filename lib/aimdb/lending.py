@@ -5,7 +5,7 @@ IRQ safety: none.
 
 from micropython import const
 
-from .loop import entry, schedule
+from .polling import entry, schedule
 
 _FIRST = const(-1048576)  # Milliseconds: what is due so long ago runs before the tasks that are due now.
 

@@ -1,7 +1,7 @@
-"""What else the loop does for this library: it calls at a time, and tells of its tasks.
+"""What else the loop does for tasks: it ends their waits in time, wakes some of them, and tells of them.
 
 Only this module, waiting.py and polling.py name asyncio's private parts. They are three to save RAM: many programs set
-no time limits, close no readers and produce nothing from interrupts, and never load this one.
+no time limits and close no readers, and never load this one.
 
     core._task_queue, core.TaskQueue, core.Task, core.cur_task, task.data
                              see waiting.py
@@ -20,19 +20,6 @@ from micropython import const
 # when it compares it with that of an overdue task.
 _FAR = const(0x10000000)
 _ASKED = const(1)  # In the counts of a line.
-
-
-def entry(thing):
-    """An entry for the loop's queue: when its time has come, the loop calls `thing.send(None)`."""
-    return core.Task(thing)
-
-
-@micropython.native
-def schedule(entry, milliseconds: int):
-    """Have the loop call the entry in so many milliseconds, at most 2**28; returns that loop. `Timed` goes further."""
-    loop = core._task_queue
-    loop.push(entry, ticks_add(ticks_ms(), milliseconds))
-    return loop
 
 
 class Timed:
@@ -86,8 +73,8 @@ def stop_when_woken(line, kind):
     line.wake_first = wake
 
 
-def raise_in(task, error):
-    """Have a task that is in no queue run on, with `error` thrown in."""
+def resume(task, error=None):
+    """Have a task that is in no queue run on, with `error` thrown in, if there is one."""
     core._task_queue.push(task)
     task.data = error
 

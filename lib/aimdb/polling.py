@@ -1,17 +1,33 @@
-"""Polls streams, and tells of the loop's runs: for what comes from outside the loop.
+"""What the loop does for things that are no tasks: it calls them, polls their streams, and tells of its runs.
 
+    core._task_queue, core.Task, core.cur_task
+                             see waiting.py
     core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
     core.run_until_complete  runs the loop; `asyncio.run` calls it
-    core.cur_task            see waiting.py
 
 IRQ safety: none of it; only for the asyncio thread.
 """
 
 from asyncio import core  # type: ignore[attr-defined]
+from time import ticks_add, ticks_ms
 
+import micropython
 from micropython import const
 
 _ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
+
+
+def entry(thing):
+    """An entry for the loop's queue: when its time has come, the loop calls `thing.send(None)`."""
+    return core.Task(thing)
+
+
+@micropython.native
+def schedule(entry, milliseconds: int):
+    """Have the loop call the entry in so many milliseconds, at most 2**28; returns that loop."""
+    loop = core._task_queue
+    loop.push(entry, ticks_add(ticks_ms(), milliseconds))
+    return loop
 
 
 def poll(stream, places):

@@ -37,7 +37,7 @@ def wake_cancelled(stages: list) -> None:
     """Let such stages run on that were cancelled, so that they end."""
     for stage in _lost(stages):
         task = stage[3]
-        loop.raise_in(task, loop.state_of(task)[0])
+        loop.resume(task, loop.state_of(task)[0])
 
 
 def _lost(stages):

@@ -1,6 +1,6 @@
 from aimdb import Reader
 from aimdb.errors import BufferEmpty, check_int
-from aimdb.loop import schedule
+from aimdb.loop import resume
 from aimdb.waiting import current
 from micropython import const
 
@@ -101,7 +101,7 @@ class FlashReader(Reader):
         buffer.wake_up()
         if values.pauses:
             values.pauses = False
-            schedule(current(), 0)  # It waits for one turn of the others.
+            resume(current())  # It waits for one turn of the others.
             return True
         while not values.line.park(owner):
             if not values.owed or values.free() or buffer.closed:
