@@ -311,6 +311,17 @@ async def test_a_hub_that_is_not_there_refuses_or_speaks_something_else_is_named
         equal(server.sets, [("n", 2)])
 
 
+async def test_a_connection_that_the_system_finds_broken_is_told_in_words_whatever_number_it_has():
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        async with hub:
+            for number in (104, 32):
+                await until(lambda: hub.connected)
+                hub.connection.end(OSError(number))
+                await until(lambda: not hub.connected)
+                assert "the peer broke the connection" in hub.state.peek().last_error, hub.state.peek()
+
+
 async def test_a_full_hub_is_survived():
     async with ScriptedHub() as server:
         server.cut_at = None

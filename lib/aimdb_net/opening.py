@@ -15,6 +15,7 @@ from .waits import tell
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
+_EPIPE = const(32)
 
 _WORDS = const(
     "ECONNREFUSED nobody listens at this port,"
@@ -117,7 +118,8 @@ def _in_words(peer, error):
     if isinstance(error, TimeoutError):
         peer.first_port = 0
         return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
-    code = errno.errorcode.get(getattr(error, "errno", None))
+    number = getattr(error, "errno", None)
+    code = errno.errorcode.get(errno.ECONNRESET if number == _EPIPE else number)
     text = str(error) or repr(error)  # mbedtls raises ValueErrors, too.
     for words in _WORDS.split(","):
         name, _, sentence = words.partition(" ")
