@@ -4,7 +4,8 @@ import asyncio
 import socket
 
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferFull, JsonCodec, SingleLatest, StructCodec
-from aimdb_conformance.support import raises, raises_async
+from aimdb.timing import timed
+from aimdb_conformance.support import raises, raises_async, settle
 from harness import equal, skip, target
 
 if target != "unix":
@@ -107,6 +108,22 @@ async def test_subscribe_async_returns_when_the_subscription_stands_and_raises_w
             await task
             await server.tell("a", 5)
             await until(lambda: record.peek() == 5)
+
+
+async def test_a_record_that_is_closed_is_subscribed_to_by_nobody_and_who_waits_for_that_goes_on():
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        record = AimxRecord(server.url + "/n", hub=hub)
+        server.answers = False
+        async with hub:
+            await until(lambda: hub.connected)
+            waiting = asyncio.create_task(record.subscribe_async())
+            await until(lambda: server.subs == ["n"])
+            record.close()
+            for reader in (await timed(waiting, 150), await timed(record.subscribe_async(), 150)):
+                await raises_async(BufferClosed, reader.recv())
+            await settle()
+            equal((server.subs, hub.inboxes), (["n"], []))
 
 
 async def test_a_refusal_behind_a_pong_that_nobody_asked_for_is_heard():

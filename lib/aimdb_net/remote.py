@@ -117,7 +117,8 @@ class RemoteBuffer(Buffer):
     # Consuming
 
     def subscribe(self) -> "Reader":
-        once("subscribing").subscribe(self._inbox)
+        if not self.closed:
+            once("subscribing").subscribe(self._inbox)
         return self._reader()
 
     async def subscribe_async(self) -> "Reader":
@@ -128,10 +129,10 @@ class RemoteBuffer(Buffer):
         peer = self.peer
         inbox = self._inbox
         reader = self.subscribe()
-        await peer.online()
+        await peer.online(False, self)
         connection = peer.connection
         while peer.connection is connection:
-            if inbox.granted:
+            if inbox.granted or self.closed:
                 return reader
             if inbox.granted is False:
                 raise Refused("%s: the subscription was refused" % self.name)
