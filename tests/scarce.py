@@ -26,7 +26,7 @@ class Scarce:
 
     def __exit__(self, kind, error, traceback):
         self._filling = None
-        _overwrite_the_stack(20)
+        overwrite_the_stack(20)
         gc.collect()
 
     def _fill(self, size):
@@ -45,10 +45,10 @@ class Scarce:
             pass
 
 
-def _overwrite_the_stack(depth):
+def overwrite_the_stack(depth):
     # The collector takes what is left on it for references, of which one may hold all that was filled.
     if depth:
-        _overwrite_the_stack(depth - 1)
+        overwrite_the_stack(depth - 1)
 
 
 def left_by(use, times: int) -> int:

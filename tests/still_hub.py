@@ -68,6 +68,15 @@ class StillHub(ScriptedHub):
         self.clients.remove(client)
         client.raw.close()
 
+    def say(self, key, value):
+        """An event of the record, for all who watch it."""
+        for client in self.clients:
+            for number, topic in client.topics.items():
+                if topic == key:
+                    client.seqs[number] = seq = client.seqs[number] + 1
+                    event = {"t": "event", "seq": seq, "sub": str(number), "data": value}
+                    client.out += framed(json.dumps(event).encode())
+
     async def tend(self):
         """Look at each turn of the loop, until it is cancelled or left."""
         while True:
