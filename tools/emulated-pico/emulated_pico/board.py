@@ -35,6 +35,7 @@ from emulated_pico.repairs import (
     repair_usb_frames,
     repair_usb_reconnect,
     repair_wifi_credits,
+    repair_wifi_power,
 )
 from emulated_pico.terminal import Terminal
 from emulated_pico.uart_line import UartLine
@@ -106,6 +107,7 @@ class Board:
             repair_uart(uart)
         if model == "pico_w":
             repair_wifi_credits(wifi_chip.bus)
+            repair_wifi_power(wifi_chip.bus, self.mcu)
             repair_nat_retransmission(wifi_chip.bus.nat_bridge, self.mcu.clock)
             repair_nat_reset(wifi_chip.bus.nat_bridge)
             keep_on_this_machine(wifi_chip.bus.nat_bridge)

@@ -12,10 +12,18 @@ from types import SimpleNamespace
 import pytest
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
-from emulated_pico.repairs import repair_nat_reset, repair_nat_retransmission, repair_wifi_credits
+from emulated_pico.repairs import (
+    repair_nat_reset,
+    repair_nat_retransmission,
+    repair_wifi_credits,
+    repair_wifi_power,
+)
+from emulated_pico.repairs.wifi_power import WIFI_POWER
 from rp2040py.external.cyw43 import net
 from rp2040py.external.cyw43.bus import GSPIBus
+from rp2040py.external.cyw43.chip import Cyw43439
 from rp2040py.external.cyw43.nat import GATEWAY_MAC, GUEST_IP, NatBridge
+from rp2040py.gpio_pin import FUNCTION_SIO
 from rp2040py.peripherals.uart import UARTDR, UARTICR, UARTIMSC, UARTTXINTR
 from rp2040py.peripherals.usb import INTE, INTR_DEV_SOF, SIE_CTRL, SIE_CTRL_PULLUP_EN
 from rp2040py.rp2040 import RP2040
@@ -188,6 +196,38 @@ def test_upstream_still_gives_credit_for_inbound_packets(build: str) -> None:
     before = bus._bus_data_credit
     getattr(bus, build)(*((bytes(60),) if build == "_build_data_frame" else (0, 0)))
     assert bus._bus_data_credit != before, "rp2040py counts credits right now: remove repairs/wifi_credits.py"
+
+
+# WiFi: a reset of the board cuts the power of the chip
+
+
+def power_cuts_at_a_reset(repaired: bool) -> int:
+    """How often the WiFi chip loses its power when the board is reset, and the driver switches it on again."""
+    chip, wifi_chip, cuts = RP2040(), Cyw43439(), []
+    wifi_chip.bus.power_off = lambda: cuts.append(1)
+    wifi_chip.attach(chip)
+    if repaired:
+        repair_wifi_power(wifi_chip.bus, chip)
+    switch_wifi(chip, on=True)
+    chip.reset(preserve_flash=True)
+    switch_wifi(chip, on=False)
+    switch_wifi(chip, on=True)
+    return len(cuts)
+
+
+def switch_wifi(chip: RP2040, on: bool) -> None:
+    chip.gpio[WIFI_POWER].ctrl = FUNCTION_SIO
+    chip.sio.gpio_output_enable |= 1 << WIFI_POWER
+    chip.sio.gpio_value = on << WIFI_POWER
+    chip.gpio[WIFI_POWER].check_for_updates()
+
+
+def test_a_reset_cuts_the_power_of_the_wifi_chip() -> None:
+    assert power_cuts_at_a_reset(repaired=True) == 1
+
+
+def test_upstream_still_keeps_the_wifi_chip_powered_through_a_reset() -> None:
+    assert power_cuts_at_a_reset(repaired=False) == 0, "a reset now tells the WiFi chip: remove repairs/wifi_power.py"
 
 
 # Network: data that is sent again

@@ -12,6 +12,7 @@ from emulated_pico.repairs.usb_cdc import repair_usb_cdc
 from emulated_pico.repairs.usb_frames import repair_usb_frames
 from emulated_pico.repairs.usb_reconnect import repair_usb_reconnect
 from emulated_pico.repairs.wifi_credits import repair_wifi_credits
+from emulated_pico.repairs.wifi_power import repair_wifi_power
 
 __all__ = [
     "Engine",
@@ -22,4 +23,5 @@ __all__ = [
     "repair_usb_frames",
     "repair_usb_reconnect",
     "repair_wifi_credits",
+    "repair_wifi_power",
 ]
