@@ -56,6 +56,14 @@ async def test_a_stage_that_waits_at_a_yield_is_named():
             assert word in said.text, said.text
 
 
+def test_a_periodic_source_as_a_tap_is_refused():
+    record = AimDb().configure("temperature", SpmcRing(4))
+    with raises(TypeError) as caught:
+        record.tap(every(1000, len))
+    for words in ("'temperature'", "a tap", "write .source(every("):
+        assert words in str(caught.error), caught.error
+
+
 async def test_a_run_with_a_stage_that_waits_at_a_yield_can_be_cancelled_and_ends():
     for milliseconds in (0, 1, 5):
         db = AimDb()

@@ -40,7 +40,7 @@ def add(record, kind, stage, url=None, options=()):
     """Add a stage to the record, and return it. `url`: of a link. No kind has `options`, so one is a mistake."""
     if options:
         once("options").check_named(kind, "aimdb", options)
-    if not callable(stage):
+    if not callable(stage) or kind == "tap" and getattr(type(stage), "source", None) is True:
         from .mistakes import error
 
         raise error(kind, record.key, stage)

@@ -63,6 +63,8 @@ def error(kind: str, key: object, refused: "Any") -> Exception:
             return TypeError("record %r: %s is a class; write %s(%s)" % (key, name, name, arguments))
         return TypeError("record %r: a buffer is needed, such as SpmcRing(16), not %r" % (key, refused))
     advice = "; pass fn, not fn()" if hasattr(refused, "send") else ""
+    if callable(refused):
+        advice = "; it produces: write .source(every(…))"
     return TypeError("record %r: a %s is an async function, not %r%s" % (key, kind, refused, advice))
 
 

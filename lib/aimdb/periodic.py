@@ -58,6 +58,7 @@ class Every:
 
     if not TYPE_CHECKING:
         __new__ = new
+        source = True  # So that a record refuses it as a tap.
 
     def __init__(
         self,
