@@ -251,14 +251,24 @@ class Connection:
             repair_nat_reset(self.nat)
 
     async def _dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, object]:
-        return self.socket, SimpleNamespace(can_write_eof=lambda: False, close=lambda: None)
+        return self.socket, SimpleNamespace(can_write_eof=lambda: False, is_closing=lambda: False, close=lambda: None)
 
     def _receive(self, frame: bytes) -> None:
         self.received.append(net.parse_tcp(net.parse_ipv4(net.parse_ethernet(frame).payload).payload))
 
-    async def send(self, flags: int, sequence: int, acknowledge: int = 0, window: int = 5000) -> None:
+    async def send(
+        self, flags: int, sequence: int, acknowledge: int = 0, window: int = 5000, payload: bytes = b""
+    ) -> None:
         segment = net.pack_tcp(
-            GUEST_IP, self.HOST, self.PORT, 80, seq=sequence, ack=acknowledge, flags=flags, window=window
+            GUEST_IP,
+            self.HOST,
+            self.PORT,
+            80,
+            seq=sequence,
+            ack=acknowledge,
+            flags=flags,
+            window=window,
+            payload=payload,
         )
         packet = net.pack_ipv4(GUEST_IP, self.HOST, net.IP_PROTO_TCP, segment)
         frame = net.pack_ethernet(GATEWAY_MAC, bytes(6), net.ETHERTYPE_IPV4, packet)
@@ -386,5 +396,36 @@ def test_upstream_still_dies_of_closing_a_connection_that_was_reset() -> None:
         with pytest.raises(OSError):
             await close_after_reset(Connection(repaired=False))
             pytest.fail("rp2040py now copes with a reset: remove repairs/nat_reset.py")
+
+    asyncio.run(run())
+
+
+async def send_after_reset(connection: Connection) -> list[bytes]:
+    """The guest sends data when the peer's socket is gone already. Returns what is written to that."""
+    written: list[bytes] = []
+    await connection.open()
+    for flow in connection.nat._tcp._flows.values():
+        flow.writer.is_closing = lambda: True
+        flow.writer.write = written.append
+    await connection.send(net.TCP_ACK | net.TCP_PSH, sequence=1, acknowledge=connection.first, payload=b"late")
+    return written
+
+
+def test_data_on_a_connection_that_was_reset_is_answered_with_a_reset() -> None:
+    async def run() -> None:
+        connection = Connection(repaired=True)
+        assert await send_after_reset(connection) == []
+        assert connection.received[-1].flags & net.TCP_RST
+
+    asyncio.run(run())
+
+
+def test_upstream_still_acknowledges_data_on_a_connection_that_was_reset() -> None:
+    async def run() -> None:
+        connection = Connection(repaired=False)
+        assert await send_after_reset(connection) == [b"late"]
+        assert not connection.received[-1].flags & net.TCP_RST, (
+            "rp2040py now copes with a reset: see repairs/nat_reset.py"
+        )
 
     asyncio.run(run())

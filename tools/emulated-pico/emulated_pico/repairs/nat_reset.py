@@ -1,8 +1,9 @@
-"""Let a connection that its peer has reset end, when the guest closes its own side, and not the emulator.
+"""Let a connection that its peer has reset end, when the guest goes on to send or closes its own side.
 
-Why: closing our side of a socket that is gone raises OSError on the engine thread, which ends the emulated chip.
+Why: data for a socket that is gone is acknowledged and dropped, and asyncio prints "socket.send() raised exception."
+Closing our side of it raises OSError on the engine thread, which ends the emulated chip.
 
-No longer needed once TcpReflector takes that error for what it is.
+No longer needed once TcpReflector resets the guest's side in both cases.
 """
 
 from rp2040py.external.cyw43 import net
@@ -16,6 +17,9 @@ def repair_nat_reset(nat: NatBridge) -> None:
 
     def guest_segment(flow: TcpFlow, segment: net.TcpSegment) -> None:
         try:
+            # A socket that failed is closing; one that we have closed is no longer a flow.
+            if segment.payload and flow.writer is not None and flow.writer.is_closing():
+                raise ConnectionResetError
             stock_segment(flow, segment)
         except OSError:
             reflector._queue_ethernet_frame(reflector._build_tcp_frame(flow, flags=net.TCP_RST | net.TCP_ACK))

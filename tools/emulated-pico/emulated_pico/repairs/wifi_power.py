@@ -14,7 +14,7 @@ WIFI_POWER = 23  # The pin of a Pico W that switches the WiFi chip on.
 
 
 def repair_wifi_power(bus: GSPIBus, chip: RP2040) -> None:
-    """Repair the WiFi chip on a board with this `chip`. Call before the board starts, which owns it then."""
+    """Repair the WiFi chip on a board with this `chip`. Call before the board starts."""
     powered = False
 
     def on_change(state: GPIOPinState, _before: GPIOPinState) -> None:
