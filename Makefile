@@ -205,6 +205,7 @@ package: $(VENV)/ready ## write anew what `mip install` reads from this reposito
 
 .PHONY: dist
 dist: $(VENV)/ready ## write an index for `mip install --index` into build/mip: native code, bytecode and source
+	@$(RUN) tools/release/package.py --check
 	@$(RUN) tools/release/dist.py
 
 .PHONY: clean

@@ -1,7 +1,9 @@
 """What beginners get wrong most, and what they are told."""
 
 import asyncio
+import sys
 import time
+from collections import namedtuple
 
 import aimdb
 from aimdb import (
@@ -62,6 +64,22 @@ def test_a_periodic_source_as_a_tap_is_refused():
         record.tap(every(1000, len))
     for words in ("'temperature'", "a tap", "write .source(every("):
         assert words in str(caught.error), caught.error
+
+
+def test_a_micropython_that_is_too_old_is_told_which_one_is_needed():
+    class OldSys:
+        implementation = namedtuple("implementation", ("name", "version"))("micropython", (1, 24, 1))
+
+    sys.modules.pop("aimdb.configuring", None)
+    sys.modules["sys"] = OldSys
+    try:
+        with raises(ImportError) as caught:
+            AimDb().configure("temperature", Mailbox())
+    finally:
+        del sys.modules["sys"]
+        sys.modules.pop("aimdb.configuring", None)
+    assert "needs MicroPython 1.25 or newer, and this is 1.24" in str(caught.error), caught.error
+    AimDb().configure("temperature", Mailbox())
 
 
 async def test_a_run_with_a_stage_that_waits_at_a_yield_can_be_cancelled_and_ends():

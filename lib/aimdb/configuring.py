@@ -1,8 +1,13 @@
 """What every program configures: its records, and their stages. Loaded for that, and dropped when a run begins."""
 
+import sys
+
 from . import once
 from .buffer import Buffer
 from .db import Record
+
+if sys.implementation.version < (1, 25):
+    once("guide").refuse()
 
 
 def configure(db, key, buffer, options):

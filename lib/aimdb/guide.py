@@ -1,4 +1,4 @@
-"""What `help(aimdb)` shows, and what an import says that is not on MicroPython. Loaded for that, and not kept."""
+"""What `help(aimdb)` shows, and what is said where AimDB does not run. Loaded for that, and not kept."""
 
 import sys
 
@@ -44,7 +44,13 @@ def text() -> str:
 
 
 def refuse() -> None:
-    """Tell that another Python imports this. Raises `ImportError`."""
+    """Tell that another Python imports this, or an old MicroPython runs it. Raises `ImportError`."""
+    if sys.implementation.name == "micropython":
+        # The deque of older ones reads past its end, when it has wrapped round and is indexed.
+        version = sys.implementation.version
+        raise ImportError(
+            "aimdb needs MicroPython 1.25 or newer, and this is %d.%d; micropython.org/download has it" % version[:2]
+        )
     raise ImportError(
         "aimdb is for MicroPython, and this is %s %s. On a computer MicroPython's unix port runs it (micropython "
         "main.py), and pytest does with the plugin pytest-micropython. On a board: mpremote run main.py"

@@ -197,11 +197,14 @@ def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[
 
     moves = [(staged[path], path, sha256(data).digest()) for path, data in changed.items()]
     begun = iter(missing.items())
+    last = next(reversed(missing), None)
 
     def report(line: str) -> None:
         if line.startswith("cp "):
             path, data = next(begun)
             print(f"  {path}  {len(data)} bytes", flush=True)
+            if path == last:
+                print("  all are checked on the board, and renamed into place ...", flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
         make_staging = f"import os\nif '{STAGING[1:]}' not in os.listdir('/'): os.mkdir('{STAGING}')"
