@@ -3,11 +3,11 @@
 import asyncio
 import random
 from binascii import crc32
-from struct import pack
+from struct import pack, unpack
 
 import aimdb_flash.storage
 import harness
-from aimdb import BufferEmpty
+from aimdb import BufferEmpty, BufferFull
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
 from flash_devices import PARTLY, Flash, PowerCut
 from flash_model import Files
@@ -57,6 +57,66 @@ async def test_the_bytes_are_those_of_the_document():
     await reader.commit()
     expected = header(1) + record(1, 2, 1, b"") + value(1, 1) + value(1, 2) + record(1, 3, 2, b"")
     equal(bytes(flash.data[: len(expected) + 20]), expected + b"\xff" * 20)
+
+
+def read_as_documented(data, size):
+    """What is held in segments of this size, read by what the document says alone."""
+    segments = {}
+    for start in range(0, len(data), size):
+        segment = data[start : start + size]
+        if segment[:3] == b"AQF" and unpack("<I", segment[12:16])[0] == crc32(segment[:12]):
+            _, number, first = unpack("<III", segment[:12])
+            segments[number] = first, list(records_of(segment, number))
+    values = {}
+    acknowledged = set()
+    below = 0
+    limit = None
+    is_whole = False
+    for number in sorted(segments, reverse=True):
+        first, records = segments[number]
+        for kind, sequence, payload in records:
+            if kind == 1 and sequence >= first and (limit is None or sequence < limit):
+                values[sequence] = payload
+            elif not is_whole and kind in (2, 3):
+                below = max(below, sequence)
+                start = sequence & ~7 if kind == 2 else unpack("<I", payload[:4])[0] if payload else 0
+                bits = payload if kind == 2 else payload[4:]
+                acknowledged |= {start + i for i in range(8 * len(bits)) if bits[i >> 3] >> (i & 7) & 1}
+        is_whole = is_whole or any(kind == 2 for kind, _, _ in records)
+        limit = first
+    return [values[sequence] for sequence in sorted(values) if sequence >= below and sequence not in acknowledged]
+
+
+def records_of(segment, number):
+    at = 16
+    while segment[at:].strip(b"\xff"):
+        mark, kind, length, sequence = unpack("<BBHI", segment[at : at + 8])
+        end = at + 8 + length
+        assert mark == 0xA5 and unpack("<I", segment[end : end + 4])[0] == crc32(segment[at:end], number)
+        yield kind, sequence, segment[at + 8 : end]
+        at = end + 4
+
+
+async def test_the_document_is_enough_to_read_a_queue():
+    random.seed(3)
+    for _ in range(ROUNDS):
+        flash = Flash(8, 1024)
+        queue = opened(flash)
+        readers = [queue.subscribe() for _ in range(3)]
+        for i in range(100):
+            try:
+                queue.try_push(b"%d" % i + b"\xa5\xff"[: i % 3] * random.randrange(20))
+            except BufferFull:
+                pass
+            reader = random.choice(readers)
+            if queue.held() and random.random() < 0.8 and reader.has_value():
+                reader.try_recv()
+            if random.random() < 0.3:
+                reader.commit()
+            if random.random() < 0.2:
+                await asyncio.sleep_ms(0)
+        queue.release()
+        equal(read_as_documented(bytes(flash.data), 1024), held_by(opened(flash)))
 
 
 async def test_acknowledgements_out_of_order_are_bits():
