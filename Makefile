@@ -94,7 +94,6 @@ bench-aimx: $(VENV)/ready ## what serving by AimX costs: calls and events per se
 
 .PHONY: bench-node
 bench-node: $(VENV)/ready ## what the parts of aimdb_node, and the whole firmware, keep of the heap; JSON=file
-	@echo "An emulated WiFi chip takes some seconds to start ..."
 	@$(RUN) tools/benchmarks/bench_node.py $(if $(JSON),--json $(JSON))
 
 .PHONY: bench-everything

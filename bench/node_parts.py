@@ -48,7 +48,7 @@ def setting(node):
     _held.append(node.Setting("/one", 1))
     _report("a first `Setting`")
     _held.append(node.Setting("/two", 1))
-    _report("each further one")
+    _report("each further `Setting`")
 
 
 def supervisor(node):

@@ -1,7 +1,7 @@
 """The benchmark's arithmetic: from what the target reports to what the tables say."""
 
 from bench_goals import Goal
-from bench_results import costs_of, floor_of, results_of
+from bench_results import costs_of, floor_of, results_of, start_of
 
 # Counts of a target on which measuring takes 100, a round of a loop 10, and nothing else anything.
 REPORT = [
@@ -49,6 +49,11 @@ def test_the_size_of_the_core_is_that_of_the_modules_that_stay_loaded():
 def test_what_is_loaded_when_used_is_told_without_the_leaps_of_the_table_of_names():
     used = [[["used", "transform", 3600, 100]], [["used", "transform", 1700, 100]]]
     assert results_of([REPORT, *used], "cycles", {})["used"] == {"transform": [1700, 100]}
+
+
+def test_a_start_is_told_without_the_leaps_of_the_table_of_names():
+    reports = [[["start", 5100, 2300]], [["start", 5000, 300]]]
+    assert start_of(reports, "cycles") == {"cycles": 5000, "bytes": 300}
 
 
 def test_a_goal_is_met_up_to_its_limit():

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import bench_budgets
 from bench_goals import Goal, goals_of
-from bench_results import floor_of, results_of
-from bench_targets import Target, library_files, measure, target_of, tool_versions
+from bench_results import floor_of, results_of, start_of
+from bench_targets import Target, forms, library_files, measure, measure_start, target_of, tool_versions
 from device_files import DeployError
 
 MEGAHERTZ = 125
@@ -57,6 +57,11 @@ def run(
     """Measure on the target: this library, or the one in `folder`; all operations, or those of these names."""
     library = library_files(target.architecture, *([folder] if folder else []))
     results = results_of(measure(target, library, peers, names), target.unit, library)
+    if names is None and target.architecture:
+        results["start"] = {
+            form: start_of(measure_start(target, files), target.unit)
+            for form, files in forms(target.architecture, *([folder] if folder else [])).items()
+        }
     return {**tool_versions(target), **results}
 
 
@@ -103,6 +108,9 @@ def operations_table(results: dict, unit: str) -> str:
 def sizes_table(results: dict) -> str:
     mpy = [f"{name:<44}{size:>10,}" for name, size in results["mpy"].items()]
     heap = [f"{name:<44}{size:>10,}" for name, size in results["heap"].items()]
+    heap += [
+        f"{f'at the first value, as {form}':<44}{cost['bytes']:>10,}" for form, cost in results.get("start", {}).items()
+    ]
     return "\n".join([f"{'.mpy file':<44}{'bytes':>10}", *mpy, "", f"{'heap':<44}{'bytes':>10}", *heap])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from bench_network import CORE, Figures, image_with, measured, run
+from board_declaration import architecture_of
+from device_files import library_files
 from emulated_pico import Board
 from mqtt_broker import LocalBroker
 
@@ -38,7 +40,13 @@ def measure() -> tuple[Figures, dict]:
     with LocalBroker() as broker, Board(filesystem=image, paced=True) as board:
         program = f"import publishing; publishing.run('10.0.0.1', {broker.port})"
         figures, firmware = measured(board, HEAP, program)
-        return figures, {"firmware": firmware, "broker": broker.kind, "figures": figures}
+        return figures, {"firmware": firmware, "broker": broker.kind, "mpy": mpy_size(), "figures": figures}
+
+
+def mpy_size() -> int:
+    """Bytes of the compiled files that a program with MQTT has beside the core."""
+    files = library_files(["aimdb_mqtt"], architecture_of("pico_w"))
+    return sum(len(content) for place, content in files.items() if not place.startswith("/lib/aimdb/"))
 
 
 if __name__ == "__main__":

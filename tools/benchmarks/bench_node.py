@@ -7,6 +7,7 @@ import re
 import sys
 
 from bench_network import PATIENCE_SECONDS, Figures, figures_in, image_with, run
+from bench_targets import tell
 from device_files import files_for
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -23,18 +24,21 @@ def measure() -> tuple[Figures, dict]:
     figures: Figures = {}
     image = image_with(("aimdb", "aimdb_node"), "node_parts.py")
     for part in PARTS:  # Each on a heap of its own, as parts share what they need.
+        tell(f"Measuring the part {part} ...")
         with Board(filesystem=image) as board:
             printed = board.exec(f"import node_parts; node_parts.run({part!r})", PATIENCE_SECONDS)
             figures |= figures_in(printed)
     with LocalBroker() as broker:
         url = f"mqtt://10.0.0.1:{broker.port}"
-        used, _, _, most = firmware(broker=url)
+        tell("Measuring the firmware, with an emulated WiFi chip, which takes some seconds to start ...")
+        used, *_ = firmware(broker=url)
         figures["heap of the firmware, connected"] = [0, used]
-        used, piece, file, _ = firmware(broker=url, aimx={"tcp": 7433, "anyone": "read"})
-        figures["heap of the same, serving AimX"] = [0, used]
-        figures["heap of the largest piece that is free then"] = [0, piece]
-        figures["heap of a file that is open, in one piece"] = [0, file]
-        figures["heap of all that there is"] = [0, most]
+        tell("Measuring the firmware while it serves AimX ...")
+        used, piece, file, most = firmware(broker=url, aimx={"tcp": 7433, "anyone": "read"})
+        figures["heap of the firmware, connected and serving AimX"] = [0, used]
+        figures["the largest free piece then"] = [0, piece]
+        figures["an open file, in one piece"] = [0, file]
+        figures["the whole heap"] = [0, most]
     return figures, {"figures": figures}
 
 

@@ -54,6 +54,12 @@ def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) 
     }
 
 
+def start_of(reports: list[list[list]], unit: str) -> dict[str, int]:
+    """What a program takes from its first import to its first value, without the leaps of the table of names."""
+    took, kept = zip(*[line[1:] for report in reports for line in report if line[0] == "start"], strict=True)
+    return {unit: min(took), "bytes": min(kept)}
+
+
 def core_size(library: dict[str, bytes]) -> int:
     return sum(len(content) for name, content in library.items() if Path(name).stem in CORE)
 

@@ -30,6 +30,9 @@ TALK_SECONDS = 20
 # What begins a line of the report.
 MARK = "\x1e"
 
+# So many foreign names are known before, where a figure is to be without a leap of the interpreter's table of names.
+LEAPS = (0, 40)
+
 # Of the peers' primitives.
 PEER_MODULES = ("__init__", "queue", "ringbuf_queue")
 
@@ -68,6 +71,16 @@ def library_files(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb
     return compiled_folder(folder, "aimdb/", architecture)
 
 
+def forms(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> dict[str, dict[str, bytes]]:
+    """The core in each form in which it may be on a board, by import path."""
+    sources = {f"aimdb/{source.name}": source.read_bytes() for source in sorted(folder.glob("*.py"))}
+    return {
+        "native code": library_files(architecture, folder),
+        "bytecode": library_files(None, folder),
+        "sources": sources,
+    }
+
+
 def compiled_folder(folder: Path, place: str = "", architecture: str | None = None) -> dict[str, bytes]:
     return {
         f"{place}{source.stem}.mpy": compiled(source, place + source.name, architecture=architecture)
@@ -98,8 +111,19 @@ def measure(
         arguments = (target.clock, chosen, target.more, peers is not None, strangers, with_bytes)
         codes.append(f"import benchmark; benchmark.run{arguments}")
     if chosen is None:
-        codes += [f"import footprint; footprint.used({strangers})" for strangers in (0, 40)]
+        codes += [f"import footprint; footprint.used({strangers})" for strangers in LEAPS]
     tell(f"Measuring on {target.name}{', some minutes' if target.name == 'rp2040' else ''} ...")
+    return reports_of(target, files, codes)
+
+
+def measure_start(target: Target, library: dict[str, bytes]) -> list[list[list]]:
+    """The same of a program with one record, up to its first value."""
+    files = {**compiled_folder(ROOT / "bench"), **library}
+    return reports_of(target, files, [f"import starting; starting.run({target.clock!r}, {names})" for names in LEAPS])
+
+
+def reports_of(target: Target, files: dict[str, bytes], codes: list[str]) -> list[list[list]]:
+    """Run each on a fresh target, as many at once as there are processors, and return the lines of each report."""
     began = time.monotonic()
     run = functools.partial({"rp2040": run_emulated, "unix": run_unix}.get(target.name, run_on_board), target, files)
     with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as processes:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench_network import image_with
 from device_files import ROOT, compiled, library_sources
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -64,6 +65,12 @@ def coding() -> list[dict]:
         return reported(board.exec("import speed\nspeed.coding()", PATIENCE_SECONDS))
 
 
+def kept() -> list[dict]:
+    """What queues keep of the emulated chip's heap, as they are deployed: compiled with native code."""
+    with Board(filesystem=image_with(("aimdb", "aimdb_flash"), "flash_parts.py")) as board:
+        return reported(board.exec("import flash_parts\nflash_parts.run()", PATIENCE_SECONDS))
+
+
 def board_image(core: Sequence[str] = ()) -> bytes:
     """The filesystem of a board with the library and speed.py, as bytecode; of aimdb only these modules, if given."""
     files = {}
@@ -115,6 +122,8 @@ def tables(results: dict) -> str:
     lines += ["", "| a codec's encode | ms | of which the check |", "|---|---|---|"]
     for row in results["codecs"]:
         lines.append(f"| {row['name']} | {row['microseconds'] / 1000:.2f} | {row['check'] / 1000:.2f} |")
+    lines += ["", "| kept on the heap | bytes |", "|---|---|"]
+    lines += [f"| {row['name']} | {row['bytes']} |" for row in results["kept"]]
     return "\n".join(lines)
 
 
@@ -130,7 +139,7 @@ def missed(wear: list[dict]) -> list[str]:
 
 
 def main() -> int:
-    results = {"wear": wear(), "speed": speed() + openings(), "codecs": coding()}
+    results = {"wear": wear(), "speed": speed() + openings(), "codecs": coding(), "kept": kept()}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(tables(results))
     above = missed(results["wear"])
