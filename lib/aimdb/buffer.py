@@ -233,7 +233,7 @@ class Reader:
     if TYPE_CHECKING:
 
         async def ready(self) -> None:
-            """Return when `try_recv` has something to say: a value, a lag, or that the buffer is closed. Needs no heap.
+            """Return when `try_recv` would return a value, or raise `BufferLagged` or `BufferClosed`. Needs no heap.
 
             With competing readers the value is not reserved: read it before the next await.
             """

@@ -46,9 +46,10 @@ class Record:
         def produce(self, value: Any) -> None:
             """Hand `value` to the buffer; never waits, never raises.
 
-            For sensor loops: when the buffer is full, its own rule says what is lost (the oldest value of an
-            `SpmcRing`, the previous one of a `SingleLatest` or `Mailbox`, the new one of a `BoundedQueue`), and
-            its `metrics()` count it. Use `try_produce` or `produce_async` when losing it is not acceptable.
+            For sensor loops. When the buffer is full, its own rule says what is lost: the oldest value of an
+            `SpmcRing`, which counts what a reader has missed; the new one of a `BoundedQueue`, which counts it; the
+            previous one of a `SingleLatest` or `Mailbox`. Use `try_produce` or `produce_async` when losing it is not
+            acceptable.
 
             Heap: none.
             """
@@ -261,7 +262,8 @@ class AimDb:
         async def run(self) -> None:
             """Run all stages in this loop until all have ended.
 
-            The `run` of buffers starts first, then links, then taps, then sources, so a tap that subscribes first thing
+            The `run` of buffers starts first. Then come each `link_to` and the taps, the transforms and joins, each
+            before its inputs, and at last each `link_from` and the sources. So a stage that subscribes first thing
             misses nothing. A stage that ends normally stops no other. When one raises, a line on `sys.stderr` names it
             with its record, and `failed` keeps it. All other stages are cancelled and waited for. Then `run` raises the
             error. A stage that waits at a `yield` where nothing wakes it is named, too.
