@@ -2,11 +2,17 @@
 
 A critical section here contains no jump (no `if`, `and`, `while`): at a jump the interpreter lets callbacks, Ctrl-C
 and, where there is a global lock, other threads in.
+
+    core._io_queue           see polling.py
+    core.cur_task            see waiting.py
+    core.run_until_complete  runs the loop; `asyncio.run` calls it
 """
+
+from asyncio import core  # type: ignore[attr-defined]
 
 import micropython
 
-from .polling import around_runs, entry, poll, run_as, schedule
+from .polling import entry, find_room, schedule
 from .waiting import current_loop
 
 try:
@@ -50,7 +56,6 @@ class Doorbell(list):
         self._entry = entry(self)  # What hands over after `hold`,
         self._held_in = None  # and the loop where it is.
         self.thread = get_ident()  # The one that runs asyncio.
-        around_runs(self)
 
     @micropython.native
     def ring(self, producer) -> None:
@@ -76,7 +81,7 @@ class Doorbell(list):
         while stream.readinto(self._byte):
             pass
         if self._held_in is not loop:
-            run_as(self._entry)  # Not as the last task, which may have to be cancelled.
+            core.cur_task = self._entry  # Not the last task, which may have to be cancelled.
             self._hand_over()
             if not loop.peek():
                 self.hold()  # The loop takes for granted that there is a task to run.
@@ -88,7 +93,16 @@ class Doorbell(list):
 
     def hold(self) -> None:
         """In the current loop, hand over only after all tasks that could run now have had a step."""
-        poll(stream, self)
+        polled = core._io_queue
+        key = id(stream)
+        if key not in polled.map:
+            find_room(stream)
+            polled.map[key] = self
+            try:
+                polled.poller.register(stream, 1)
+            except BaseException:
+                del polled.map[key]
+                raise
         if self._held_in is not None:
             self._held_in.remove(self._entry)
         self._held_in = schedule(self._entry, 0)
@@ -133,3 +147,16 @@ class Doorbell(list):
 
 
 bell = Doorbell()
+run = core.run_until_complete
+
+
+def run_until_complete(main_task=None):
+    bell.begin()
+    try:
+        return run(main_task)
+    finally:
+        core.cur_task = None  # After Ctrl-C it would be a task that is over.
+        bell.end()
+
+
+core.run_until_complete = run_until_complete

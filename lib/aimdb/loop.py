@@ -1,7 +1,7 @@
 """What else the loop does for tasks: it ends their waits in time, wakes some of them, and tells of them.
 
-Only this module, waiting.py and polling.py name asyncio's private parts. They are three to save RAM: many programs set
-no time limits and close no readers, and never load this one.
+Only this module, waiting.py, polling.py and doorbell.py name asyncio's private parts. They are four to save RAM: many
+programs set no time limits and close no readers, and never load this one.
 
     core._task_queue, core.TaskQueue, core.Task, core.cur_task, task.data
                              see waiting.py

@@ -1,9 +1,7 @@
-"""What the loop does for things that are no tasks: it calls them, polls their streams, and tells of its runs.
+"""What the loop does for things that are no tasks: it calls them, and polls streams.
 
-    core._task_queue, core.Task, core.cur_task
-                             see waiting.py
-    core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
-    core.run_until_complete  runs the loop; `asyncio.run` calls it
+    core._task_queue, core.Task  see waiting.py
+    core._io_queue               what the loop polls: its `map` has [reader, writer, stream] by the stream's id
 
 IRQ safety: none of it; only for the asyncio thread.
 """
@@ -30,53 +28,19 @@ def schedule(entry, milliseconds: int):
     return loop
 
 
-def poll(stream, places):
-    """Have the loop poll `stream` until it can be read; `places` stands in the loop's `map` for the stream."""
-    polled = core._io_queue
-    key = id(stream)
-    if key not in polled.map:
-        _find_room(stream)
-        polled.map[key] = places
-        try:
-            polled.poller.register(stream, 1)
-        except BaseException:
-            del polled.map[key]
-            raise
-
-
-def run_as(entry):
-    """Have `core.cur_task` be this entry, and not the task that ran last."""
-    core.cur_task = entry
-
-
-def around_runs(thing):
-    """Call `thing.begin()` before each run of the loop, when its main task is made, and `thing.end()` after it."""
-    run = core.run_until_complete
-
-    def run_until_complete(main_task=None):
-        thing.begin()
-        try:
-            return run(main_task)
-        finally:
-            core.cur_task = None  # After Ctrl-C it would be a task that is over.
-            thing.end()
-
-    core.run_until_complete = run_until_complete
-
-
 def readable(stream):
     """What a generator yields to wait until `stream` has something to read."""
-    _find_room(stream)
+    find_room(stream)
     return core._io_queue.queue_read(stream)
 
 
 def writable(stream):
     """The same, until it takes something."""
-    _find_room(stream)
+    find_room(stream)
     return core._io_queue.queue_write(stream)
 
 
-def _find_room(stream):
-    # Raise `MemoryError` now, if at all: `poll.register` would leave a stream behind at which the next poll crashes.
+def find_room(stream):
+    """Raise `MemoryError` now, if at all: `poll.register` would leave a stream at which the next poll crashes."""
     if id(stream) not in core._io_queue.map:
         bytearray(_ROOM)  # It is free again at once.
