@@ -4,7 +4,6 @@ flash, every value that was acknowledged arrives, in order.
 
 import asyncio
 import random
-from os import getenv
 
 from aimdb import AimDb, JsonCodec
 from aimdb_flash import BlockStorage, FlashQueue
@@ -14,6 +13,8 @@ from harness import equal, skip, target
 
 if target != "unix":
     skip("the hub of these tests needs the loopback of a computer")
+
+from os import getenv
 
 from aimdb_aimx import AimxRecord, AimxServer, Hub
 from aimdb_aimx.hub import hubs
