@@ -9,7 +9,7 @@ from aimx_connection import AimxClient, AimxError, Refused, dial
 from mqtt_broker import free_port
 from textual.widgets import DataTable, Input, Static
 from unix_node import start_node, wait_until_served
-from view import View, take_picture
+from view import View, main, take_picture
 from view_records import Row, drawn, number_in, origin_named, shortened
 
 NODE = """
@@ -169,6 +169,23 @@ def test_a_lost_connection_is_told_and_made_anew():
         node.kill()
 
     tried(view, lose)
+
+
+@pytest.mark.parametrize("url", ["http://foo", "tcp://10.0.0.7", "tcp://10.0.0.7:99999", "tcp://[::1:7433"])
+def test_a_url_that_names_nothing_ends_it_at_once(url, capsys):
+    assert main([url]) == 1
+    assert url in capsys.readouterr().err
+
+
+def test_all_of_why_a_port_cannot_be_opened_is_shown():
+    view = View("serial:///dev/[nowhere]", lambda: dial("serial:///dev/[nowhere]"), None, every=0.1)
+
+    async def look(pilot):
+        await until(lambda: "could not open port /dev/[nowhere]" in state_of(view))
+        assert state_of(view).count("serial://") == 1
+        await until(lambda: view.query_one("#state", Static).size.height == 2)
+
+    tried(view, look)
 
 
 def test_a_wrong_token_is_told(node):

@@ -30,6 +30,10 @@ class AimxError(Exception):
     """The other side cannot be reached, or does not answer."""
 
 
+class WrongUrl(AimxError):
+    """It names nothing that could be reached."""
+
+
 class Refused(AimxError):
     """The other side answers with an error: `code` is not_found, denied, internal or version_mismatch."""
 
@@ -104,19 +108,28 @@ class SerialLink:
         self._port.close()
 
 
+def parts_of(url: str) -> tuple[str, str, int]:
+    """What a URL names: scheme, host or device, port or baud. Raises `WrongUrl`."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "serial":
+            return parts.scheme, parts.netloc + parts.path, int(parse_qs(parts.query).get("baud", ["115200"])[0])
+        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            return parts.scheme, parts.hostname, parts.port
+    except ValueError as error:
+        raise WrongUrl(f"{url}: {error}") from error
+    raise WrongUrl(f"not tcp://host:port, tls://host:port or serial://device?baud=115200: {url!r}")
+
+
 def dial(url: str, ca_file: str | None = None) -> Link:
     """Connect to `tcp://host:port`, `tls://host:port` or `serial://device?baud=115200`. Raises `AimxError`."""
-    parts = urlsplit(url)
+    scheme, name, number = parts_of(url)
     try:
-        if parts.scheme == "serial":
-            baud = parse_qs(parts.query).get("baud", ["115200"])[0]
-            return SerialLink(parts.netloc + parts.path, int(baud))
-        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
-            tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "tls" else None
-            return TcpLink(parts.hostname, parts.port, tls)
+        if scheme == "serial":
+            return SerialLink(name, number)
+        return TcpLink(name, number, ssl.create_default_context(cafile=ca_file) if scheme == "tls" else None)
     except (OSError, ValueError) as error:
         raise AimxError(f"{url} cannot be reached: {error}") from error
-    raise AimxError(f"not tcp://host:port, tls://host:port or serial://device?baud=115200: {url!r}")
 
 
 class AimxClient:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aimx_connection import AimxClient, AimxError, Refused, dial
+from aimx_connection import AimxClient, AimxError, Refused, WrongUrl, dial, parts_of
 from rich.text import Text
 from textual import work
 from textual.app import App, ComposeResult
@@ -53,6 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def show(url: str, options: argparse.Namespace) -> int:
     """Show the view, or take a picture of it."""
+    try:
+        parts_of(url)
+    except WrongUrl as error:
+        print(error, file=sys.stderr)
+        return 1
 
     def connect() -> AimxClient:
         return AimxClient(dial(url, options.ca))
@@ -86,7 +91,7 @@ class View(App[int]):
     """The window. A thread asks the node; what it hears is drawn here."""
 
     CSS = """
-    #state { height: 1; background: $panel; padding: 0 1; }
+    #state { height: auto; max-height: 3; background: $panel; padding: 0 1; }
     #records { height: 1fr; }
     #stages { height: auto; max-height: 40%; border-top: solid $panel; display: none; }
     #stages.some { display: block; }
@@ -99,6 +104,7 @@ class View(App[int]):
         Binding("w", "write", "Write"),
         Binding("r", "reset", "Reset times"),
         Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", show=False),
     ]
     ENABLE_COMMAND_PALETTE = False
 
@@ -111,7 +117,7 @@ class View(App[int]):
         self._token = token
         self._every = every
         self._client: AimxClient | None = None  # Set by the thread that asks; None while there is no connection.
-        self._state = "connecting"
+        self._state = Text("connecting")
         self._order = ORDERS[0]
         self._paused = False
 
@@ -122,7 +128,8 @@ class View(App[int]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self._table.add_columns("record", "buffer", "from", "values/s", "held", "dropped", "lag", "curve", "newest")
+        # What changes comes first: a terminal of 80 characters may not have room for the rest.
+        self._table.add_columns("record", "newest", "values/s", "held", "dropped", "lag", "curve", "buffer", "from")
         self.query_one("#stages", DataTable).add_columns("stage", "of", "calls", "mean us", "longest us", "share")
         self._draw()
         self._ask()
@@ -154,7 +161,8 @@ class View(App[int]):
             except AimxError as error:
                 if worker.is_cancelled:
                     return
-                self._show(f"{error}; the next try is in {pause:.0f} s", failed=True)
+                reason = str(error).removeprefix(f"{self.url} ")
+                self._show(f"{reason}; the next try is in {pause:.0f} s", failed=True)
                 time.sleep(pause)
                 pause = min(2 * pause, PAUSES[1])
 
@@ -180,7 +188,7 @@ class View(App[int]):
     # In the window.
 
     def _set_state(self, state: str, failed: bool) -> None:
-        self._state = f"[bold red]{state}[/]" if failed else state
+        self._state = Text(state, "bold red" if failed else "")
         self._draw_state()
 
     def _take(self, entries: list[dict], values: dict[str, object], now: float) -> None:
@@ -190,8 +198,12 @@ class View(App[int]):
         self._draw()
 
     def _draw_state(self) -> None:
-        paused = "  [bold yellow]paused[/]" if self._paused else ""
-        self.query_one("#state", Static).update(f"[bold]{self.url}[/]  {self._state}{paused}  by {self._order}")
+        parts = [Text(self.url, "bold"), self._state]
+        if self._paused:
+            parts.append(Text("paused", "bold yellow"))
+        if self.records.rows:
+            parts.append(Text(f"by {self._order}"))
+        self.query_one("#state", Static).update(Text("  ").join(parts))
 
     def _draw(self) -> None:
         self._draw_state()
@@ -237,7 +249,7 @@ class View(App[int]):
     def action_write(self) -> None:
         row = self.records.rows.get(self._chosen())
         if row and not row.writable:
-            self.notify(f"{row.key} cannot be written from outside", severity="warning")
+            self.notify(f"{row.key} cannot be written from outside", severity="warning", markup=False)
         elif row:
             self.push_screen(NewValue(row), lambda value: self._write(row.key, value))
 
@@ -247,7 +259,7 @@ class View(App[int]):
         try:
             value = json.loads(text)
         except ValueError as error:
-            self.notify(f"This is no JSON: {error}", severity="error")
+            self.notify(f"This is no JSON, where text has quotes: {error}", severity="error", markup=False)
         else:
             self._call("record.set", {"name": key, "value": value}, f"{key} is written")
 
@@ -261,9 +273,9 @@ class View(App[int]):
                 raise AimxError("there is no connection")
             self._client.call(method, params)
         except AimxError as error:
-            self.call_from_thread(self.notify, str(error), severity="error")
+            self.call_from_thread(self.notify, str(error), severity="error", markup=False)
         else:
-            self.call_from_thread(self.notify, done)
+            self.call_from_thread(self.notify, done, markup=False)
 
 
 class OneRecord(ModalScreen[None]):
@@ -298,7 +310,7 @@ class NewValue(ModalScreen["str | None"]):
     def compose(self) -> ComposeResult:
         before = json.dumps(self._row.value, ensure_ascii=False) if self._row.has_value else ""
         with Vertical(classes="box"):
-            yield Static(f"A new value for {self._row.key}, as JSON:")
+            yield Static(f"A new value for {self._row.key}, as JSON:", markup=False)
             yield Input(before)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -312,14 +324,14 @@ def cells_of(row: Row) -> list[Text]:
     held = f"{number(row.held)} of {number(row.capacity)}" if row.capacity else number(row.held)
     return [
         Text(row.key, "bold green" if row.writable else "bold"),
-        Text(row.kind),
-        Text(row.origin),
+        Text(shortened(row.value, VALUE_WIDTH) if row.has_value else "-"),
         Text("-" if row.rate is None else f"{row.rate:.1f}", justify="right"),
         Text(held, "bold yellow" if full else "", justify="right"),
         Text(number(row.dropped), "bold red" if row.dropped else "", justify="right"),
         Text(number(row.lag), "bold magenta" if row.lag else "", justify="right"),
         Text(drawn(row.curve), "cyan"),
-        Text(shortened(row.value, VALUE_WIDTH) if row.has_value else "-"),
+        Text(row.kind),
+        Text(row.origin),
     ]
 
 
