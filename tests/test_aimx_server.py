@@ -185,12 +185,15 @@ async def test_what_a_codec_raises_or_gives_that_is_no_json_is_not_found_and_end
     async with Running(db):
         await client.watch("coded")
         await asyncio.sleep_ms(20)
-        for value in (5, Reading(b"\x00\xac"), Reading(b"NaN"), Reading(b""), Reading(b"1 2"), Reading(3), []):
+        for text in (b"\x00\xac", b"NaN", b"", b"1 2", b"007", b"[1,]", 3):
+            db.produce_any("coded", Reading(text))
+            equal(await client.get("coded"), "not_found")
+        for value in (5, []):
             db.produce_any("coded", value)
             equal(await client.get("coded"), "not_found")
         db.produce_any("coded", Reading("7"))
         equal(await client.get("coded"), 7)
-        equal(await client.event(), (8, 7))
+        equal(await client.event(), (10, 7))
         equal(await client.set("coded", 4), "internal")
 
 

@@ -1,7 +1,5 @@
 """What peers ask for most: a record's value. The names that they give are checked here."""
 
-import json
-
 from aimdb import JsonCodec, SpmcRing
 from micropython import const
 
@@ -57,8 +55,11 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
     try:
         text = (codec or json_codec).encode(value)
         text = text.encode() if isinstance(text, str) else bytes(text)  # The codec may use its buffer again.
-        if codec and json.loads(text) is None:
-            return None
+        if codec and type(codec) is not JsonCodec:
+            from .strict import loads
+
+            if loads(text) is None:
+                return None
         if len(text) > peer.frames.longest - _OTHERS:
             raise ValueError("%d bytes are too many" % len(text))
         return text

@@ -1,0 +1,82 @@
+"""What a codec has made is JSON for AimDB as well, or is refused: AimDB does not answer what it cannot read."""
+
+from aimdb_aimx.strict import loads
+from harness import equal, raises
+
+JSON = (
+    "0",
+    "-0",
+    "10",
+    "-1.50",
+    "1e5",
+    "1E+05",
+    "0.5e-3",
+    "true",
+    " null ",
+    '""',
+    '"a\\n\\u00e9\\ud83d\\ude00\\"\\\\\\/"',
+    '"\u00e9\x7f"',
+    "[]",
+    "{}",
+    "[ [], {} , [1,\t2.0,\r\n-3] ]",
+    '{"a":1}',
+    '{ "a" : [ {"b":"]"} , "," , ":" ] , "c":{} }',
+)
+NONE = (
+    "",
+    "007",
+    "-01",
+    "1.",
+    "1.e5",
+    "+1",
+    ".5",
+    "1e999",
+    "[-1e999]",
+    "NaN",
+    "tru",
+    "[1,]",
+    "[,1]",
+    "[1,,2]",
+    "[1 2]",
+    "[[1][2]]",
+    '["a""b"]',
+    ",1",
+    ":1",
+    "1,",
+    '{"a":1,}',
+    '{"a" 1}',
+    '{"a"::1}',
+    '{"a":1 "b":2}',
+    '{"a":1:2}',
+    "{1:2}",
+    '{"a"}',
+    '{"a",1}',
+    "[1}",
+    "[1:2]",
+    "[",
+    '"a\nb"',
+    '"\x01"',
+    '"\\x"',
+    '"\\ud800"',
+    '"\\ud800x"',
+    '"\\ud800\\u0041"',
+    '"\\udc00"',
+    '"a',
+)
+
+
+def test_json_is_taken():
+    for text in JSON:
+        loads(text)
+    equal(loads(JSON[-1].encode()), {"a": [{"b": "]"}, ",", ":"], "c": {}})
+
+
+def test_what_others_do_not_take_is_refused():
+    for text in NONE:
+        try:
+            value = loads(text)
+        except ValueError:
+            continue
+        raise AssertionError("%r is taken for %r" % (text, value))
+    with raises(ValueError):
+        loads(b'"\xff"')
