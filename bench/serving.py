@@ -49,13 +49,13 @@ class Nothing:
 
 
 def begin_a_table_of_names():
-    """The interpreter has space for names in large pieces. When one has begun, the next names fit.
+    """The interpreter has space for names in large pieces. When one of 320 has begun, the next names fit.
 
     It looks at all names for each string that it makes, so nothing is timed after this.
     """
     thing = Nothing()
     number = used = 0
-    while used < 1000:
+    while used < 2000:
         before = gc.mem_alloc()
         hasattr(thing, "name_%d" % number)
         used = gc.mem_alloc() - before
