@@ -171,7 +171,7 @@ async def serve_and_write(flash, port, acknowledged, first, total):
 def test_what_a_board_has_acknowledged_is_on_its_flash_whenever_it_loses_its_power():
     cuts = 0
     for seed in range(SEEDS):
-        random.seed(seed)
+        random.seed(1000 + seed)  # So that no other test has had the port just now.
         flash = Flash(6, 1024)
         port = random.randint(20000, 30000)
         acknowledged = []
