@@ -37,7 +37,7 @@ SILENCE_SECONDS = 600
 # So often we say that we still wait.
 PATIENCE_SECONDS = 10
 
-WHY_SO_LONG = "an emulated WiFi chip takes 5 s and more to start"
+WHY_SO_LONG = "an emulated WiFi chip needs 5 s and more to start"
 
 # What is typed on the node's console, after which part of the time.
 TYPED = ((0.05, "interval 25"), (0.3, "interval 9999999999"), (0.5, "break"), (0.92, "status"))
@@ -176,7 +176,7 @@ def follow(console: serial.Serial, ended: Callable[[float], bool], script: Scrip
             print(f"run: the board has said nothing for {SILENCE_SECONDS} s.", file=sys.stderr)
             break
         elif now - reported > PATIENCE_SECONDS:
-            print(f"{'':7}  ... the board is busy, for {now - heard:.0f} s now: {WHY_SO_LONG}", flush=True)
+            print(f"{'':7}  ... the board has said nothing for {now - heard:.0f} s; {WHY_SO_LONG}", flush=True)
             reported = now
     else:
         said += rest_of_answer(console)

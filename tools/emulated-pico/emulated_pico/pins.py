@@ -12,6 +12,8 @@ OUTPUT_ENABLED = 1 << 13
 PAD_LEVEL = 1 << 17
 
 ADC_MAXIMUM = 4095
+TEMPERATURE = 4  # The channel of the sensor in the chip.
+AT_27_DEGREES = 876  # 0.706 V of 3.3 V.
 
 
 class Pin:
@@ -74,11 +76,12 @@ class Pulses:
 class AnalogInputs:
     """The five inputs of the ADC, by channel: 0 to 3 are GPIO26 to GPIO29, 4 is the temperature sensor.
 
-    Values are raw, 0 to 4095; 4095 is the reference voltage.
+    Values are raw, 0 to 4095; 4095 is the reference voltage. The temperature sensor begins at 27 degrees.
     """
 
     def __init__(self, mcu: RP2040, on_engine: Callable[[Callable[[], Any]], Any]) -> None:
         self._values = mcu.adc.channel_values
+        self._values[TEMPERATURE] = AT_27_DEGREES
         self._on_engine = on_engine
 
     def __getitem__(self, channel: int) -> int:

@@ -196,9 +196,14 @@ def test_pin_that_does_not_exist_is_refused(board: Board) -> None:
 
 
 def test_guest_reads_the_analog_value_that_the_host_sets(board: Board) -> None:
-    board.adc[4] = 876
+    board.adc[0] = 2000
     # MicroPython widens 12 bits to 16 by repeating the upper ones.
-    assert board.exec("from machine import ADC\nprint(ADC(4).read_u16() >> 4)", PATIENCE) == "876\n"
+    assert board.exec("from machine import ADC\nprint(ADC(0).read_u16() >> 4)", PATIENCE) == "2000\n"
+
+
+def test_the_temperature_sensor_begins_at_27_degrees(board: Board) -> None:
+    degrees = "27 - (ADC(4).read_u16() * 3.3 / 65535 - 0.706) / 0.001721"
+    assert 26.5 < float(board.exec(f"from machine import ADC\nprint({degrees})", PATIENCE)) < 27.5
 
 
 @pytest.mark.parametrize("value", [-1, 4096])
