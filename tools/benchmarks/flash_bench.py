@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_network import image_with
+from bench_targets import tell
 from device_files import ROOT, compiled, library_sources
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -139,6 +140,7 @@ def missed(wear: list[dict]) -> list[str]:
 
 
 def main() -> int:
+    tell("Counting what values cost the flash, and measuring on the emulated chip, some minutes ...")
     results = {"wear": wear(), "speed": speed() + openings(), "codecs": coding(), "kept": kept()}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(tables(results))

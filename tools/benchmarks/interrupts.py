@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_targets import MARK, PATIENCE_SECONDS, compiled_folder, library_files
+from bench_targets import MARK, PATIENCE_SECONDS, compiled_folder, library_files, tell
 from device_files import ROOT
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -164,6 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, help="file to write the results to")
     options = parser.parse_args(arguments)
+    tell("Measuring on the emulated chip, some minutes ...")
     results = measure()
     print(table(results))
     if wrong := unaccounted(results):
