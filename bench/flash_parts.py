@@ -3,15 +3,12 @@
 import gc
 import json
 
-_NAMES = 250  # So many fill the interpreter's table of names, which would grow by leaps in the middle otherwise.
+import table_of_names
+
 _COUNT = 32
 _SIZE = 32  # Bytes of a value.
 
 _held = []  # By the program, as one would in the field.
-
-
-class _Filling:
-    pass
 
 
 def _used():
@@ -53,9 +50,8 @@ def run():
     """Measure everything, and print a line for each."""
     from aimdb import AimDb, BytesCodec, SingleLatest
 
-    for number in range(_NAMES):
-        setattr(_Filling, "filling_%d" % number, None)
     _held.append((AimDb, BytesCodec, SingleLatest))
+    table_of_names.begin()
     _kept("time limits of the core, which every queue needs", _time_limits)
     queue = _kept("the package, with a first queue in a folder", _queue)
     _kept("each further queue", _another)

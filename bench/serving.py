@@ -10,6 +10,7 @@ import io
 import time
 
 import aimdb.timing  # With JsonCodec it is in the memory of most programs: AimX is what comes on top.
+import table_of_names
 from aimdb import AimDb, JsonCodec, SingleLatest, SpmcRing
 
 JsonCodec, aimdb.timing
@@ -42,24 +43,6 @@ class Line(io.IOBase):
     def write(self, data):
         self.bytes += len(data)
         return len(data)
-
-
-class Nothing:
-    pass
-
-
-def begin_a_table_of_names():
-    """The interpreter has space for names in large pieces. When one of 320 has begun, the next names fit.
-
-    It looks at all names for each string that it makes, so nothing is timed after this.
-    """
-    thing = Nothing()
-    number = used = 0
-    while used < 2000:
-        before = gc.mem_alloc()
-        hasattr(thing, "name_%d" % number)
-        used = gc.mem_alloc() - before
-        number += 1
 
 
 def cobs(frame):
@@ -123,7 +106,7 @@ def produce(record, count):
     return time.ticks_diff(time.ticks_us(), began) / count
 
 
-async def ten_records(begin=begin_a_table_of_names):
+async def ten_records(begin=table_of_names.begin):
     """A database, and what of the heap is used before it is served."""
     db = AimDb()
     for number in range(9):

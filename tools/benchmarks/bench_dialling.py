@@ -22,9 +22,8 @@ both = used()
 from aimdb_aimx import AimxRecord
 record = used()
 hub = Hub("aimx://10.0.0.1:1")
-forget = aimdb.once("loading").forget
-forget("aimdb_net", "checks", "address")  # As a run does.
-forget("aimdb_aimx", "links", "dialling")
+aimdb.once("loading").forget("aimdb_net", "checks", "address")  # As a run does.
+aimdb.once("loading").forget("aimdb_aimx", "links", "dialling")
 print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (writing - core))
 print("RESULT heap of what link_to and link_from keep loaded, beyond the core: 0, %d" % (both - core))
 print("RESULT heap of what AimxRecord adds: 0, %d" % (record - both))

@@ -20,9 +20,8 @@ both = used()
 from aimdb_mqtt import MqttTopic
 topic = used()
 broker = Broker("mqtt://10.0.0.1:1")
-forget = aimdb.once("loading").forget
-forget("aimdb_net", "checks", "address")  # As a run does.
-forget("aimdb_mqtt", "links", "settings", "arguments")
+aimdb.once("loading").forget("aimdb_net", "checks", "address")  # As a run does.
+aimdb.once("loading").forget("aimdb_mqtt", "links", "settings", "arguments")
 print("RESULT heap of what link_to keeps loaded, beyond the core: 0, %d" % (publishing - core))
 print("RESULT heap of what link_to and link_from keep loaded, beyond the core: 0, %d" % (both - core))
 print("RESULT heap of what MqttTopic adds: 0, %d" % (topic - both))

@@ -29,6 +29,8 @@ def used():
 from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
 import aimdb.complaint, aimdb.timing
 AimDb, BoundedQueue, JsonCodec, SingleLatest
+import table_of_names
+table_of_names.begin()
 core = used()
 """
 
@@ -71,7 +73,7 @@ def image_with(packages: tuple[str, ...], program: str) -> bytes:
     """A filesystem with the packages and a program of bench/, as they are deployed."""
     sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
     files = {source.relative_to(ROOT / "lib"): source for source in sources}
-    files[Path(program)] = ROOT / "bench" / program
+    files |= {Path(name): ROOT / "bench" / name for name in (program, "table_of_names.py")}
     architecture = architecture_of("pico_w")
     return build_image(
         {
