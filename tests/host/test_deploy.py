@@ -91,6 +91,7 @@ def test_new_board_gets_everything_and_runs_main(tree, start, run):
     status, output, _ = run(port)
     assert status == 0
     assert "3 copied" in output and "MicroPython 1.27.0" in output
+    assert output.index("checked on the board") > output.index("main.py")  # Which takes a while.
     assert files_on(board) == shipped(tree)
     board.wait_for("application 1")
 
