@@ -43,7 +43,7 @@ def _door(server):
     try:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(socket.getaddrinfo("0.0.0.0", server.tcp)[0][-1])
-        door.listen(2)
+        door.listen(server.connections)
         door.setblocking(False)
         sockets_of[server.tcp] = [loop, door]
         return door

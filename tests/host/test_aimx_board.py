@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from aimdb_tools import HOW, find_aimdb
+from aimx_connection import AimxClient, dial
 from emulated_pico import Board
 
 pytestmark = pytest.mark.skipif(not find_aimdb(), reason=HOW)
 
 NODE = """
-import asyncio, gc
+import asyncio, gc, time
 from machine import UART, Pin
 from aimdb import AimDb, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
@@ -39,7 +41,12 @@ async def main():
     task = asyncio.create_task(db.run())
     await asyncio.sleep_ms(300)
     print("serving")
-    while db.consumer("setting").buffer.peek() != "end":
+    setting = db.consumer("setting").buffer
+    while setting.peek() != "end":
+        if setting.peek() == "busy":
+            setting.push("idle")
+            await asyncio.sleep_ms(100)  # In which the peer gets its reply.
+            time.sleep_ms(1500)
         await asyncio.sleep_ms(100)
     gc.collect()
     print("malformed", server.malformed_count, "refused", server.refused_count, "error", server.last_error)
@@ -86,6 +93,7 @@ def story(wifi_board: Board) -> Iterator[tuple[str, dict[str, list[str]]]]:
             for url in urls
         ]
         said["both"] = [watcher.communicate(timeout=90)[0] for watcher in watchers]
+        said["at once"] = greeted_at_once(urls[0])
         cli(urls[0], "record", "set", "setting", '"end"')
 
     printed = wifi_board.exec(NODE, 600, on_output=hear)
@@ -102,6 +110,23 @@ def test_every_command_is_answered_by_wifi_and_by_uart_twice_in_a_row(story) -> 
     assert all("Successfully set" in text for text in said["record set"])
     for command in ("graph nodes", "graph edges", "graph order", "graph dot"):
         assert all("counter" in text for text in said[command]), said[command]
+
+
+def greeted_at_once(url: str) -> list[str]:
+    """By what peers are greeted that have come while the board did something else, so that all wait at its door."""
+    peers = [AimxClient(dial(url), 60)]
+    peers[0].hello("first")
+    peers[0].call("record.set", {"name": "setting", "value": "busy"})
+    time.sleep(0.5)
+    peers += [AimxClient(dial(url), 60) for _ in range(3)]
+    greeted = [peer.hello("other")["server"] for peer in peers]
+    for peer in peers:
+        peer.close()
+    return greeted
+
+
+def test_as_many_peers_as_there_are_places_may_come_at_once(story) -> None:
+    assert story[1]["at once"] == ["aimdb"] * 4
 
 
 def test_both_ways_are_watched_at_once(story) -> None:
