@@ -348,6 +348,15 @@ async def test_a_connection_that_the_system_finds_broken_is_told_in_words_whatev
                 assert "the peer broke the connection" in hub.state.peek().last_error, hub.state.peek()
 
 
+async def test_a_hub_whose_welcome_is_longer_than_what_is_received_is_understood():
+    async with ScriptedHub() as server:
+        server.welcome["writable_records"] = ["plant.hall.number%d" % number for number in range(200)]
+        hub = hasty(server, max_frame=256)
+        async with hub:
+            await AimxRecord(server.url + "/n", hub=hub).push_async(1)
+        equal((server.sets, hub.lost_count, hub.oversize_count), ([("n", 1)], 0, 0))
+
+
 async def test_a_full_hub_is_survived():
     async with ScriptedHub() as server:
         server.cut_at = None
