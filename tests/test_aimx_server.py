@@ -316,6 +316,44 @@ def numbered(count, room=20000, size=8192):
     return db, Client(near, size=size)
 
 
+async def test_noise_that_was_on_the_line_before_costs_no_frame():
+    for noise in (b"\xff\xfe?", b"\x20{}", bytes([7]) * 1500):
+        near, far = cable(4000)
+        db = AimDb()
+        server = AimxServer(db, serial=far)
+        async with Running(db):
+            await asyncio.sleep_ms(20)
+            near.write(noise)
+            await asyncio.sleep_ms(20)
+            server.peers[0].quiet = 3  # As after three seconds.
+            client = Client(near)
+            client.line._begun = False  # AimDB's client sends no zero before its first frame.
+            assert await client.hello()
+        equal(server.malformed_count, 1)
+
+
+async def test_a_request_of_which_a_part_came_before_a_long_answer_is_answered():
+    near, far = cable()
+    db = AimDb()
+    db.configure("queue", BoundedQueue(1)).remote(write=True)
+    server = AimxServer(db, serial=far)
+    first, second = [
+        b'{"t":"req","id":%d,"method":"record.set","params":{"name":"queue","value":1}}' % number for number in (4, 5)
+    ]
+    second = bytes((len(second) + 1,)) + second + b"\0"
+    async with Running(db):
+        db.produce_any("queue", 0)
+        near.write(bytes((len(first) + 1,)) + first + b"\0" + second[:20])
+        await asyncio.sleep_ms(20)
+        server.peers[0].quiet = 9  # As after nine seconds, in which the queue was full.
+        reader = db.consumer("queue").subscribe()
+        reader.try_recv()
+        await asyncio.sleep_ms(20)
+        near.write(second[20:])
+        reader.try_recv()
+        equal([frame["id"] for frame in await Client(near).frames(2)], [4, 5])
+
+
 async def test_a_list_has_what_aimdbs_tool_insists_on_and_the_counters():
     async def tap(consumer):
         async for _ in consumer.subscribe():

@@ -63,7 +63,7 @@ def _count(hub, inbox, seq):
 def _too_long(hub, beginning):
     head = beginning[:60]
     if b'"reply"' in head and b'"ok"' in head and b'"sub"' not in head:
-        # It has the value that was set, which we know; or it is a welcome, to our version, with all that may be written.
+        # It has the value that was set, which we know; or it is a welcome, with the names of many records.
         hub.replied(_number_after(b'"id":', beginning), {"version": "3"}, None)
         return True
     hub.oversize_count += 1

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# On a serial line, what came of a frame more seconds ago is noise, as of a plug: its rest does not come any more. They are
+# counted by the loop, which looks at the line in between, however long it is held up.
+_PAUSE_S = const(2)
+
+
 class Peer:
     """One peer of an `AimxServer`. What it sends is cut into frames, checked and answered, one after the other.
 
@@ -45,6 +50,8 @@ class Peer:
         try:
             while not self.error:
                 yield readable(frames.stream)
+                if self.quiet > _PAUSE_S and not self.sockets:
+                    frames.drop()
                 if frames.fill() == 0:
                     raise OSError
                 self.quiet = 0
@@ -53,7 +60,7 @@ class Peer:
                     yield from self._take(frame)
                     frame = frames.next()
                 self.server.malformed_count += frames.lost
-                frames.lost = 0
+                frames.lost = self.quiet = 0  # It was we who took the time.
                 # A peer that asks without a pause must not starve other tasks.
                 yield from asyncio.sleep_ms(0)
         except Exception as er:

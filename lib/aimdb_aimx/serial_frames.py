@@ -24,6 +24,12 @@ class Frames(FramedStream):
         self._seen -= self._start
         return super().fill()
 
+    def drop(self) -> None:
+        """Forget what has come of a frame."""
+        self.lost += self._end > self._start
+        self._start = self._end = self._seen = 0
+        self._skips = False
+
     def next(self) -> "memoryview | None":
         """The next frame, or None when more must arrive first."""
         while True:
