@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-# On a serial line, what came of a frame more seconds ago is noise, as of a plug: its rest does not come any more. They are
-# counted by the loop, which looks at the line in between, however long it is held up.
+# On a serial line, the beginning of a frame that came more seconds ago is noise, as of a plug: its rest does not come.
+# The loop counts them, and looks at the line in between, however long it is held up.
 _PAUSE_S = const(2)
 
 
