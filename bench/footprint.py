@@ -83,8 +83,6 @@ def used(strangers):
         ("every", source),
         ("AimDb(profile=True)", lambda: AimDb(profile=True)),
         ("signal_gauge", lambda: profiled[0].signal_gauge("a")),
-        ("SyncProducer", lambda: db.sync_producer("0", 16)),
-        ("PackedProducer", lambda: db.sync_producer("0", 16, "<Ihhh")),
     )
     for name, make in cases:
         gc.collect()

@@ -111,7 +111,8 @@ def measure(
         arguments = (target.clock, chosen, target.more, peers is not None, strangers, with_bytes)
         codes.append(f"import benchmark; benchmark.run{arguments}")
     if chosen is None:
-        codes += [f"import footprint; footprint.used({strangers})" for strangers in LEAPS]
+        more = "import sync_producers; sync_producers.used()"
+        codes += [f"import footprint; footprint.used({strangers}); {more}" for strangers in LEAPS]
     tell(f"Measuring on {target.name}{', some minutes' if target.name == 'rp2040' else ''} ...")
     return reports_of(target, files, codes)
 
