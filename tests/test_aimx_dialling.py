@@ -88,15 +88,15 @@ class Padded:
 async def test_what_no_frame_can_carry_is_named_and_those_behind_it_go_on():
     async with ScriptedHub() as server:
         db = AimDb()
-        long, binary, padded = Kept(["a", "x" * 70000, "b"]), Kept([1, 2]), Kept([7, 700])
+        long, binary, padded = Kept(["a", "x" * 70000, str(b"\xc0\x80", "utf-8"), "b"]), Kept([1, 2]), Kept([7, 700])
         hub = hasty(server)
         db.configure("long", long).link_to(server.url + "/long")
         db.configure("binary", binary).link_to(server.url + "/binary", codec=StructCodec("<h"))
         db.configure("padded", padded).link_to(server.url + "/padded", codec=Padded())
         async with running(db):
-            await until(lambda: long.committed == 3 and binary.committed == padded.committed == 2)
+            await until(lambda: long.committed == 4 and binary.committed == padded.committed == 2)
         equal(sorted(server.sets), [("long", "a"), ("long", "b"), ("padded", 700)])
-        equal((hub.refused_count, hub.lost_count), (4, 0))
+        equal((hub.refused_count, hub.lost_count), (5, 0))
 
 
 async def test_subscribe_async_returns_when_the_subscription_stands_and_raises_when_it_is_refused():

@@ -316,6 +316,22 @@ def numbered(count, room=20000, size=8192):
     return db, Client(near, size=size)
 
 
+async def test_text_that_is_no_utf8_comes_from_no_peer_and_goes_to_none():
+    db, client = program()
+    server = db.consumer("aimx").buffer
+    async with Running(db):
+        for number, data in enumerate((b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xed\xa0\x80")):
+            await client.send(
+                b'{"t":"req","id":9,"method":"record.set","params":{"name":"setting","value":"%s"}}' % data
+            )
+            equal(await client.get("setting"), "not_found")
+            equal(server.malformed_count, number + 1)
+            db.produce_any("fixed", str(data, "utf-8"))
+            equal(await client.get("fixed"), "not_found")
+        db.produce_any("fixed", "21 \u00b0C")
+        equal(await client.get("fixed"), "21 \u00b0C")
+
+
 async def test_noise_that_was_on_the_line_before_costs_no_frame():
     for noise in (b"\xff\xfe?", b"\x20{}", bytes([7]) * 1500):
         near, far = cable(4000)

@@ -67,16 +67,33 @@ NONE = (
 
 def test_json_is_taken():
     for text in JSON:
-        loads(text)
+        loads(text.encode())
     equal(loads(JSON[-1].encode()), {"a": [{"b": "]"}, ",", ":"], "c": {}})
 
 
 def test_what_others_do_not_take_is_refused():
     for text in NONE:
         try:
-            value = loads(text)
+            value = loads(text.encode())
         except ValueError:
             continue
         raise AssertionError("%r is taken for %r" % (text, value))
-    with raises(ValueError):
-        loads(b'"\xff"')
+
+
+def test_utf8_is_that_of_everybody():
+    for text in ("\x7f\x80\u07ff\u0800\ud7ff\ue000\uffff", "\U00010000\U0010ffff"):
+        loads(b'"' + text.encode() + b'"')
+    for data in (
+        b"\xff",
+        b"\xc0\x80",
+        b"\xc1\xbf",
+        b"\xe0\x9f\xbf",
+        b"\xed\xa0\x80",
+        b"\xed\xbf\xbf",
+        b"\xf0\x8f\xbf\xbf",
+        b"\xf4\x90\x80\x80",
+        b"\xf5\x80\x80\x80",
+        b"\xc3",
+    ):
+        with raises(ValueError):
+            loads(b'"' + b"\xc3\xa9" + data + b'"')

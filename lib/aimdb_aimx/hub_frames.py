@@ -49,6 +49,10 @@ class Speaker(Peer):
             from .strict import loads
 
             loads(payload)  # A hub does not answer what is no JSON.
+        elif max(payload) > 0x7F:
+            from .utf8 import check
+
+            check(payload)
         text = b"%d" % number
         length = 16 + len(text) + len(source.route) + len(payload) + 2
         if length > _LONGEST:

@@ -60,6 +60,10 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
 
             if loads(text) is None:
                 return None
+        elif max(text) > 0x7F:
+            from .utf8 import check
+
+            check(text)
         if len(text) > peer.frames.longest - _OTHERS:
             raise ValueError("%d bytes are too many" % len(text))
         return text

@@ -5,13 +5,15 @@ Loaded when a codec of the program's own has made a text. AimDB does not answer 
 
 import json
 
+from .utf8 import check
+
 _SPACE = " \t\n\r"
 
 
-def loads(text: "bytes | str") -> object:
-    """What the text says. Raises `ValueError` for what is no JSON, and for a number that is none here."""
-    if not isinstance(text, str):
-        text = str(text, "utf-8")
+def loads(data: "bytes | bytearray") -> object:
+    """What the data say. Raises `ValueError` for what is no JSON, and for a number that is none here."""
+    text = str(data, "utf-8")
+    check(bytes(data))
     value = json.loads(text)
     _check(text)
     return value
