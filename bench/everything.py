@@ -5,6 +5,7 @@ bench_everything.py calls it on the board, which needs no network for it: the ru
 
 import asyncio
 import gc
+import sys
 
 before = 0
 
@@ -37,10 +38,21 @@ async def main():
     await queue.push_async(2)
     producer.try_send(3)
     report("and MQTT in and out, while it runs")
+    print("MODULES", *[name for name in sys.modules if name.startswith("aimdb")])
     task.cancel()
 
 
 def run():
-    """Measure everything and print a line for each step."""
+    """Measure everything and print a line for each step, and which modules are loaded at last."""
     gc.threshold(8192)
     asyncio.run(main())
+
+
+def load(modules):
+    """Print what the modules take, on a board on which nothing else has run."""
+    global before
+    gc.collect()
+    before = gc.mem_alloc()
+    for name in modules:
+        __import__(name)
+    report("the modules that it has loaded then, without what it has made")
