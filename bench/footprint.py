@@ -19,7 +19,6 @@ def importing(clock):
     gc.collect()
     kept = gc.mem_alloc() - before
     report("case", "import: the whole core", 1, 0, clock.difference(stop, start), kept)
-    report("heap", "after import", kept)
 
 
 def kept_by(make):

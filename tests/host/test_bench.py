@@ -7,7 +7,6 @@ from bench_results import costs_of, floor_of, results_of, start_of
 REPORT = [
     ["firmware", "a firmware"],
     ["case", "import: the whole core", 1, 1, 5100, 300],
-    ["heap", "after import", 300],
     ["case", "floor: start and stop", 6, 6, 600, 0],
     ["case", "floor: empty loop", 6, 1, 160, 0],
     ["case", "floor: empty Python call", 6, 1, 220, 0],

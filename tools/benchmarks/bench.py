@@ -7,11 +7,21 @@ import json
 import sys
 import time
 from pathlib import Path
+from statistics import mean
 
 import bench_budgets
 from bench_goals import Goal, goals_of
-from bench_results import floor_of, results_of, start_of
-from bench_targets import Target, forms, library_files, measure, measure_start, target_of, tool_versions
+from bench_results import floor_of, imports_of, results_of, start_of
+from bench_targets import (
+    Target,
+    forms,
+    library_files,
+    measure,
+    measure_import,
+    measure_start,
+    target_of,
+    tool_versions,
+)
 from device_files import DeployError
 
 MEGAHERTZ = 125
@@ -57,6 +67,15 @@ def run(
     """Measure on the target: this library, or the one in `folder`; all operations, or those of these names."""
     library = library_files(target.architecture, *([folder] if folder else []))
     results = results_of(measure(target, library, peers, names), target.unit, library)
+    # Whether the interpreter's table of names leaps at the import depends on the names before it.
+    programs = range(0, 160, 8) if names is None and target.name == "rp2040" else range(1)
+    imported = imports_of(measure_import(target, library, programs))
+    heap = {"after import": imported[0]}
+    if len(imported) > 1:
+        heap[f"after import, the mean of {len(imported)} programs"] = round(mean(imported))
+        bytecode = forms(target.architecture, *([folder] if folder else []))["bytecode"]
+        heap["after import, as bytecode"] = imports_of(measure_import(target, bytecode, range(1)))[0]
+    results["heap"] = {**heap, **results["heap"]}
     if names is None and target.architecture:
         results["start"] = {
             form: start_of(measure_start(target, files), target.unit)

@@ -67,6 +67,6 @@ def goals_of(results: dict, unit: str) -> list[Goal]:
                 base = cost(f"compute: {buffer}, a tap by hand")
                 yield ratio(f"transform of a {buffer} / a tap by hand", 1.1, [f"compute: {buffer}, transform"], base)
 
-        yield Goal("the core after import, with native code: bytes of heap", 15360, results["heap"]["after import"])
+        yield Goal("the core after import, with native code: bytes of heap", 15000, results["heap"]["after import"])
 
     return list(all_goals())

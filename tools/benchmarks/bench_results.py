@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 
 IMPORT = "import: the whole core"
 
@@ -42,16 +42,18 @@ def results_of(reports: list[list[list]], unit: str, library: dict[str, bytes]) 
             name, size = line[1], line[-1]
             cost = median(each[name] for each in costs)
             operations[name] = {unit: round(cost) if unit == "cycles" else round(cost, 3), "bytes": round(size, 1)}
-    # The interpreter's tables of names grow by leaps; whether the import hits one depends on the names before it.
-    imported = round(mean(line[2] for report in reports for line in report if line[:2] == ["heap", "after import"]))
-    operations[IMPORT]["bytes"] = imported
     return {
         "firmware": next(line[1] for line in reports[0] if line[0] == "firmware"),
         "operations": operations,
         "mpy": {**{name: len(content) for name, content in library.items()}, "total": core_size(library)},
-        "heap": {**{line[1]: line[2] for line in reports[0] if line[0] == "heap"}, "after import": imported},
+        "heap": {line[1]: line[2] for line in reports[0] if line[0] == "heap"},
         "used": used,
     }
+
+
+def imports_of(reports: list[list[list]]) -> list[int]:
+    """What an import keeps of the heap, in each program."""
+    return [line[1] for report in reports for line in report if line[0] == "imported"]
 
 
 def start_of(reports: list[list[list]], unit: str) -> dict[str, int]:

@@ -117,6 +117,15 @@ def measure(
     return reports_of(target, files, codes)
 
 
+def measure_import(target: Target, library: dict[str, bytes], programs: range) -> list[list[list]]:
+    """What an import keeps of the heap, in programs that have so many names of their own."""
+    files = {**compiled_folder(ROOT / "bench"), **library}
+    code = (
+        "class Thing:\n    pass\nthing = Thing()\nfor i in range(%d):\n    hasattr(thing, 'name%%d' %% i)\nimport alone"
+    )
+    return reports_of(target, files, [code % names if names else "import alone" for names in programs])
+
+
 def measure_start(target: Target, library: dict[str, bytes]) -> list[list[list]]:
     """The same of a program with one record, up to its first value."""
     files = {**compiled_folder(ROOT / "bench"), **library}
