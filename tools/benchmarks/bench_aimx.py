@@ -128,15 +128,14 @@ class Line:
 
 
 def calls(board: Board, line: Line) -> int:
-    """Replies per second."""
+    """Replies per second, from the first request on: those that this computer reads late would have taken no time."""
     line.ask("record.set", {"name": "setting", "value": 21.5})
+    began = board.nanoseconds
     for number in range(COUNT):
         line.send({"t": "req", "id": 1000 + number, "method": "record.get", "params": {"name": "setting"}})
-    line.receive()
-    began = board.nanoseconds
-    for _ in range(COUNT - 1):
+    for _ in range(COUNT):
         line.receive()
-    return round((COUNT - 1) * 1e9 / (board.nanoseconds - began))
+    return round(COUNT * 1e9 / (board.nanoseconds - began))
 
 
 def events(board: Board, line: Line) -> int:
