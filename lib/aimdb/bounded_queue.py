@@ -80,17 +80,19 @@ class BoundedQueue(InMemory):
         counts = ptr32(self._counts)
         if not counts[_EMPTY] and counts[_RESERVED]:
             self._room.renew()
-        if (counts[_EMPTY] or counts[_OVERWRITES]) and not counts[_CLOSED]:
-            self._append(value)
-            counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-            if counts[_EMPTY]:
-                counts[_EMPTY] = counts[_EMPTY] - 1
-                if counts[_ASKED]:
-                    self.wake_first(True)
-                else:
-                    counts[_FILLED] = counts[_FILLED] + 1
-        else:
+        empty = counts[_EMPTY]
+        if counts[_CLOSED] or not (empty or counts[_OVERWRITES]):
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
+            return
+        # No jump after the first change: Ctrl-C comes before the value is stored or when all is done.
+        if empty:
+            asked = counts[_ASKED]
+            if asked:
+                self.wake_first(self._line)
+            counts[_EMPTY] = empty - 1
+            counts[_FILLED] = counts[_FILLED] + 1 - asked
+        self._append(value)
+        counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
 
     def try_push(self, value) -> None:
         counts = self._counts
@@ -157,19 +159,20 @@ class QueueReader(Reader):
         if not counts[_FILLED]:
             if not bool(self.has_value()):
                 self.nothing()
-        counts[_FILLED] = counts[_FILLED] - 1
         if counts[_NOTE]:
             if counts[_NOTE] == 1:
                 self.note()
             else:
                 counts[_NOTE] = 1
-        value = self.popleft()
+        # No jump after the first change, as in `push`.
+        wanted = counts[_WANTED]
+        if wanted:
+            room = self.buffer._room
+            room.wake_first(room)
+        counts[_EMPTY] = counts[_EMPTY] + 1 - wanted
+        counts[_FILLED] = counts[_FILLED] - 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
-        if counts[_WANTED]:
-            self.buffer._room.wake_first(True)
-        else:
-            counts[_EMPTY] = counts[_EMPTY] + 1
-        return value
+        return self.popleft()
 
     def close(self) -> None:
         if not self.closed:

@@ -154,15 +154,16 @@ class InMemory(Buffer):
         return len(self._values)
 
 
-def _endless():
-    # The one exception that ends every `ready()`, so that it needs no heap. Its traceback would grow with each use.
-    done = StopIteration()
-    while True:
-        done.__traceback__ = None
-        yield done
+class _Endless:
+    # Gives the one exception that ends every `ready()`, so that none needs heap. Its traceback would grow with use.
+    # No generator: Ctrl-C in it would end it, and from then on each `ready()` of the program at once.
+
+    def __getitem__(self, _, stop=StopIteration()):
+        stop.__traceback__ = None
+        return stop
 
 
-_forever = _endless()
+_forever = iter(_Endless())
 
 
 class _Ready(filter):

@@ -40,7 +40,7 @@ class Join:
         task = asyncio.current_task()
         self._open = len(self.inputs)
         self._error = None
-        tasks: list = []
+        awaited = tasks = []
         readers: list = []
         try:
             for i, key in enumerate(self.inputs):
@@ -56,6 +56,9 @@ class Join:
             except asyncio.CancelledError:
                 if not self._error:
                     raise
+            except KeyboardInterrupt:
+                awaited = []  # This task may be in a line already, and must not get into a second one.
+                raise
             if self._error:
                 raise self._error
             if self._queue.closed:
@@ -64,7 +67,7 @@ class Join:
             inputs.close()
             for task in tasks:
                 task.cancel()
-            for task in tasks:
+            for task in awaited:
                 try:
                     await task
                 except asyncio.CancelledError:

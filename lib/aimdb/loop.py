@@ -66,9 +66,9 @@ def stop_when_woken(line, kind):
     @micropython.native
     def wake(keeps):
         owner = line.tasks.peek().data
-        wake_first(keeps)
         if type(owner) is kind:
             owner.stop()
+        wake_first(keeps)  # At last, with no jump behind it.
 
     line.wake_first = wake
 
@@ -92,20 +92,22 @@ def state_of(task) -> tuple:
 def wake_some(line, chosen):
     """Wake the tasks in the line for which `chosen(task, owner)` is true; the others keep their places.
 
-    When it raises, it has changed nothing.
+    Needs no heap.
     """
     tasks = line.tasks
-    others = core.TaskQueue()  # Nothing below needs heap.
-    while tasks.peek():
-        task = tasks.pop()
+    task = tasks.peek()
+    first = None  # Of the others, which go round once. Ctrl-C loses none of them.
+    while task is not first:
         owner = task.data
         if chosen(task, owner):
-            line.loop.push(task)
+            line.loop.push(tasks.pop())
+            line._counts[_ASKED] = tasks.peek() is not None
         else:
-            others.push(task, 0)
+            tasks.push(tasks.pop(), 0)
             task.data = owner
-    line.tasks = others
-    line._counts[_ASKED] = bool(others.peek())
+            if first is None:
+                first = task
+        task = tasks.peek()
 
 
 def time_out(task, error) -> bool:

@@ -39,10 +39,11 @@ class SpmcRing(InMemory):
         if counts[_CLOSED]:
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
             return
+        while counts[_ASKED]:
+            self.wake_first(None)
+        # No jump from here on: Ctrl-C comes before the value is stored or when all is done.
         self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
-        while counts[_ASKED]:
-            self.wake_first(False)
 
     peek = Buffer.peek  # None, for each reader has its own next value.
 

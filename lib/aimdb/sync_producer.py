@@ -8,7 +8,7 @@ What both sides change is changed in critical sections; see doorbell.py for what
 
 import sys
 from array import array
-from asyncio import TimeoutError, create_task, current_task
+from asyncio import CancelledError, TimeoutError, create_task, current_task
 from collections import deque
 from time import sleep_us, ticks_diff, ticks_ms
 
@@ -214,10 +214,13 @@ class SyncProducer:
                 try:
                     if request is None:
                         await self._push_async(value)
-                    elif not request.given_up and request.claim():
+                        self._drop()  # As in `hand_over`.
+                    elif request.given_up or not request.claim():
+                        self._drop()
+                    else:
                         await self._push_async(request.value)
                         request.outcome = True
-                    self._drop()
+                        self._drop()
                 except Exception as er:
                     if request is not None:
                         request.outcome = er
@@ -226,9 +229,11 @@ class SyncProducer:
                         break  # There may be memory at the next look.
                     else:
                         self._lost(er)
-        finally:
-            if self._task is current_task():
-                self._forget_task()
+        except CancelledError:
+            pass
+        # Not after Ctrl-C: then `bell.end` cancels what may still wait for space.
+        if self._task is current_task():
+            self._forget_task()
 
     def _drop(self):
         state = disable_irq()
@@ -253,9 +258,10 @@ class SyncProducer:
         """What waits for the buffer to store a value waits no more; the value stays in `values`."""
         if self._task is not None:
             self._task.cancel()
-            value = self.values[0]
-            if type(value) is Request:
-                value.claimed = False
+            if self.values:  # Ctrl-C may have come when the last one was stored.
+                value = self.values[0]
+                if type(value) is Request:
+                    value.claimed = False
             self._forget_task()
 
 

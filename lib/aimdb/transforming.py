@@ -62,20 +62,22 @@ class Transform:
                 if value is _NOTHING:
                     await reader.ready()
                     try:
-                        value = reader.try_recv()
+                        self._taken = value = reader.try_recv()
                     except (BufferLagged, BufferEmpty):
                         continue
                     except BufferClosed:
                         return buffer.close()
                 try:
-                    self._taken = _NOTHING
                     value = fn(value) if state is None else fn(value, state)
-                except MemoryError:
-                    self._taken = value
+                    if type(value) is _COROUTINE:
+                        raise TypeError("a transform is a function without async, not %r" % (fn,))
+                except (MemoryError, KeyboardInterrupt):
+                    raise  # The next run computes it.
+                except BaseException:
+                    self._taken = _NOTHING
                     raise
-                if type(value) is _COROUTINE:
-                    raise TypeError("a transform is a function without async, not %r" % (fn,))
                 self._computed = value
+                self._taken = _NOTHING
                 if commit and value is None:
                     commit()
         except BufferClosed as er:

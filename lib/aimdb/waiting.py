@@ -72,11 +72,11 @@ class Line(tuple):
     def renew(self):
         """In a new loop, begin anew: nobody waits in it yet, and what was kept in the old one is free. No heap."""
         if self.loop is not core._task_queue:
-            while self.tasks.peek():
-                self.tasks.pop()
             counts = self._counts
             counts[_FREE] += counts[_KEPT]
             counts[_ASKED] = counts[_KEPT] = 0
+            while self.tasks.peek():
+                self.tasks.pop()
             if self.taken_by is not None:
                 self.begin_notes()
             self.loop = core._task_queue
@@ -111,27 +111,26 @@ class Line(tuple):
         return False
 
     @micropython.viper
-    def wake_first(self, keeps: bool):
+    def wake_first(self, keeps):
         """Wake the task that has waited longest. Call it only when a task waits.
 
-        `keeps`: one is kept for it, which the caller has not counted as free.
+        `keeps`: this line, when one is kept for the task, which the caller counts as free no more; else None. The caller
+        does so after this call, and with no jump: then Ctrl-C comes before all of it or after all of it.
         """
         counts = ptr32(self._counts)
         tasks = self.tasks
         task = tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
-        if keeps:
-            task.data = self
-            counts[_KEPT] = counts[_KEPT] + 1
-        if not tasks.peek():
-            counts[_ASKED] = 0
+        task.data = keeps
+        counts[_KEPT] = counts[_KEPT] + int(keeps is self)
+        counts[_ASKED] = int(not not tasks.peek())
 
     def share(self):
         """Wake who waits for as many as are free, and keep them for those tasks."""
         counts = self._counts
         while counts[_FREE] and counts[_ASKED]:
+            self.wake_first(self)
             counts[_FREE] -= 1
-            self.wake_first(True)
 
     def give(self):
         """Add one: it is kept for the first that waits, or free."""
@@ -185,7 +184,7 @@ class Line(tuple):
     def wake_all(self):
         """Wake all tasks, in order."""
         while self._counts[_ASKED]:
-            self.wake_first(False)
+            self.wake_first(None)
 
 
 def current():

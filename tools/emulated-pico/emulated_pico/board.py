@@ -48,6 +48,8 @@ MODELS = ("pico", "pico_w")
 BOOT_LIMIT_NANOSECONDS = 50_000_000
 WRITE_LIMIT_NANOSECONDS = 5_000_000
 
+CTRL_C = 3
+
 
 class Board:
     """An RP2040 board from power-on to power-off.
@@ -279,6 +281,10 @@ class Board:
                 self._device.cdc.send_serial_byte(byte)
 
         self._wait_for_rest(WRITE_LIMIT_NANOSECONDS, then=send)
+
+    def press_ctrl_c(self) -> None:
+        """Have Ctrl-C come now, whatever the guest does. On the engine thread alone, as from `marker.on_mark`."""
+        self._device.cdc.send_serial_byte(CTRL_C)
 
     def serve_pty(self) -> str:
         """Open a pseudo terminal onto the console, as a serial port is for a real board.

@@ -1,0 +1,137 @@
+"""Ctrl-C comes where the interpreter lets it in: at a jump. Here what is called at such a place raises it, once."""
+
+import asyncio
+
+import aimdb.buffer
+from aimdb import AimDb, BoundedQueue, SpmcRing
+from aimdb.loop import wake_some
+from aimdb_conformance.support import settle
+from harness import equal, raises
+
+
+class Once:
+    """In place of a function: the first call ends in Ctrl-C, before it has done anything."""
+
+    def __init__(self, function):
+        self.function = function
+        self.calls = 0
+
+    def __call__(self, *arguments):
+        self.calls += 1
+        if self.calls == 1:
+            raise KeyboardInterrupt
+        return self.function(*arguments)
+
+
+def test_what_ends_ready_has_no_state_that_ctrl_c_could_end():
+    # A generator would be over, and each `ready()` of the program would return at once from then on.
+    assert not hasattr(aimdb.buffer._forever, "throw")
+
+
+async def test_a_read_that_ctrl_c_ends_has_taken_nothing():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    queue.push(1)
+    reader.note = Once(reader.note)
+    with raises(KeyboardInterrupt):
+        reader.try_recv()
+    equal(reader.try_recv(), 1)
+    queue.try_push(2)
+    equal(reader.try_recv(), 2)
+
+
+async def test_a_value_that_ctrl_c_keeps_out_of_a_queue_leaves_its_reader_waiting():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+    task = asyncio.create_task(reader.recv())
+    await settle()
+    queue.wake_first = Once(queue.wake_first)
+    with raises(KeyboardInterrupt):
+        queue.push(1)
+    equal(queue.held(), 0)
+    queue.push(2)
+    equal(await task, 2)
+
+
+def test_ctrl_c_behind_the_last_value_that_waited_for_space_ends_no_later_run():
+    for new_loop in (False, True):
+        queue = BoundedQueue(1)
+        db = AimDb()
+        db.configure("x", queue)
+        reader = queue.subscribe()
+        producer = db.sync_producer("x")
+        for value in range(2):
+            producer.try_send(value)
+        producer._forget_task = Once(producer._forget_task)
+
+        seen = []
+
+        async def read():
+            while True:
+                seen.append(await reader.recv())
+
+        async def read_all():
+            # Without a new loop the task of the run before reads as well.
+            reading = asyncio.create_task(read())
+            while 2 not in seen:
+                await asyncio.sleep_ms(1)
+            reading.cancel()
+
+        with raises(KeyboardInterrupt):
+            asyncio.run(read_all())
+        if new_loop:
+            asyncio.new_event_loop()
+        producer.try_send(2)
+        asyncio.run(read_all())
+        equal(seen, [0, 1, 2])
+
+
+async def test_closing_a_reader_that_ctrl_c_ends_loses_no_other_reader():
+    ring = SpmcRing(4)
+    reader, other = ring.subscribe(), ring.subscribe()
+    tasks = [asyncio.create_task(each.recv()) for each in (reader, other, reader)]
+    await settle()
+    calls = Once(lambda task, owner: owner is reader)
+    for at in range(3):
+        calls.calls = -at
+        with raises(KeyboardInterrupt):
+            wake_some(ring._line, calls)
+        await settle()
+    ring.push(1)
+    for task in tasks:
+        equal(await task, 1)
+        ring.push(1)
+
+
+def test_what_a_transform_was_at_when_ctrl_c_came_is_computed_by_the_next_run():
+    db = AimDb()
+    queue, ring = BoundedQueue(4), SpmcRing(4)
+    db.configure("x", queue)
+    db.configure("y", ring).transform("x", Once(lambda value: 10 * value))
+    reader = ring.subscribe()
+    for value in (1, 2):
+        queue.push(value)
+    queue.close()
+    with raises(KeyboardInterrupt):
+        asyncio.run(db.run())
+    asyncio.new_event_loop()
+    asyncio.run(db.run())
+    equal([reader.try_recv(), reader.try_recv()], [10, 20])
+
+
+def test_ctrl_c_in_a_join_puts_its_task_into_one_line_alone():
+    queue = BoundedQueue(4)
+    db = AimDb()
+    db.configure("x", queue)
+
+    async def stage(inputs, producer):
+        # As at a jump behind the parking.
+        assert inputs.park(inputs)
+        raise KeyboardInterrupt
+
+    db.configure("y", SpmcRing(4)).transform_join(("x",), stage)
+    with raises(KeyboardInterrupt):
+        asyncio.run(db.run())
+    asyncio.new_event_loop()
+    queue.push(1)
+    equal(asyncio.run(queue.subscribe().recv(5000)), 1)
