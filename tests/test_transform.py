@@ -861,3 +861,16 @@ def test_a_join_whose_loop_was_left_runs_again_with_what_it_held():
             asyncio.run(leave())
         asyncio.new_event_loop()
     equal(seen, list(range(30)))
+
+
+async def test_a_generator_that_is_only_handed_on_is_a_value_like_others():
+    # What an async function gives has the same type.
+    db = AimDb()
+    given, computed = BoundedQueue(1), BoundedQueue(1)
+    db.configure("given", given)
+    db.configure("computed", computed).transform("given", lambda value: value)
+    value = (each for each in (1, 2))
+    given.push(value)
+    given.close()
+    await db.run()
+    assert computed.subscribe().try_recv() is value

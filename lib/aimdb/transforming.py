@@ -69,7 +69,7 @@ class Transform:
                         return buffer.close()
                 try:
                     value = fn(value) if state is None else fn(value, state)
-                    if type(value) is _COROUTINE:
+                    if type(value) is _COROUTINE and value is not self._taken:
                         raise TypeError("a transform is a function without async, not %r" % (fn,))
                 except (MemoryError, KeyboardInterrupt):
                     raise  # The next run computes it.

@@ -114,8 +114,8 @@ class Line(tuple):
     def wake_first(self, keeps):
         """Wake the task that has waited longest. Call it only when a task waits.
 
-        `keeps`: this line, when one is kept for the task, which the caller counts as free no more; else None. The caller
-        does so after this call, and with no jump: then Ctrl-C comes before all of it or after all of it.
+        `keeps`: this line, when one is kept for the task, else None. The caller counts it as free no more, after this
+        call and with no jump in between: then Ctrl-C comes before all of it or after all of it.
         """
         counts = ptr32(self._counts)
         tasks = self.tasks
