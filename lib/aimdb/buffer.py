@@ -54,7 +54,7 @@ class Buffer:
 
         A closed buffer should drop the value and add 1 to `self.dropped_count`.
         """
-        raise NotImplementedError("a buffer defines push(self, value); one that is read, take(self, reader), too")
+        raise NotImplementedError("a buffer defines push and take")
 
     def try_push(self, value: "Any") -> None:
         """Store `value`, or raise `BufferFull` or `BufferClosed` with the value in it and store nothing."""

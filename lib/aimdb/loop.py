@@ -64,11 +64,11 @@ def stop_when_woken(line, kind):
     wake_first = line.wake_first
 
     @micropython.native
-    def wake(keeps):
+    def wake(data):
         owner = line.tasks.peek().data
         if type(owner) is kind:
             owner.stop()
-        wake_first(keeps)  # At last, with no jump behind it.
+        wake_first(data)  # At last, with no jump behind it.
 
     line.wake_first = wake
 

@@ -111,18 +111,18 @@ class Line(tuple):
         return False
 
     @micropython.viper
-    def wake_first(self, keeps):
+    def wake_first(self, data):
         """Wake the task that has waited longest. Call it only when a task waits.
 
-        `keeps`: this line, when one is kept for the task, else None. The caller counts it as free no more, after this
+        `data`: this line, when one is kept for the task, else None. The caller counts it as free no more, after this
         call and with no jump in between: then Ctrl-C comes before all of it or after all of it.
         """
         counts = ptr32(self._counts)
         tasks = self.tasks
         task = tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
-        task.data = keeps
-        counts[_KEPT] = counts[_KEPT] + int(keeps is self)
+        task.data = data
+        counts[_KEPT] = counts[_KEPT] + int(data is self)
         counts[_ASKED] = int(not not tasks.peek())
 
     def share(self):
