@@ -89,7 +89,7 @@ def measure() -> tuple[Figures, dict]:
     """Everything in one run."""
     image = image_with(("aimdb", "aimdb_net", "aimdb_aimx"), "dialling.py")
     with SmallHub.serve() as port, Board(filesystem=image, paced=True) as board:
-        figures, firmware = measured(board, HEAP, f"import dialling; dialling.run('10.0.0.1', {port})")
+        figures, firmware = measured(image, HEAP, board, f"import dialling; dialling.run('10.0.0.1', {port})")
         return figures, {"firmware": firmware, "figures": figures}
 
 

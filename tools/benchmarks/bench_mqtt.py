@@ -38,7 +38,7 @@ def measure() -> tuple[Figures, dict]:
     image = image_with(("aimdb", "aimdb_net", "aimdb_mqtt"), "publishing.py")
     with LocalBroker() as broker, Board(filesystem=image, paced=True) as board:
         program = f"import publishing; publishing.run('10.0.0.1', {broker.port})"
-        figures, firmware = measured(board, HEAP, program)
+        figures, firmware = measured(image, HEAP, board, program)
         return figures, {"firmware": firmware, "broker": broker.kind, "mpy": mpy_size(), "figures": figures}
 
 
