@@ -7,15 +7,19 @@ class _Nothing:
     pass
 
 
+def add(number):
+    """Put a name that nobody has into the table."""
+    hasattr(_Nothing, "name_%d" % number)
+
+
 def begin():
     """Have the table grow by 320 or 640 places now. The next names fit, and what is measured next has no leap in it.
 
     The interpreter looks at all names for each string that it makes, so nothing should be timed after this.
     """
-    thing = _Nothing()
     number = used = 0
     while used < 2000:
         before = gc.mem_alloc()
-        hasattr(thing, "name_%d" % number)
+        add(number)
         used = gc.mem_alloc() - before
         number += 1

@@ -15,7 +15,6 @@ from bench_results import floor_of, imports_of, results_of, start_of
 from bench_targets import (
     Target,
     forms,
-    library_files,
     measure,
     measure_import,
     measure_start,
@@ -65,7 +64,8 @@ def run(
     names: tuple[str, ...] | None = None,
 ) -> dict:
     """Measure on the target: this library, or the one in `folder`; all operations, or those of these names."""
-    library = library_files(target.architecture, *([folder] if folder else []))
+    made = forms(target.architecture, *([folder] if folder else []))
+    library = made["native code"]
     results = results_of(measure(target, library, peers, names), target.unit, library)
     # Whether the interpreter's table of names leaps at the import depends on the names before it.
     programs = range(0, 160, 8) if names is None and target.name == "rp2040" else range(1)
@@ -73,14 +73,10 @@ def run(
     heap = {"after import": imported[0]}
     if len(imported) > 1:
         heap[f"after import, the mean of {len(imported)} programs"] = round(mean(imported))
-        bytecode = forms(target.architecture, *([folder] if folder else []))["bytecode"]
-        heap["after import, as bytecode"] = imports_of(measure_import(target, bytecode, range(1)))[0]
+        heap["after import, as bytecode"] = imports_of(measure_import(target, made["bytecode"], range(1)))[0]
     results["heap"] = {**heap, **results["heap"]}
     if names is None and target.architecture:
-        results["start"] = {
-            form: start_of(measure_start(target, files), target.unit)
-            for form, files in forms(target.architecture, *([folder] if folder else [])).items()
-        }
+        results["start"] = {form: start_of(measure_start(target, files), target.unit) for form, files in made.items()}
     return {**tool_versions(target), **results}
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-IMPORT = "import: the whole core"
-
 # The modules that stay loaded when all buffers and `AimDb` are imported. The others are loaded when they are used.
 CORE = ("__init__", "errors", "waiting", "buffer", "spmc_ring", "bounded_queue", "db")
 EMPTY_LOOP = "floor: empty loop"

@@ -120,9 +120,7 @@ def measure(
 def measure_import(target: Target, library: dict[str, bytes], programs: range) -> list[list[list]]:
     """What an import keeps of the heap, in programs that have so many names of their own."""
     files = {**compiled_folder(ROOT / "bench"), **library}
-    code = (
-        "class Thing:\n    pass\nthing = Thing()\nfor i in range(%d):\n    hasattr(thing, 'name%%d' %% i)\nimport alone"
-    )
+    code = "import table_of_names\nfor number in range(%d):\n    table_of_names.add(number)\nimport alone"
     return reports_of(target, files, [code % names if names else "import alone" for names in programs])
 
 
