@@ -16,8 +16,8 @@ from time import ticks_add, ticks_ms
 import micropython
 from micropython import const
 
-# Milliseconds, 3 days. A longer wait is two. The loop would take a time that is further away for one that has passed
-# when it compares it with that of an overdue task.
+# Milliseconds, 3 days. A longer wait is made of two. Compared with the time of an overdue task, a time that is further
+# away would look like one that has passed.
 _FAR = const(0x10000000)
 _ASKED = const(1)  # In the counts of a line.
 

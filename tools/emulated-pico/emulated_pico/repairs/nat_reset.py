@@ -1,7 +1,8 @@
 """Let a connection that its peer has reset end, when the guest goes on to send or closes its own side.
 
-Why: data for a socket that is gone is acknowledged and dropped, and asyncio prints "socket.send() raised exception."
-Closing our side of it raises OSError on the engine thread, which ends the emulated chip.
+Why: the guest is told that its data have arrived, though the peer's socket is gone. They are lost, and asyncio prints
+"socket.send() raised exception." When the guest closes its side, that raises OSError on the engine thread, which ends
+the emulated chip.
 
 No longer needed once TcpReflector resets the guest's side in both cases.
 """
