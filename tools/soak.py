@@ -28,7 +28,6 @@ AIMX = "tests/host/test_aimx_field.py"
 # of them. These know it only as yes or no, and take many minutes then: each comes once, if there is so much time left.
 LONG = {
     "tests/test_threads.py": 4 * 60,
-    "tests/host/test_library_as_bytecode.py": 2 * 60,
     "tests/host/test_tutorial.py": 3 * 60,
     "tests/host/test_testing_page.py": 4 * 60,
     "tests/host/test_node_board.py": 4 * 60,

@@ -19,15 +19,22 @@ aimdb.mistakes AlreadyRunning InvalidConfiguration RecordKeyNotFound SelfDeadloc
 aimdb.sync_producer SyncProducer
 aimdb.packed_producer PackedProducer
 aimdb.periodic every=Every""")
+# What the packages need besides. They are compiled for a core that is one module, and this one may not be: frozen, or
+# as sources.
+_FOR_PACKAGES = const("""\
+aimdb.waiting Line current current_loop
+aimdb.errors RecordError error new""")
 
 
 def find(package: dict, name: str) -> object:
     """What `aimdb.__getattr__` returns for `name`. `package`: the globals of aimdb."""
-    return load if name == "load" else load(package, _MODULES, name)
+    if name == "load":
+        return load
+    return load(package, _FOR_PACKAGES if name in names_in(_FOR_PACKAGES) else _MODULES, name)
 
 
 def load(package: dict, modules: str, name: str) -> object:
-    """What a package's `__getattr__` returns for `name`: from the module whose line in `modules` has it.
+    """What a package's `__getattr__` returns for `name`: from the module whose line in `modules` has it, or a module.
 
     `package`: its globals, where the value is kept. Raises `ImportError` for a name that no line has.
     """
@@ -45,6 +52,10 @@ def load(package: dict, modules: str, name: str) -> object:
     if not name[0].isalpha():
         # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
         return listing(package, modules)(name)
+    try:
+        return __import__(package["__name__"] + "." + name, None, None, (name,))  # `from package import module`
+    except ImportError:
+        pass
     # An AttributeError would be usual, but then it would be what `from package import misspelt` raises.
     names = names_in(modules)
     near = [each for each in names if each[0].lower() == name[0].lower()]

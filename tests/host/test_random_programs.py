@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from device_files import ROOT
-from pytest_micropython import mpy
 from pytest_micropython.files import ON_TARGET, find_tool
+from unix_library import write_library
 
 PROGRAMS = 300 * int(os.environ.get("SOAK") or 1)
 
@@ -20,19 +20,9 @@ for kind in ("ring", "latest", "mailbox", "queue"):
 """
 
 
-def architecture_of_the_unix_port() -> str | None:
-    asked = subprocess.run([find_tool("micropython"), "-c", mpy.ASK_ARCHITECTURE], capture_output=True, text=True)
-    return mpy.architecture_named(asked.stdout.strip())
-
-
 @pytest.mark.parametrize("kind", ["bytecode", "native"])
 def test_the_compiled_buffers_do_what_their_models_do(kind: str, tmp_path: Path):
-    architecture = architecture_of_the_unix_port() if kind == "native" else None
-    assert kind == "bytecode" or architecture
-    for source in [*ROOT.glob("lib/aimdb/*.py"), *ROOT.glob("lib/aimdb_conformance/*.py")]:
-        place = tmp_path / source.relative_to(ROOT / "lib").with_suffix(".mpy")
-        place.parent.mkdir(exist_ok=True)
-        place.write_bytes(mpy.compile_source(source.read_bytes(), source.name, architecture=architecture))
+    write_library(tmp_path, kind)
     result = subprocess.run(
         [find_tool("micropython"), "-c", SEARCH % (PROGRAMS, PROGRAMS // 3)],
         env={**os.environ, "MICROPYPATH": f"{tmp_path}:{ROOT / 'tests'}:{ON_TARGET}:.frozen"},

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from board_declaration import architecture_of
-from device_files import ROOT, compiled
+from device_files import ROOT, compiled, compiled_library
 from emulated_pico import Board, BoardError
 from emulated_pico.filesystem import build_image
 from emulated_pico.network import JOIN
@@ -73,12 +73,8 @@ def figures_in(printed: str) -> Figures:
 def image_with(packages: tuple[str, ...], program: str) -> bytes:
     """A filesystem with the packages and a program of bench/, as they are deployed."""
     sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
-    files = {source.relative_to(ROOT / "lib"): source for source in sources}
-    files |= {Path(name): ROOT / "bench" / name for name in (program, "table_of_names.py")}
-    architecture = architecture_of("pico_w")
-    return build_image(
-        {
-            f"lib/{place.with_suffix('.mpy').as_posix()}": compiled(source, place.as_posix(), architecture=architecture)
-            for place, source in files.items()
-        }
-    )
+    places = {source.relative_to(ROOT / "lib").as_posix(): source for source in sources}
+    files = compiled_library(places, architecture_of("pico_w"))
+    for name in (program, "table_of_names.py"):
+        files[name.removesuffix(".py") + ".mpy"] = compiled(ROOT / "bench" / name, name)
+    return build_image({f"lib/{place}": code for place, code in files.items()})

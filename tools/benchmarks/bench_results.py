@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-# The modules that stay loaded when all buffers and `AimDb` are imported. The others are loaded when they are used.
-CORE = ("__init__", "errors", "waiting", "buffer", "spmc_ring", "bounded_queue", "db")
+# The modules that stay loaded when all buffers and `AimDb` are imported, as they are joined. The others are loaded when
+# they are used.
+CORE = ("__init__",)
 EMPTY_LOOP = "floor: empty loop"
 START_AND_STOP = "floor: start and stop"
 CALL_AND_APPEND = ("floor: empty Python call", "floor: deque.append")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from board_link import BoardLink
-from device_files import ROOT, DeployError, compiled
+from device_files import ROOT, DeployError, compiled, compiled_library
 from pytest_micropython.files import find_tool
 from pytest_micropython.mpy import ASK_ARCHITECTURE, architecture_named
 
@@ -68,7 +68,7 @@ def target_of(name: str) -> Target:
 
 def library_files(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> dict[str, bytes]:
     """The core as it is deployed, by import path."""
-    return compiled_folder(folder, "aimdb/", architecture)
+    return compiled_library({f"aimdb/{source.name}": source for source in sorted(folder.glob("*.py"))}, architecture)
 
 
 def forms(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> dict[str, dict[str, bytes]]:
@@ -81,11 +81,8 @@ def forms(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> di
     }
 
 
-def compiled_folder(folder: Path, place: str = "", architecture: str | None = None) -> dict[str, bytes]:
-    return {
-        f"{place}{source.stem}.mpy": compiled(source, place + source.name, architecture=architecture)
-        for source in sorted(folder.glob("*.py"))
-    }
+def compiled_folder(folder: Path) -> dict[str, bytes]:
+    return {f"{source.stem}.mpy": compiled(source, source.name) for source in sorted(folder.glob("*.py"))}
 
 
 def peer_files(peers: Path) -> dict[str, bytes]:

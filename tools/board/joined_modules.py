@@ -1,0 +1,165 @@
+"""Joins modules that a program always loads together: on the board they are one.
+
+A module takes some 250 bytes of a board's heap besides its code: for its dictionary, for what it imports from the
+others, and for a table of the names in it. So the sources have one idea a file, and the board has one file for all of a
+group. The library imports the joined module. For programs that were written against the sources, a small module stays
+in each old place, and hands on what was in it.
+
+The names `const` and `micropython` are left out where only the compiler needs them.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+
+from board_declaration import DeployError
+
+# The module that has all of a group, and the others in the order in which they run. A package itself runs first, as the
+# others use what it defines. Any other module runs last, as it uses them.
+GROUPS = {
+    "aimdb": ("errors", "waiting", "buffer", "spmc_ring", "bounded_queue", "db"),
+    "aimdb_flash.flash_queue": ("storage", "framing", "ledger", "segment_log", "flusher", "flash_reader", "values"),
+    "aimdb_net.peer": ("errors", "waits", "window", "connection", "keeper"),
+    "aimdb_aimx.server": ("frames", "requests", "peer"),
+}
+# Where each of the others is on the board.
+JOINED = {f"{name.partition('.')[0]}.{other}": name for name, others in GROUPS.items() for other in others}
+
+
+def joined(sources: dict[str, bytes]) -> dict[str, bytes]:
+    """The sources of whole packages, by their places below lib/, as a board gets them. Raises DeployError.
+
+    A package that is not among them is taken to be on the board in the same form.
+    """
+    places = {module_at(place): place for place in sources}
+    moved = {old: new for old, new in JOINED.items() if {old, new} <= places.keys() or package_of(old) not in places}
+    given = {module_at(place): text.decode() for place, text in sources.items()}
+    made = {name: redirected(text, name, moved) for name, text in given.items()}
+    for name in GROUPS.keys() & given.keys():
+        others = [old for old, new in moved.items() if new == name and old in given]
+        order = [name, *others] if name == package_of(name) else [*others, name]
+        made[name] = one_source(name, {each: redirected(given[each], each, moved, name) for each in order})
+        for other in others:
+            public = [each for each in definitions(ast.parse(given[other])) if not each.startswith("_")]
+            made[other] = f"from {name} import {', '.join(public)}\n"
+    return {places[name]: text.encode() for name, text in made.items()}
+
+
+def module_at(place: str) -> str:
+    """The name of the module with its source there."""
+    return place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def package_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def redirected(text: str, module: str, moved: dict[str, str], group: str = "") -> str:
+    """A source that imports what has moved from where it is. In the `group` itself that needs no import."""
+    changes: list[tuple[ast.stmt | ast.expr, str]] = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and only_the_compiler_needs(node, text):
+            changes.append((node, "pass"))
+        elif isinstance(node, ast.ImportFrom):
+            source = ".".join(filter(None, (package_of(module) if node.level else "", node.module)))
+            whole = moved.get(f"{source}.{node.names[0].name}")  # A module itself, and not something in it.
+            if whole:
+                changes.append((node, f"import {whole} as {node.names[0].asname or node.names[0].name}"))
+            elif moved.get(source, source) == group:
+                assigned = [f"{name.asname} = {name.name}" for name in node.names if name.asname]
+                changes.append((node, "; ".join(assigned) or "pass"))
+            elif source in moved:
+                changes.append((node, f"from {moved[source]} import {', '.join(map(ast.unparse, node.names))}"))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # The lines by which a package finds its public names begin with the name of a module.
+            value = re.sub(r"^\w+\.\w+(?= )", lambda name: moved.get(name[0], name[0]), node.value, flags=re.MULTILINE)
+            if value != node.value:
+                changes.append((node, repr(value)))
+    return changed(text, changes)
+
+
+def only_the_compiler_needs(node: ast.Import | ast.ImportFrom, text: str) -> bool:
+    """Whether it puts what this imports into its place, and the board never asks for it."""
+    if ast.unparse(node) == "from micropython import const":
+        return True
+    return ast.unparse(node) == "import micropython" and not re.search(r"(?<!@)\bmicropython\.", text)
+
+
+def one_source(group: str, texts: dict[str, str]) -> str:
+    """The modules of a group as one source. What stands in several of them, such as an import, stands in it once."""
+    statements: list[str] = []
+    taken: dict[str, str] = {}  # What each name stands for.
+    for module, text in texts.items():
+        own = constants(ast.parse(text))
+        other = [name for name, value in own.items() if taken.get(name, value) != value]
+        text = renamed(text, other, "_of_" + module.rpartition(".")[2])
+        tree = ast.parse(text)
+        names = {**dict.fromkeys(definitions(tree), module), **constants(tree), **imports(tree)}
+        if twice := [name for name, meaning in names.items() if taken.get(name, meaning) != meaning]:
+            raise DeployError(f"{module} has another {twice[0]} than a module of {group} that is joined with it.")
+        taken |= names
+        statements += [statement for statement in statements_of(text) if statement not in statements]
+    return "\n".join(statements) + "\n"
+
+
+def statements_of(text: str) -> list[str]:
+    """The statements of a module as they stand there, without what is between them or behind them."""
+    return [
+        # What a decorator stands above begins with the decorator.
+        "".join(f"@{ast.unparse(each)}\n" for each in getattr(node, "decorator_list", [])) + segment
+        for node in ast.parse(text).body
+        if (segment := ast.get_source_segment(text, node)) != "pass"
+    ]
+
+
+def renamed(text: str, names: list[str], ending: str) -> str:
+    """A source with another ending of these names."""
+    found = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name) and node.id in names]
+    return changed(text, [(node, node.id + ending) for node in found])
+
+
+def changed(text: str, changes: list[tuple[ast.stmt | ast.expr, str]]) -> str:
+    """A source with other text in the places of these nodes."""
+    # Written anew from its tree, `a, b = b, a` would get brackets, and need heap on the board.
+    lines = text.encode().splitlines(keepends=True)
+    starts = [0, *itertools.accumulate(map(len, lines))]
+    content = b"".join(lines)
+    for node, new in sorted(changes, key=lambda change: (change[0].lineno, change[0].col_offset), reverse=True):
+        begin = starts[node.lineno - 1] + node.col_offset
+        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+        content = content[:begin] + new.encode() + content[end:]
+    return content.decode()
+
+
+def definitions(tree: ast.Module) -> list[str]:
+    """The names that a module gives to what it makes."""
+    names = []
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.append(statement.name)
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value:
+            targets = getattr(statement, "targets", None) or [statement.target]
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def constants(tree: ast.Module) -> dict[str, str]:
+    """Its private constants and what they are. The compiler puts them in their places, and keeps no names of them."""
+    return {
+        statement.targets[0].id: ast.unparse(statement.value)
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and ast.unparse(statement).startswith("_")
+        if ast.unparse(statement.value).startswith("const(")
+    }
+
+
+def imports(tree: ast.Module) -> dict[str, str]:
+    """The names that it imports, and from where."""
+    return {
+        alias.asname or alias.name: f"{getattr(statement, 'module', '')} {alias.name}"
+        for statement in tree.body
+        if isinstance(statement, (ast.Import, ast.ImportFrom))
+        for alias in statement.names
+    }
