@@ -70,9 +70,9 @@ def transform(record, key, fn, state=None):
 
 def transform_join(record, keys, stage):
     if not callable(stage):
-        from .mistakes import error
+        from .mistakes import refusal
 
-        raise error("transform_join", record.key, stage)
+        raise refusal("transform_join", record.key, stage)
     try:
         inputs = () if isinstance(keys, (str, bytes)) else tuple(keys)
     except TypeError:
