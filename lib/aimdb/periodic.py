@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
 _NAP_MS = const(1000)  # A change of the period is noticed within this time.
-
-
 _ENDS = (KeyboardInterrupt, SystemExit)  # They end the program, also when `read` raises them.
 
 
