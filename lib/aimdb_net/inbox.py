@@ -4,7 +4,7 @@ from aimdb.errors import check_int
 from micropython import const
 
 from . import once
-from .waits import drop
+from .errors import drop
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.

@@ -7,8 +7,7 @@ from time import ticks_diff, ticks_ms
 from aimdb.timing import timed
 
 from . import once
-from .errors import ConnectionLost
-from .waits import tell
+from .errors import ConnectionLost, tell
 
 
 async def keep(peer) -> None:

@@ -9,9 +9,9 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost, PeerError
+from .errors import ConnectionLost, PeerError, tell
 from .keeper import keep
-from .waits import Waits, tell
+from .waits import Waits
 from .window import Window
 
 _BOARD = const(1)
