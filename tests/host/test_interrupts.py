@@ -5,12 +5,12 @@ import re
 
 import interrupts
 import pytest
-from bench_targets import library_files
+from bench_results import MEGAHERTZ
+from bench_targets import core_files
 from device_files import ROOT
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
 
-MEGAHERTZ = 125
 COUNT = 120
 
 # The highest rate is more than the chip can do: what it does besides the handler gets hardly any time.
@@ -75,7 +75,7 @@ def test_the_programs_in_the_documentation_work():
     text = (ROOT / "docs" / "producing-from-interrupts.md").read_text()
     pulses, samples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert pulses.endswith(RUN)
-    image = build_image({f"lib/{place}": content for place, content in library_files("armv6m").items()})
+    image = build_image({f"lib/{place}": content for place, content in core_files("armv6m").items()})
     with Board(filesystem=image) as board:
         board.exec(pulses.removesuffix(RUN) + BETWEEN + samples, timeout=60)
         board.pin(15).pulse(3, 50_000_000)
