@@ -279,7 +279,7 @@ async def test_values_that_cannot_be_used_end_nothing_in_both_directions():
             equal((hub.refused_count, queue.metrics().dropped_count), (4, 2))
 
 
-async def test_frames_that_are_none_are_counted_and_the_others_go_on():
+async def test_frames_that_are_no_aimx_are_counted_and_the_others_go_on():
     async with ScriptedHub() as server:
         db = AimDb()
         queue = BoundedQueue(9)

@@ -295,7 +295,7 @@ async def test_ids_are_unsigned_and_have_64_bits():
         await client.nothing()
 
 
-async def test_frames_that_are_none_are_dropped_and_counted():
+async def test_frames_that_are_no_aimx_are_dropped_and_counted():
     db, client = program()
     server = db.consumer("aimx").buffer
     async with Running(db):
