@@ -119,6 +119,7 @@ class AimxServer(SingleLatest):
                 each.close()  # There may have been no memory for the rest.
 
     def _tend(self):
+        # Once a second: look after the peers that may be gone, and listen at the serial line.
         lacks_line = self.serial is not None
         for peer in self.peers[:]:
             peer.age += 1
