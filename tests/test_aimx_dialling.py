@@ -14,8 +14,8 @@ if target != "unix":
 from aimdb_aimx import AimxRecord, Hub, NotConnected, Refused, Unreachable
 from aimdb_aimx.hub import hubs
 from printing import printing
-from scripted_broker import Kept, running, until
 from scripted_hub import ScriptedHub, framed, hasty
+from scripted_peer import Kept, running, until
 
 
 async def test_every_value_of_a_linked_record_is_set_in_order_and_committed_when_the_hub_has_replied():
