@@ -104,6 +104,7 @@ class FlashReader(Reader):
             resume(current())  # It waits for one turn of the others.
             return True
         while not values.line.park(owner):
+            # It need not wait, unless the value that was kept for it has been lost since.
             if not values.owed or values.free() or buffer.closed:
                 return False
         return True
