@@ -132,7 +132,7 @@ class Every:
         # The first time after `due` that is not past.
         now = ticks_ms()
         late = ticks_diff(now, due)
-        if late < 0:  # So many days that the clock has gone round; it is at least this late.
+        if late < 0:  # It is days late, and the clock has gone round: at least so late.
             late = _MASK
             due = ticks_add(now, -late)
         missed = (late - 1) // self._period

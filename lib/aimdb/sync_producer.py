@@ -206,7 +206,7 @@ class SyncProducer:
         return False
 
     async def _store(self):
-        # In a task of its own. Cancelled at any point it leaves the value that it was at where it is.
+        # In a task of its own. Cancelled at any point, it leaves the value in hand where it is: in `values`.
         try:
             while self.due:
                 value = self.values[0]

@@ -164,7 +164,7 @@ class FlashQueue(Buffer):
         except BaseException:
             self._values.withdraw(entry)
             raise
-        if entry.loop is not None:  # Else it was accepted when another loop came meanwhile.
+        if entry.loop is not None:  # Else `admit` has accepted it in another loop.
             self._values.accept(entry)
 
     def _encoded(self, value):
@@ -189,7 +189,7 @@ class FlashQueue(Buffer):
 
     def subscribe(self) -> "FlashReader":
         if not self._readers:
-            self._line.begin_notes()  # Who has read had another reader.
+            self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
         reader = FlashReader(self)
         self._readers += 1
         self.renew()

@@ -34,11 +34,11 @@ class Flusher:
         self.cause = None  # Of the last failure.
         self._flushes = False  # The next step is one of a flush; else there is only something to remove.
         self.until = 0  # The ticket of the last value that goes to flash in this flush.
-        self._wrote = False  # And looked for nothing to remove since.
+        self._wrote = False  # Since the last look for a segment to remove.
         self._timer = Timer(self._run)
         self._steps = False  # It calls at once, for the next step.
         self._due = 0  # When the next flush begins,
-        self._wait: "Any" = None  # and in how many milliseconds that was to be; None: when something comes.
+        self._wait: "Any" = None  # and in how many milliseconds that was when it was planned; None: no flush is.
         self._standstill: "Any" = None  # From the first one on.
 
     def plan(self, awaited: bool) -> None:

@@ -43,14 +43,14 @@ class Inbox:
         self.values: deque = deque((), capacity)  # Of (value, arrival or None).
         self.taken = 0  # So many were taken and are not finished.
         self.asked = False  # Somebody has subscribed.
-        self.skips = False  # Messages were left with the peer, and those after them are.
+        self.skips = False  # Messages were left with the peer, and so are those that come after them.
         self.ended = True  # There is no run: all that comes is left with the peer.
         self.complaint: "Any" = None  # That it skips.
         self.refusals = 0  # Of the subscription, by the peer.
         # Of the subscription on this connection:
         self.packet_id = 0
         self.sent_at: "int | None" = None  # While its acknowledgement is due.
-        self.granted: "bool | None" = None  # What it was.
+        self.granted: "bool | None" = None  # The answer; None: there is none yet.
 
     def answered(self, packet_id: int, granted: bool) -> None:
         """The peer has answered a subscription, perhaps another one."""
