@@ -1,10 +1,8 @@
 """The calls of a record that few programs make, as functions of the record. See registrar.py."""
 
-from micropython import const
-
 from . import once
 
-NAMES = const(
+NAMES = (
     "buffer key link_from link_to produce produce_async remote signal_gauge source subscribe subscribe_async tap "
     "transform transform_join try_produce"
 )
