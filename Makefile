@@ -102,11 +102,11 @@ bench-everything: $(VENV)/ready ## what a program that uses nearly all packages 
 
 .PHONY: wear
 wear: $(VENV)/ready ## measure what a FlashQueue costs the flash, and how long it takes
-	@$(RUN) tools/benchmarks/flash_bench.py
+	@$(RUN) tools/benchmarks/bench_flash.py
 
 .PHONY: interrupts
 interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, latencies, highest rates; JSON=file
-	@$(RUN) tools/benchmarks/interrupts.py $(if $(JSON),--json $(JSON))
+	@$(RUN) tools/benchmarks/bench_interrupts.py $(if $(JSON),--json $(JSON))
 
 .PHONY: graph
 graph: $(VENV)/ready ## draw a program's records, as text and for Mermaid: PROGRAM=firmware/sensor_node.py BOARD=pico_w

@@ -1,4 +1,4 @@
-"""What a queue on flash keeps of the heap. flash_bench.py calls it on the board, and reads what it prints."""
+"""What a queue on flash keeps of the heap. bench_flash.py calls it on the board, and reads what it prints."""
 
 import gc
 import json

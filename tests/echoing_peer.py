@@ -3,7 +3,7 @@
 import asyncio
 
 from aimdb_conformance import Way
-from scripted_broker import until
+from scripted_peer import until
 
 ROOM = 3  # Values that a buffer of the suite has room for, and that are on their way at once.
 

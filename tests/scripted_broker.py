@@ -3,11 +3,8 @@ never, refuse, send what is no MQTT. It keeps no sessions. Tests with a real bro
 """
 
 import asyncio
-import time
 
 import scripted_peer
-from aimdb import Buffer
-from aimdb_conformance.support import settle
 from aimdb_mqtt import Broker
 from aimdb_mqtt.broker import brokers
 
@@ -183,69 +180,8 @@ def publish(topic, payload, qos=0, packet_id=1, first=0x30):
             return header + body
 
 
-# What tests with it share.
-
-
-async def until(condition, milliseconds=20000):
-    end = time.ticks_add(time.ticks_ms(), milliseconds)
-    while not condition():
-        if time.ticks_diff(end, time.ticks_ms()) < 0:
-            raise AssertionError("it did not come true")
-        await asyncio.sleep_ms(2)
-
-
 def impatient(server, **options):
     """A Broker whose times are short, for the scripted one."""
     settings = {"timeout_ms": 200, "retry_ms": (5, 40)}
     settings.update(options)
     return Broker(server.url, **settings)
-
-
-class running:
-    """`async with running(db):` runs the database meanwhile, and raises what ended it."""
-
-    def __init__(self, db):
-        self._db = db
-
-    async def __aenter__(self):
-        self._task = asyncio.create_task(self._db.run())
-        await settle()
-        return self._task
-
-    async def __aexit__(self, *_):
-        self._task.cancel()
-        try:
-            await self._task
-        except asyncio.CancelledError:
-            pass
-
-
-class Kept(Buffer):
-    """Values that stay until a reader commits them, as on a flash."""
-
-    def __init__(self, values):
-        super().__init__()
-        self.values = list(values)
-        self.committed = 0
-        self.commits = []
-
-    def push(self, value):
-        self.values.append(value)
-        self.wake()
-
-    def has_value(self, reader):
-        return reader.at < len(self.values)
-
-    def take(self, reader):
-        reader.at += 1
-        return self.values[reader.at - 1]
-
-    def subscribe(self):
-        reader = super().subscribe()
-        reader.at = self.committed
-        reader.commit = self._commit
-        return reader
-
-    def _commit(self, count=None):
-        self.committed += count
-        self.commits.append(count)

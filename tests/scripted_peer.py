@@ -1,8 +1,15 @@
-"""What a peer that misbehaves as it is told has, whatever it speaks: a port, connections, and their end."""
+"""What a peer that misbehaves as it is told has, whatever it speaks: a port, connections, and their end.
+
+And what the tests with it share.
+"""
 
 import asyncio
 import gc
 import random
+import time
+
+from aimdb import Buffer
+from aimdb_conformance.support import settle
 
 PORTS = (20000, 30000)
 
@@ -75,3 +82,65 @@ class Client:
         self.reader = reader
         self.writer = writer
         self.task = asyncio.current_task()
+
+
+async def until(condition, milliseconds=20000):
+    end = time.ticks_add(time.ticks_ms(), milliseconds)
+    while not condition():
+        if time.ticks_diff(end, time.ticks_ms()) < 0:
+            raise AssertionError("it did not come true")
+        await asyncio.sleep_ms(2)
+
+
+async def cancelled(task):
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+
+
+class running:
+    """`async with running(db):` runs the database meanwhile, and raises what ended it."""
+
+    def __init__(self, db):
+        self._db = db
+
+    async def __aenter__(self):
+        self._task = asyncio.create_task(self._db.run())
+        await settle()
+        return self._task
+
+    async def __aexit__(self, *_):
+        await cancelled(self._task)
+
+
+class Kept(Buffer):
+    """Values that stay until a reader commits them, as on a flash."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.values = list(values)
+        self.committed = 0
+        self.commits = []
+
+    def push(self, value):
+        self.values.append(value)
+        self.wake()
+
+    def has_value(self, reader):
+        return reader.at < len(self.values)
+
+    def take(self, reader):
+        reader.at += 1
+        return self.values[reader.at - 1]
+
+    def subscribe(self):
+        reader = super().subscribe()
+        reader.at = self.committed
+        reader.commit = self._commit
+        return reader
+
+    def _commit(self, count=None):
+        self.committed += count
+        self.commits.append(count)

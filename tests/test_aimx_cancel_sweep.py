@@ -17,8 +17,8 @@ if target != "unix":
     skip("the hub of these tests needs the loopback of a computer")
 
 from aimdb_aimx import AimxRecord
-from scripted_broker import Kept, until
 from scripted_hub import hasty
+from scripted_peer import Kept, until
 from still_hub import StillHub
 
 TIME_LIMIT = 300

@@ -16,8 +16,8 @@ if target != "unix":
 
 from aimdb_aimx import AimxRecord
 from scarce import Scarce
-from scripted_broker import Kept, running, until
 from scripted_hub import ScriptedHub, hasty
+from scripted_peer import Kept, cancelled, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
 
@@ -36,14 +36,6 @@ def in_order(sets, count):
         assert value <= last + 1, (value, last, values)
         last = value
     equal(sorted(set(values)), list(range(count)))
-
-
-async def cancelled(task):
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
 
 
 async def test_a_queue_on_flash_loses_nothing_and_keeps_its_order_wherever_connections_are_cut():

@@ -14,8 +14,8 @@ if target != "unix":
 from aimdb_aimx import AimxRecord, Hub, NotConnected, Refused, Unreachable
 from aimdb_aimx.hub import hubs
 from printing import printing
-from scripted_broker import Kept, running, until
 from scripted_hub import ScriptedHub, framed, hasty
+from scripted_peer import Kept, running, until
 
 
 async def test_every_value_of_a_linked_record_is_set_in_order_and_committed_when_the_hub_has_replied():
@@ -279,7 +279,7 @@ async def test_values_that_cannot_be_used_end_nothing_in_both_directions():
             equal((hub.refused_count, queue.metrics().dropped_count), (4, 2))
 
 
-async def test_frames_that_are_none_are_counted_and_the_others_go_on():
+async def test_frames_that_are_no_aimx_are_counted_and_the_others_go_on():
     async with ScriptedHub() as server:
         db = AimDb()
         queue = BoundedQueue(9)

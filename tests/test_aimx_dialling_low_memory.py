@@ -13,8 +13,8 @@ if target != "unix":
 from os import getenv
 
 from aimdb_aimx import AimxRecord
-from scripted_broker import Kept, until
 from scripted_hub import hasty
+from scripted_peer import Kept, until
 from still_hub import StillHub
 
 STEP = 1 if int(getenv("SOAK") or 1) > 1 else 2

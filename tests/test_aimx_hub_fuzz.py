@@ -13,8 +13,8 @@ if target != "unix":
     skip("the hub of these tests needs the loopback of a computer")
 
 from aimdb_aimx import AimxRecord, NotConnected
-from scripted_broker import Kept, running, until
 from scripted_hub import ScriptedHub, framed, hasty
+from scripted_peer import Kept, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
 FIELDS = ("t", "id", "sub", "seq", "data", "ok", "err", "topic", "last", "version")

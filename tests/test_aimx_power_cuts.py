@@ -18,8 +18,8 @@ from os import getenv
 
 from aimdb_aimx import AimxRecord, AimxServer, Hub
 from aimdb_aimx.hub import hubs
-from scripted_broker import running, until
 from scripted_hub import hasty
+from scripted_peer import running, until
 from still_hub import StillHub
 
 SOAK = int(getenv("SOAK") or 1)

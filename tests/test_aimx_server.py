@@ -133,19 +133,29 @@ async def test_write_is_unwrapped_only_when_value_is_the_only_key():
         equal(await client.get("fixed"), "not_found")
 
 
-async def test_what_a_record_refuses_is_internal_and_the_next_is_taken():
-    class Picky(SingleLatest):
-        def try_push(self, value):
-            if value > 10:
-                raise ValueError("at most 10")
-            super().try_push(value)
+class Picky(SingleLatest):
+    def try_push(self, value):
+        if value > 10:
+            raise ValueError("at most 10")
+        super().try_push(value)
 
+
+async def test_what_a_record_refuses_is_internal_and_the_next_is_taken():
     db, client = program()
     db.configure("picky", Picky()).remote(write=True)
     async with Running(db):
         equal(await client.set("picky", 11), "internal")
         equal(await client.set("picky", "text"), "internal")
         equal(await client.set("picky", 9), {"status": "success", "value": 9})
+
+
+async def test_last_error_tells_of_the_value_that_was_refused_last():
+    db, client = program()
+    db.configure("picky", Picky()).remote(write=True)
+    async with Running(db):
+        for value in (301, 302, 303):
+            equal(await client.set("picky", value), "internal")
+            assert str(value) in db.consumer("aimx").buffer.last_error, value
 
 
 async def test_a_codec_stands_between_values_and_json():
@@ -285,7 +295,7 @@ async def test_ids_are_unsigned_and_have_64_bits():
         await client.nothing()
 
 
-async def test_frames_that_are_none_are_dropped_and_counted():
+async def test_frames_that_are_no_aimx_are_dropped_and_counted():
     db, client = program()
     server = db.consumer("aimx").buffer
     async with Running(db):

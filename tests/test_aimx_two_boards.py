@@ -13,7 +13,7 @@ import random
 
 from aimdb_aimx import AimxRecord, AimxServer, Hub, Refused
 from aimdb_aimx.hub import hubs
-from scripted_broker import Kept, running, until
+from scripted_peer import Kept, running, until
 
 
 def serving(**options):

@@ -289,5 +289,5 @@ async def test_nothing_grows_when_peers_come_watch_and_go():
                 await visit()
             gc.collect()
             grown.append(gc.mem_alloc() - before)
-        # What is on the way at the end of a round is not the same each time.
-        assert min(grown) < 100 and sum(grown) < 3000, grown
+        # What is on the way at the end of a round is not the same each time; what is lost would be.
+        assert sorted(grown)[1] < 100, grown

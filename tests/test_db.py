@@ -387,3 +387,13 @@ async def test_what_a_buffer_runs_is_run_with_the_stages_and_named_when_it_dies(
     except ValueError:
         pass
     assert db.failed[:3] == ("r", "buffer", "Connected"), db.failed
+
+
+async def test_two_records_need_a_buffer_each():
+    queue = BoundedQueue(4)
+    db = AimDb()
+    db.configure("a", queue)
+    db.configure("b", queue)
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    equal(caught.error.errors, ["record 'b' shares the buffer of record 'a'; each record needs its own"])

@@ -57,7 +57,7 @@ async def test_a_commit_that_does_not_reach_the_flash_says_so():
     equal(after_restart(flash), [])
 
 
-async def test_a_producer_that_waits_for_a_place_in_the_stage_learns_when_the_flash_fails():
+async def test_a_producer_behind_a_full_stage_learns_that_the_flash_fails():
     flash = Flash()
     queue = opened(flash, stage=1)
     queue.push(1)

@@ -1,10 +1,8 @@
 """Values and commits flow, whatever their order and size, and whoever was left behind."""
 
 import asyncio
-import sys
 import time
 
-import aimdb_flash.storage
 from aimdb import BufferFull
 from aimdb.timing import timed
 from aimdb_flash import (
@@ -15,7 +13,7 @@ from aimdb_flash import (
     StorageError,
 )
 from flash_devices import Flash
-from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, power_cut, settle
+from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, settle
 from harness import equal, only, raises
 
 
@@ -97,34 +95,6 @@ async def test_other_tasks_run_between_the_segments_of_a_flush():
         await asyncio.sleep_ms(0)
         assert flash.programmed - before <= 1024
         before = flash.programmed
-
-
-@only("unix", reason="needs more memory than a board has")
-def test_opening_reads_the_newest_segment_and_the_heads_of_the_others():
-    flash = Flash(16, 4096)
-    queue = opened(flash, BytesCodec())
-
-    async def fill():
-        for i in range(600):
-            queue.push(b"%032d" % i)
-            if i % 16 == 15:
-                await queue.flush()
-        await queue.flush()
-
-    asyncio.run(fill())
-    flash = power_cut(flash)
-    read = [0]
-    works = flash.readblocks
-
-    def readblocks(block, buffer, offset=0):
-        read[0] += len(buffer)
-        works(block, buffer, offset)
-
-    flash.readblocks = readblocks
-    queue = opened(flash, BytesCodec())
-    equal(queue.held(), 600)
-    assert read[0] < 16 * 1024 + 2 * 4096, read
-    equal(drain(queue.subscribe()), [b"%032d" % i for i in range(600)])
 
 
 async def test_who_awaits_alone_does_not_wait_for_others():
@@ -269,7 +239,12 @@ async def test_values_that_have_no_room_on_flash_are_told_of_until_they_have():
     assert not complaint._timer.runs()
 
 
-def test_a_producer_of_a_loop_that_was_left_holds_up_nobody():
+async def two_of(queue):
+    reader = queue.subscribe()
+    return [await reader.recv(timeout_ms=1000), await reader.recv(timeout_ms=1000)]
+
+
+def test_a_producer_of_a_loop_that_was_left_after_the_flush_holds_up_nobody():
     flash = Flash()
     queue = opened(flash)
 
@@ -277,19 +252,12 @@ def test_a_producer_of_a_loop_that_was_left_holds_up_nobody():
         asyncio.create_task(queue.push_async(1))
         await asyncio.sleep_ms(0)
         queue.push(2)
-        while not queue._values.barred[0].number:
+        while not flash.operations:
             await asyncio.sleep_ms(0)
-            if flash.operations:
-                break
 
     asyncio.run(begin())
     asyncio.new_event_loop()
-
-    async def go_on():
-        reader = queue.subscribe()
-        return [await reader.recv(timeout_ms=1000), await reader.recv(timeout_ms=1000)]
-
-    equal(asyncio.run(go_on()), [1, 2])
+    equal(asyncio.run(two_of(queue)), [1, 2])
 
 
 def test_a_producer_of_a_loop_that_was_left_before_the_flush_holds_up_nobody():
@@ -302,12 +270,7 @@ def test_a_producer_of_a_loop_that_was_left_before_the_flush_holds_up_nobody():
 
     asyncio.run(begin())
     asyncio.new_event_loop()
-
-    async def go_on():
-        reader = queue.subscribe()
-        return [await reader.recv(timeout_ms=1000), await reader.recv(timeout_ms=1000)]
-
-    equal(asyncio.run(go_on()), [1, 2])
+    equal(asyncio.run(two_of(queue)), [1, 2])
 
 
 def test_producers_of_a_loop_that_was_left_at_a_full_flash_hold_up_nobody():
@@ -347,43 +310,6 @@ def test_a_reader_of_a_loop_that_was_left_gets_nothing():
     equal(asyncio.run(go_on()), 1)
 
 
-def test_a_program_that_is_restarted_from_inside_opens_its_queue_again():
-    flash = Flash()
-    aimdb_flash.storage.claimed.clear()
-
-    async def main(i):
-        queue = FlashQueue(BlockStorage(flash), JsonCodec())
-        queue.push(i)
-        raise OSError
-
-    for i in range(6):
-        with raises(OSError):
-            asyncio.run(main(i))
-        if i % 2:
-            asyncio.new_event_loop()
-    equal(drain(FlashQueue(BlockStorage(flash), JsonCodec()).subscribe()), list(range(6)))
-
-
-def test_opening_that_is_interrupted_leaves_the_path_free():
-    flash = Flash()
-    asyncio.run(opened(flash).push_async(1))
-    aimdb_flash.storage.claimed.clear()
-    works = flash.readblocks
-    for count in range(1, 8):
-        left = [count]
-
-        def readblocks(*arguments):
-            left[0] -= 1
-            if not left[0]:
-                raise KeyboardInterrupt
-            return works(*arguments)
-
-        flash.readblocks = readblocks
-        with raises(KeyboardInterrupt):
-            FlashQueue(BlockStorage(flash), JsonCodec())
-        equal(aimdb_flash.storage.claimed, {})
-
-
 async def test_a_failed_flush_of_what_nobody_awaits_is_tried_again_by_itself():
     flash = Flash()
     queue = opened(flash)
@@ -416,14 +342,6 @@ async def test_a_full_stage_is_flushed_though_it_has_fewer_values_than_share_a_f
         queue.try_push(i)
     await settle()
     equal(after_restart(flash), [0, 1, 2, 3])
-
-
-def test_what_only_opening_needs_is_not_kept():
-    storage = Pieces()
-    FlashQueue(storage)
-    equal(storage.tools, None)
-    used_once = "names opening folder recovery"
-    equal([name for name in used_once.split() if "aimdb_flash." + name in sys.modules], [])
 
 
 async def test_a_value_that_was_read_from_ram_and_dropped_from_flash_is_not_given_back():

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 
+import aimdb_flash.storage
 from aimdb import AimDb
 from aimdb_flash import (
     BlockStorage,
@@ -20,7 +21,7 @@ from aimdb_flash import (
 )
 from flash_devices import Flash
 from flash_folder import Folder, vfs
-from flash_support import NEVER, Pieces, after_restart, drain, opened, settle
+from flash_support import NEVER, Pieces, after_restart, drain, opened, power_cut, settle
 from harness import equal, only, raises
 from printing import printed
 from stepping import outcome
@@ -386,3 +387,76 @@ def test_a_format_that_is_none_is_told():
         with raises(ValueError if isinstance(format, str) else TypeError) as caught:
             StructCodec(format)
         assert repr(format) in str(caught.error), caught.error
+
+
+@only("unix", reason="needs more memory than a board has")
+def test_opening_reads_the_newest_segment_and_the_heads_of_the_others():
+    flash = Flash(16, 4096)
+    queue = opened(flash, BytesCodec())
+
+    async def fill():
+        for i in range(600):
+            queue.push(b"%032d" % i)
+            if i % 16 == 15:
+                await queue.flush()
+        await queue.flush()
+
+    asyncio.run(fill())
+    flash = power_cut(flash)
+    read = [0]
+    works = flash.readblocks
+
+    def readblocks(block, buffer, offset=0):
+        read[0] += len(buffer)
+        works(block, buffer, offset)
+
+    flash.readblocks = readblocks
+    queue = opened(flash, BytesCodec())
+    equal(queue.held(), 600)
+    assert read[0] < 16 * 1024 + 2 * 4096, read
+    equal(drain(queue.subscribe()), [b"%032d" % i for i in range(600)])
+
+
+def test_a_program_that_is_restarted_from_inside_opens_its_queue_again():
+    flash = Flash()
+    aimdb_flash.storage.claimed.clear()
+
+    async def main(i):
+        queue = FlashQueue(BlockStorage(flash), JsonCodec())
+        queue.push(i)
+        raise OSError
+
+    for i in range(6):
+        with raises(OSError):
+            asyncio.run(main(i))
+        if i % 2:
+            asyncio.new_event_loop()
+    equal(drain(FlashQueue(BlockStorage(flash), JsonCodec()).subscribe()), list(range(6)))
+
+
+def test_opening_that_is_interrupted_leaves_the_path_free():
+    flash = Flash()
+    asyncio.run(opened(flash).push_async(1))
+    aimdb_flash.storage.claimed.clear()
+    works = flash.readblocks
+    for count in range(1, 8):
+        left = [count]
+
+        def readblocks(*arguments):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+            return works(*arguments)
+
+        flash.readblocks = readblocks
+        with raises(KeyboardInterrupt):
+            FlashQueue(BlockStorage(flash), JsonCodec())
+        equal(aimdb_flash.storage.claimed, {})
+
+
+def test_what_only_opening_needs_is_not_kept():
+    storage = Pieces()
+    FlashQueue(storage)
+    equal(storage.tools, None)
+    used_once = "names opening folder recovery"
+    equal([name for name in used_once.split() if "aimdb_flash." + name in sys.modules], [])

@@ -11,7 +11,7 @@ from aimdb_flash import (
     StructCodec,
 )
 from flash_devices import Flash
-from flash_support import NEVER, after_restart, drain, fill, filled, opened, settle
+from flash_support import NEVER, after_restart, drain, fill, filled, opened, power_cut, settle
 from harness import equal, heap_locked, raises
 from stepping import Steps, outcome
 
@@ -223,6 +223,18 @@ async def test_a_commit_that_is_not_awaited_goes_to_flash_in_a_while():
     equal(after_restart(flash), [])
 
 
+async def test_flush_brings_an_acknowledgement_to_the_flash_when_nothing_was_staged():
+    flash = Flash()
+    await opened(flash).push_async(1)
+    flash = power_cut(flash)
+    queue = opened(flash, flush_ms=NEVER)
+    reader = queue.subscribe()
+    reader.try_recv()
+    reader.commit()
+    await timed(queue.flush(), 1000)
+    equal(after_restart(flash), [])
+
+
 async def test_more_than_was_read_cannot_be_committed():
     queue = opened(Flash())
     queue.push(1)
@@ -287,6 +299,18 @@ async def test_values_that_were_given_back_wake_a_waiting_reader():
     await settle()
     first.close()
     equal(await task, 1)
+
+
+async def test_a_reader_that_is_ready_and_does_not_read_leaves_no_third_one_asleep():
+    queue = opened(Flash())
+    looking = [asyncio.create_task(queue.subscribe().ready()) for _ in range(2)]
+    await settle()
+    reading = asyncio.create_task(queue.subscribe().recv())
+    await settle()
+    queue.push(1)
+    for task in looking:
+        await task
+    equal(await reading, 1)
 
 
 async def test_what_is_committed_before_its_flush_never_goes_to_flash():

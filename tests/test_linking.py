@@ -123,7 +123,7 @@ async def test_a_package_that_is_not_there_is_not_told_to_be_broken():
     )
 
 
-async def test_a_link_by_tls_names_the_package_that_there_is():
+async def test_a_link_by_tls_without_its_package_names_the_one_without_the_s():
     stock_import = builtins.__import__
 
     def without_mqtt(name, *arguments):

@@ -22,7 +22,8 @@ if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, NotConnected, Refused, StructCodec, Unreachable
-from scripted_broker import Kept, ScriptedBroker, impatient, in_reverse, late, never, publish, running, until
+from scripted_broker import ScriptedBroker, impatient, in_reverse, late, never, publish
+from scripted_peer import Kept, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
 

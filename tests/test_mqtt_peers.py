@@ -13,7 +13,8 @@ if target != "unix":
 
 from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, Refused, Unreachable
 from printing import printing
-from scripted_broker import Client, Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
+from scripted_broker import Client, ScriptedBroker, at_once, impatient, never, publish
+from scripted_peer import Kept, running, until
 
 
 async def test_a_packet_that_trickles_in_does_not_make_a_broker_look_alive():

@@ -9,7 +9,8 @@ if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import MqttTopic
-from scripted_broker import Kept, ScriptedBroker, impatient, publish, running, until
+from scripted_broker import ScriptedBroker, impatient, publish
+from scripted_peer import Kept, running, until
 
 
 def slowly(got, milliseconds=1):

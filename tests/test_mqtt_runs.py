@@ -14,17 +14,10 @@ if target != "unix":
 from aimdb_mqtt import Broker, BytesCodec, MqttTopic
 from aimdb_mqtt.broker import brokers
 from scarce import Scarce, left_by
-from scripted_broker import Kept, ScriptedBroker, at_once, impatient, never, publish, running, until
+from scripted_broker import ScriptedBroker, at_once, impatient, never, publish
+from scripted_peer import Kept, cancelled, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
-
-
-async def cancelled(task):
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
 
 
 async def test_a_run_that_failed_and_a_new_one_with_the_same_url_deliver_every_message_once():

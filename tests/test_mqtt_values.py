@@ -11,7 +11,8 @@ if target != "unix":
 
 from aimdb_mqtt import Broker, BytesCodec, JsonCodec, MqttTopic, Unreachable
 from printing import printing
-from scripted_broker import Kept, ScriptedBroker, at_once, impatient, publish, running, until
+from scripted_broker import ScriptedBroker, at_once, impatient, publish
+from scripted_peer import Kept, running, until
 
 
 class Choosy(Buffer):

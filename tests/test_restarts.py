@@ -157,18 +157,6 @@ def test_a_program_makes_its_database_anew_in_each_run_and_has_its_buffers_from_
     equal(got, [0, 1, 2])
 
 
-async def test_two_records_of_one_database_need_a_buffer_each():
-    queue = BoundedQueue(4)
-    db = AimDb()
-    db.configure("a", queue)
-    db.configure("b", queue)
-    try:
-        await db.run()
-        assert False
-    except InvalidConfiguration as error:
-        equal(error.errors, ["record 'b' shares the buffer of record 'a'; each record needs its own"])
-
-
 async def test_a_buffer_that_another_database_runs_is_a_mistake_until_that_run_ends():
     ring = SpmcRing(4)
     received = []

@@ -53,6 +53,19 @@ async def stopped(task):
         await task
 
 
+def run_and_leave(db, before_the_end=lambda: None):
+    """Run it until it has come to rest, and leave the loop."""
+
+    async def main():
+        await running(db)
+        before_the_end()
+        raise OSError(5)
+
+    with raises(OSError):
+        asyncio.run(main())
+    asyncio.new_event_loop()
+
+
 async def mistakes_of(db):
     with raises(InvalidConfiguration) as caught:
         await db.run()
@@ -219,14 +232,8 @@ def test_a_transform_whose_loop_was_left_runs_again():
         first.push(value)
     seen = []
 
-    async def leave():
-        await running(db)
-        raise OSError(5)
-
     for _ in range(8):
-        with raises(OSError):
-            asyncio.run(leave())
-        asyncio.new_event_loop()
+        run_and_leave(db)
         seen += drain(second.subscribe())
     equal(seen, [0, 2, 4, 6])
 
@@ -454,14 +461,8 @@ def test_what_is_committed_comes_once_though_loops_are_left():
     db.configure("b", last).transform("a", double)
     seen = []
 
-    async def leave():
-        await running(db)
-        raise OSError(5)
-
     for _ in range(6):
-        with raises(OSError):
-            asyncio.run(leave())
-        asyncio.new_event_loop()
+        run_and_leave(db)
         seen += drain(last.subscribe())
     equal(seen, [0, 2, 4, 6, 8])
 
@@ -478,15 +479,8 @@ def test_what_a_join_has_committed_comes_once_though_loops_are_left():
     db.configure("b", SpmcRing(2)).transform_join(("a",), stage)
     seen = []
 
-    async def leave():
-        await running(db)
-        seen.extend([value for _, value in drain(inner[-1])])
-        raise OSError(5)
-
     for _ in range(4):
-        with raises(OSError):
-            asyncio.run(leave())
-        asyncio.new_event_loop()
+        run_and_leave(db, lambda: seen.extend([value for _, value in drain(inner[-1])]))
     equal(seen, list(range(40)))
 
 
@@ -852,14 +846,8 @@ def test_a_join_whose_loop_was_left_runs_again_with_what_it_held():
     for value in range(30):
         queue.push(value)
 
-    async def leave():
-        await running(db)
-        raise OSError(5)
-
     for _ in range(40):
-        with raises(OSError):
-            asyncio.run(leave())
-        asyncio.new_event_loop()
+        run_and_leave(db)
     equal(seen, list(range(30)))
 
 

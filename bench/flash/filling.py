@@ -1,6 +1,6 @@
 """Fills a queue of 700 KB on the image of a board's filesystem, which would take the emulated chip an hour.
 
-`tools/benchmarks/flash_bench.py` runs it on the unix port, with an image, the medium, and a raw region's first block.
+`tools/benchmarks/bench_flash.py` runs it on the unix port, with an image, the medium, and a raw region's first block.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How long producing into a FlashQueue takes on the chip; flash_bench.py runs it, and reads what it prints.
+"""How long producing into a FlashQueue takes on the chip; bench_flash.py runs it, and reads what it prints.
 
 On an emulated chip its flash must be busy as a real one is, see `emulated_pico.flash`.
 """

@@ -1,7 +1,7 @@
 """What a record of 32 bytes costs the flash, in erasures and programmed bytes: ours and what people do without it.
 
 Runs on the unix port, on littlefs with the geometry of an RP2040 and on a raw device; the counts are those of the
-board. `tools/benchmarks/flash_bench.py` calls it and reads what it prints.
+board. `tools/benchmarks/bench_flash.py` calls it and reads what it prints.
 """
 
 import asyncio

@@ -2,13 +2,15 @@
 
 import sys
 
+from . import once
+
 _READERS = ("link_to", "tap", "link_from")  # Stages that may stand beside a writer from outside.
 
 
 def grant(record, write: bool, codec):
     """What `Record.remote` does. Returns the record; raises `TypeError` or `ValueError`."""
-    if codec is not None and (isinstance(codec, type) or not hasattr(codec, "encode") or not hasattr(codec, "decode")):
-        raise TypeError("record %r: a codec is an object with encode and decode, not %r" % (record.key, codec))
+    if codec is not None:
+        once("arguments").check_codec(codec)
     for code in record.key.encode():  # A string's characters would stay in the interpreter's table of names.
         if code < 32 or code in b'"\\\x7f':
             raise ValueError(

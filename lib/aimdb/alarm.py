@@ -32,7 +32,7 @@ class Alarm(Timed):
     def start(self):
         """The running task has parked."""
         if self._loop is not None:
-            self.stop()  # Ctrl-C has ended who woke the task before this was stopped.
+            self.stop()  # Ctrl-C has interrupted the wake-up, before this was stopped.
         if self.task is None:
             self.task = current()
             self.begin(self.milliseconds)

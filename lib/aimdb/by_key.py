@@ -6,9 +6,9 @@ from .db import AimDb, Record
 def producer(db, key: str) -> Record:
     record = db._records.get(key)
     if record is None or record.buffer is None:
-        from .mistakes import error
+        from .mistakes import not_found
 
-        raise error("producer", key, db)
+        raise not_found(db, key)
     return record
 
 

@@ -2,7 +2,7 @@
 
 
 def sort(db, stages: list, mistakes: list) -> None:
-    """Sort the stages, [record, kind, function, coroutine] each, so that none comes before one that it gives values.
+    """Sort the stages, [record, kind, function, coroutine] each: a record's stage comes before those of its inputs.
 
     Unknown inputs and cycles are added to the mistakes.
     """

@@ -1,10 +1,8 @@
 """The calls of a database that few programs make, as functions of the database. See registrar.py."""
 
-from micropython import const
-
 from . import once
 
-NAMES = const(
+NAMES = (
     "configure consumer failed graph produce_any produce_any_async producer profile reset_profile run signals "
     "sync_producer"
 )

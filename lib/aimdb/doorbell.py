@@ -81,7 +81,7 @@ class Doorbell(list):
         while stream.readinto(self._byte):
             pass
         if self._held_in is not loop:
-            core.cur_task = self._entry  # Not the last task, which may have to be cancelled.
+            core.cur_task = self._entry  # Not the task that ran last: it may have to be cancelled, and none can itself.
             self._hand_over()
             if not loop.peek():
                 self.hold()  # The loop takes for granted that there is a task to run.

@@ -23,7 +23,7 @@ class Gauge:
     def update(self, value: float) -> None:
         """Measure a value. NaN, infinity and what is no number are counted as refused; nothing is raised."""
         try:
-            value = value - 0  # A string has no difference, and that of True is a number.
+            value = value - 0  # Of True it makes a number, and a string raises.
             number = float(value)  # A complex number is no float.
             if number - number != 0:  # NaN, infinite, or an int that is too large.
                 raise ValueError

@@ -44,7 +44,7 @@ class Timed:
 
     @micropython.native
     def stop(self):
-        """Do not call."""
+        """Take it out of the loop, which then does not call."""
         loop = self._loop
         if loop is not None:
             self._loop = None

@@ -11,7 +11,7 @@ Metrics = namedtuple("Metrics", ("produced_count", "consumed_count", "dropped_co
 
 def metrics(buffer) -> Metrics:
     """What `Buffer.metrics` returns; what its `SyncProducer`s have refused counts as dropped."""
-    if isinstance(buffer, InMemory):  # Its attribute counts only what links have dropped.
+    if isinstance(buffer, InMemory):  # Whose `dropped_count` counts only what links have dropped.
         produced, consumed, dropped = buffer._counts[:3]
         dropped += buffer.dropped_count
     else:

@@ -39,18 +39,25 @@ class InvalidConfiguration(DbError):
         self.errors = errors
 
 
-def error(kind: str, key: object, refused: "Any") -> Exception:
-    """What a wrong call raises at once. `kind` is the stage or the part of record `key` for which `refused` was given,
-    "producer" when the database `refused` has no such record, "run" for a second run, or "cancelled" for a stage that
-    was.
-    """
-    if kind == "run":
-        return AlreadyRunning("db.run() is under way in this loop; asyncio.new_event_loop() would leave it")
-    if kind == "cancelled":
-        return DbError("a %s of record %r was cancelled, and not by whoever runs it" % (refused, key))
-    if kind == "producer":
-        keys = ", ".join(sorted(repr(each) for each in refused._records if refused._records[each].buffer is not None))
-        return RecordKeyNotFound("no record %r has a buffer%s" % (key, "; those that have: " + keys if keys else ""))
+def second_run() -> AlreadyRunning:
+    """What a second run raises."""
+    return AlreadyRunning("db.run() is under way in this loop; asyncio.new_event_loop() would leave it")
+
+
+def cancelled(key: str, kind: str) -> DbError:
+    """What ends a run of which a stage was cancelled by somebody else."""
+    return DbError("a %s of record %r was cancelled, and not by whoever runs it" % (kind, key))
+
+
+def not_found(db, key: object) -> RecordKeyNotFound:
+    """What a call raises that needs a record with a buffer."""
+    others = sorted([repr(each) for each in db._records if db._records[each].buffer is not None])
+    advice = "; those that have: " + ", ".join(others) if others else ""
+    return RecordKeyNotFound("no record %r has a buffer%s" % (key, advice))
+
+
+def refusal(kind: str, key: object, refused: "Any") -> Exception:
+    """What `AimDb.configure` raises (`kind` is "buffer"), or a call that adds a stage of this kind."""
     if not isinstance(key, str):
         advice = "; it comes first, and then the buffer: AimDb().configure(key, buffer)" if hasattr(key, "push") else ""
         return TypeError("a record's key is a string, not %r%s" % (key, advice))

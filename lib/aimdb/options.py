@@ -3,12 +3,10 @@
 A package of ours has such a module of its own, for its own classes and links.
 """
 
-from micropython import const
-
 from . import once
 
 # A line for each name: its options, in the order in which it takes them.
-OPTIONS = const("""\
+OPTIONS = """\
 AimDb profile
 BoundedQueue capacity
 Mailbox
@@ -28,7 +26,7 @@ source stage
 sync_producer key depth format
 tap stage
 transform key fn state
-transform_join keys stage""")
+transform_join keys stage"""
 
 
 def check(kind, options: dict) -> None:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
 _NAP_MS = const(1000)  # A change of the period is noticed within this time.
-
-
 _ENDS = (KeyboardInterrupt, SystemExit)  # They end the program, also when `read` raises them.
 
 
@@ -134,7 +132,7 @@ class Every:
         # The first time after `due` that is not past.
         now = ticks_ms()
         late = ticks_diff(now, due)
-        if late < 0:  # So many days that the clock has gone round; it is at least this late.
+        if late < 0:  # It is days late, and the clock has gone round: at least so late.
             late = _MASK
             due = ticks_add(now, -late)
         missed = (late - 1) // self._period

@@ -1,10 +1,8 @@
 """The calls of a record that few programs make, as functions of the record. See registrar.py."""
 
-from micropython import const
-
 from . import once
 
-NAMES = const(
+NAMES = (
     "buffer key link_from link_to produce produce_async remote signal_gauge source subscribe subscribe_async tap "
     "transform transform_join try_produce"
 )
@@ -70,9 +68,9 @@ def transform(record, key, fn, state=None):
 
 def transform_join(record, keys, stage):
     if not callable(stage):
-        from .mistakes import error
+        from .mistakes import refusal
 
-        raise error("transform_join", record.key, stage)
+        raise refusal("transform_join", record.key, stage)
     try:
         inputs = () if isinstance(keys, (str, bytes)) else tuple(keys)
     except TypeError:

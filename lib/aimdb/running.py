@@ -23,9 +23,9 @@ async def run(db, begun: list, listen) -> None:
     begun.append(True)
     loop = current_loop()
     if db._loop is loop:
-        from .mistakes import error
+        from .mistakes import second_run
 
-        raise error("run", None, None)
+        raise second_run()
     drop_configuring()
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
@@ -56,7 +56,7 @@ async def run(db, begun: list, listen) -> None:
         raise
     finally:
         died = False
-        cancelled = None
+        interruption = None
         for stage in stages:
             stage[3].cancel()
         try:
@@ -66,7 +66,7 @@ async def run(db, begun: list, listen) -> None:
             if not ended(stages):
                 once("watching").wake_cancelled(stages)
         except asyncio.CancelledError as er:
-            cancelled = er
+            interruption = er
         except Exception:  # There is no memory for it.
             pass
         for stage in stages:
@@ -90,11 +90,11 @@ async def run(db, begun: list, listen) -> None:
         except MemoryError:
             pass  # The error that ended the run says more.
         if culprit:
-            from .mistakes import error
+            from .mistakes import cancelled
 
-            raise error("cancelled", culprit[0].key, culprit[1])
-        if cancelled and not cause:
-            raise cancelled
+            raise cancelled(culprit[0].key, culprit[1])
+        if interruption and not cause:
+            raise interruption
 
 
 def drop_configuring() -> None:

@@ -171,14 +171,14 @@ class SyncProducer:
             is_request = type(value) is Request
             if is_request and value.given_up:
                 self.stop()
-                self._drop()
+                self._done()
                 continue
             if self._task is not None:
                 return
             try:
                 if not is_request:
                     self._try_push(value)
-                    self._drop()  # No jump in between: Ctrl-C comes before both or after both.
+                    self._done()  # No jump in between: Ctrl-C comes before both or after both.
                     continue
             except BufferFull:
                 pass
@@ -206,7 +206,7 @@ class SyncProducer:
         return False
 
     async def _store(self):
-        # In a task of its own. Cancelled at any point it leaves the value that it was at where it is.
+        # In a task of its own. Cancelled at any point, it leaves the value in hand where it is: in `values`.
         try:
             while self.due:
                 value = self.values[0]
@@ -214,17 +214,17 @@ class SyncProducer:
                 try:
                     if request is None:
                         await self._push_async(value)
-                        self._drop()  # As in `hand_over`.
+                        self._done()  # As in `hand_over`.
                     elif request.given_up or not request.claim():
-                        self._drop()
+                        self._done()
                     else:
                         await self._push_async(request.value)
                         request.outcome = True
-                        self._drop()
+                        self._done()
                 except Exception as er:
                     if request is not None:
                         request.outcome = er
-                        self._drop()
+                        self._done()
                     elif isinstance(er, MemoryError):
                         break  # There may be memory at the next look.
                     else:
@@ -235,7 +235,8 @@ class SyncProducer:
         if self._task is current_task():
             self._forget_task()
 
-    def _drop(self):
+    def _done(self):
+        # With the first value: it is in the buffer, or was refused for good.
         state = disable_irq()
         self.values.popleft()
         self.due -= 1
@@ -245,7 +246,7 @@ class SyncProducer:
         # The sender was told True, and is elsewhere by now.
         buffer = self._buffer
         buffer.dropped_count = (buffer.dropped_count & _MASK) + 1
-        self._drop()
+        self._done()
         if not buffer.closed:
             print("aimdb: record %r did not store a value that was sent: %r" % (buffer.key, er), file=sys.stderr)
 

@@ -7,30 +7,34 @@ import sys
 from asyncio import Task, current_task
 from time import ticks_diff
 
+from micropython import const
+
 from . import once
+
+_INSTEAD = const("producer.produce(value) hands on a value")
 
 loop = sys.modules.get("aimdb.loop") or once("loop")  # Others may keep it.
 
 
 def look(stages: list) -> None:
     """Name such stages."""
-    for record, kind, function, _ in _lost(stages):
-        name = getattr(function, "__name__", type(function).__name__)
-        print(
-            "aimdb: %s %s of record %r waits at a yield, and nothing wakes it; await asyncio.sleep_ms(…) pauses, and "
-            "producer.produce(value) hands on a value" % (kind, name, record.key),
-            file=sys.stderr,
-        )
-    for record, kind, function, task in stages:
-        if kind == "source" and getattr(loop.state_of(task)[0], "buffer", None) is record.buffer:
-            text = "aimdb: source %s of record %r waits for a value of that record; a source produces, and a tap reads"
-            print(text % (getattr(function, "__name__", ""), record.key), file=sys.stderr)
-        if kind == "source" and task.done() and not record.buffer.metrics().produced_count:
-            ended = loop.state_of(task)[0]
-            value = ended.value if isinstance(ended, StopIteration) else None
-            if value is not None:
-                text = "aimdb: source %s of record %r returned %r; producer.produce(value) hands on a value"
-                print(text % (getattr(function, "__name__", ""), record.key, value), file=sys.stderr)
+    for stage in _lost(stages):
+        _tell(stage, "waits at a yield, and nothing wakes it; await asyncio.sleep_ms(…) pauses, and " + _INSTEAD)
+    for stage in stages:
+        record, kind, _, task = stage
+        if kind == "source":
+            awaits = loop.state_of(task)[0]
+            if getattr(awaits, "buffer", None) is record.buffer:
+                _tell(stage, "waits for a value of that record; a source produces, and a tap reads")
+            value = awaits.value if isinstance(awaits, StopIteration) else None  # What it has returned.
+            if value is not None and not record.buffer.metrics().produced_count:
+                _tell(stage, "returned %r; %s" % (value, _INSTEAD))
+
+
+def _tell(stage, what):
+    record, kind, function, _ = stage
+    name = getattr(function, "__name__", type(function).__name__)
+    print("aimdb: %s %s of record %r %s" % (kind, name, record.key, what), file=sys.stderr)
 
 
 def wake_cancelled(stages: list) -> None:

@@ -49,7 +49,7 @@ def parts_of(url: str) -> tuple:
     return parts
 
 
-def hub_for(url: str, hub: "Any" = None) -> "tuple[Hub, str]":
+def hub_for(url: str, hub: "Any") -> "tuple[Hub, str]":
     """The hub that `url` means, made if there is none yet, and the key. Raises `TypeError` or `ValueError`."""
     from .hub import Hub
 

@@ -28,7 +28,7 @@ class FramedStream:
     What arrives is in a buffer that grows for a long frame, up to `most` bytes, and shrinks after it.
     """
 
-    lost = 0  # How many frames were none.
+    lost = 0  # Frames that were too long, or no COBS.
     longest = 65536  # Bytes of a frame that AimDB's client takes.
     _at_once = 256  # Bytes to offer the stream at once.
     _may_block = False  # Whether the stream must be asked before each write.

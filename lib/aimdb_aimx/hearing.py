@@ -2,7 +2,7 @@
 
 import json
 
-from aimdb_net.waits import drop, tell
+from aimdb_net.errors import drop, tell
 from micropython import const
 
 _MASK = const(0x1FFFFFFF)

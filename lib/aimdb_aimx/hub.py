@@ -1,6 +1,5 @@
-from aimdb_net.errors import ConnectionLost, PeerError, Refused
+from aimdb_net.errors import ConnectionLost, PeerError, Refused, tell
 from aimdb_net.peer import State as State
-from aimdb_net.waits import tell
 from micropython import const
 
 from . import once, parsed

@@ -27,7 +27,7 @@ class LinkTo(aimdb_net.outbound.LinkTo):
     async def _publish(self, reader):
         # What earlier runs have left of this record is this link's: else nobody would keep it when it is refused.
         for number, flight in self.peer.window.flights.items():
-            start = 20 + len("%d" % number)
+            start = 20 + len("%d" % number)  # Of the route in the packet; see `Speaker.message`.
             is_ours = flight.packet[start : start + len(self.route)] == self.route
             if is_ours and flight.source is None and len(self.flights) < self.limit:
                 flight.source = self

@@ -8,6 +8,7 @@ from aimdb_net.errors import Refused
 from micropython import const
 
 _ATTEMPTS = const(3)
+_BEFORE_ID = const(20)  # Bytes of a packet before its id, behind which route and value stand; see `Speaker.message`.
 
 
 def of(hub, flight, number: int, word: str) -> "Refused | None":
@@ -21,6 +22,6 @@ def of(hub, flight, number: int, word: str) -> "Refused | None":
     flight.refusals = refusals
     if flight.resend or not source or source.sends_newest:
         # Nobody else hears of it.
-        start = 20 + len("%d" % number) + (len(source.route) if source else 0)
+        start = _BEFORE_ID + len("%d" % number) + (len(source.route) if source else 0)
         hub.refused(source and source.key, name, bytes(flight.packet[start:-2]), error)
     return None if is_kept else error

@@ -38,13 +38,14 @@ def is_ring(record) -> bool:
 
 
 def refused(server, text: str, *values) -> None:
-    """Count what was refused, and say it on stderr: the 1st time, and then the 2nd, 4th, 8th …"""
+    """Count what was refused, as the `last_error`, and say it on stderr the 1st time, and the 2nd, 4th, 8th …"""
     server.refused_count = count = server.refused_count + 1
-    if not count & (count - 1):
-        try:
-            once("telling").tell(server, text % values, count)
-        except Exception:
-            pass  # There is no memory for it, or a value that has no words.
+    try:
+        server.last_error = text % values
+        if not count & (count - 1):
+            once("telling").tell(server.last_error, count)
+    except Exception:
+        pass  # There is no memory for it, or a value has no words.
 
 
 def text_of(peer, entry: tuple, value) -> "bytes | None":

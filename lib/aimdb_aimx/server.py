@@ -44,7 +44,7 @@ class AimxServer(SingleLatest):
     last_error: "str | None" = None
     turned_away_count = 0  # Peers for which there was no place.
     ended_count = 0  # Peers that were dropped.
-    malformed_count = 0  # Frames that were none.
+    malformed_count = 0  # Frames that were no AimX.
     refused_count = 0  # Requests: a value that a record or JSON does not take, a wrong token, a call that raised.
     owned: "Any" = ()  # Records that have a writer of their own.
 
@@ -119,7 +119,8 @@ class AimxServer(SingleLatest):
                 each.close()  # There may have been no memory for the rest.
 
     def _tend(self):
-        has_line = self.serial is None
+        # Once a second: look after the peers that may be gone, and listen at the serial line.
+        lacks_line = self.serial is not None
         for peer in self.peers[:]:
             peer.age += 1
             peer.quiet += 1
@@ -127,6 +128,6 @@ class AimxServer(SingleLatest):
             silent = peer.sockets and min(peer.quiet, peer.mute) >= _SILENT_S
             if silent or peer.error or not peer.is_trusted or peer.frames.stuck_since is not None:
                 once("ending").look_after(peer, silent)
-            has_line = has_line or not peer.sockets
-        if not has_line:
+            lacks_line = lacks_line and peer.sockets
+        if lacks_line:
             once("serial_line").begin(self)

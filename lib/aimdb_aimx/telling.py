@@ -3,7 +3,6 @@
 import sys
 
 
-def tell(server, text: str, count: int) -> None:
-    """Say it, and that it was the `count`th time; the server remembers it."""
-    server.last_error = text
+def tell(text: str, count: int) -> None:
+    """Say it, and that it was the `count`th time."""
     print("aimdb: %s; %d in all" % (text, count), file=sys.stderr)

@@ -38,7 +38,7 @@ class FileStorage(Storage):
         return os.stat(self._file(number))[6]
 
     def is_taken(self, number):
-        # Also by an empty file: a power cut leaves one of a segment that was about to be made, but so may anybody.
+        # An empty file counts: it may be what a power cut has left of a segment, but also the user's.
         try:
             os.stat(self._file(number))
         except OSError:

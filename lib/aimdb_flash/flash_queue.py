@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from .storage import Storage
 
-_MASK = const(0x1FFFFFFF)
-
 
 class FlashQueue(Buffer):
     """Values in order that survive the power going out at any moment. Readers compete for them.
@@ -129,13 +127,13 @@ class FlashQueue(Buffer):
         if self.closed:
             raise self.ended(value)
         data = self._encoded(value)
-        self.wake_up()
+        self.renew()
         values = self._values
         count = len(values.entries)
         if count >= self.stage or (count and values.bytes + len(data) > self.stage_bytes):
             raise error(BufferFull, value, self)
         values.accept(values.add(data, None))
-        self._flusher.come(False)
+        self._flusher.plan(False)
 
     def push_async(self, value):
         """Await it: it returns when `value` is on flash.
@@ -146,11 +144,11 @@ class FlashQueue(Buffer):
         data = self._encoded(value)
         if self.closed:
             raise self.ended(value)
-        self.wake_up()
+        self.renew()
         flusher = self._flusher
         entry = self._values.add(data, self.loop)
         try:
-            flusher.come(True)
+            flusher.plan(True)
             while not entry.number:
                 if flusher.full:  # It may be of no use to wait for room.
                     if self.closed:
@@ -166,7 +164,7 @@ class FlashQueue(Buffer):
         except BaseException:
             self._values.withdraw(entry)
             raise
-        if entry.waits is not None:  # Else it was accepted when another loop came meanwhile.
+        if entry.loop is not None:  # Else `admit` has accepted it in another loop.
             self._values.accept(entry)
 
     def _encoded(self, value):
@@ -191,13 +189,13 @@ class FlashQueue(Buffer):
 
     def subscribe(self) -> "FlashReader":
         if not self._readers:
-            self._line.begin_notes()  # Who has read had another reader.
+            self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
         reader = FlashReader(self)
         self._readers += 1
-        self.wake_up()
+        self.renew()
         return reader
 
-    def wake_up(self) -> None:
+    def renew(self) -> None:
         """In a new event loop: what was staged in the one that was left still goes to flash."""
         if self.loop is not current_loop():
             self._flusher.flush_within(0)  # It may lack memory; then nothing has changed.

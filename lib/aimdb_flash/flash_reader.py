@@ -31,8 +31,8 @@ class FlashReader(Reader):
         self.buffer: "Any" = buffer
         self._values = buffer._values
         self._taken: list = []  # What was read and not committed, in the order of reading.
-        self._gone = 0  # So many more were, and the queue has dropped them: the oldest.
-        self._numbered = 0  # So many of the taken have numbers.
+        self._gone = 0  # How many were read before these, and the queue has dropped them since.
+        self._numbered = 0  # So many of the taken, from the first on, are numbers.
 
     def has_value(self) -> bool:
         return self._values.free() > 0
@@ -98,12 +98,13 @@ class FlashReader(Reader):
     def park(self, owner) -> bool:
         buffer = self.buffer
         values = self._values
-        buffer.wake_up()
+        buffer.renew()
         if values.pauses:
             values.pauses = False
             resume(current())  # It waits for one turn of the others.
             return True
         while not values.line.park(owner):
+            # It need not wait, unless the value that was kept for it has been lost since.
             if not values.owed or values.free() or buffer.closed:
                 return False
         return True

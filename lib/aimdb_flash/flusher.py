@@ -34,14 +34,14 @@ class Flusher:
         self.cause = None  # Of the last failure.
         self._flushes = False  # The next step is one of a flush; else there is only something to remove.
         self.until = 0  # The ticket of the last value that goes to flash in this flush.
-        self._wrote = False  # And looked for nothing to remove since.
-        self._timer = Timer(self._come)
+        self._wrote = False  # Since the last look for a segment to remove.
+        self._timer = Timer(self._run)
         self._steps = False  # It calls at once, for the next step.
         self._due = 0  # When the next flush begins,
-        self._wait: "Any" = None  # and in how many milliseconds that was to be; None: when something comes.
+        self._wait: "Any" = None  # and in how many milliseconds that was when it was planned; None: no flush is.
         self._standstill: "Any" = None  # From the first one on.
 
-    def come(self, awaited: bool) -> None:
+    def plan(self, awaited: bool) -> None:
         """A value is staged: have the flush come when the queue's policy says."""
         if self.full or self._wait == 0:
             return
@@ -66,8 +66,8 @@ class Flusher:
         self._wait = milliseconds
         self._due = ticks_add(ticks_ms(), milliseconds)
 
-    def _come(self):
-        # Called by the timer.
+    def _run(self):
+        # Called by the timer: a step of the flush that is due, or goes on.
         if not self.log:
             return
         if self._wait is not None and ticks_diff(self._due, ticks_ms()) <= 0:
@@ -102,7 +102,7 @@ class Flusher:
             self._wrote = True  # Where others have filled the filesystem, what can be removed makes room.
             entries = self.values.entries
             for i in range(len(entries) - 1, -1, -1):
-                if entries[i].waits is not None:
+                if entries[i].loop is not None:
                     entries[i].number = -1
                     self.values.withdraw(entries[i])
             try:
@@ -120,12 +120,12 @@ class Flusher:
     def _step(self):
         log = self.log
         values = self.values
-        self.queue.wake_up()
+        self.queue.renew()
         crowded = len(log.segments) >= log.storage.segment_count  # Only the newest segment may take more.
         if self._wrote or crowded:
             self._wrote = False
             try:
-                if log.free():
+                if log.reclaim():
                     return True
             except OSError:
                 pass  # It is tried again after the next write, or when there is no room.
@@ -140,9 +140,9 @@ class Flusher:
                     values.stored(count, first)
                 if count or not entries:
                     self._wrote = True
-                    self.goes_on()
+                    self.unblock()
                     return True
-        if log.free():
+        if log.reclaim():
             return True
         if entries and self.queue.drop_oldest and len(log.segments) > 1:
             if values.barred and 0 < values.barred[0].number < log.stop(0):
@@ -174,8 +174,8 @@ class Flusher:
             self.full = False  # Until a flush finds out.
             self.flush_within(0)
 
-    def goes_on(self) -> None:
-        """What was staged is on flash, or need not go there."""
+    def unblock(self) -> None:
+        """What was staged is on flash, or need not go there: the standstill is over."""
         self.full = False
         if self._standstill:
             self._standstill.end()
@@ -197,8 +197,8 @@ class Flusher:
         queue = self.queue
         queue.close()
         for entry in self.values.entries:
-            queue.dropped_count += entry.waits is None
-        self.goes_on()
+            queue.dropped_count += entry.loop is None
+        self.unblock()
         self._timer.stop()
         self.log = None
         self.full = True  # For producers that wait still.

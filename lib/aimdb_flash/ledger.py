@@ -1,5 +1,5 @@
 class Ledger:
-    """Which values on flash are acknowledged, by their numbers. No input or output.
+    """Which values on flash are acknowledged, by their numbers. It reads and writes no flash.
 
     All below `acknowledged` are. A value above it has a bit, which costs the least for whatever order of commits,
     because the values on flash are numbered without gaps.
@@ -67,7 +67,7 @@ class Ledger:
     # What stands in an acknowledgement: docs/flash-format.md.
 
     def everything(self) -> bytes:
-        """The bits of all values from `acknowledged` on; the first byte has those of the seven before, as 0."""
+        """The bits of all values from `acknowledged` on; in the first byte those of the values before it are 0."""
         marks = bytes(self.marks[(self.acknowledged - self.base) >> 3 :]).rstrip(b"\0")
         if marks:
             marks = bytes((marks[0] >> (self.acknowledged & 7) << (self.acknowledged & 7),)) + marks[1:]

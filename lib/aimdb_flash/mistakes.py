@@ -11,21 +11,16 @@ class CodecError(RecordError):
     Given to the queue's `undecodable` function. The value is acknowledged, and readers get the next one.
     """
 
-    def __init__(self, value=None, buffer=None, cause: "Exception | None" = None):
+    value: bytes
+
+    def __init__(self, value: bytes, buffer, cause: Exception):
         super().__init__(value, buffer)
         self.cause = cause
 
     def __str__(self) -> str:
         # The first bytes tell what wrote them; a value may have thousands.
-        return (
-            "CodecError: record %r holds %d bytes that its codec cannot decode, %r: %r"
-            % (
-                self.key,
-                len(self.value),  # type: ignore[arg-type]
-                self.value[:16],  # type: ignore[index]
-                self.cause,
-            )
-        )
+        text = "CodecError: record %r holds %d bytes that its codec cannot decode, %r: %r"
+        return text % (self.key, len(self.value), self.value[:16], self.cause)
 
     __repr__ = __str__
 

@@ -79,12 +79,12 @@ class Succession:
             once("capitals", "aimdb_flash").adopt(storage)
         self._queue = queue
         self._storage = storage
-        self._places = getattr(storage, "places", None)  # Of a `BlockStorage` that both may have.
+        self._places = getattr(storage, "places", None)  # Of a `BlockStorage`, which both queues may have.
         self._other = claimed.get(storage.identity)
 
     def __enter__(self):
         if self._other is not None:
-            self._other._flusher.settle()  # Should it fail, the new one does without.
+            self._other._flusher.settle()  # What has no way to the flash now is lost when that queue ends.
 
     def __exit__(self, kind, error, traceback):
         if error is None:

@@ -117,8 +117,8 @@ class SegmentLog:
 
     # Removing
 
-    def free(self) -> bool:
-        """Remove a segment that nobody needs, if there is one; whether there was."""
+    def reclaim(self) -> bool:
+        """Remove a segment that nobody needs; False: there is none."""
         acknowledged = self.ledger.acknowledged
         for i, segment in enumerate(self.segments):
             if segment.end < 0:
@@ -141,11 +141,10 @@ class SegmentLog:
     # Writing
 
     def write(self, entries: list, until: int, commits: bool = False) -> int:
-        """Put values on flash, and what is acknowledged, if that is new; returns how many values.
+        """Write entries in order, up to the ticket `until`; returns how many.
 
-        They go there in order, those with a ticket above `until` not at all. One call writes to one segment, so not
-        all may fit; 0: there is room for none. What is acknowledged is always written, with `commits` even when
-        it is not new. An entry has a `ticket` and `data`.
+        One call writes to one segment, so not all may fit; 0: there is room for none. It also writes what is
+        acknowledged, if that is new, or with `commits`. An entry has a `ticket` and `data`.
         """
         storage = self.storage
         ledger = self.ledger

@@ -19,10 +19,10 @@ class StorageError(RecordError):
     The queue goes on working: the next write is tried on another piece of the flash.
     """
 
-    def __init__(self, value=None, buffer=None, cause: "Exception | None" = None):
+    def __init__(self, value, buffer, cause: "Exception | None"):
         super().__init__(value, buffer)
         self.cause = cause
-        self.path = None if buffer is None else buffer.path  # A path, or a device.
+        self.path = buffer.path  # A path, or a device.
 
     def __str__(self) -> str:
         name = errno.errorcode.get(self.cause.errno, "") if isinstance(self.cause, OSError) else ""
@@ -57,7 +57,7 @@ class Storage:
     alignment = 1  # Each write begins at a multiple of it.
     preallocated = False  # Whether a segment has all its bytes from the beginning; those to be written are 0xFF.
     unreadable_count = 0  # Segments that `numbers` could not read.
-    tools: "Any" = None  # The module that makes it and finds its segments, from the one to the other.
+    tools: "Any" = None  # The module that has made it and will find its segments; kept until a queue has opened it.
     identity: "Any" = None  # What no other open queue may use: a path, or a device.
 
     def length(self, number: int) -> int:

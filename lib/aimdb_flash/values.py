@@ -26,12 +26,12 @@ class Entry:
     # heap, because an instance with three attributes has room for a fourth.
     number = 0
 
-    def __init__(self, ticket: int, data: bytes, waits):
+    def __init__(self, ticket: int, data: bytes, loop):
         self.ticket = ticket  # Values get them in the order of staging.
         self.data = data
-        # The loop of the task that awaits it: nobody may read it before that task knows that it is on flash. None: no
-        # task does.
-        self.waits: "Any" = waits
+        # That of the task that awaits it: nobody may read it before this task knows that it is on flash. None: no task
+        # awaits it any more.
+        self.loop: "Any" = loop
 
 
 class Values:
@@ -61,12 +61,12 @@ class Values:
 
     # Staging
 
-    def add(self, data: bytes, waits) -> Entry:
+    def add(self, data: bytes, loop) -> Entry:
         """A new entry, barred if a task awaits it or one before it. When there is no memory, nothing has changed."""
-        entry = Entry(self.tickets + 1, data, waits)
+        entry = Entry(self.tickets + 1, data, loop)
         barred = self.barred
         self.entries.append(entry)
-        if waits is not None or barred:
+        if loop is not None or barred:
             try:
                 barred.append(entry)
             except MemoryError:
@@ -84,7 +84,7 @@ class Values:
             self.handed -= 1
         self.bytes -= len(entry.data)
         if not self.entries:
-            self.flusher.goes_on()
+            self.flusher.unblock()
         elif not i:
             self.flusher.try_again()  # The next one may be shorter.
 
@@ -117,7 +117,7 @@ class Values:
 
     def _accept(self, entry):
         queue = self.queue
-        entry.waits = None
+        entry.loop = None
         self.held += 1
         queue.produced_count = (queue.produced_count & _MASK) + 1
 
@@ -139,8 +139,8 @@ class Values:
         barred = self.barred
         while barred:
             entry = barred[0]
-            if entry.waits is not None:
-                if entry.waits is self.queue.loop:
+            if entry.loop is not None:
+                if entry.loop is self.queue.loop:
                     break
                 self._accept(entry)  # The task's loop was left: it will never know, and must hold up nobody.
             barred.pop(0)
@@ -155,7 +155,7 @@ class Values:
         """How many values the running task may read now."""
         counts = self.counts
         if not counts[_FREE]:
-            self.queue.wake_up()
+            self.queue.renew()
             if counts[_KEPT]:
                 self.line.renew()
         if self.owed:
@@ -164,11 +164,8 @@ class Values:
             counts[_FREE] -= paid
         return counts[_FREE]
 
-    def look(self):
-        """(value, bytes, None) of what comes next, or (None, first, stop): these numbers should be there and are not.
-
-        Call it only when there is something.
-        """
+    def _look(self):
+        # (value, bytes) of what comes next, where something is free. None: it is gone from the flash, and counted.
         again = self.again
         log = self.log
         if again:
@@ -184,11 +181,16 @@ class Values:
                 stop = barred[0].number
         if not number or number >= log.next:
             entry = again[0] if again else self.entries[self.handed]
-            return entry, entry.data, None
+            return entry, entry.data
         found = log.get(number)
-        if found and found[0] == number:
-            return number, found[1], None
-        return None, number, min(found[0], stop) if found else stop
+        if found:
+            if found[0] == number:
+                return found
+            stop = min(found[0], stop)
+        self.lose(number, stop)
+        self.queue.damaged_count += 1
+        self._tell_acknowledged()
+        return None
 
     def upcoming(self):
         """The value that comes next, and what the codec makes of it. Raises what `try_recv` does.
@@ -200,12 +202,10 @@ class Values:
         for _ in range(_TURN):
             if not (self.free() and self.flusher.log):
                 break
-            value, data, stop = self.look()
-            if value is None:
-                self.lose(data, stop)
-                queue.damaged_count += 1
-                self._tell_acknowledged()
+            found = self._look()
+            if found is None:
                 continue
+            value, data = found
             try:
                 return value, queue.codec.decode(data)
             except MemoryError:
@@ -240,7 +240,7 @@ class Values:
             self.handed += 1
 
     def merge(self, values: list) -> list:
-        """What `give_back` needs to give these back, which were handed out: they come again, in order."""
+        """What comes again, in order, once these are given back, too: the argument of `give_back`."""
         numbers = []
         entries = []
         for value in self.again + values:
@@ -254,7 +254,7 @@ class Values:
         return numbers + entries
 
     def give_back(self, again: list) -> None:
-        """What was handed out comes again. Needs no heap."""
+        """These, which were handed out, come again. Needs no heap."""
         self.counts[_FREE] += len(again) - len(self.again)
         self.again = again
         self.line.share()
@@ -262,7 +262,7 @@ class Values:
     # Acknowledging
 
     def acknowledge(self, values: list, count: int) -> None:
-        """Nobody needs the first ones of these any more, which were handed out. Needs no heap but at the beginning."""
+        """Nobody needs the first `count` of these any more, which were handed out. Needs heap for the call alone."""
         ledger = self.log.ledger
         stored = False
         for i in range(count):

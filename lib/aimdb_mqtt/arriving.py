@@ -1,7 +1,6 @@
 """What the broker publishes to us. Loaded when the first message arrives."""
 
-from aimdb_net.errors import ConnectionLost
-from aimdb_net.waits import drop, tell
+from aimdb_net.errors import ConnectionLost, drop, tell
 
 from . import once
 from .packets import number, packet

@@ -1,9 +1,7 @@
 """What a program may say when it makes something or adds a link; see the module of this name in aimdb."""
 
-from micropython import const
-
-OPTIONS = const("""\
+OPTIONS = """\
 Broker url client_id clean_session will keepalive_s in_flight timeout_ms retry_ms tls max_packet
 MqttTopic url qos retain codec capacity commits broker
 link_from qos codec capacity broker
-link_to qos retain codec newest broker""")
+link_to qos retain codec newest broker"""

@@ -24,11 +24,11 @@ _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 class Connection:
     """One TCP connection, from its opening to its end. It moves packets and does not know what they mean.
 
-    Its `peer`, a `Peer`, cuts what arrives into packets by its `receiver()`. It is told: `take(first, body, whole)` of
-    each packet, until it returns True: if not, nothing more is read before `peer.freed` is woken, so that TCP has the
-    peer wait. A packet for which there is no memory for `peer.timeout_ms` counts as not whole. `peer.moved` is woken
-    when the network has taken all that waited for it, `peer.news` at the end. No caller's task ever waits on the
-    socket, so that cancelling a caller can neither cut a packet in two nor make another task's wait be forgotten.
+    The `receiver()` of its `peer`, a `Peer`, cuts what arrives into packets, each for `peer.take(first, body, whole)`.
+    While that returns False, nothing more is read, so TCP makes the peer wait; the packet is offered again when
+    `peer.freed` is woken. When there is no memory for it for `peer.timeout_ms`, it counts as not whole. `peer.moved` is
+    woken when the network has taken all that waited for it, `peer.news` at the end. No caller's task ever waits on the
+    socket: cancelling one can neither cut a packet in two nor make the wait of another be forgotten.
     """
 
     def __init__(self, stream, raw, peer):

@@ -6,8 +6,7 @@ from time import ticks_diff, ticks_ms
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost
-from .waits import drop, tell
+from .errors import ConnectionLost, drop, tell
 from .window import payload_of
 
 # After so many connections that broke while it was on its way, a message goes alone; after so many, not any more.

@@ -4,7 +4,8 @@ from aimdb import BufferClosed, DbError
 from micropython import const
 
 from . import once
-from .waits import HUNGRY_ATTEMPTS, Waits, drop, tell
+from .errors import HUNGRY_ATTEMPTS, drop, tell
+from .waits import Waits
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.

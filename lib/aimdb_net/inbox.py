@@ -4,7 +4,7 @@ from aimdb.errors import check_int
 from micropython import const
 
 from . import once
-from .waits import drop
+from .errors import drop
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -43,14 +43,14 @@ class Inbox:
         self.values: deque = deque((), capacity)  # Of (value, arrival or None).
         self.taken = 0  # So many were taken and are not finished.
         self.asked = False  # Somebody has subscribed.
-        self.skips = False  # Messages were left with the peer, and those after them are.
+        self.skips = False  # Messages were left with the peer, and so are those that come after them.
         self.ended = True  # There is no run: all that comes is left with the peer.
         self.complaint: "Any" = None  # That it skips.
         self.refusals = 0  # Of the subscription, by the peer.
         # Of the subscription on this connection:
         self.packet_id = 0
         self.sent_at: "int | None" = None  # While its acknowledgement is due.
-        self.granted: "bool | None" = None  # What it was.
+        self.granted: "bool | None" = None  # The answer; None: there is none yet.
 
     def answered(self, packet_id: int, granted: bool) -> None:
         """The peer has answered a subscription, perhaps another one."""

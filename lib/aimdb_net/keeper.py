@@ -7,8 +7,7 @@ from time import ticks_diff, ticks_ms
 from aimdb.timing import timed
 
 from . import once
-from .errors import ConnectionLost
-from .waits import tell
+from .errors import ConnectionLost, tell
 
 
 async def keep(peer) -> None:
@@ -56,7 +55,7 @@ async def _watch(peer):
         heard = ticks_diff(now, connection.heard_at)
         if connection.resumed_at is not None and ticks_diff(now, connection.resumed_at) > timeout:
             connection.resumed_at = None  # Long ago. The clock will go round.
-        # Else it was us who did not read.
+        # While we did not read, an acknowledgement may have come.
         if not connection.held and connection.resumed_at is None and _owes(peer, now):
             raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
         if peer.pinged_at is not None:

@@ -9,8 +9,7 @@ from aimdb.polling import writable
 from micropython import const
 
 from .connection import Connection
-from .errors import ConnectionLost, PeerError, Refused, Unreachable
-from .waits import tell
+from .errors import ConnectionLost, PeerError, Refused, Unreachable, tell
 
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)

@@ -5,7 +5,7 @@ from aimdb import BufferClosed, BufferEmpty, BufferLagged, DbError
 from micropython import const
 
 from . import once
-from .waits import HUNGRY_ATTEMPTS, drop, tell
+from .errors import HUNGRY_ATTEMPTS, drop, tell
 from .window import payload_of
 
 _BOARD = const(1)

@@ -9,9 +9,9 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost, PeerError
+from .errors import ConnectionLost, PeerError, tell
 from .keeper import keep
-from .waits import Waits, tell
+from .waits import Waits
 from .window import Window
 
 _BOARD = const(1)
@@ -30,11 +30,10 @@ class Peer:
 
     A package's own class says how the peer is talked to. It has
 
-        receiver()                  what cuts that which arrives into packets; see `Connection`
-        take(first, body, whole)    called with each packet that arrives. False: there is no room for it now, it is to
-                                    come again. Raises `PeerError`, which ends the connection, and `MemoryError`, after
-                                    which it comes again. Not whole: it is too long, and `body` its beginning, or there
-                                    is no memory for it
+        receiver()                  a new `Receiver`, which cuts what arrives into packets
+        take(first, body, whole)    called with each packet that arrives; False: there is no room now, so it is to come
+                                    again. It does after a `MemoryError`, too; a `PeerError` ends the connection. Not
+                                    whole: it is too long, and `body` its beginning, or there is no memory for it
         message(source, payload, number)    the packet that takes a value to the peer
         again(packet)               the packet is to be sent by another connection
         subscribe(inbox)            asks for what the inbox is for; returns the number by which that is answered
@@ -148,6 +147,7 @@ class Peer:
             pass  # What was on its way is sent again.
         self.disconnect(None, True)
         self.inboxes.clear()
+        # Only now, without a connection: no message is suspected of having ended it.
         self.disconnect(ConnectionLost("the connection is no longer needed"))
 
     async def ready(self) -> None:

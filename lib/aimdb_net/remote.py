@@ -5,8 +5,8 @@ from aimdb.errors import error, new
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost, NotConnected, Refused
-from .waits import Waits, drop
+from .errors import ConnectionLost, NotConnected, Refused, drop
+from .waits import Waits
 from .window import payload_of
 
 _BOARD = const(1)

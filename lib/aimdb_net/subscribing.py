@@ -2,7 +2,7 @@
 
 from time import ticks_ms
 
-from .waits import drop, tell
+from .errors import drop, tell
 
 
 def attach(inbox) -> None:

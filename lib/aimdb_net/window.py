@@ -106,7 +106,7 @@ class Window:
             if waiting:
                 peer.moved.wake_all()
 
-    def launch(self, source, payload, resend: bool = False, outlives: bool = False) -> "Flight | None":
+    def launch(self, source, payload, resend: bool, outlives: bool) -> "Flight | None":
         """Send a message, for which there is room: a `Flight`, or None if the peer does not acknowledge it (QoS 0).
 
         `source`: whose `qos` and `route` it has, and whose `landed(flight)` is called at its end. `resend`: the next

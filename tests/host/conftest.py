@@ -25,14 +25,14 @@ LONGEST = (
     "test_deploy.py",
     "test_mip_install.py",
     "test_budgets.py",
-    "test_flash.py",
+    "test_make_flash.py",
     "test_interrupts.py",
     "test_mqtt_faults.py",
     "test_flash_power_cuts.py",
     "test_flash_on_board.py",
     "test_setup.py",
     "test_view.py",
-    "test_dialling_board.py",
+    "test_aimx_dialling_board.py",
 )
 
 

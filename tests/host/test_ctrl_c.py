@@ -8,7 +8,7 @@ import os
 import random
 
 import pytest
-from bench_targets import library_files
+from bench_targets import core_files
 from device_files import ROOT
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -29,7 +29,7 @@ end_and_go_on(choose, {TIMES})
 # Bytecode has every jump that native code has, and more.
 @pytest.mark.parametrize("architecture", [None, "armv6m"] if SOAK else [None], ids=str)
 def test_nothing_is_lost_or_doubled_by_ctrl_c_and_the_program_goes_on(architecture):
-    files = {f"lib/{place}": content for place, content in library_files(architecture).items()}
+    files = {f"lib/{place}": content for place, content in core_files(architecture).items()}
     for name in ("own_buffers", "interrupted_program"):
         source = (ROOT / "tests" / f"{name}.py").read_bytes()
         files[f"lib/{name}.mpy"] = mpy.compile_source(source, f"{name}.py")

@@ -3,14 +3,14 @@
 import functools
 import re
 
-import interrupts
+import bench_interrupts
 import pytest
-from bench_targets import library_files
+from bench_results import MEGAHERTZ
+from bench_targets import core_files
 from device_files import ROOT
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
 
-MEGAHERTZ = 125
 COUNT = 120
 
 # The highest rate is more than the chip can do: what it does besides the handler gets hardly any time.
@@ -19,10 +19,10 @@ RATES = (500, 10000)
 
 @functools.cache
 def outcome(source, hard, rate):
-    return interrupts.run(source, hard, "SyncProducer", rate, COUNT)
+    return bench_interrupts.run(source, hard, "SyncProducer", rate, COUNT)
 
 
-@pytest.fixture(params=[(*source, rate) for source in interrupts.SOURCES for rate in RATES], ids=str)
+@pytest.fixture(params=[(*source, rate) for source in bench_interrupts.SOURCES for rate in RATES], ids=str)
 def run(request):
     return outcome(*request.param)
 
@@ -33,12 +33,12 @@ def test_all_that_was_sent_is_received_in_order_or_was_refused(run):
     assert run.received > 0 and run.disturbances > 0
 
 
-@pytest.mark.parametrize("source", interrupts.SOURCES, ids=str)
+@pytest.mark.parametrize("source", bench_interrupts.SOURCES, ids=str)
 def test_a_rate_that_the_chip_can_do_has_no_refusals(source):
     assert outcome(*source, 500).received == COUNT
 
 
-@pytest.mark.parametrize("source", interrupts.SOURCES, ids=str)
+@pytest.mark.parametrize("source", bench_interrupts.SOURCES, ids=str)
 def test_a_rate_that_the_chip_cannot_do_has_refusals(source):
     assert outcome(*source, 10000).refused > 0
 
@@ -51,11 +51,11 @@ def test_each_value_arrives_after_its_interrupt():
 
 def test_an_idle_program_with_four_sync_producers_lets_the_core_sleep():
     seconds = 5
-    assert interrupts.cycles(f"idle(4, {seconds})") < seconds * MEGAHERTZ * 1e6 / 1000
+    assert bench_interrupts.cycles(f"idle(4, {seconds})") < seconds * MEGAHERTZ * 1e6 / 1000
 
 
 def test_idle_producers_cost_a_value_nothing():
-    alone, among_fifty = (interrupts.cycles(f"deliver({count})") for count in (1, 50))
+    alone, among_fifty = (bench_interrupts.cycles(f"deliver({count})") for count in (1, 50))
     assert among_fifty < 1.1 * alone  # One look at each of the others would be twice as much and more.
 
 
@@ -75,7 +75,7 @@ def test_the_programs_in_the_documentation_work():
     text = (ROOT / "docs" / "producing-from-interrupts.md").read_text()
     pulses, samples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     assert pulses.endswith(RUN)
-    image = build_image({f"lib/{place}": content for place, content in library_files("armv6m").items()})
+    image = build_image({f"lib/{place}": content for place, content in core_files("armv6m").items()})
     with Board(filesystem=image) as board:
         board.exec(pulses.removesuffix(RUN) + BETWEEN + samples, timeout=60)
         board.pin(15).pulse(3, 50_000_000)

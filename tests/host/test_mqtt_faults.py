@@ -115,6 +115,32 @@ def test_what_the_broker_kept_waits_for_a_tap_that_subscribes_late(mosquitto, tm
         assert [int(line) for line in output.split()] == list(range(30))
 
 
+# The end of a program that is restarted from inside.
+SIX_RUNS = """
+print("ready")
+for start in range(6):
+    try:
+        asyncio.run(asyncio.wait_for(main(), 5))
+    except (ZeroDivisionError, asyncio.TimeoutError):
+        pass
+    asyncio.new_event_loop()
+print(got)
+sys.stdin.readline()
+"""
+
+
+def hundred_values(program: Program, mosquitto: LocalBroker, listener: Listener) -> list[int]:
+    """What such a program gets of a hundred values, which it has to send back."""
+    assert program.process.stdout.readline() == "ready\n"
+    until(lambda: b"as node" in mosquitto.log.read_bytes())
+    time.sleep(0.3)
+    listener.publish("in", *(b"%d" % value for value in range(100)))
+    got = json.loads(program.process.stdout.readline())
+    until(lambda: 99 in firsts(listener.payloads("out")))
+    assert list(dict.fromkeys(firsts(listener.payloads("out")))) == list(range(100))
+    return got
+
+
 RESTARTS = """
 inbound = BoundedQueue(4)
 outbound = BoundedQueue(200)
@@ -142,33 +168,15 @@ async def main():
     if HOW == "a stage dies":
         await task
     raise ZeroDivisionError  # The run goes on, in a loop that is left.
-
-print("ready")
-for start in range(6):
-    try:
-        asyncio.run(asyncio.wait_for(main(), 5))
-    except (ZeroDivisionError, asyncio.TimeoutError):
-        pass
-    asyncio.new_event_loop()
-print(got)
-sys.stdin.readline()
 """
 
 
 @pytest.mark.parametrize("how", ["a stage dies", "the loop is left"])
 def test_restarts_from_inside_deliver_everything_in_both_directions(mosquitto, tmp_path, how) -> None:
     with Listener(mosquitto.port) as listener:
-        program = Program(tmp_path, RESTARTS, PORT=mosquitto.port, HOW=repr(how))
-        assert program.process.stdout.readline() == "ready\n"
-        until(lambda: b"as node" in mosquitto.log.read_bytes())
-        time.sleep(0.3)
-        listener.publish("in", *(b"%d" % value for value in range(100)))
-        got = json.loads(program.process.stdout.readline())
-        assert list(dict.fromkeys(got)) == list(range(100))
-        assert len(got) == 100
+        program = Program(tmp_path, RESTARTS + SIX_RUNS, PORT=mosquitto.port, HOW=repr(how))
+        assert hundred_values(program, mosquitto, listener) == list(range(100))
         assert sockets_of(program) <= 1
-        until(lambda: 99 in firsts(listener.payloads("out")))
-        assert list(dict.fromkeys(firsts(listener.payloads("out")))) == list(range(100))
         assert listener.payloads("gone") == []
         program.cut_power()
 
@@ -193,30 +201,13 @@ async def main():
     while len(got) < until:
         await asyncio.sleep_ms(1)
     raise ZeroDivisionError
-
-print("ready")
-for start in range(6):
-    try:
-        asyncio.run(asyncio.wait_for(main(), 5))
-    except (ZeroDivisionError, asyncio.TimeoutError):
-        pass
-    asyncio.new_event_loop()
-print(got)
-sys.stdin.readline()
 """
 
 
 def test_one_database_runs_again_after_its_loop_was_left(mosquitto, tmp_path) -> None:
     with Listener(mosquitto.port) as listener:
-        program = Program(tmp_path, SAME_DATABASE, PORT=mosquitto.port)
-        assert program.process.stdout.readline() == "ready\n"
-        until(lambda: b"as node" in mosquitto.log.read_bytes())
-        time.sleep(0.3)
-        listener.publish("in", *(b"%d" % value for value in range(100)))
-        got = json.loads(program.process.stdout.readline())
-        assert got == list(range(100))
-        until(lambda: 99 in firsts(listener.payloads("out")))
-        assert list(dict.fromkeys(firsts(listener.payloads("out")))) == list(range(100))
+        program = Program(tmp_path, SAME_DATABASE + SIX_RUNS, PORT=mosquitto.port)
+        assert hundred_values(program, mosquitto, listener) == list(range(100))
         program.cut_power()
 
 

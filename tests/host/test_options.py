@@ -14,7 +14,7 @@ NOT_MADE = {"Record", "Reader", "Buffer", "SyncProducer", "PackedProducer", "Fla
 
 def table(file: Path) -> dict[str, list[str]]:
     lines = next(
-        ast.literal_eval(node.value.args[0])
+        ast.literal_eval(node.value)
         for node in ast.parse(file.read_text()).body
         if isinstance(node, ast.Assign) and node.targets[0].id == "OPTIONS"
     )

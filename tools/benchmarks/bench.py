@@ -11,7 +11,7 @@ from statistics import mean
 
 import bench_budgets
 from bench_goals import Goal, goals_of
-from bench_results import floor_of, imports_of, results_of, start_of
+from bench_results import MEGAHERTZ, floor_of, imports_of, results_of, start_of
 from bench_targets import (
     Target,
     forms,
@@ -22,8 +22,6 @@ from bench_targets import (
     tool_versions,
 )
 from device_files import DeployError
-
-MEGAHERTZ = 125
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from bench_targets import compiled_folder, library_files
-from device_files import ROOT
+from bench_targets import core_files
+from device_files import ROOT, compiled
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
 
@@ -21,7 +21,8 @@ CASES = {"every": 10000, "sleep_ms": 1000}
 
 
 def measured(cases: dict[str, int]) -> dict[str, dict]:
-    files = {**library_files("armv6m"), "keeping_time.mpy": compiled_folder(ROOT / "bench")["keeping_time.mpy"]}
+    program = compiled(ROOT / "bench" / "keeping_time.py", "keeping_time.py")
+    files = {**core_files("armv6m"), "keeping_time.mpy": program}
     image = build_image({f"lib/{place}": content for place, content in files.items()})
     results = {}
     for name, periods in cases.items():

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import matplotlib
-from bench_results import CALL_AND_APPEND, TWO_SWITCHES
+from bench_results import CALL_AND_APPEND, MEGAHERTZ, TWO_SWITCHES
 from device_files import ROOT
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
 
-MEGAHERTZ = 125
 OURS, THEIRS, FLOOR = "#1b7f79", "#b5b9bf", "#c2410c"
 
 # A panel each: its title, what the line shows that nobody can save, and the operations with their labels.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
+# The chip's usual clock.
+MEGAHERTZ = 125
+
 # The modules that stay loaded when all buffers and `AimDb` are imported, as they are joined. The others are loaded when
 # they are used.
 CORE = ("__init__",)

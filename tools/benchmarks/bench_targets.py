@@ -66,7 +66,7 @@ def target_of(name: str) -> Target:
     return Target(name, "microseconds", 20, architecture_named(BoardLink(name).run(["exec", ASK_ARCHITECTURE]).strip()))
 
 
-def library_files(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> dict[str, bytes]:
+def core_files(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> dict[str, bytes]:
     """The core as it is deployed, by import path."""
     return compiled_library({f"aimdb/{source.name}": source for source in sorted(folder.glob("*.py"))}, architecture)
 
@@ -75,8 +75,8 @@ def forms(architecture: str | None, folder: Path = ROOT / "lib" / "aimdb") -> di
     """The core in each form in which it may be on a board, by import path."""
     sources = {f"aimdb/{source.name}": source.read_bytes() for source in sorted(folder.glob("*.py"))}
     return {
-        "native code": library_files(architecture, folder),
-        "bytecode": library_files(None, folder),
+        "native code": core_files(architecture, folder),
+        "bytecode": core_files(None, folder),
         "sources": sources,
     }
 

@@ -56,7 +56,7 @@ class BoardLink:
         patience: float = 0,
         each_line: Callable[[str], None] | None = None,
     ) -> str:
-        """Runs mpremote commands on the board in one process and returns what they printed."""
+        """Run mpremote commands on the board in one process; returns what they printed."""
         self.check_port()
         arguments = ["connect", self.port] + (["resume"] if self.stopped else [])
         for command in commands:
@@ -92,7 +92,7 @@ class BoardLink:
         return "".join(output)
 
     def restart(self) -> None:
-        """Restarts the board as its reset button would; main.py then runs by itself."""
+        """Restart the board as its reset button would; main.py then runs by itself."""
         self.run(["reset"])
         self.stopped = False
 

@@ -32,13 +32,13 @@ STAGING = "/deploy.new"
 def deploy(
     link: BoardLink,
     files: dict[str, bytes],
-    board: str | None = None,
-    root: Path = ROOT,
-    dry_run: bool = False,
-    restart: bool = True,
-    force: bool = False,
+    board: str | None,
+    root: Path,
+    dry_run: bool,
+    restart: bool,
+    force: bool,
 ) -> None:
-    """Brings these files onto the board behind `link`, and prints what it does.
+    """Bring these files onto the board behind `link`, and print what it does.
 
     Arguments:
         board: the folder below boards/ that they were made for, or None when any board will do.
@@ -130,7 +130,7 @@ def parse_survey(output: str) -> dict:
 
 
 def check_board(found: dict, board: str | None, root: Path = ROOT) -> None:
-    """Refuses boards on which our files would not run."""
+    """Refuse boards on which our files would not run."""
     version = ".".join(str(number) for number in found["version"])
     oldest = ".".join(str(number) for number in OLDEST_MICROPYTHON)
     if found["name"] != "micropython":
@@ -157,7 +157,7 @@ def check_board(found: dict, board: str | None, root: Path = ROOT) -> None:
 
 
 def check_rivals(found: dict, port: str) -> None:
-    """Refuses to deploy modules that something of the user's would hide: it is not ours to delete."""
+    """Refuse to deploy modules that something of the user's would hide: it is not ours to delete."""
     if found["rivals"]:
         paths = " ".join(":" + path for path in found["rivals"])
         raise DeployError(
@@ -167,7 +167,7 @@ def check_rivals(found: dict, port: str) -> None:
 
 
 def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: str, root: Path, force: bool) -> None:
-    """Refuses to touch the user's files, unless forced."""
+    """Refuse to touch the user's files, unless forced."""
     digests = {path: sha256(data).digest() for path, data in files.items()}
     foreign = ownership.foreign(found["files"], found["blank"], found["ours"], digests, stale, root)
     paths = [*foreign.overwritten, *foreign.removed]
@@ -180,7 +180,7 @@ def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: 
 
 
 def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[str]) -> dict:
-    """Copies what is not there, checks and renames in one mpremote run; returns the survey made after it."""
+    """Copy what is not there, check and rename it in one mpremote run; returns the survey made after it."""
     changed = {path: data for path, data in changed.items() if not holds(found, path, data)}
     stale = [path for path in stale if path in found["files"]]
     staged = {path: f"{STAGING}/{staging_name(path, data)}" for path, data in changed.items()}
@@ -228,7 +228,7 @@ def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[
 
 
 def staging_name(path: str, data: bytes) -> str:
-    """Names a file by its path and content, so that a later deploy can tell whether it is the one needed."""
+    """The name of a file, by its path and content, so that a later deploy can tell whether it is the one needed."""
     return sha256(path.encode() + b"\0" + data).hexdigest()[:16]
 
 

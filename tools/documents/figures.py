@@ -17,9 +17,9 @@ import re
 import sys
 from collections.abc import Callable
 
+from bench_results import MEGAHERTZ
 from pages import ROOT, rewrite
 
-MEGAHERTZ = 125
 TABLE = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 FIGURE = re.compile(r"(<!--figure:(\w+)-->)[^<]*(<!--end-->)")
 

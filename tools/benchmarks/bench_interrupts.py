@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from bench_targets import MARK, PATIENCE_SECONDS, compiled_folder, library_files, tell
+from bench_targets import MARK, PATIENCE_SECONDS, compiled_folder, core_files, tell
 from device_files import ROOT
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 
 @functools.cache
 def image() -> bytes:
-    files = {**compiled_folder(ROOT / "bench"), **library_files("armv6m")}
+    files = {**compiled_folder(ROOT / "bench"), **core_files("armv6m")}
     return build_image({f"lib/{place}": content for place, content in files.items()})
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench_network import image_with
-from bench_targets import tell
+from bench_targets import MARK, tell
 from device_files import ROOT, compiled, library_sources
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -20,7 +20,6 @@ from pytest_micropython.files import find_tool
 
 FOLDER = ROOT / "bench" / "flash"
 RESULTS = FOLDER / "results.json"
-MARK = "\x1e"
 SECTOR = 4096
 PATIENCE_SECONDS = 3600  # Of a machine that does much else.
 FULL_SECTORS = 175  # 700 KB,
