@@ -22,7 +22,10 @@ GROUPS = {
     "aimdb": ("errors", "waiting", "buffer", "spmc_ring", "bounded_queue", "db"),
     "aimdb_flash.flash_queue": ("storage", "framing", "ledger", "segment_log", "flusher", "flash_reader", "values"),
     "aimdb_net.peer": ("errors", "waits", "window", "connection", "keeper"),
+    "aimdb.sync_producer": ("doorbell",),
+    "aimdb_mqtt.broker": ("packets",),
     "aimdb_aimx.server": ("frames", "requests", "peer"),
+    "aimdb_aimx.hub": ("hub_frames",),
 }
 # Where each of the others is on the board.
 JOINED = {f"{name.partition('.')[0]}.{other}": name for name, others in GROUPS.items() for other in others}
