@@ -7,10 +7,14 @@ import os
 import random
 
 import harness
+
+if harness.target != "unix":
+    harness.skip("the account of such a program needs more memory than a board has")
+
 from random_programs import shortened
 from wired_programs import World
 
-PROGRAMS = (60 if harness.target == "unix" else 2) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
+PROGRAMS = 60 * int(os.getenv("SOAK") or 1)
 TIME_LIMIT = 120 + PROGRAMS
 
 KEYS = "abcdef"
