@@ -69,6 +69,13 @@ def test_the_mean_is_right_after_any_number_of_calls():
     equal((times.described()["calls"], times.described()["mean_us"]), (2**29 + 1, 1000000))
 
 
+def test_more_than_a_second_is_added_up():
+    times = Times(AimDb().configure("a", SpmcRing(1)), "tap", tap)
+    for microseconds in (600000, 900000, 2500000):
+        times.add(microseconds)
+    equal(times.described()["total_us"], 4000000)
+
+
 async def test_waiting_is_taken_off():
     async def patient(producer):
         for _ in range(5):
