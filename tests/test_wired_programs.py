@@ -12,7 +12,7 @@ if harness.target != "unix":
     harness.skip("the account of such a program needs more memory than a board has")
 
 from random_programs import shortened
-from wired_programs import World
+from wired_programs import World, check
 
 PROGRAMS = 60 * int(os.getenv("SOAK") or 1)
 TIME_LIMIT = 120 + PROGRAMS
@@ -110,3 +110,21 @@ def test_loops_that_are_left_lose_nothing():
 
 def test_values_that_threads_send_meanwhile_are_not_lost():
     search("turns sleep produce put run cancel close send leave stop thread")
+
+
+# Programs that have gone wrong.
+
+
+def test_a_join_whose_inputs_have_ended_goes_on_with_what_it_has():
+    check("""
+        record a of x latest 1 none
+        record b of x queue 1 join a
+        run x
+        put b 1
+        produce a 1
+        turns 3
+        produce a 1
+        close a
+        turns 8
+        cancel x
+    """)
