@@ -63,8 +63,12 @@ def search(kind, count, restarts=False, first=0):
         random.seed(seed)
         capacity = random.randrange(1, 4) if kind in ("ring", "queue") else 1
         lines = random_program(restarts)
-        if World(kind, capacity, lines).go():
-            lines, error = shrunk(kind, capacity, lines)
+
+        def fails(lines):
+            return World(kind, capacity, lines).go()
+
+        if fails(lines):
+            lines, error = shortened(lines, fails)
             program = "\n        ".join(lines)
             raise AssertionError(
                 '%s (seed %d)\n\ndef test_found():\n    check("%s", %d, """\n        %s\n    """)\n'
@@ -72,16 +76,16 @@ def search(kind, count, restarts=False, first=0):
             )
 
 
-def shrunk(kind, capacity, lines):
-    """The lines and operations without which the program does not fail any more, and its error."""
+def shortened(lines, fails):
+    """The lines and operations without which the program does not fail any more, and its error: `fails(lines)`."""
     error = None
     for _ in range(20):  # It may depend on the time.
-        error = error or World(kind, capacity, lines).go()
+        error = error or fails(lines)
     size = len(lines)
     while size:
         for at in reversed(range(0, len(lines), size)):
             shorter = lines[:at] + lines[at + size :]
-            found = World(kind, capacity, shorter).go()
+            found = fails(shorter)
             if found:
                 lines, error = shorter, found
         size //= 2
@@ -91,7 +95,7 @@ def shrunk(kind, capacity, lines):
         for at in reversed(range(len(operations) if script else 0)):
             fewer = operations[:at] + operations[at + 1 :]
             shorter = lines[:number] + [name + ": " + "; ".join(fewer)] + lines[number + 1 :]
-            found = fewer and World(kind, capacity, shorter).go()
+            found = fewer and fails(shorter)
             if found:
                 lines, error, operations = shorter, found, fewer
     return lines, error

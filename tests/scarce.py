@@ -25,14 +25,19 @@ class Scarce:
         gc.collect()
 
     def __exit__(self, kind, error, traceback):
-        self._filling = None
+        # Piece by piece, as whatever holds one of them would hold all that were filled before.
+        filling, self._filling = self._filling, None
+        while filling:
+            if len(filling) == 2:
+                filling[1] = None
+            filling = filling[0]
         overwrite_the_stack(20)
         gc.collect()
 
     def _fill(self, size):
         try:
             while True:
-                self._filling = (self._filling, bytearray(size))
+                self._filling = [self._filling, bytearray(size)]
         except MemoryError:
             pass
 

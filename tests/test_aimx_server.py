@@ -114,6 +114,18 @@ async def test_a_record_with_a_writer_of_its_own_is_not_written():
         equal(await client.get("counter"), 1)
 
 
+async def test_a_record_that_is_only_read_is_written():
+    async def tap(consumer):
+        async for _ in consumer.subscribe():
+            pass
+
+    db, client = program()
+    db.configure("setting").tap(tap)
+    async with Running(db):
+        welcome = await client.hello()
+        assert "setting" in welcome["writable_records"], welcome
+
+
 async def test_write_is_unwrapped_only_when_value_is_the_only_key():
     db, client = program()
     async with Running(db):

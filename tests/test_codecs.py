@@ -138,6 +138,11 @@ def test_what_cannot_be_decoded_is_refused():
         StructCodec("<If").decode(b"\0")
 
 
+def test_more_bytes_than_a_format_has_are_refused():
+    with raises(ValueError):
+        StructCodec("<If").decode(bytes(9))
+
+
 def test_json_of_others_may_escape_any_character_and_half_a_pair_is_none():
     for text, value in (
         (rb'"\ud83d\ude00 \u00e9 \\u0041"', "\U0001f600 \u00e9 \\u0041"),

@@ -486,6 +486,18 @@ async def test_reading_a_consumer_without_subscribing_is_hinted_at():
     assert "consumer.subscribe()" in await died(iterates)
 
 
+async def test_awaiting_a_task_that_was_cancelled_is_hinted_at():
+    async def other():
+        pass
+
+    async def awaits(record):
+        task = asyncio.create_task(other())
+        task.cancel()
+        await task
+
+    assert "awaited a task that was cancelled" in await died(awaits)
+
+
 async def test_other_errors_get_no_hint():
     async def divides(record):
         return 1 / 0

@@ -69,6 +69,13 @@ def test_the_mean_is_right_after_any_number_of_calls():
     equal((times.described()["calls"], times.described()["mean_us"]), (2**29 + 1, 1000000))
 
 
+def test_more_than_a_second_is_added_up():
+    times = Times(AimDb().configure("a", SpmcRing(1)), "tap", tap)
+    for microseconds in (600000, 900000, 2500000):
+        times.add(microseconds)
+    equal(times.described()["total_us"], 4000000)
+
+
 async def test_waiting_is_taken_off():
     async def patient(producer):
         for _ in range(5):
@@ -170,6 +177,15 @@ def test_a_gauge_has_last_least_largest_and_mean():
             "refused": 0,
         },
     )
+
+
+def test_each_gauge_has_values_of_its_own():
+    db = AimDb(profile=True)
+    record = db.configure("t", SpmcRing(2))
+    first, second = record.signal_gauge("celsius"), record.signal_gauge("percent")
+    first.update(1)
+    second.update(2)
+    equal([(line["name"], line["last"]) for line in db.signals()], [("celsius", 1), ("percent", 2)])
 
 
 def test_a_gauge_without_values_has_zeros_and_so_has_one_after_a_reset():

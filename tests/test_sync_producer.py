@@ -716,6 +716,22 @@ async def test_producers_that_are_dropped_leave_nothing_behind_though_the_databa
     assert left < 3000, left
 
 
+async def test_an_idle_producer_keeps_none_that_rang_after_it_and_is_dropped():
+    db, reader = record(SpmcRing(4))
+    idle = last = db.sync_producer("x", 4)
+
+    def make():
+        nonlocal last
+        producer = db.sync_producer("x", 16)
+        last.try_send(1)
+        producer.try_send(1)
+        last = producer
+
+    left = await left_by_making(make)
+    assert left < 3000, left
+    idle.close()
+
+
 async def test_a_database_that_is_dropped_leaves_nothing_of_its_producers_behind():
     def make():
         db, reader = record(SpmcRing(4))
@@ -887,6 +903,14 @@ async def test_wrong_arguments_are_told_at_the_call():
     for timeout_ms in (-1, 2**29, 2**40):
         with raises(ValueError):
             producer.send(1, timeout_ms)
+
+
+async def test_a_wrong_depth_is_told_as_such_also_beside_a_format():
+    db, _ = record(SpmcRing(2))
+    for depth in (0, -1, "4"):
+        with raises((ValueError, TypeError)) as told:
+            db.sync_producer("x", depth, "<I")
+        assert "depth is an int" in str(told.error), told.error
 
 
 async def test_a_sync_producer_can_be_made_of_a_buffer_alone():

@@ -44,6 +44,8 @@ class Join:
         readers: list = []
         try:
             for i, key in enumerate(self.inputs):
+                if self._queue.closed:
+                    break  # In an earlier run all have ended; a new reader of a SingleLatest would get its value anew.
                 source = record.db.consumer(key)
                 reader = None
                 # Now, so that no value is missed; unless the buffer must attach somewhere first.
