@@ -1,7 +1,9 @@
 """A run of a database fails, and another begins on the same records, in a new event loop or in the same one."""
 
 import asyncio
+import gc
 
+import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, InvalidConfiguration, SpmcRing
 from harness import equal, raises
 
@@ -260,3 +262,23 @@ def test_a_run_that_was_left_leaves_nothing_in_a_new_loop():
         equal(accepted, len(stages.received) + stages.record.buffer.held())
         asyncio.run(stages.run_again())
     assert steps > 5
+
+
+async def test_running_again_and_again_leaves_nothing_behind():
+    async def tap(consumer):
+        consumer.subscribe()
+
+    async def run():
+        db = AimDb()
+        db.configure("x", SpmcRing(4)).tap(tap)
+        await db.run()
+        await asyncio.sleep_ms(0)
+
+    await run()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(20 if harness.target == "unix" else 8):
+        await run()
+    gc.collect()
+    left = gc.mem_alloc() - before
+    assert left < 5000, left  # The interpreter refers to the callbacks that it has called last.

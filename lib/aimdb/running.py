@@ -27,6 +27,8 @@ async def run(db, begun: list, listen) -> None:
 
         raise error("run", None, None)
     drop_configuring()
+    if len(begun) > 1:
+        raise KeyboardInterrupt  # See `remind`.
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = None
