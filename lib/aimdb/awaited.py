@@ -28,6 +28,8 @@ class _Listener:
 
     def __call__(self, value, timeout_ms=None):
         record = self.record
+        if record.produce_async is not self:  # The stage has kept this one.
+            return record.produce_async(value, timeout_ms)
         _make_way(record)
         note = [record, None]
         note[1] = _begin(note, record.produce_async(value, timeout_ms))
