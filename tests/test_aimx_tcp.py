@@ -257,15 +257,15 @@ def test_a_loop_that_is_where_one_was_that_was_left_has_its_port():
     db, port, _ = program()
 
     async def main():
-        running = asyncio.create_task(db.run())
+        asyncio.create_task(db.run())
         client = await there(port)
         while not await client.hello():  # It has met the server of the run before.
             client = await there(port)
         client.close()
-        return id(current_loop()), running
+        return id(current_loop())
 
-    place, running = asyncio.run(main())
-    running = db = None
+    place = asyncio.run(main())
+    db = None
     for _ in range(100):
         asyncio.new_event_loop()
         gc.collect()
