@@ -5,7 +5,7 @@ import gc
 
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, InvalidConfiguration, SpmcRing
-from harness import equal, raises
+from harness import equal, only, raises
 
 
 class Failure(Exception):
@@ -157,6 +157,72 @@ def test_a_program_makes_its_database_anew_in_each_run_and_has_its_buffers_from_
     queue.close()
     got += [queue.subscribe().try_recv() for _ in range(queue.held())]
     equal(got, [0, 1, 2])
+
+
+class Restarted:
+    """A queue that another is computed from, in a database that is made anew in each run."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.source, self.target = BoundedQueue(8), BoundedQueue(1)
+        self.reader = self.target.subscribe()
+        self.sent = 0
+
+    def started(self):
+        db = AimDb()
+        db.configure("source", self.source)
+        self.wire(db.configure("target", self.target))
+        return asyncio.create_task(db.run())
+
+    async def run(self):
+        running = self.started()
+        for _ in range(3):
+            await asyncio.sleep_ms(20)
+            while self.source.held() < 8:
+                self.source.push(self.sent)
+                self.sent += 1
+        running.cancel()
+        with raises(asyncio.CancelledError):
+            await running
+
+    async def run_and_leave(self):
+        asyncio.create_task(self.run())
+        await asyncio.sleep_ms(50)
+
+    async def rest(self, count):
+        running = self.started()
+        values = []
+        for _ in range(count):
+            values.append(await self.reader.recv(5000))
+        running.cancel()
+        return values
+
+
+@only("unix", reason="a run of a database takes the emulated chip seconds")
+def test_what_a_transform_has_in_hand_is_stored_by_that_of_the_next_database():
+    for leaves in (False, True):
+        restarted = Restarted(lambda record: record.transform("source", lambda value: value))
+        for _ in range(3):
+            asyncio.run(restarted.run_and_leave() if leaves else restarted.run())
+            if leaves:
+                asyncio.new_event_loop()
+        sent = restarted.sent
+        equal(asyncio.run(restarted.rest(sent)), list(range(sent)))
+
+
+@only("unix", reason="a run of a database takes the emulated chip seconds")
+def test_what_a_join_has_taken_is_read_by_that_of_the_next_database():
+    async def first(inputs, producer):
+        producer.produce((await inputs.recv())[1])
+        await asyncio.sleep(9)
+
+    for leaves in (False, True):
+        restarted = Restarted(lambda record: record.transform_join(("source",), first))
+        for number in range(3):
+            asyncio.run(restarted.run_and_leave() if leaves else restarted.run())
+            equal(restarted.reader.try_recv(), number)
+            if leaves:
+                asyncio.new_event_loop()
 
 
 async def test_two_records_of_one_database_need_a_buffer_each():
