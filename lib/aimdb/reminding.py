@@ -27,7 +27,7 @@ def remind(run, begun: list) -> None:
                     return micropython.schedule(look, None)
                 if once("awaited").may_begin(run):
                     print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
-        except RuntimeError:  # Too many callbacks wait.
+        except Exception:  # Too many callbacks wait, or there is no memory.
             pass
         except KeyboardInterrupt as er:  # In a callback the interpreter would print it, and go on.
             begun.append(er)
