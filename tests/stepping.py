@@ -66,3 +66,20 @@ async def outcome(task):
         return await task
     except (Exception, asyncio.CancelledError) as er:
         return er
+
+
+def steps_when_left(make, wake) -> int:
+    """How many steps a task `make()` takes after its loop was left, when `wake()` is called beside another one."""
+    steps = Steps()
+
+    async def run(create_task):
+        create_task(make())
+        await asyncio.sleep_ms(300)
+        wake()
+        await asyncio.sleep_ms(300)
+
+    asyncio.run(run(steps.task))
+    asyncio.new_event_loop()
+    taken = steps.count
+    asyncio.run(run(asyncio.create_task))
+    return steps.count - taken

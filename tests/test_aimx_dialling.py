@@ -16,6 +16,7 @@ from aimdb_aimx.hub import hubs
 from printing import printing
 from scripted_hub import ScriptedHub, framed, hasty
 from scripted_peer import Kept, running, until
+from still_hub import StillHub
 
 
 async def test_every_value_of_a_linked_record_is_set_in_order_and_committed_when_the_hub_has_replied():
@@ -498,3 +499,25 @@ async def test_the_first_connection_comes_from_the_same_port_after_each_start_an
             equal((hub.state.peek().attempts, server.clients[-1].port != first), (0, True))
         other.close()
         assert ports[1] != first and ports[3] != first, ports
+
+
+def test_what_is_refused_for_now_when_its_loop_is_left_goes_on_by_the_link_of_the_next_database():
+    queue = BoundedQueue(9)
+    queue.push(1)
+    queue.push(2)
+
+    async def run(server, condition):
+        asyncio.create_task(server.tend())
+        db = AimDb()
+        db.configure("n", queue).link_to(server.url + "/n")
+        asyncio.create_task(db.run())
+        await until(condition)
+
+    with StillHub() as server:
+        server.errors["n"] = "not_found"
+        hub = hasty(server)
+        asyncio.run(run(server, lambda: hub.refused_count >= 3))
+        asyncio.new_event_loop()
+        server.errors.clear()
+        asyncio.run(run(server, lambda: [value for _, value in server.sets] == [1, 2]))
+        asyncio.new_event_loop()

@@ -1,10 +1,11 @@
 """Characters in frames, as they are and as escapes, in both directions."""
 
-from aimdb import AimDb, SingleLatest
+from aimdb import AimDb, JsonCodec, SingleLatest
 from aimdb.escapes import joined
 from aimdb_aimx import AimxServer
 from aimx_client import Client, Running, cable
 from harness import equal
+from scarce import left_by
 
 SMILE = "\U0001f600"
 
@@ -27,6 +28,13 @@ def test_a_pair_of_escapes_is_one_character():
         ("", None),
     ):
         equal(joined(text), character or text)
+
+
+def test_the_characters_that_peers_have_escaped_leave_nothing_behind():
+    codec = JsonCodec()
+    characters = iter(range(0xDC00, 0xE000))
+    left = left_by(lambda: codec.decode(b'"\\ud83d\\u%04x"' % next(characters)), 1000)
+    assert left < 2000, left
 
 
 async def test_a_peer_may_escape_any_character_of_a_value():

@@ -2,6 +2,7 @@
 
 from aimdb_aimx.strict import loads
 from harness import equal, raises
+from scarce import left_by
 
 JSON = (
     "0",
@@ -53,6 +54,7 @@ NONE = (
     '{"a",1}',
     "[1}",
     "[1:2]",
+    '[null{"k":[]}}',
     "[",
     '"a\nb"',
     '"\x01"',
@@ -97,3 +99,9 @@ def test_utf8_is_that_of_everybody():
     ):
         with raises(ValueError):
             loads(b'"' + b"\xc3\xa9" + data + b'"')
+
+
+def test_the_characters_that_were_looked_at_leave_nothing_behind():
+    texts = (b'"\xe4%c%c"' % (number >> 6 | 0x80, number & 0x3F | 0x80) for number in range(0x800, 0x1000))
+    left = left_by(lambda: loads(next(texts)), 1000)
+    assert left < 2000, left

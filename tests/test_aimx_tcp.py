@@ -5,6 +5,7 @@ import gc
 import random
 
 from aimdb import AimDb, SingleLatest, SpmcRing
+from aimdb.waiting import current_loop
 from aimdb_conformance.support import raises as raised
 from aimx_client import Running, connect
 from harness import equal, raises, skip, target
@@ -250,6 +251,29 @@ def test_after_a_loop_that_was_left_another_server_has_the_port():
         asyncio.new_event_loop()
         gc.collect()
     equal(found, [0, 1, 2])
+
+
+def test_a_loop_that_is_where_one_was_that_was_left_has_its_port():
+    db, port, _ = program()
+
+    async def main():
+        asyncio.create_task(db.run())
+        client = await there(port)
+        while not await client.hello():  # It has met the server of the run before.
+            client = await there(port)
+        client.close()
+        return id(current_loop())
+
+    place = asyncio.run(main())
+    db = None
+    for _ in range(100):
+        asyncio.new_event_loop()
+        gc.collect()
+        if id(current_loop()) == place:
+            break
+    db, _, server = program()
+    server.tcp = port
+    asyncio.run(asyncio.wait_for(main(), 5))
 
 
 def test_after_a_loop_that_was_left_the_same_server_has_all_its_places():

@@ -3,7 +3,7 @@
 import asyncio
 
 import aimdb.buffer
-from aimdb import AimDb, BoundedQueue, SpmcRing
+from aimdb import AimDb, BoundedQueue, SpmcRing, once
 from aimdb.loop import wake_some
 from aimdb_conformance.support import settle
 from harness import equal, raises
@@ -117,6 +117,26 @@ def test_what_a_transform_was_at_when_ctrl_c_came_is_computed_by_the_next_run():
     asyncio.new_event_loop()
     asyncio.run(db.run())
     equal([reader.try_recv(), reader.try_recv()], [10, 20])
+
+
+class Interrupted(list):
+    """Ctrl-C comes at the first look into it."""
+
+    looks = 0
+
+    def __bool__(self):
+        self.looks += 1
+        if self.looks == 1:
+            raise KeyboardInterrupt
+        return len(self) > 0
+
+
+def test_ctrl_c_while_it_is_looked_whether_a_run_has_begun_ends_that_run():
+    begun = Interrupted()
+    run = once("running").run(AimDb(), begun, None)
+    once("reminding").remind(run, begun)
+    with raises(KeyboardInterrupt):
+        asyncio.run(run)
 
 
 def test_ctrl_c_in_a_join_puts_its_task_into_one_line_alone():

@@ -1,6 +1,7 @@
 """What beginners get wrong most, and what they are told."""
 
 import asyncio
+import gc
 import sys
 import time
 from collections import namedtuple
@@ -239,6 +240,23 @@ async def test_a_produce_async_that_is_not_awaited_is_named_once():
     for key in ("BoundedQueue", "SpmcRing", "Mailbox"):
         assert "produce_async of record %r was called and not awaited; write: await " % key in said.text, said.text
     equal(said.text.count("\n"), 3)
+
+
+async def test_a_produce_async_that_a_stage_keeps_leaves_nothing_behind():
+    sizes = []
+
+    async def keeps(producer):
+        produce = producer.produce_async
+        for _ in range(3):
+            for _ in range(500):
+                await produce(1)
+            gc.collect()
+            sizes.append(gc.mem_alloc())
+
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).source(keeps)
+    await db.run()
+    assert sizes[2] - sizes[1] < 500, sizes
 
 
 async def test_a_produce_async_that_is_awaited_waits_or_is_cancelled_is_not_named():

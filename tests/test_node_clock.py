@@ -9,6 +9,7 @@ from aimdb import SingleLatest
 from aimdb_node import Clock
 from harness import equal, only
 from scarce import Scarce
+from stepping import steps_when_left
 
 TODAY = 1795757760  # 2026-11-27.
 FROM_1900 = 2208988800
@@ -185,3 +186,9 @@ async def test_asked_again_at_once_it_is_asked_once_and_an_answer_ends_the_count
     for task in tasks:
         task.cancel()
     server.socket.close()
+
+
+@only("unix", reason="needs a network")
+def test_a_loop_that_was_left_asks_nothing_when_the_next_one_asks_again():
+    clock = Clock("127.0.0.1", 1)  # Where nobody answers.
+    equal(steps_when_left(lambda: clock.keep(None), clock.retry), 0)

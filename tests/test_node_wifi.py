@@ -9,6 +9,7 @@ from aimdb_node import Wifi, answers
 from harness import equal, only
 from printing import printing
 from scarce import Scarce
+from stepping import steps_when_left
 
 
 class Interface:
@@ -250,3 +251,13 @@ async def test_whoever_accepts_or_refuses_is_there_and_who_is_silent_is_not():
     equal(await answers("127.0.0.1", 9), True)
     with Silent() as port:
         equal(await answers("127.0.0.1", port, 200), False)
+
+
+def test_a_loop_that_was_left_does_nothing_when_the_next_one_rejoins():
+    wifi = Wifi("net", "secret", join_ms=100, interface=Interface())
+
+    class Producer:
+        def produce(self, value):
+            pass
+
+    equal(steps_when_left(lambda: wifi.keep(Producer()), wifi.rejoin), 0)

@@ -237,6 +237,16 @@ def test_a_switch_is_a_number():
     equal([type(db.signals()[0][name]) for name in ("last", "min", "max")], [int, int, int])
 
 
+def test_a_gauge_of_the_same_name_and_unit_is_the_same():
+    db = AimDb(profile=True)
+    record = db.configure("a", SpmcRing(2))
+    gauge = record.signal_gauge("x", "m")
+    assert record.signal_gauge("x", "m") is gauge
+    record.signal_gauge("x")
+    db.configure("b", SpmcRing(2)).signal_gauge("x", "m")
+    equal([(each["record"], each["unit"]) for each in db.signals()], [("a", "m"), ("a", ""), ("b", "m")])
+
+
 def test_a_gauges_name_and_unit_are_strings():
     for profile in (True, False):
         record = AimDb(profile=profile).configure("t", SpmcRing(2))

@@ -1,9 +1,11 @@
 """A run of a database fails, and another begins on the same records, in a new event loop or in the same one."""
 
 import asyncio
+import gc
 
+import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, InvalidConfiguration, SpmcRing
-from harness import equal, raises
+from harness import equal, only, raises
 
 
 class Failure(Exception):
@@ -157,6 +159,84 @@ def test_a_program_makes_its_database_anew_in_each_run_and_has_its_buffers_from_
     equal(got, [0, 1, 2])
 
 
+class Restarted:
+    """A queue that another is computed from, in a database that is made anew in each run."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.source, self.target = BoundedQueue(8), BoundedQueue(1)
+        self.reader = self.target.subscribe()
+        self.sent = 0
+
+    def started(self):
+        db = AimDb()
+        db.configure("source", self.source)
+        self.wire(db.configure("target", self.target))
+        return asyncio.create_task(db.run())
+
+    async def run(self):
+        running = self.started()
+        for _ in range(3):
+            await asyncio.sleep_ms(20)
+            while self.source.held() < 8:
+                self.source.push(self.sent)
+                self.sent += 1
+        running.cancel()
+        with raises(asyncio.CancelledError):
+            await running
+
+    async def run_and_leave(self):
+        asyncio.create_task(self.run())
+        await asyncio.sleep_ms(50)
+
+    async def rest(self, count):
+        running = self.started()
+        values = []
+        for _ in range(count):
+            values.append(await self.reader.recv(5000))
+        running.cancel()
+        return values
+
+
+@only("unix", reason="a run of a database takes the emulated chip seconds")
+def test_what_a_transform_has_in_hand_is_stored_by_that_of_the_next_database():
+    for leaves in (False, True):
+        restarted = Restarted(lambda record: record.transform("source", lambda value: value))
+        for _ in range(3):
+            asyncio.run(restarted.run_and_leave() if leaves else restarted.run())
+            if leaves:
+                asyncio.new_event_loop()
+        sent = restarted.sent
+        equal(asyncio.run(restarted.rest(sent)), list(range(sent)))
+
+
+@only("unix", reason="a run of a database takes the emulated chip seconds")
+def test_what_a_join_has_taken_is_read_by_that_of_the_next_database():
+    async def first(inputs, producer):
+        producer.produce((await inputs.recv())[1])
+        await asyncio.sleep(9)
+
+    for leaves in (False, True):
+        restarted = Restarted(lambda record: record.transform_join(("source",), first))
+        for number in range(3):
+            asyncio.run(restarted.run_and_leave() if leaves else restarted.run())
+            equal(restarted.reader.try_recv(), number)
+            if leaves:
+                asyncio.new_event_loop()
+
+
+async def test_two_records_of_one_database_need_a_buffer_each():
+    queue = BoundedQueue(4)
+    db = AimDb()
+    db.configure("a", queue)
+    db.configure("b", queue)
+    try:
+        await db.run()
+        assert False
+    except InvalidConfiguration as error:
+        equal(error.errors, ["record 'b' shares the buffer of record 'a'; each record needs its own"])
+
+
 async def test_a_buffer_that_another_database_runs_is_a_mistake_until_that_run_ends():
     ring = SpmcRing(4)
     received = []
@@ -248,3 +328,23 @@ def test_a_run_that_was_left_leaves_nothing_in_a_new_loop():
         equal(accepted, len(stages.received) + stages.record.buffer.held())
         asyncio.run(stages.run_again())
     assert steps > 5
+
+
+async def test_running_again_and_again_leaves_nothing_behind():
+    async def tap(consumer):
+        consumer.subscribe()
+
+    async def run():
+        db = AimDb()
+        db.configure("x", SpmcRing(4)).tap(tap)
+        await db.run()
+        await asyncio.sleep_ms(0)
+
+    await run()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(20 if harness.target == "unix" else 8):
+        await run()
+    gc.collect()
+    left = gc.mem_alloc() - before
+    assert left < 5000, left  # The interpreter refers to the callbacks that it has called last.

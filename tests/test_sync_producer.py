@@ -396,6 +396,33 @@ def test_what_is_sent_while_a_database_does_not_run_waits_for_its_next_run():
     equal(seen, [1, 2])
 
 
+def test_what_was_sent_for_a_database_that_is_gone_reaches_the_taps_of_the_next_one():
+    for new_loop in (False, True):
+        ring = SpmcRing(4)
+        seen = []
+
+        async def tap(consumer):
+            async for value in consumer.subscribe():
+                seen.append(value)
+
+        async def main(number):
+            db = AimDb()
+            db.configure("x", ring).tap(tap)
+            running = asyncio.create_task(db.run())
+            await settle()
+            running.cancel()
+            await settle()
+            db.sync_producer("x").try_send(number)
+            await settle()
+
+        for number in range(3):
+            asyncio.run(main(number))
+            if new_loop:
+                asyncio.new_event_loop()
+        equal(seen, [0, 1])
+        equal(len(ring.early_producers), 1)  # That of the last one; the others are gone.
+
+
 def test_what_a_closed_producer_has_sent_waits_for_the_taps_too():
     db, seen = reading_what_is_sent_early("x")
     producer = db.sync_producer("x")

@@ -1,40 +1,15 @@
-"""Reminds of what does not begin: a run or a `produce_async` that is not awaited, a stage that comes too late.
+"""Reminds of a `produce_async` that is not awaited, and of a stage that comes too late.
 
 Loaded for each run, and not kept for longer than it listens.
 """
 
 import sys
-from time import ticks_add, ticks_diff, ticks_ms
-
-import micropython
-from micropython import const
 
 from .waiting import current_loop
 
-_SOON_MS = const(1000)
 
-
-def remind(run, begun: list) -> None:
-    """Say so when the coroutine has not put anything in `begun` a second from now, and could still do so."""
-    until = ticks_add(ticks_ms(), _SOON_MS)
-
-    def look(_):
-        # Called wherever the interpreter lets callbacks in: there may be no loop that could call it.
-        if not begun:
-            if ticks_diff(ticks_ms(), until) > 0:
-                if _may_begin(run):
-                    print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
-            else:
-                try:
-                    micropython.schedule(look, None)
-                except RuntimeError:  # Too many callbacks wait.
-                    pass
-
-    look(None)
-
-
-def _may_begin(coroutine):
-    # Not if it was cancelled before its first step, or closed.
+def may_begin(coroutine) -> bool:
+    """Whether it has yet to take its first step. Not if it was cancelled before, or closed."""
     try:
         coroutine.send(coroutine)  # One that has ended says so before it looks at the value.
     except TypeError:  # One that has not begun takes no value.
@@ -53,6 +28,8 @@ class _Listener:
 
     def __call__(self, value, timeout_ms=None):
         record = self.record
+        if record.produce_async is not self:  # The stage has kept this one.
+            return record.produce_async(value, timeout_ms)
         _make_way(record)
         note = [record, None]
         note[1] = _begin(note, record.produce_async(value, timeout_ms))
@@ -79,7 +56,7 @@ def listen(db):
 
     def look(last):
         for record, coroutine in notes:
-            if coroutine and _may_begin(coroutine):
+            if coroutine and may_begin(coroutine):
                 text = "aimdb: produce_async of record %r was called and not awaited; write: await producer."
                 print(text % record.key + "produce_async(value)", file=sys.stderr)
         notes.clear()

@@ -118,8 +118,8 @@ class Record:
             return self
 
         def signal_gauge(self, name: str, unit: str = "") -> "Gauge":
-            """A gauge for a number of this record: `gauge.update(value)` measures one, and `AimDb.signals` shows the
-            result.
+            """The gauge of this name and unit for a number of this record: `gauge.update(value)` measures one, and
+            `AimDb.signals` shows the result.
 
             Without `AimDb(profile=True)` it does nothing. Raises `TypeError` when `name` or `unit` is no string.
             """

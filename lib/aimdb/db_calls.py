@@ -50,7 +50,6 @@ def sync_producer(db, key, depth=16, format=None):
 
 def run(db):
     begun: list = []
-    awaited = once("awaited")
-    run = once("running").run(db, begun, awaited.listen)
-    awaited.remind(run, begun)
+    run = once("running").run(db, begun, once("awaited").listen)
+    once("reminding").remind(run, begun)
     return run

@@ -15,7 +15,10 @@ def joined(text: str) -> str:
             except ValueError:  # It is no JSON.
                 return text
             if 0xD800 <= high < 0xDC00 <= low < 0xE000:
-                parts += (data[done:at], chr(0x10000 + (high - 0xD800 << 10) + low - 0xDC00).encode())
+                # Not by `chr`: its characters stay in the interpreter's table of names.
+                code = 0x10000 + (high - 0xD800 << 10) + low - 0xDC00
+                rest = code >> 12 & 0x3F | 0x80, code >> 6 & 0x3F | 0x80, code & 0x3F | 0x80
+                parts += (data[done:at], bytes((code >> 18 | 0xF0,) + rest))
                 size = 12
                 done = at + 12
         at = data.find(b"\\", at + size)

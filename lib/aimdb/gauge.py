@@ -12,7 +12,7 @@ class Gauge:
     """
 
     def __init__(self, key: str, name: str, unit: str):
-        self._names = key, name, unit
+        self.names = key, name, unit
         self.reset()
 
     def reset(self) -> None:
@@ -38,7 +38,7 @@ class Gauge:
 
     def described(self) -> dict:
         """The dict that `AimDb.signals` returns for this gauge."""
-        record, name, unit = self._names
+        record, name, unit = self.names
         return {
             "record": record,
             "name": name,

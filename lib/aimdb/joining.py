@@ -8,6 +8,12 @@ from .bounded_queue import BoundedQueue
 from .buffer import Buffer
 from .errors import BufferClosed, BufferEmpty, BufferLagged
 
+_BOARD = const(1)
+if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
+    TYPE_CHECKING = const(0)
+if TYPE_CHECKING:
+    from typing import Any
+
 _CAPACITY = const(16)
 _NOTHING = object()
 
@@ -15,20 +21,25 @@ _NOTHING = object()
 class Join:
     """What `Record.transform_join` runs: a task for each input hands values over to one queue, which the stage reads.
 
-    Cancel safety: what was taken from the inputs and not read by the stage is for the next run. IRQ safety: none.
+    Cancel safety: what was taken from the inputs and not read by the stage is for the next run, also if that is of
+    another database with the same buffer. IRQ safety: none.
     """
 
     def __init__(self, keys, stage):
         self.inputs = keys
         self.fn = stage
         self.__name__ = getattr(stage, "__name__", type(stage).__name__)
-        self._queue = BoundedQueue(_CAPACITY)
-        self._taken = [_NOTHING] * len(keys)  # From each input: a value that is not in the queue yet.
+        self._queue: "Any" = None
+        self._taken: "Any" = None  # From each input: a value that is not in the queue yet.
         self._open = 0  # How many inputs are not closed.
         self._error = None  # What ended one of those tasks.
 
     def __call__(self, record):
         """A coroutine. Raises `TypeError` when the stage does not give one for its two arguments."""
+        buffer = self if record.buffer is None else record.buffer  # None is a mistake that is told later.
+        if getattr(buffer, "join_state", ())[:1] != (self.inputs,):
+            buffer.join_state = self.inputs, BoundedQueue(_CAPACITY), [_NOTHING] * len(self.inputs)
+        _, self._queue, self._taken = buffer.join_state
         self._queue.key = "inputs of " + record.key
         inputs = self._queue.subscribe()
         stage = self.fn(inputs, record)

@@ -1,7 +1,7 @@
 """What else the loop does for tasks: it ends their waits in time, wakes some of them, and tells of them.
 
-Only this module, waiting.py, polling.py and doorbell.py name asyncio's private parts. They are four to save RAM: many
-programs set no time limits and close no readers, and never load this one.
+Only this module, waiting.py, polling.py, doorbell.py and watching.py name asyncio's private parts. They are five to
+save RAM: many programs set no time limits and close no readers, and never load this one.
 
     core._task_queue, core.TaskQueue, core.Task, core.cur_task, task.data
                              see waiting.py
@@ -82,11 +82,6 @@ def resume(task, error=None):
 def waits_for(task, owner) -> bool:
     """Whether the task waits, parked with this owner; or, if that is a line, one is kept in it for the task."""
     return task.data is owner
-
-
-def state_of(task) -> tuple:
-    """What the task awaits, or how it has ended; and when it was or is due."""
-    return task.data, task.ph_key
 
 
 def wake_some(line, chosen):

@@ -92,6 +92,9 @@ def signal_gauge(record, name, unit=""):
     profile = record.db._profile
     if not profile:
         return _Off()
+    for gauge in profile.gauges:
+        if gauge.names == (record.key, name, unit):
+            return gauge
     from .gauge import Gauge
 
     profile.gauges.append(Gauge(record.key, name, unit))

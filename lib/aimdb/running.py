@@ -27,6 +27,8 @@ async def run(db, begun: list, listen) -> None:
 
         raise second_run()
     drop_configuring()
+    if len(begun) > 1:
+        raise KeyboardInterrupt  # See `remind`.
     stages: list = []  # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = None
@@ -84,6 +86,8 @@ async def run(db, begun: list, listen) -> None:
             for record in db._records.values():
                 if getattr(record.buffer, "runs_in", None) is loop:
                     record.buffer.runs_in = None
+                    if hasattr(record.buffer, "complaint"):
+                        record.buffer.complaint.leave()
         try:
             if died:
                 once("wiring").end(db, stages, cause)

@@ -198,7 +198,9 @@ class SyncProducer:
     def _is_too_early(self):
         # Whether stages that read the record have yet to subscribe, and would miss what the buffer gets now.
         record = self.record
-        if record.db._loop is current_loop() or type(self._buffer).peek is not Buffer.peek:
+        buffer = self._buffer
+        # Perhaps in the run of a later database than the record's.
+        if getattr(buffer, "runs_in", None) is current_loop() or type(buffer).peek is not Buffer.peek:
             return False
         for other, kind, function, _ in record.db._stages:
             if other is record and kind in ("tap", "link_to") or record.key in getattr(function, "inputs", ()):

@@ -12,11 +12,19 @@ _COROUTINE = type(_coroutine())
 _NOTHING = object()
 
 
+class Hand:
+    """What a transform has in hand. The buffer that it writes has it, for the next run."""
+
+    taken = _NOTHING  # What is yet to be computed.
+    computed = None  # What is yet to be stored.
+
+
 class Transform:
     """What `Record.transform` runs.
 
-    Cancel safety: a value that was computed and not stored is stored by the next run, and one for which there was too
-    little memory is computed then; the input gives what can be committed once more. IRQ safety: none.
+    Cancel safety: a value that was computed and not stored is stored by the next run, also if that is of another
+    database with the same buffer, and one for which there was too little memory is computed then; the input gives what
+    can be committed once more. IRQ safety: none.
     """
 
     def __init__(self, key: str, fn, state):
@@ -24,8 +32,6 @@ class Transform:
         self.fn = fn
         self.state = state
         self.__name__ = getattr(fn, "__name__", type(fn).__name__)
-        self._taken = _NOTHING  # What is yet to be computed.
-        self._computed = None  # What is yet to be stored.
 
     async def __call__(self, record):
         fn = self.fn
@@ -33,6 +39,9 @@ class Transform:
         buffer = record.buffer
         # What `push_async` does, if the buffer does not override it, without heap.
         push = record.try_produce if type(buffer).push_async is Buffer.push_async else None
+        hand = getattr(buffer, "in_hand", None)
+        if hand is None:
+            hand = buffer.in_hand = Hand()
         reader = await record.db.consumer(self.inputs[0]).subscribe_async()
         commit = getattr(reader, "commit", None)
         close = type(buffer).close
@@ -46,45 +55,45 @@ class Transform:
         buffer.close = end  # So that a record which is closed ends this task at once.
         if commit:
             # The reader gives their input once more.
-            self._taken = _NOTHING
-            self._computed = None
+            hand.taken = _NOTHING
+            hand.computed = None
         try:
             while True:
-                if self._computed is not None:
+                if hand.computed is not None:
                     if push:
-                        push(self._computed)
+                        push(hand.computed)
                     else:
-                        await record.push_async(self._computed)
-                    self._computed = None
+                        await record.push_async(hand.computed)
+                    hand.computed = None
                     if commit:
                         commit()
-                value = self._taken
+                value = hand.taken
                 if value is _NOTHING:
                     await reader.ready()
                     try:
-                        self._taken = value = reader.try_recv()
+                        hand.taken = value = reader.try_recv()
                     except (BufferLagged, BufferEmpty):
                         continue
                     except BufferClosed:
                         return buffer.close()
                 try:
                     value = fn(value) if state is None else fn(value, state)
-                    if type(value) is _COROUTINE and value is not self._taken:
+                    if type(value) is _COROUTINE and value is not hand.taken:
                         raise TypeError("a transform is a function without async, not %r" % (fn,))
                 except (MemoryError, KeyboardInterrupt):
                     raise  # The next run computes it.
                 except BaseException:
-                    self._taken = _NOTHING
+                    hand.taken = _NOTHING
                     raise
-                self._computed = value
-                self._taken = _NOTHING
+                hand.computed = value
+                hand.taken = _NOTHING
                 if commit and value is None:
                     commit()
         except BufferClosed as er:
             if not buffer.closed:
                 raise
             record.produce(er.value)  # It is dropped, and counted.
-            self._computed = None
+            hand.computed = None
         finally:
             if buffer.close is end:  # Else a later run's.
                 del buffer.close

@@ -1,7 +1,7 @@
 """Waiting and waking, in the words of this library.
 
-Only this module, and loop.py, polling.py and doorbell.py, which are loaded when a program needs more, name asyncio's
-private parts:
+Only this module, and loop.py, polling.py, doorbell.py and watching.py, which are loaded when a program needs more, name
+asyncio's private parts:
 
     core.cur_task        the task that runs now, or None; `asyncio.current_task()` raises instead
     core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one

@@ -1,19 +1,19 @@
 """Finds stages that wait where nothing wakes them, at a `yield` that is no await, and sources that return their value.
 
 Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
+
+    core._task_queue, task.data  see waiting.py; when a task has ended, `task.data` is how
+    task.ph_key                  see loop.py; to load that for each run would be too much, as it has native code, whose
+                                 memory not all ports get back
 """
 
 import sys
-from asyncio import Task, current_task
+from asyncio import Task, core, current_task  # type: ignore[attr-defined]
 from time import ticks_diff
 
 from micropython import const
 
-from . import once
-
 _INSTEAD = const("producer.produce(value) hands on a value")
-
-loop = sys.modules.get("aimdb.loop") or once("loop")  # Others may keep it.
 
 
 def look(stages: list) -> None:
@@ -23,7 +23,7 @@ def look(stages: list) -> None:
     for stage in stages:
         record, kind, _, task = stage
         if kind == "source":
-            awaits = loop.state_of(task)[0]
+            awaits = task.data
             if getattr(awaits, "buffer", None) is record.buffer:
                 _tell(stage, "waits for a value of that record; a source produces, and a tap reads")
             value = awaits.value if isinstance(awaits, StopIteration) else None  # What it has returned.
@@ -41,7 +41,9 @@ def wake_cancelled(stages: list) -> None:
     """Let such stages run on that were cancelled, so that they end."""
     for stage in _lost(stages):
         task = stage[3]
-        loop.resume(task, loop.state_of(task)[0])
+        error = task.data
+        core._task_queue.push(task)
+        task.data = error
 
 
 def _lost(stages):
@@ -51,6 +53,5 @@ def _lost(stages):
 def _is_lost(task):
     # Tasks that were due before the one that has just slept have run since: one that was due earlier is in the loop's
     # queue no more.
-    awaits, due = loop.state_of(task)
-    waits = isinstance(awaits, Task) or hasattr(awaits, "remove")
-    return not (task.done() or waits) and ticks_diff(due, loop.state_of(current_task())[1]) < 0
+    waits = isinstance(task.data, Task) or hasattr(task.data, "remove")
+    return not (task.done() or waits) and ticks_diff(task.ph_key, current_task().ph_key) < 0

@@ -34,9 +34,9 @@ def listen(server):
 
 def _door(server):
     # When the loop that served there was left, its sockets are closed.
-    loop = id(current_loop())
+    loop = current_loop()
     left = sockets_of.get(server.tcp)
-    if left and left[0] != loop:
+    if left and left[0] is not loop:
         while len(left) > 1:
             left.pop().close()
     door = socket.socket()

@@ -15,13 +15,13 @@ class LinkTo(aimdb_net.outbound.LinkTo):
     stalling = None  # The task that sends them again, while there are any.
 
     async def __call__(self, record):
-        self._put_back()  # What a run has left.
+        self.put_back()  # What a run has left.
         try:
             await super().__call__(record)
         finally:
             if self.stalling:
                 self.stalling.cancel()
-                self._put_back()
+                self.put_back()
                 once("handover").leave(self.peer.window, self)
 
     async def _publish(self, reader):
@@ -70,13 +70,13 @@ class LinkTo(aimdb_net.outbound.LinkTo):
         self.limit = window.limit
         peer.moved.wake_all()
 
-    def _put_back(self):
-        # The next connection sends them, if they outlive the link.
+    def put_back(self):
+        """The next connection sends them, if they outlive the link."""
         if self.stalling:
-            self.stalling = None
             window = self.peer.window
             self.limit = window.limit
             for flight in self.flights:
                 if flight in self._kept:
                     flight.sent_at = None
                     window.flights[self._kept[flight]] = flight
+            self.stalling = None

@@ -7,74 +7,71 @@ import json
 
 from .utf8 import check
 
-_SPACE = " \t\n\r"
+_SPACE = b" \t\n\r"
 
 
 def loads(data: "bytes | bytearray") -> object:
     """What the data say. Raises `ValueError` for what is no JSON, and for a number that is none here."""
-    text = str(data, "utf-8")
     check(bytes(data))
-    value = json.loads(text)
-    _check(text)
+    value = json.loads(str(data, "utf-8"))
+    _check(data)
     return value
 
 
-def _check(text):
-    # `json.loads` has taken it.
-    closers = ""  # Of what is open, the innermost last.
-    wants = "value"
+def _check(data):
+    # `json.loads` has taken it. Bytes are looked at, as a string's characters stay in the interpreter's table of names.
+    closers: list = []  # Of what is open, the innermost last.
+    wants = "value"  # Or "key" or a mark; "first": of what has just been opened.
     at = 0
-    while at < len(text):
+    while at < len(data):
         start = at
-        mark = text[at]
+        mark = data[at]
         at += 1
         if mark in _SPACE:
             continue
-        if mark == "]" or mark == "}":
-            _insist(closers[-1:] == mark and (wants == "," or wants == "first " + mark))
-            closers = closers[:-1]
+        if mark in b"]}":
+            _insist(closers and wants in (",", "first") and closers.pop() == mark)
             wants = ","
-        elif mark == ",":
+        elif mark in b",":
             _insist(wants == "," and closers)
-            wants = "key" if closers[-1] == "}" else "value"
-        elif mark == ":":
+            wants = "key" if closers[-1] in b"}" else "value"
+        elif mark in b":":
             _insist(wants == ":")
             wants = "value"
-        elif mark == '"':
-            _insist(wants != "," and wants != ":")
-            at = _after_string(text, at)
-            wants = ":" if wants == "key" or wants == "first }" else ","
         else:
-            _insist(wants == "value" or wants == "first ]")
-            if mark == "[" or mark == "{":
-                closers += "]" if mark == "[" else "}"
-                wants = "first " + closers[-1]
+            is_key = wants == "key" or wants == "first" and closers[-1] in b"}"
+            _insist(wants != "," and wants != ":" and (mark in b'"' or not is_key))
+            wants = ":" if is_key else ","
+            if mark in b'"':
+                at = _after_string(data, at)
+            elif mark in b"[{":
+                closers.append(mark + 2)  # It closes what this one opens.
+                wants = "first"
             else:
-                while text[at : at + 1] not in ",]}" + _SPACE:
+                while at < len(data) and data[at] not in b",]}" + _SPACE:
                     at += 1
-                _check_number(text[start:at])
-                wants = ","
+                _check_number(str(data[start:at], "utf-8"))
     _insist(wants == ",")
 
 
-def _after_string(text, at):
-    while text[at] != '"':
-        _insist(text[at] >= " ")
-        if text[at] == "\\":
+def _after_string(data, at):
+    while data[at] not in b'"':
+        _insist(data[at] >= 32)
+        if data[at] in b"\\":
             at += 1
-            _insist(text[at] in '"\\/bfnrtu')
-            if text[at] == "u":
-                code = _code(text, at)
+            _insist(data[at] in b'"\\/bfnrtu')
+            if data[at] in b"u":
+                code = _code(data, at)
                 if 0xD800 <= code < 0xE000:  # Half of a character, which the other half follows.
                     at += 6
-                    _insist(code < 0xDC00 and text[at - 1] == "\\" and 0xDC00 <= _code(text, at) < 0xE000)
+                    _insist(code < 0xDC00 and data[at - 1] in b"\\" and 0xDC00 <= _code(data, at) < 0xE000)
                 at += 4
         at += 1
     return at + 1
 
 
-def _code(text, at):
-    return int(text[at + 1 : at + 5], 16)
+def _code(data, at):
+    return int(data[at + 1 : at + 5], 16)
 
 
 def _check_number(text):

@@ -8,7 +8,7 @@ from aimdb.polling import readable
 from . import once
 from .frames import FramedStream
 
-# Of servers, by port: the number of the loop in which it is served, and the sockets.
+# Of servers, by port: the loop in which it is served, and the sockets.
 sockets_of: dict = {}
 
 

@@ -110,6 +110,9 @@ class Peer:
     def in_use(self) -> bool:
         """Whether links or buffers of the loop that runs need the connection."""
         if self.users and self._loop is not current_loop():
+            for user in self.users:
+                if getattr(user, "stalling", None):
+                    user.put_back()
             self.users.clear()  # They are of a loop that was left, and never run again.
             self._finish()
         return bool(self.users)

@@ -84,6 +84,7 @@ class Clock:
 
         What fails is named the 1st, 2nd, 4th … time in a row. Cancel safety: nothing to lose.
         """
+        self._news = asyncio.Event()  # One of a loop that was left would bring its task into this one.
         while True:
             self._news.clear()
             try:

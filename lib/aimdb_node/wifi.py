@@ -52,6 +52,7 @@ class Wifi:
     async def keep(self, producer) -> None:
         """A source: join, and join again. Cancel safety: the WiFi stays as it is."""
         interface = self._interface
+        self._news = asyncio.Event()  # One of a loop that was left would bring its task into this one.
         failures = troubles = 0  # Attempts to join, in a row, that failed; and errors of the interface.
         while True:
             leave, self._leave = self._leave, ""
