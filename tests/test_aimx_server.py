@@ -258,6 +258,17 @@ async def test_drain_gives_the_oldest_first_and_skips_what_was_overwritten():
             equal(await drain("setting", limit=limit), "internal")
 
 
+async def test_get_of_a_ring_loses_no_value_that_counts():
+    db, client = program()
+    buffer = db.consumer("sensors.temp").buffer
+    async with Running(db):
+        for value in range(10):
+            db.produce_any("sensors.temp", value)
+            if value in (0, 9):
+                await client.get("sensors.temp")
+    equal(buffer.metrics()[1:3], (1, 0))
+
+
 async def test_none_in_a_ring_hides_no_value_behind_it():
     db, client = program()
     async with Running(db):
