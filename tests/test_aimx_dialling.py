@@ -139,6 +139,18 @@ async def test_a_subscription_that_is_refused_is_asked_for_again_until_it_stands
         equal(hub.lost_count, 0)
 
 
+async def test_no_two_subscriptions_have_one_id():
+    # AimDB ends both, without a word.
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        records = [AimxRecord("%s/%d" % (server.url, number), hub=hub) for number in range(3)]
+        async with hub:
+            for record in records:
+                await record.subscribe_async()
+                hub._asked -= 1  # As after 32,767 others.
+            equal(sorted(server.clients[0].topics.values()), ["0", "1", "2"])
+
+
 async def test_a_record_that_is_closed_is_subscribed_to_by_nobody_and_who_waits_for_that_goes_on():
     async with ScriptedHub() as server:
         hub = hasty(server)
