@@ -237,6 +237,22 @@ def test_a_lost_connection_is_told_and_made_anew():
     tried(view, lose)
 
 
+def test_a_connection_that_is_back_is_told_also_while_it_pauses():
+    node = Node().start()
+    view = view_of(node)
+
+    async def lose(pilot):
+        await until(lambda: view.records.rows)
+        await pilot.press("p")
+        node.kill()
+        await until(lambda: "the next try is in" in state_of(view))
+        node.start()
+        await until(lambda: "the next try is in" not in state_of(view))
+        node.kill()
+
+    tried(view, lose)
+
+
 @pytest.mark.parametrize("url", ["http://foo", "tcp://10.0.0.7", "tcp://10.0.0.7:99999", "tcp://[::1:7433"])
 def test_a_url_that_names_nothing_ends_it_at_once(url, capsys):
     assert main([url]) == 1

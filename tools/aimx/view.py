@@ -182,6 +182,7 @@ class View(App[None]):
     def _look(self, client: AimxClient, server: str) -> None:
         if self._paused:
             client.ping()
+            self._show(f"{server} answers")
             return
         began = time.monotonic()
         entries = client.call("record.list")
