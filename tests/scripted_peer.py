@@ -6,12 +6,27 @@ And what the tests with it share.
 import asyncio
 import gc
 import random
+import socket
 import time
 
 from aimdb import Buffer
 from aimdb_conformance.support import settle
 
 PORTS = (20000, 30000)
+
+
+def free_port():
+    """A port that is nobody's now."""
+    while True:
+        port = random.randint(*PORTS)
+        door = socket.socket()
+        try:
+            door.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
+            return port
+        except OSError:
+            pass
+        finally:
+            door.close()
 
 
 class ScriptedPeer:

@@ -120,6 +120,38 @@ async def test_subscribe_async_returns_when_the_subscription_stands_and_raises_w
             await until(lambda: record.peek() == 5)
 
 
+async def test_a_subscription_that_is_refused_is_asked_for_again_until_it_stands():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        queue = BoundedQueue(9)
+        hub = hasty(server)
+        record = AimxRecord(server.url + "/a", hub=hub)
+        db.configure("a", record)
+        db.configure("b", queue).link_from(server.url + "/b")
+        server.errors.update(a="internal", b="denied")
+        async with running(db):
+            await raises_async(Refused, record.subscribe_async())
+            await until(lambda: len(server.subs) > 5)
+            server.errors.clear()
+            await until(lambda: server.clients[0].seqs and len(server.clients[0].seqs) == 2)
+            await record.subscribe_async()
+            await server.tell("b", 5)
+            equal(await queue.subscribe().recv(timeout_ms=2000), 5)
+        equal(hub.lost_count, 0)
+
+
+async def test_no_two_subscriptions_have_one_id():
+    # AimDB ends both, without a word.
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        records = [AimxRecord("%s/%d" % (server.url, number), hub=hub) for number in range(3)]
+        async with hub:
+            for record in records:
+                await record.subscribe_async()
+                hub._asked -= 1  # As after 32,767 others.
+            equal(sorted(server.clients[0].topics.values()), ["0", "1", "2"])
+
+
 async def test_a_record_that_is_closed_is_subscribed_to_by_nobody_and_who_waits_for_that_goes_on():
     async with ScriptedHub() as server:
         hub = hasty(server)

@@ -98,6 +98,8 @@ LIES = (
     b'{"t":"subscribed","sub":1e999}',
     b'{"t":"reply","id":1e999,"ok":{}}',
     b'{"t":"reply","id":1}',
+    b'{"t":"reply","id":true,"ok":{}}',
+    b'{"t":"reply","id":1.0,"ok":{}}',
     b'{"t":"reply","id":' + b"9" * 200 + b',"ok":{}}',
     b'{"t":[],"id":1}',
     b'{"t":"event","sub":"' + b"9" * 200 + b'","seq":1,"data":1}',

@@ -19,7 +19,7 @@ from os import getenv
 from aimdb_aimx import AimxRecord, AimxServer, Hub
 from aimdb_aimx.hub import hubs
 from scripted_hub import hasty
-from scripted_peer import running, until
+from scripted_peer import free_port, running, until
 from still_hub import StillHub
 
 SOAK = int(getenv("SOAK") or 1)
@@ -173,7 +173,7 @@ def test_what_a_board_has_acknowledged_is_on_its_flash_whenever_it_loses_its_pow
     for seed in range(SEEDS):
         random.seed(1000 + seed)  # So that no other test has had the port just now.
         flash = Flash(6, 1024)
-        port = random.randint(20000, 30000)
+        port = free_port()
         acknowledged = []
         for start in range(1, 7):
             hubs.clear()

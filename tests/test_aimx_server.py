@@ -233,6 +233,20 @@ async def test_a_full_queue_holds_the_reply_back_until_the_value_is_in_it():
         equal(reader.try_recv(), 3)
 
 
+async def test_a_request_that_is_too_long_is_refused_and_the_session_goes_on():
+    db, client = program()
+    server = db.consumer("aimx").buffer
+    async with Running(db):
+        for length in (1000, 1100, 5000):
+            text = '{"t":"req","id":%d,"method":"record.set","params":{"name":"setting","value":"%s"}}'
+            client.stream.room = client.stream.other.room = 9000
+            await client.send((text % (length, "x" * length)).encode())
+            equal(await client.reply(length), "internal")
+        await client.send(b'{"t":"write","topic":"setting","payload":{"t":"req","id":7,"x":"%s"}}' % (b"x" * 2000))
+        equal(await client.set("setting", 5), {"status": "success", "value": 5})
+    equal((server.malformed_count, server.refused_count), (4, 3))
+
+
 async def test_get_of_a_ring_is_the_newest_since_the_last_read():
     db, client = program()
     async with Running(db):
@@ -278,6 +292,17 @@ async def test_drain_gives_the_oldest_first_and_skips_what_was_overwritten():
         equal(await client.ask("record.drain", {}), "internal")
         for limit in (-1, 1.5, "x", True):
             equal(await drain("setting", limit=limit), "internal")
+
+
+async def test_get_of_a_ring_loses_no_value_that_counts():
+    db, client = program()
+    buffer = db.consumer("sensors.temp").buffer
+    async with Running(db):
+        for value in range(10):
+            db.produce_any("sensors.temp", value)
+            if value in (0, 9):
+                await client.get("sensors.temp")
+    equal(buffer.metrics()[1:3], (1, 0))
 
 
 async def test_none_in_a_ring_hides_no_value_behind_it():

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import random
 
 from aimdb import AimDb, SingleLatest, SpmcRing
 from aimdb.waiting import current_loop
@@ -14,11 +13,12 @@ if target != "unix":
     skip("these tests need the loopback of a computer; tests/host has the board's")
 
 from aimdb_aimx import AimxServer
+from scripted_peer import free_port
 
 
 def program(**options):
     """A database with a server, and its port."""
-    port = random.randint(20000, 30000)
+    port = free_port()
     db = AimDb()
     db.configure("setting", SingleLatest()).remote(write=True)
     db.configure("temp", SpmcRing(8)).remote()
@@ -232,11 +232,11 @@ async def test_with_the_run_the_connections_end_and_the_next_run_serves_at_the_s
 
 def test_after_a_loop_that_was_left_another_server_has_the_port():
     found = []
+    port = free_port()
     for number in range(3):
 
         async def main():
             db, _, server = program()
-            port = 31234
             server.tcp = port
             asyncio.create_task(db.run())
             client = await there(port)

@@ -9,16 +9,14 @@ from harness import equal, skip, target
 if target != "unix":
     skip("it needs the loopback of a computer")
 
-import random
-
 from aimdb_aimx import AimxRecord, AimxServer, Hub, Refused
 from aimdb_aimx.hub import hubs
-from scripted_peer import Kept, running, until
+from scripted_peer import Kept, free_port, running, until
 
 
 def serving(**options):
     """A database that serves `setting`, which may be written, `counter`, which may not, and `queue`; and its URL."""
-    port = random.randint(20000, 30000)
+    port = free_port()
     db = AimDb()
     db.configure("setting", SingleLatest()).remote(write=True)
     db.configure("counter", SingleLatest()).remote()

@@ -1,7 +1,19 @@
 """Replies that are asked for by people, and not by programs all the time. Loaded for each, and not kept."""
 
 from . import once
-from .requests import Refusal
+from .requests import Refusal, refused
+
+_REQUEST = b'{"t":"req","id":'  # So each request of AimDB's own tools begins.
+
+
+def refuse(peer):
+    """Answer the request that was too long: who has sent it may wait for ever. Awaited."""
+    cut = peer.frames.cut
+    peer.frames.cut = b""
+    id = cut[len(_REQUEST) :].split(b",")[0]
+    if cut.startswith(_REQUEST) and id.isdigit():
+        refused(peer.server, "a request is longer than max_frame=%d", peer.server.max_frame)
+        yield from peer.send((b'{"t":"reply","id":', id, b',"err":"internal"}'))
 
 
 def answer(peer, method, params):

@@ -13,12 +13,10 @@ _END = object()  # There is no value now.
 def newest(peer, record):
     """The newest value of a ring since this peer's last read, or None."""
     reader = _cursor_of(peer, record)
-    newest = None
-    value = _next_of(reader)
-    while value is not _END:
-        newest = value
-        value = _next_of(reader)
-    return newest
+    if not reader.has_value():
+        return None
+    reader.cursor[0] = record.buffer.metrics()[0] - 1  # Nobody has missed those before it: they do not count as lag.
+    return reader.try_recv()
 
 
 def drain(peer, params) -> tuple:

@@ -29,6 +29,7 @@ class FramedStream:
     """
 
     lost = 0  # Frames that were too long, or no COBS.
+    cut = b""  # The beginning of one that was too long, until somebody has looked at it.
     longest = 65536  # Bytes of a frame that AimDB's client takes.
     _at_once = 256  # Bytes to offer the stream at once.
     _may_block = False  # Whether the stream must be asked before each write.

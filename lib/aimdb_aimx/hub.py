@@ -108,6 +108,8 @@ class Hub(Speaker):
 
     def replied(self, number, ok, error) -> None:
         """A reply has come: to the hello, a value, or a subscription. Raises what tells that it is malformed."""
+        if type(number) is not int:
+            raise ValueError(number)
         if not self.connected:
             if error is not None:
                 raise Refused("%s refused the connection: %s" % (self.name, error))

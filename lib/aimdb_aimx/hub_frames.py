@@ -60,8 +60,13 @@ class Speaker(Peer):
         return b"".join((length.to_bytes(4, "big"), b'{"t":"req","id":', text, source.route, payload, b"}}"))
 
     def subscribe(self, inbox) -> int:
-        self._asked = asked = self._asked + 1 & 0x7FFF
-        asked |= 0x8000
+        used = [other.packet_id for other in self.inboxes]  # Of two with one id AimDB ends both.
+        asked = self._asked
+        while True:
+            asked = asked + 1 & 0x7FFF | 0x8000
+            if asked not in used:
+                break
+        self._asked = asked
         inbox.seq = 0
         self._send(b'{"t":"sub","id":%d,"topic":"%s"}' % (asked, inbox.route))
         self._ask(asked)

@@ -59,6 +59,8 @@ class Peer:
                 while frame is not None and not self.error:
                     yield from self._take(frame)
                     frame = frames.next()
+                if frames.cut:
+                    yield from once("answers").refuse(self)
                 self.server.malformed_count += frames.lost
                 frames.lost = self.quiet = 0  # It was we who took the time.
                 # A peer that asks without a pause must not starve other tasks.

@@ -37,7 +37,9 @@ class Frames(FramedStream):
             if end < 0:
                 self._seen = self._end
                 if self._skips or self._end - self._start == self._most:
-                    self.lost += not self._skips
+                    if not self._skips:
+                        self.lost += 1
+                        self.cut = bytes(self._data[1:50])
                     self._skips = True
                     self._start = self._end = self._seen = 0
                 return None

@@ -50,6 +50,7 @@ async def _watch(peer):
     connection = peer.connection
     timeout = peer.timeout_ms
     quiet = peer.keepalive_s * 250
+    asked_at = ticks_ms()
     while not connection.error:
         now = ticks_ms()
         heard = ticks_diff(now, connection.heard_at)
@@ -68,6 +69,11 @@ async def _watch(peer):
             peer.ping()  # When it is answered, the peer has all our acknowledgements.
         elif quiet and max(ticks_diff(now, connection.sent_at), heard) >= quiet:
             peer.ping()
+        if ticks_diff(now, asked_at) > timeout:
+            asked_at = now
+            for inbox in peer.inboxes:
+                if inbox.granted is False:  # Why it was refused may have passed.
+                    once("subscribing").ask(inbox)
         await peer.news.rest(min(timeout // 2, quiet or timeout))
     raise connection.error
 

@@ -66,7 +66,7 @@ def close(inbox) -> None:
 
 
 def refused(inbox) -> None:
-    """The peer has refused a subscription. Each connection asks again."""
+    """The peer has refused a subscription. It is asked again, after `timeout_ms` or by the next connection."""
     inbox.refusals += 1
     tell(inbox.refusals, "record %r: the peer refused the subscription to %s", inbox.buffer.key, inbox.name)
 

@@ -99,6 +99,7 @@ def test_records_are_read_and_written(cli: Cli) -> None:
     for key in ("counter", "sensors.temp", "private", "nosuch"):
         assert "denied" in cli("record", "set", key, "5")
     assert "internal" in cli("record", "set", "setting", "null")
+    assert "internal" in cli("record", "set", "setting", json.dumps("x" * 3000))
 
 
 def test_every_watch_shows_values(cli: Cli) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
 import ssl
 import struct
@@ -111,6 +112,15 @@ def test_our_command_line_works_on_a_serial_line(node) -> None:
     for _ in range(2):
         assert len(run("watch", "counter", "-c", "4").splitlines()) == 4
     assert "setting" in run("graph", "order")
+
+
+def test_ctrl_c_ends_a_watch_without_a_word(node) -> None:
+    program = [sys.executable, str(ROOT / "tools" / "aimx" / "aimx_command.py"), "--connect", f"serial://{node[2]}"]
+    watch = subprocess.Popen([*program, "watch", "counter"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert watch.stdout.readline()
+    watch.send_signal(signal.SIGINT)
+    assert watch.communicate(timeout=20)[1] == b""
+    assert watch.returncode == 130
 
 
 def test_requests_that_come_all_at_once_are_all_answered(node) -> None:

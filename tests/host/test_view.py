@@ -1,7 +1,11 @@
 """The view of a running node, beside a node on the unix port."""
 
 import asyncio
+import contextlib
 import json
+import socket
+import struct
+import threading
 import time
 
 import pytest
@@ -31,9 +35,9 @@ async def work(producer):
         producer.produce(1)
         await asyncio.sleep_ms(10)
 
-db = AimDb()
+db = AimDb(profile=True)
 db.configure("samples", SpmcRing(4)).source(sensor).tap(slow).remote()
-db.configure("work", BoundedQueue(4)).source(work).remote()
+db.configure("work[/]", BoundedQueue(4)).source(work).remote()
 db.configure("interval", SingleLatest()).remote(write=True)
 db.producer("interval").produce(25)
 AimxServer(db, tcp=PORT, token="secret")
@@ -69,6 +73,30 @@ def node():
     node.kill()
 
 
+@contextlib.contextmanager
+def answering(*frames):
+    """A port at which each frame is answered by `frames`, in which NUMBER stands for how many have come."""
+
+    def serve():
+        peer, _ = server.accept()
+        with peer, peer.makefile("rb") as stream:
+            number = 0
+            while head := stream.read(4):
+                stream.read(struct.unpack(">I", head)[0])
+                number += 1
+                for frame in frames:
+                    data = frame.replace(b"NUMBER", b"%d" % number)
+                    peer.sendall(struct.pack(">I", len(data)) + data)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def view_at(url):
+    return View(url, lambda: AimxClient(dial(url)), None, every=0.1)
+
+
 def view_of(node, token="secret"):
     return View(node.url, node.client, token, every=0.1)
 
@@ -88,7 +116,7 @@ def tried(view, steps):
     """Run the view unseen, and await `steps(pilot)`."""
 
     async def run():
-        async with view.run_test(size=(124, 30)) as pilot:
+        async with view.run_test(size=(124, 30), notifications=True) as pilot:
             await steps(pilot)
 
     asyncio.run(run())
@@ -100,8 +128,8 @@ def test_it_shows_rate_held_dropped_lag_and_newest_value_of_each_record(node):
     async def look(pilot):
         await until(lambda: view.records.rows)
         rows = view.records.rows
-        await until(lambda: rows["work"].dropped and rows["samples"].lag and rows["samples"].rate)
-        assert (rows["work"].held, rows["work"].capacity, rows["work"].lag) == (4, 4, None)
+        await until(lambda: rows["work[/]"].dropped and rows["samples"].lag and rows["samples"].rate)
+        assert (rows["work[/]"].held, rows["work[/]"].capacity, rows["work[/]"].lag) == (4, 4, None)
         assert rows["samples"].dropped is None
         assert rows["samples"].value == {"celsius": 21}
         assert rows["samples"].rate > 1
@@ -121,6 +149,44 @@ def test_a_writable_record_is_set_by_a_key(node):
         await until(lambda: view.records.rows["interval"].value == 30)
 
     tried(view, write)
+
+
+def test_a_value_that_is_no_json_is_told(node):
+    view = view_of(node)
+
+    async def write(pilot):
+        await until(lambda: view.records.rows)
+        await pilot.press("w")
+        view.screen.query_one(Input).value = "NaN"
+        await pilot.press("enter")
+        await until(lambda: view.screen.query("Toast"))
+        assert view.records.rows["interval"].value != "NaN"
+
+    tried(view, write)
+
+
+def test_ctrl_c_ends_it_also_while_a_value_is_typed(node):
+    view = view_of(node)
+
+    async def leave(pilot):
+        await until(lambda: view.records.rows)
+        await pilot.press("w", "ctrl+c")
+        await until(lambda: view.return_code == 0, 5)
+
+    tried(view, leave)
+
+
+def test_it_ends_at_once_though_an_answer_is_due():
+    with answering() as url:
+        began = time.monotonic()
+        tried(view_at(url), lambda pilot: pilot.press("r"))
+        assert time.monotonic() - began < 10
+
+
+def test_what_answers_but_is_no_aimdb_is_told():
+    with answering(b'{"t":"reply","id":NUMBER,"ok":[5]}') as url:
+        view = view_at(url)
+        tried(view, lambda pilot: until(lambda: "the next try is in" in state_of(view)))
 
 
 def test_one_record_is_looked_at_alone(node):
@@ -171,6 +237,22 @@ def test_a_lost_connection_is_told_and_made_anew():
     tried(view, lose)
 
 
+def test_a_connection_that_is_back_is_told_also_while_it_pauses():
+    node = Node().start()
+    view = view_of(node)
+
+    async def lose(pilot):
+        await until(lambda: view.records.rows)
+        await pilot.press("p")
+        node.kill()
+        await until(lambda: "the next try is in" in state_of(view))
+        node.start()
+        await until(lambda: "the next try is in" not in state_of(view))
+        node.kill()
+
+    tried(view, lose)
+
+
 @pytest.mark.parametrize("url", ["http://foo", "tcp://10.0.0.7", "tcp://10.0.0.7:99999", "tcp://[::1:7433"])
 def test_a_url_that_names_nothing_ends_it_at_once(url, capsys):
     assert main([url]) == 1
@@ -178,7 +260,7 @@ def test_a_url_that_names_nothing_ends_it_at_once(url, capsys):
 
 
 def test_all_of_why_a_port_cannot_be_opened_is_shown():
-    view = View("serial:///dev/[nowhere]", lambda: dial("serial:///dev/[nowhere]"), None, every=0.1)
+    view = view_at("serial:///dev/[nowhere]")
 
     async def look(pilot):
         await until(lambda: "could not open port /dev/[nowhere]" in state_of(view))
@@ -201,6 +283,26 @@ def test_a_picture_of_it_is_written(node, tmp_path):
     file = tmp_path / "view.svg"
     assert take_picture(view_of(node), file, 5) == 0
     assert "interval" in (picture := file.read_text()) and "@font-face" not in picture
+
+
+def test_a_picture_that_cannot_be_written_raises_why(node, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        take_picture(view_of(node), tmp_path / "nowhere" / "view.svg", 0.5)
+
+
+def test_a_pause_that_is_none_is_refused(capsys):
+    for pause in ("0", "-1", "nan", "inf"):
+        with pytest.raises(SystemExit):
+            main(["tcp://127.0.0.1:7433", "--every", pause])
+        assert "--every" in capsys.readouterr().err
+
+
+def test_the_client_overlooks_frames_that_are_none():
+    odd = b'{"t":"event","sub":1e999}', b'{"t":"event","sub":[]}', b'{"t":"reply","id":[]}', b"[" * 9000, b"\xff"
+    with answering(*odd, b'{"t":"reply","id":NUMBER,"ok":5}') as url:
+        client = AimxClient(dial(url))
+        assert [client.call("a"), client.call("b")] == [5, 5]
+        client.close()
 
 
 def test_the_client_names_what_is_refused_and_what_is_not_there(node):
@@ -235,6 +337,10 @@ def test_the_number_of_a_value_is_the_first_in_it():
     assert number_in({"unit": "C", "celsius": 21.5}) == 21.5
     assert number_in([True, 3]) == 1
     assert number_in("text") is None
+
+
+def test_a_number_beyond_what_a_curve_can_show_is_left_out():
+    assert [number_in(value) for value in (10**400, -1e308, [1e308, 3])] == [None, None, 3]
 
 
 def test_a_long_value_is_cut():

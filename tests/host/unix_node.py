@@ -25,7 +25,11 @@ def start_node(code: str, **options: Any) -> subprocess.Popen:
 
 
 def any_port() -> int:
-    return random.randint(20000, 30000)
+    """A port that is nobody's now."""
+    while True:
+        with socket.socket() as door, contextlib.suppress(OSError):
+            door.bind(("127.0.0.1", port := random.randint(20000, 30000)))
+            return port
 
 
 @contextlib.contextmanager

@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (AimxError, ValueError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # So a watch ends.
+        return 130
     return 0
 
 

@@ -217,7 +217,7 @@ class AimxClient:
         end = "the other side has closed the connection"
         try:
             for data in self._link.frames():
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(Exception):  # A frame may say anything.
                     self._dispatch(json.loads(data))
         except (OSError, TypeError, AimxError) as error:  # pyserial raises TypeError when the port is closed meanwhile.
             end = f"the connection has ended: {error}"

@@ -55,5 +55,5 @@ def emulated_node() -> Iterator[str]:
         Board(model="pico", paced=True, filesystem=build_image({**files, "main.py": PROGRAM})) as board,
         Weather(board),
     ):
-        board.wait_for("serves")
+        board.wait_for("serves", timeout=60)
         yield f"serial://{board.serve_uart(0)}"

@@ -6,19 +6,18 @@ import argparse
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from aimx_connection import AimxClient, AimxError, Refused, WrongUrl, dial, parts_of
 from rich.text import Text
-from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static
-from textual.worker import get_current_worker
 from view_records import Records, Row, drawn, shortened
 
 ORDERS = ("key", "rate", "held", "lost")
@@ -38,9 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--token", help="what the node asks for in its hello")
     parser.add_argument("--ca", help="file with the certificate that tls:// trusts")
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks (1)")
+    parser.add_argument("--every", type=seconds, default=1.0, help="seconds between two looks (1)")
     parser.add_argument("--picture", type=Path, help="write an SVG file and end, instead of showing the view")
-    parser.add_argument("--seconds", type=float, default=15, help="with --picture: after so many seconds (15)")
+    parser.add_argument("--seconds", type=seconds, default=15, help="with --picture: after so many seconds (15)")
     options = parser.parse_args(arguments)
     if options.url:
         return show(options.url if "://" in options.url else f"serial://{options.url}", options)
@@ -49,6 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
     print("Starting an emulated node. It serves its records in some seconds ...", flush=True)
     with emulated_node() as url:
         return show(url, options)
+
+
+def seconds(text: str) -> float:
+    """A time to wait."""
+    if not 0 < (value := float(text)) < 1e6:
+        raise ValueError
+    return value
 
 
 def show(url: str, options: argparse.Namespace) -> int:
@@ -66,19 +72,22 @@ def show(url: str, options: argparse.Namespace) -> int:
     if options.picture:
         return take_picture(view, options.picture, options.seconds)
     view.run()
-    return 0
+    return view.return_code or 0
 
 
 def take_picture(view: View, file: Path, seconds: float) -> int:
     """Run the view unseen, and write what it shows in the end."""
+    pictures = []
 
     def end() -> None:
-        picture = view.export_screenshot(title=view.url)
-        file.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))  # They are on another host.
-        view.exit(0 if view.records.rows else 1)
+        pictures.append(view.export_screenshot(title=view.url))
+        view.exit()
 
     view.call_at_start = lambda: view.set_timer(seconds, end)
-    return view.run(headless=True, size=(124, 22)) or 0
+    view.run(headless=True, size=(124, 22))
+    for picture in pictures:
+        file.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL))  # They are on another host.
+    return 0 if pictures and view.records.rows else 1
 
 
 class RecordTable(DataTable):
@@ -87,7 +96,7 @@ class RecordTable(DataTable):
     BINDINGS = [Binding("enter", "select_cursor", "Look at one")]
 
 
-class View(App[int]):
+class View(App[None]):
     """The window. A thread asks the node; what it hears is drawn here."""
 
     CSS = """
@@ -104,7 +113,7 @@ class View(App[int]):
         Binding("w", "write", "Write"),
         Binding("r", "reset", "Reset times"),
         Binding("q", "quit", "Quit"),
-        Binding("ctrl+c", "quit", show=False),
+        Binding("ctrl+c", "quit", show=False, priority=True),
     ]
     ENABLE_COMMAND_PALETTE = False
 
@@ -116,6 +125,7 @@ class View(App[int]):
         self._connect = connect
         self._token = token
         self._every = every
+        self._ended = threading.Event()
         self._client: AimxClient | None = None  # Set by the thread that asks; None while there is no connection.
         self._state = Text("connecting")
         self._order = ORDERS[0]
@@ -132,43 +142,47 @@ class View(App[int]):
         self._table.add_columns("record", "newest", "values/s", "held", "dropped", "lag", "curve", "buffer", "from")
         self.query_one("#stages", DataTable).add_columns("stage", "of", "calls", "mean us", "longest us", "share")
         self._draw()
-        self._ask()
+        self._begin(self._ask)
         self.call_at_start()
+
+    def on_unmount(self) -> None:
+        self._ended.set()
 
     @property
     def _table(self) -> DataTable:
         return self.query_one("#records", DataTable)
 
+    def _begin(self, function: Callable[..., None], *arguments: object) -> None:
+        # A daemon, as it may be waiting for an answer when the window closes.
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
     # In the thread that asks.
 
-    @work(thread=True)
     def _ask(self) -> None:
-        worker = get_current_worker()
         pause = PAUSES[0]
-        while not worker.is_cancelled:
+        while not self._ended.is_set():
             try:
                 client = self._connect()
                 try:
                     welcome = client.hello("aimdb-view", self._token)
                     self._client = client
                     pause = PAUSES[0]
-                    while not worker.is_cancelled:
+                    while not self._ended.is_set():
                         self._look(client, welcome.get("server", "?"))
-                        time.sleep(self._every)
+                        self._ended.wait(self._every)
                 finally:
                     self._client = None
                     client.close()
-            except AimxError as error:
-                if worker.is_cancelled:
-                    return
-                reason = str(error).removeprefix(f"{self.url} ")
+            except Exception as error:  # What is no AimDB may answer anything.
+                reason = str(error).removeprefix(f"{self.url} ") if isinstance(error, AimxError) else repr(error)
                 self._show(f"{reason}; the next try is in {pause:.0f} s", failed=True)
-                time.sleep(pause)
+                self._ended.wait(pause)
                 pause = min(2 * pause, PAUSES[1])
 
     def _look(self, client: AimxClient, server: str) -> None:
         if self._paused:
             client.ping()
+            self._show(f"{server} answers")
             return
         began = time.monotonic()
         entries = client.call("record.list")
@@ -179,23 +193,28 @@ class View(App[int]):
                 values[entry["record_key"]] = client.call("record.get", {"name": entry["record_key"]})
             except Refused:
                 pass  # It holds no value now.
-        self.call_from_thread(self._take, entries, values, began)
-        self._show(f"{server}: {len(entries)} records, an answer takes {answer_ms:.0f} ms")
+        state = f"{server}: {len(entries)} records, an answer takes {answer_ms:.0f} ms"
+        self.call_later(self._take, entries, values, began, state)
 
     def _show(self, state: str, failed: bool = False) -> None:
-        self.call_from_thread(self._set_state, state, failed)
+        self.call_later(self._set_state, state, failed)
 
     # In the window.
 
-    def _set_state(self, state: str, failed: bool) -> None:
+    def _set_state(self, state: str, failed: bool = False) -> None:
         self._state = Text(state, "bold red" if failed else "")
         self._draw_state()
 
-    def _take(self, entries: list[dict], values: dict[str, object], now: float) -> None:
-        self.records.update(entries, now)
-        for key, value in values.items():
-            self.records.rows[key].see(value)
-        self._draw()
+    def _take(self, entries: list[dict], values: dict[str, object], now: float, state: str) -> None:
+        try:
+            self.records.update(entries, now)
+            for key, value in values.items():
+                self.records.rows[key].see(value)
+            self._draw()
+            self._set_state(state)
+        except Exception as error:
+            self.records.rows.clear()  # No key is to draw it again.
+            self._set_state(repr(error), failed=True)
 
     def _draw_state(self) -> None:
         parts = [Text(self.url, "bold"), self._state]
@@ -224,7 +243,8 @@ class View(App[int]):
         whole = sum(stage.total_us for stage in stages) or 1
         for stage in stages:
             numbers = (f"{stage.calls}", f"{stage.mean_us:.0f}", f"{stage.max_us:.0f}", f"{stage.total_us / whole:.0%}")
-            table.add_row(stage.name, stage.record, *(Text(number, justify="right") for number in numbers))
+            names = Text(stage.name), Text(stage.record)
+            table.add_row(*names, *(Text(number, justify="right") for number in numbers))
 
     def _chosen(self) -> str:
         table = self._table
@@ -261,21 +281,20 @@ class View(App[int]):
         except ValueError as error:
             self.notify(f"This is no JSON, where text has quotes: {error}", severity="error", markup=False)
         else:
-            self._call("record.set", {"name": key, "value": value}, f"{key} is written")
+            self._begin(self._call, "record.set", {"name": key, "value": value}, f"{key} is written")
 
     def action_reset(self) -> None:
-        self._call("profiling.reset", None, "the times begin anew")
+        self._begin(self._call, "profiling.reset", None, "the times begin anew")
 
-    @work(thread=True)
     def _call(self, method: str, params: dict | None, done: str) -> None:
         try:
             if self._client is None:
                 raise AimxError("there is no connection")
             self._client.call(method, params)
-        except AimxError as error:
-            self.call_from_thread(self.notify, str(error), severity="error", markup=False)
+        except (AimxError, ValueError) as error:  # JSON has no NaN, though Python reads it.
+            self.call_later(self.notify, str(error), severity="error", markup=False)
         else:
-            self.call_from_thread(self.notify, done, markup=False)
+            self.call_later(self.notify, done, markup=False)
 
 
 class OneRecord(ModalScreen[None]):

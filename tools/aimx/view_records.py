@@ -10,6 +10,9 @@ from typing import Any
 # How many values a record's curve shows.
 CURVE = 24
 
+# From here on a number is in no curve: what lies between two such may be more than a float holds.
+LARGEST = 1e300
+
 BARS = "▁▂▃▄▅▆▇█"
 
 # A counter of a board goes from 0 to this, and on from 1.
@@ -129,10 +132,8 @@ def origin_named(origin: Any) -> str:
 
 def number_in(value: Any) -> float | None:
     """The number that a curve shows: the value itself, or the first number in it."""
-    if isinstance(value, bool):
-        return float(value)
     if isinstance(value, int | float):
-        return float(value)
+        return float(value) if abs(value) < LARGEST else None
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next((number for item in inside if (number := number_in(item)) is not None), None)
 
