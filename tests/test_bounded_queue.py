@@ -1,7 +1,7 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
+from aimdb import BoundedQueue, BufferClosed, BufferEmpty, BufferFull, SelfDeadlock
 from aimdb_conformance.support import settle
 from harness import equal, heap_locked, raises
 
@@ -328,46 +328,6 @@ def test_a_read_value_is_not_kept_alive():
     gc.collect()
     # One may still be seen on the C stack, which the collector scans as it is.
     assert gc.mem_alloc() - before < 20000
-
-
-async def left_by_use(use):
-    await use()
-    gc.collect()
-    before = gc.mem_alloc()
-    for _ in range(20):
-        await use()
-    gc.collect()
-    return gc.mem_alloc() - before
-
-
-async def test_a_queue_for_whose_space_producers_have_waited_in_vain_is_collected():
-    async def use():
-        queue = BoundedQueue(1)
-        queue.push(1)
-        with raises(asyncio.TimeoutError):
-            await AimDb().configure("x", queue).produce_async(2, timeout_ms=0)
-
-    left = await left_by_use(use)
-    assert left < 2000, left
-
-
-async def test_a_queue_for_whose_space_producers_of_a_run_have_waited_is_collected():
-    async def source(producer):
-        for value in range(4):
-            await producer.produce_async(value)
-        producer.buffer.close()
-
-    async def tap(consumer):
-        async for _ in consumer.subscribe():
-            pass
-
-    async def use():
-        db = AimDb()
-        db.configure("x", BoundedQueue(1)).source(source).tap(tap)
-        await db.run()
-
-    left = await left_by_use(use)
-    assert left < 5000, left  # The interpreter refers to the callbacks that it has called last.
 
 
 async def test_a_reader_that_there_was_no_heap_for_is_not_attached():

@@ -55,41 +55,20 @@ def complain(key, what: str, milliseconds: int) -> None:
     print("aimdb: record %r %s, for %d s now" % (key, what, milliseconds // 1000), file=sys.stderr)
 
 
-class RoomComplaint(Complaint):
-    """Complains while producers wait for space in a `BoundedQueue` and nobody reads it.
-
-    It looks by itself whether any wait. Until then it keeps the queue from being collected, so it leaves it sooner when
-    the last of them is cancelled, or their run ends.
-    """
+class _RoomComplaint(Complaint):
+    # For the producers that wait for space in a `BoundedQueue`. It looks by itself whether there are any.
 
     def __init__(self, queue):
         super().__init__(self._tell)
         self._queue = queue
         self._consumed = queue._counts[_CONSUMED]
-        queue.complaint = self
-        queue.remove = self.remove
-        queue.watched = queue._room.loop
         self.begin()
-
-    def remove(self, task):
-        """In place of the queue's own: called by `Task.cancel` on a producer that waits."""
-        queue = self._queue
-        queue._room.forget(task)
-        if not queue._counts[_WANTED]:
-            self.leave()
-
-    def leave(self):
-        """Nobody waits any more."""
-        self.end()
-        queue = self._queue
-        queue.watched = None
-        del queue.complaint, queue.remove
 
     def _due(self):
         if self._queue._counts[_WANTED]:
             super()._due()
         else:
-            self.leave()
+            self._queue.watched = None
 
     def _tell(self, milliseconds):
         queue = self._queue
@@ -98,3 +77,8 @@ class RoomComplaint(Complaint):
             self._consumed = consumed
             return False
         complain(queue.key, "is full (%d values), and nobody reads it; a producer waits" % queue.held(), milliseconds)
+
+
+def watch_room(queue) -> None:
+    """Complain while producers wait and nobody reads."""
+    _RoomComplaint(queue)

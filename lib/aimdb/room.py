@@ -31,9 +31,10 @@ def look_after(queue, value):
         if line.taken_by is task and "remove" not in line.__dict__:
             _look_at_cancels(queue, line)
         if queue.watched is not room.loop:
-            from .complaint import RoomComplaint
+            from .complaint import watch_room
 
-            RoomComplaint(queue)
+            watch_room(queue)
+            queue.watched = room.loop
     except MemoryError:
         pass  # The next one to wait tries again.
 

@@ -86,8 +86,6 @@ async def run(db, begun: list, listen) -> None:
             for record in db._records.values():
                 if getattr(record.buffer, "runs_in", None) is loop:
                     record.buffer.runs_in = None
-                    if hasattr(record.buffer, "complaint"):
-                        record.buffer.complaint.leave()
         try:
             if died:
                 once("wiring").end(db, stages, cause)
