@@ -28,6 +28,7 @@ def configure(db, key, buffer, options):
             db.mistakes.append((record, "buffer", buffer, None))
         return record
     # The record's calls are the buffer's own. The record becomes known when it has them all.
+    record.producer = record.consumer = record
     record.produce = buffer.push
     record.try_produce = buffer.try_push
     record.push_async = buffer.push_async

@@ -40,6 +40,8 @@ class Record:
         return "<Record %r %s>" % (self.key, type(self.buffer).__name__)
 
     if TYPE_CHECKING:
+        producer: "Record"
+        consumer: "Record"
 
         def produce(self, value: Any) -> None:
             """Hand `value` to the buffer; never waits, never raises.

@@ -73,7 +73,7 @@ class LinkFrom:
                 attempts = 0
             value, arrival = self._entry
             try:
-                await record.produce_async(value)
+                await record.producer.produce_async(value)
             except Exception as er:
                 if record.buffer.closed:
                     raise BufferClosed(value, record.buffer)

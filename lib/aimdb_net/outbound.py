@@ -70,7 +70,7 @@ class LinkTo:
             while True:
                 try:
                     if reader is None:
-                        reader = await record.subscribe_async()
+                        reader = await record.consumer.subscribe_async()
                         self._commit = getattr(reader, "commit", None)
                         self.outlives = not (self.sends_newest or self._commit)
                     await self._publish(reader)
