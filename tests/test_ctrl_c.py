@@ -32,7 +32,7 @@ async def test_a_read_that_ctrl_c_ends_has_taken_nothing():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
     queue.push(1)
-    reader.note = Once(reader.note)
+    reader.line.note = Once(reader.line.note)
     with raises(KeyboardInterrupt):
         reader.try_recv()
     equal(reader.try_recv(), 1)

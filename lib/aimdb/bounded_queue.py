@@ -144,7 +144,7 @@ class QueueReader(Reader):
         super().__init__(buffer)
         self._counts = buffer._counts
         self.park = buffer._line.park
-        self.note = buffer._line.note
+        self.line = buffer._line
         self.popleft = buffer._values.popleft
 
     def has_value(self) -> bool:
@@ -161,7 +161,9 @@ class QueueReader(Reader):
                 self.nothing()
         if counts[_NOTE]:
             if counts[_NOTE] == 1:
-                self.note()
+                line = self.line
+                if line.taken_by is not current():
+                    line.note()
             else:
                 counts[_NOTE] = 1
         # No jump after the first change, as in `push`.

@@ -155,19 +155,17 @@ class InMemory(Buffer):
 
 
 class _Endless:
-    # Gives the one exception that ends every `ready()`, so that none needs heap. Its traceback would grow with use.
-    # No generator: Ctrl-C in it would end it, and from then on each `ready()` of the program at once.
-
-    def __getitem__(self, _, stop=StopIteration()):
-        stop.__traceback__ = None
-        return stop
+    # Iterates over None without end, and with no step of Python in it: a generator would be ended by Ctrl-C, and from
+    # then on each `ready()` of the program at once.
+    __getitem__ = {}.get
 
 
 _forever = iter(_Endless())
+_done = StopIteration()  # What ends every `ready()`: made once, so that none needs heap.
 
 
 class _Ready(filter):
-    # What `ready()` returns, the same object each time. A filter of an endless generator has no state of its own, and
+    # What `ready()` returns, the same object each time. A filter of what is endless has no state of its own, and
     # the interpreter steps it without heap. `send` and `throw` are what asyncio's tools ask of a coroutine.
 
     def send(self, _):
@@ -264,8 +262,8 @@ class Reader:
             return self.try_recv()
 
     @micropython.viper
-    def look(self, done) -> bool:
-        """One step of awaiting `ready()`: return True to wait, or raise `done`."""
+    def look(self, none) -> bool:
+        """One step of awaiting `ready()`: return True to wait, or raise what ends it."""
         if self.park(self):
             return True
         turns = ptr32(self._turns)
@@ -273,6 +271,8 @@ class Reader:
             turns[_NOTE] = 1  # Another task may take it.
         if turns[_ASKED] and turns[_FREE]:
             self.buffer._line.lend()
+        done = _done
+        done.__traceback__ = none  # It would grow with use.
         raise done
 
     def park(self, owner) -> bool:

@@ -116,7 +116,13 @@ def test_our_command_line_works_on_a_serial_line(node) -> None:
 
 def test_ctrl_c_ends_a_watch_without_a_word(node) -> None:
     program = [sys.executable, str(ROOT / "tools" / "aimx" / "aimx_command.py"), "--connect", f"serial://{node[2]}"]
-    watch = subprocess.Popen([*program, "watch", "counter"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Of a shell in the background it would inherit that Ctrl-C is ignored.
+    watch = subprocess.Popen(
+        [*program, "watch", "counter"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert watch.stdout.readline()
     watch.send_signal(signal.SIGINT)
     assert watch.communicate(timeout=20)[1] == b""

@@ -121,7 +121,7 @@ def test_what_stands_in_several_modules_stands_once_in_the_joined_one():
 
 @pytest.mark.parametrize("other", ["def name(): pass", "from time import ticks_ms as name", "name = 2"])
 def test_two_modules_that_use_a_name_for_different_things_are_not_joined(other):
-    with pytest.raises(DeployError, match="aimdb.waiting has another name than a module of aimdb"):
+    with pytest.raises(DeployError, match="has another name than a module of aimdb"):
         joined(core(errors="def name(): return 1", waiting=other))
 
 

@@ -19,7 +19,7 @@ from board_declaration import DeployError
 # The module that has all of a group, and the others in the order in which they run. A package itself runs first, as the
 # others use what it defines. Any other module runs last, as it uses them.
 GROUPS = {
-    "aimdb": ("errors", "waiting", "buffer", "spmc_ring", "bounded_queue", "db"),
+    "aimdb": ("waiting", "errors", "buffer", "spmc_ring", "bounded_queue", "db"),
     "aimdb_flash.flash_queue": ("storage", "framing", "ledger", "segment_log", "flusher", "flash_reader", "values"),
     "aimdb_net.peer": ("errors", "waits", "window", "connection", "keeper"),
     "aimdb.sync_producer": ("doorbell",),
