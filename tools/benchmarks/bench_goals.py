@@ -67,6 +67,9 @@ def goals_of(results: dict, unit: str) -> list[Goal]:
                 base = cost(f"compute: {buffer}, a tap by hand")
                 yield ratio(f"transform of a {buffer} / a tap by hand", 1.1, [f"compute: {buffer}, transform"], base)
 
-        yield Goal("the core after import, with native code: bytes of heap", 15000, results["heap"]["after import"])
+        heap = results["heap"]
+        yield Goal("the core after import, with native code: bytes of heap", 15000, heap["after import"])
+        if "after import, as bytecode" in heap:
+            yield Goal("the core after import, as bytecode: bytes of heap", 12000, heap["after import, as bytecode"])
 
     return list(all_goals())
