@@ -157,7 +157,7 @@ class InMemory(Buffer):
 class _Endless:
     # Iterates over None without end, and with no step of Python in it: a generator would be ended by Ctrl-C, and from
     # then on each `ready()` of the program at once.
-    __getitem__ = {}.get
+    __getitem__: "Any" = {}.get
 
 
 _forever = iter(_Endless())
