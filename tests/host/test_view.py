@@ -165,6 +165,18 @@ def test_a_value_that_is_no_json_is_told(node):
     tried(view, write)
 
 
+def test_an_answer_that_comes_as_it_ends_is_overlooked(node):
+    view = view_of(node)
+
+    async def end(pilot):
+        await until(lambda: view.records.rows)
+        view.workers.cancel_all()
+        await view.screen.remove_children()
+        view._take([], {}, 0, "late")
+
+    tried(view, end)
+
+
 def test_ctrl_c_ends_it_also_while_a_value_is_typed(node):
     view = view_of(node)
 

@@ -217,6 +217,8 @@ class View(App[None]):
             self._set_state(repr(error), failed=True)
 
     def _draw_state(self) -> None:
+        if not self.query("#state"):  # The view has just ended.
+            return
         parts = [Text(self.url, "bold"), self._state]
         if self._paused:
             parts.append(Text("paused", "bold yellow"))
