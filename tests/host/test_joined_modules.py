@@ -13,7 +13,7 @@ from pytest_micropython.files import find_tool
 from unix_library import LIBRARY, write_library
 
 # Quick ones that reach most of what is joined. With SOAK all do it.
-TESTS = "errors names own_buffers left_loops flash_queue conformance_flash_queue"
+TESTS = "errors names own_buffers flash_queue conformance_flash_queue"
 
 # They put something else in place of a part of a module, which they do not find in the joined one.
 CHANGE_A_MODULE = (
