@@ -150,7 +150,7 @@ class QueueReader(Reader):
     def has_value(self) -> bool:
         counts = self._counts
         if counts[_KEPT]:
-            self.buffer._line.renew()
+            self.line.renew()
         return counts[_FILLED] > 0
 
     @micropython.viper

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from board_declaration import architecture_of
-from device_files import ROOT, compiled
+from device_files import ROOT, compiled_library
 from emulated_pico.filesystem import build_image
 
 KEEP_JOINED = b"""
@@ -20,11 +20,7 @@ async def keep_joined(ssid, password, on_change):
 
 def library_image(others: dict[str, bytes] | None = None) -> bytes:
     """A filesystem with the library in it, a module wifi, and what else is given."""
-    sources = (ROOT / "lib").glob("aimdb*/*.py")
-    files = {"lib/wifi.py": KEEP_JOINED}
-    architecture = architecture_of("pico_w")
-    for source in sources:
-        if source.parent.name != "aimdb_conformance":
-            place = source.relative_to(ROOT / "lib")
-            files[f"lib/{place}".removesuffix(".py") + ".mpy"] = compiled(source, str(place), architecture=architecture)
-    return build_image({**files, **(others or {})})
+    sources = {source.relative_to(ROOT / "lib").as_posix(): source for source in ROOT.glob("lib/*/*.py")}
+    code = compiled_library(sources, architecture_of("pico_w"))
+    files = {f"lib/{place}": data for place, data in code.items() if not place.startswith("aimdb_conformance/")}
+    return build_image({**files, "lib/wifi.py": KEEP_JOINED, **(others or {})})

@@ -6,7 +6,6 @@ the cut before has left.
 
 import ast
 import os
-from pathlib import Path
 
 import device_files
 import pytest
@@ -15,7 +14,6 @@ from emulated_pico.filesystem import build_image
 from emulated_pico.flash import FlashOperation
 
 PATIENCE = 600
-LIBRARY = Path(__file__).parents[2] / "lib"
 SHAPES = ("before", "partly", "after")
 
 SECTOR = 4096
@@ -70,11 +68,7 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 def image():
-    files = {}
-    for source in device_files.library_sources(LIBRARY, ["aimdb_flash"]):
-        place = source.relative_to(LIBRARY).as_posix()
-        files["lib/" + place.removesuffix(".py") + ".mpy"] = device_files.compiled(source, place)
-    return build_image(files)
+    return build_image({path[1:]: data for path, data in device_files.library_files(["aimdb_flash"], None).items()})
 
 
 def free_sectors(image):

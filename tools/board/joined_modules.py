@@ -16,8 +16,8 @@ import re
 
 from board_declaration import DeployError
 
-# The module that has all of a group, and the others in the order in which they run. A package itself runs first, as the
-# others use what it defines. Any other module runs last, as it uses them.
+# Left, the module that becomes the joined one; right, those that are put into it, in the order in which they run. A
+# package itself runs before them, as they use what it defines. Any other module runs after them, as it uses them.
 GROUPS = {
     "aimdb": ("waiting", "errors", "buffer", "spmc_ring", "bounded_queue", "db"),
     "aimdb_flash.flash_queue": ("storage", "framing", "ledger", "segment_log", "flusher", "flash_reader", "values"),
@@ -39,14 +39,17 @@ def joined(sources: dict[str, bytes]) -> dict[str, bytes]:
     places = {module_at(place): place for place in sources}
     moved = {old: new for old, new in JOINED.items() if {old, new} <= places.keys() or package_of(old) not in places}
     given = {module_at(place): text.decode() for place, text in sources.items()}
-    made = {name: redirected(text, name, moved) for name, text in given.items()}
-    for name in GROUPS.keys() & given.keys():
-        others = [old for old, new in moved.items() if new == name and old in given]
-        order = [name, *others] if name == package_of(name) else [*others, name]
-        made[name] = one_source(name, {each: redirected(given[each], each, moved, name) for each in order})
-        for other in others:
-            public = [each for each in definitions(ast.parse(given[other])) if not each.startswith("_")]
-            made[other] = f"from {name} import {', '.join(public)}\n"
+    made = {}
+    for name, text in given.items():
+        if name in GROUPS:
+            others = [old for old, new in moved.items() if new == name]
+            order = [name, *others] if name == package_of(name) else [*others, name]
+            made[name] = one_source(name, {each: redirected(given[each], each, moved, name) for each in order})
+        elif name in moved:
+            public = [each for each in definitions(ast.parse(text)) if not each.startswith("_")]
+            made[name] = f"from {moved[name]} import {', '.join(public)}\n"
+        else:
+            made[name] = redirected(text, name, moved)
     return {places[name]: text.encode() for name, text in made.items()}
 
 
