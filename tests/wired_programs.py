@@ -9,9 +9,16 @@ A program is lines of text. The first ones wire it:
     record e of y mailbox 1 none                      written from outside only
     tap a: recv; to e                                 does this in a loop; it puts a value into e
 
-The others are what the main task does: `run x`, `cancel x`, `close a`, `send a 3` (by a SyncProducer), `thread a 3`,
-`put a 3` (in a task), `produce a 3`, `turns 4`, `sleep 1`, `leave` (the loop fails, and a new one begins), `stop` (the
-same without a new one). At the end everything runs until it ends.
+The others are what the main task does:
+
+    run x, cancel x         begin a run of database x; cancel it
+    produce a 3             produce 3 values in a; `put a 3` in a task that waits, `send a 3` by a SyncProducer,
+                            `thread a 3` by one from a thread
+    close a                 close its buffer
+    turns 4, sleep 1        let the others take 4 steps; for 1 millisecond
+    leave, stop             the main task fails, and another goes on; after `leave` in a new event loop
+
+At the end everything runs until it ends.
 
 Each value is a number of its own, and larger than those before it.
 """

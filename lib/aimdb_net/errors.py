@@ -7,8 +7,8 @@ from micropython import const
 
 _MASK = const(0x1FFFFFFF)
 
-# So often a value is tried for which there is no memory, by default with a second or more in between. Then it counts as
-# one that cannot be used, as there may never be enough.
+# How often a value is tried for which there is no memory, by default a second or more apart. Then it counts as one that
+# cannot be used: there may never be enough.
 HUNGRY_ATTEMPTS = 10
 
 

@@ -15,7 +15,7 @@ from unix_library import LIBRARY, write_library
 # Quick ones that reach most of what is joined. With SOAK all do it.
 TESTS = "errors names own_buffers flash_queue conformance_flash_queue"
 
-# They put something else in place of a part of a module, which they do not find in the joined one.
+# They replace a part of a module. In the joined library that changes nothing, as the part is in another module.
 CHANGE_A_MODULE = (
     "test_a_flush_that_is_overdue_is_not_put_off_by_a_commit_that_has_days_of_time",
     "test_what_ends_ready_has_no_state_that_ctrl_c_could_end",

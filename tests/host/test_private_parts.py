@@ -1,4 +1,4 @@
-"""asyncio's private parts are named in five modules, which a new version of MicroPython may make us change."""
+"""Five modules name asyncio's private parts. When a new version of MicroPython changes those, so do these."""
 
 import re
 

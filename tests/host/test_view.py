@@ -75,7 +75,7 @@ def node():
 
 @contextlib.contextmanager
 def answering(*frames):
-    """A port at which each frame is answered by `frames`, in which NUMBER stands for how many have come."""
+    """A URL at which somebody answers each frame that comes by these; NUMBER in them stands for 1, then 2, 3 …"""
 
     def serve():
         peer, _ = server.accept()
