@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-import aimdb.loop
+import aimdb.polling
 import harness
 from aimdb import AimDb, BoundedQueue, SpmcRing
 from aimdb.complaint import Complaint
@@ -55,7 +55,7 @@ async def test_the_longest_times_are_kept():
     await settle()
     for _ in range(2):  # What the loop does half of that time from now, and when it is up.
         equal((calls, task.done()), ([], False))
-        for entry in (timer._entry, reader.alarm._entry):
+        for entry in (timer._entry, task.data.entry):  # The task waits with an alarm.
             aimdb.waiting.current_loop().remove(entry)
             entry.coro.send(None)
         await settle()
@@ -227,15 +227,15 @@ class Hasty:
     """Has the loop believe that much more time has passed than has."""
 
     def __init__(self):
-        self._kept = aimdb.loop.ticks_ms, asyncio.core.ticks
+        self._kept = aimdb.polling.ticks_ms, asyncio.core.ticks
         self._ahead = 0
 
     def __enter__(self):
-        aimdb.loop.ticks_ms = asyncio.core.ticks = self._ticks
+        aimdb.polling.ticks_ms = asyncio.core.ticks = self._ticks
         return self
 
     def __exit__(self, *_):
-        aimdb.loop.ticks_ms, asyncio.core.ticks = self._kept
+        aimdb.polling.ticks_ms, asyncio.core.ticks = self._kept
 
     def _ticks(self):
         return time.ticks_add(self._kept[0]() + self._ahead, 0)  # A board adds no more than half of all ticks.
@@ -364,11 +364,12 @@ async def test_ctrl_c_while_a_reader_with_a_time_limit_is_woken_leaves_it_waitin
     reader = ring.subscribe()
     task = asyncio.create_task(reader.recv(2 * UNIT))
     await settle()
-    stop = reader.alarm.stop
-    reader.alarm.stop = interrupted
+    alarm = task.data
+    stop = alarm.stop
+    alarm.stop = interrupted
     with raises(KeyboardInterrupt):
         ring.push(1)
-    reader.alarm.stop = stop
+    alarm.stop = stop
     equal(ring.metrics().produced_count, 0)
     await raises_async(asyncio.TimeoutError, task)
     ring.push(2)

@@ -175,13 +175,6 @@ class _Ready(filter):
         raise error
 
 
-def alarm_of(reader, timeout_ms):  # noqa: F811
-    global alarm_of
-    from .alarm import alarm_of  # Loaded when the first time limit is set.
-
-    return alarm_of(reader, timeout_ms)
-
-
 class Reader:
     """Reads one buffer; every task that reads has one of its own, from `subscribe`.
 
@@ -193,7 +186,6 @@ class Reader:
 
     closed = False
     lagged = 0  # Values missed by this reader, in all.
-    alarm: "Any" = None  # The one of the last read with a time limit, for the next such read.
 
     def __init__(self, buffer: Buffer):
         self.buffer: Any = buffer
@@ -254,11 +246,10 @@ class Reader:
                 while self.park(self):
                     yield
             else:
-                timeout_ms = alarm_of(self, timeout_ms)  # A second local variable would cost heap at each call.
-                while self.park(timeout_ms):
-                    timeout_ms.start()
+                timeout_ms = self.park_until(timeout_ms)  # A second local variable would cost heap at each call.
+                while timeout_ms is not None:
                     yield
-                timeout_ms.task = None
+                    timeout_ms = timeout_ms.park()
             return self.try_recv()
 
     @micropython.viper
@@ -280,6 +271,12 @@ class Reader:
         if self.has_value() or self.buffer.closed:
             return False
         return self.buffer._line.park(owner)
+
+    def park_until(self, timeout_ms):
+        # `Alarm` puts its own in place of this one.
+        from .alarm import Alarm  # Loaded when the first time limit is set.
+
+        return Alarm(self).park_until(timeout_ms)
 
     def remove(self, task):
         """Called by `Task.cancel` on a task that waits."""

@@ -2,18 +2,12 @@
 
 A critical section here contains no jump (no `if`, `and`, `while`): at a jump the interpreter lets callbacks, Ctrl-C
 and, where there is a global lock, other threads in.
-
-    core._io_queue           see polling.py
-    core.cur_task            see waiting.py
-    core.run_until_complete  runs the loop; `asyncio.run` calls it
 """
-
-from asyncio import core  # type: ignore[attr-defined]
 
 import micropython
 
 from .polling import entry, find_room, schedule
-from .waiting import current_loop
+from .waiting import current_loop, polled, run_as, surround_runs
 
 try:
     from _thread import get_ident
@@ -81,7 +75,7 @@ class Doorbell(list):
         while stream.readinto(self._byte):
             pass
         if self._held_in is not loop:
-            core.cur_task = self._entry  # Not the task that ran last: it may have to be cancelled, and none can itself.
+            run_as(self._entry)  # Not the task that ran last: it may have to be cancelled, and none can itself.
             self._hand_over()
             if not loop.peek():
                 self.hold()  # The loop takes for granted that there is a task to run.
@@ -93,15 +87,15 @@ class Doorbell(list):
 
     def hold(self) -> None:
         """In the current loop, hand over only after all tasks that could run now have had a step."""
-        polled = core._io_queue
+        streams = polled()
         key = id(stream)
-        if key not in polled.map:
+        if key not in streams.map:
             find_room(stream)
-            polled.map[key] = self
+            streams.map[key] = self
             try:
-                polled.poller.register(stream, 1)
+                streams.poller.register(stream, 1)
             except BaseException:
-                del polled.map[key]
+                del streams.map[key]
                 raise
         if self._held_in is not None:
             self._held_in.remove(self._entry)
@@ -147,16 +141,4 @@ class Doorbell(list):
 
 
 bell = Doorbell()
-run = core.run_until_complete
-
-
-def run_until_complete(main_task=None):
-    bell.begin()
-    try:
-        return run(main_task)
-    finally:
-        core.cur_task = None  # After Ctrl-C it would be a task that is over.
-        bell.end()
-
-
-core.run_until_complete = run_until_complete
+surround_runs(bell.begin, bell.end)

@@ -1,29 +1,28 @@
 """What the loop does for things that are no tasks: it calls them, and polls streams.
 
-    core._task_queue, core.Task  see waiting.py
-    core._io_queue               what the loop polls: its `map` has [reader, writer, stream] by the stream's id
-
 IRQ safety: none of it; only for the asyncio thread.
 """
 
-from asyncio import core  # type: ignore[attr-defined]
+from asyncio import Task
 from time import ticks_add, ticks_ms
 
 import micropython
 from micropython import const
+
+from .waiting import current_loop, polled
 
 _ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
 
 def entry(thing):
     """An entry for the loop's queue: when its time has come, the loop calls `thing.send(None)`."""
-    return core.Task(thing)
+    return Task(thing)
 
 
 @micropython.native
 def schedule(entry, milliseconds: int):
     """Have the loop call the entry in so many milliseconds, at most 2**28; returns that loop."""
-    loop = core._task_queue
+    loop = current_loop()
     loop.push(entry, ticks_add(ticks_ms(), milliseconds))
     return loop
 
@@ -31,16 +30,16 @@ def schedule(entry, milliseconds: int):
 def readable(stream):
     """What a generator yields to wait until `stream` has something to read."""
     find_room(stream)
-    return core._io_queue.queue_read(stream)
+    return polled().queue_read(stream)
 
 
 def writable(stream):
     """The same, until it takes something."""
     find_room(stream)
-    return core._io_queue.queue_write(stream)
+    return polled().queue_write(stream)
 
 
 def find_room(stream):
     """Raise `MemoryError` now, if at all: `poll.register` would leave a stream at which the next poll crashes."""
-    if id(stream) not in core._io_queue.map:
+    if id(stream) not in polled().map:
         bytearray(_ROOM)  # It is free again at once.

@@ -5,31 +5,54 @@ Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 
 from asyncio import CancelledError, TimeoutError, get_event_loop
 
+from micropython import const
+
 from .errors import check_int
-from .loop import Timed, time_out
+from .loop import time_out
+from .polling import entry, schedule
 from .waiting import current, current_loop
 
+_FAR = const(0x10000000)  # Milliseconds: the longest that `schedule` takes. A longer wait is made of two.
 
-class Timer(Timed):
+
+class Timer:
     """Calls `function` when its time has come, with no task. What it raises goes to the loop's exception handler.
 
     After `stop()` it does not call, and nothing of it is left in the loop.
     """
 
     def __init__(self, function):
-        super().__init__()
         self._function = function
+        self._entry = entry(self)
+        self._loop = None  # Where the entry is.
+        self._rest = 0  # Milliseconds that are left when the loop calls.
 
     def start(self, milliseconds: int) -> None:
         """Call in so many milliseconds; an earlier start counts no more. 0: call after the step that runs now."""
         self.stop()
-        self.begin(milliseconds)
+        first = min(milliseconds, _FAR)
+        self._rest = milliseconds - first
+        self._loop = schedule(self._entry, first)
+
+    def stop(self) -> None:
+        """Do not call."""
+        loop = self._loop
+        if loop is not None:
+            self._loop = None
+            loop.remove(self._entry)  # Taken out of another loop's queue, it would bring its neighbours along.
 
     def runs(self) -> bool:
         """Whether it will call."""
         return self._loop is not None and self._loop is current_loop()
 
-    def due(self):
+    def send(self, _):
+        # Called by the loop.
+        self._loop = None
+        rest = self._rest
+        if rest:
+            self._rest = 0
+            self._loop = schedule(self._entry, rest)
+            return
         try:
             self._function()
         except Exception as er:

@@ -1,14 +1,19 @@
 """Waiting and waking, in the words of this library.
 
-Only this module, and loop.py, polling.py, doorbell.py and watching.py, which are loaded when a program needs more, name
-asyncio's private parts:
+Only this module names the private parts of asyncio:
 
-    core.cur_task        the task that runs now, or None; `asyncio.current_task()` raises instead
-    core._task_queue     what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
-    core.TaskQueue       a queue of tasks that pushes and pops without heap; with equal keys, first in, first out
-    core.Task            makes of any object with `send` an entry for that queue
-    task.data            what a task waits for: `Task.cancel` calls its `remove(task)`. When the loop runs a task, it
-                         throws the data into it, unless that is false
+    core.cur_task            the task that runs now, or None; `asyncio.current_task()` raises instead
+    core._task_queue         what the loop runs next, by time; `asyncio.new_event_loop()` makes another one
+    core.TaskQueue           a queue of tasks that pushes and pops without heap; with equal keys, first in, first out
+    core._io_queue           what the loop polls: its `map` has [reader, writer, stream] by the stream's id
+    core.run_until_complete  runs the loop; `asyncio.run` calls it
+    task.ph_key              when a task was or is due
+
+Others use two of its parts besides:
+
+    Task(thing)              makes of any object with `send` an entry for the loop's queue
+    task.data                what a task waits for: `Task.cancel` calls its `remove(task)`. When the loop runs a task,
+                             it throws the data into it, unless that is false. When a task has ended, it is how
 
 docs/states.md has the states of a task and the counts of a line in tables.
 
@@ -193,5 +198,35 @@ def current():
 
 
 def current_loop():
-    """The loop that runs now, to compare with another; `asyncio.new_event_loop()` makes a new one."""
+    """The loop that runs now; `asyncio.new_event_loop()` makes a new one. To it entries are pushed."""
     return core._task_queue
+
+
+def due(entry):
+    """When the loop was or is to run a task or another entry, in ticks."""
+    return entry.ph_key
+
+
+def polled():
+    """The streams at which the loop looks."""
+    return core._io_queue
+
+
+def run_as(entry):
+    """From now on, the step is the entry's, and not that of the task that ran last."""
+    core.cur_task = entry
+
+
+def surround_runs(begin, end):
+    """From now on, call `begin` before each run of the loop, when its main task is made, and `end` however it ends."""
+    run = core.run_until_complete
+
+    def run_until_complete(main_task=None):
+        begin()
+        try:
+            return run(main_task)
+        finally:
+            core.cur_task = None  # After Ctrl-C it would be a task that is over.
+            end()
+
+    core.run_until_complete = run_until_complete

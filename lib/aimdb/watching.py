@@ -1,17 +1,15 @@
 """Finds stages that wait where nothing wakes them, at a `yield` that is no await, and sources that return their value.
 
 Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
-
-    core._task_queue, task.data  see waiting.py; when a task has ended, `task.data` is how
-    task.ph_key                  see loop.py; to load that for each run would be too much, as it has native code, whose
-                                 memory not all ports get back
 """
 
 import sys
-from asyncio import Task, core, current_task  # type: ignore[attr-defined]
+from asyncio import Task, current_task
 from time import ticks_diff
 
 from micropython import const
+
+from .waiting import current_loop, due
 
 _INSTEAD = const("producer.produce(value) hands on a value")
 
@@ -42,7 +40,7 @@ def wake_cancelled(stages: list) -> None:
     for stage in _lost(stages):
         task = stage[3]
         error = task.data
-        core._task_queue.push(task)
+        current_loop().push(task)  # As `loop.resume` does, which would stay loaded.
         task.data = error
 
 
@@ -54,4 +52,4 @@ def _is_lost(task):
     # Tasks that were due before the one that has just slept have run since: one that was due earlier is in the loop's
     # queue no more.
     waits = isinstance(task.data, Task) or hasattr(task.data, "remove")
-    return not (task.done() or waits) and ticks_diff(task.ph_key, current_task().ph_key) < 0
+    return not (task.done() or waits) and ticks_diff(due(task), due(current_task())) < 0
