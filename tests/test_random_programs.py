@@ -9,7 +9,7 @@ import harness
 from programs import check
 from random_programs import search
 
-PROGRAMS = (1500 if harness.target == "unix" else 12) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
+PROGRAMS = (1500 if harness.target == "unix" else 6) * int((getattr(os, "getenv", lambda name: None)("SOAK")) or 1)
 TIME_LIMIT = 120 + PROGRAMS
 
 

@@ -6,6 +6,7 @@ import random
 import struct
 from time import ticks_diff, ticks_ms
 
+import harness
 import micropython
 from aimdb import (
     AimDb,
@@ -706,18 +707,20 @@ async def test_a_closed_producer_refuses_and_what_it_has_sent_arrives():
     equal(reader.buffer.metrics().dropped_count, 2)
 
 
-async def left_by_making(make):
-    # Bytes that stay on the heap of a hundred times, after a first one.
+async def stays(make):
+    # The heap is where it was, but for noise, when `make` is called again and again after a first time.
+    rounds = 100 if harness.target == "unix" else 50
     make()
     await settle()
     gc.collect()
     before = gc.mem_alloc()
-    for _ in range(100):
+    for _ in range(rounds):
         make()
         await asyncio.sleep_ms(0)
     await settle()
     gc.collect()
-    return gc.mem_alloc() - before
+    left = gc.mem_alloc() - before
+    assert left < 30 * rounds, left
 
 
 async def test_making_and_closing_producers_again_and_again_leaves_the_heap_where_it_was():
@@ -728,8 +731,7 @@ async def test_making_and_closing_producers_again_and_again_leaves_the_heap_wher
         producer.try_send(1)
         producer.close()
 
-    left = await left_by_making(make)
-    assert left < 3000, left
+    await stays(make)
 
 
 async def test_producers_that_are_dropped_leave_nothing_behind_though_the_database_lives():
@@ -739,8 +741,7 @@ async def test_producers_that_are_dropped_leave_nothing_behind_though_the_databa
         db.sync_producer("x", 16).try_send(1)
         db.sync_producer("x", 1, "<I").close()
 
-    left = await left_by_making(make)
-    assert left < 3000, left
+    await stays(make)
 
 
 async def test_an_idle_producer_keeps_none_that_rang_after_it_and_is_dropped():
@@ -754,8 +755,7 @@ async def test_an_idle_producer_keeps_none_that_rang_after_it_and_is_dropped():
         producer.try_send(1)
         last = producer
 
-    left = await left_by_making(make)
-    assert left < 3000, left
+    await stays(make)
     idle.close()
 
 
