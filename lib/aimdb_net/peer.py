@@ -9,7 +9,7 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
-from .errors import ConnectionLost, PeerError, tell
+from .errors import ConnectionLost, PeerError, Refused, drop, tell  # noqa: F401 (compiled packages find all here)
 from .keeper import keep
 from .waits import Waits
 from .window import Window

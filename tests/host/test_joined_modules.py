@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from device_files import ROOT, DeployError, compiled_library
-from joined_modules import GROUPS, JOINED, definitions, joined
+from joined_modules import GROUPS, JOINED, definitions, joined, package_of
 from pytest_micropython.files import find_tool
 from unix_library import LIBRARY, write_library
 
@@ -62,17 +62,18 @@ def test_a_package_imports_from_the_joined_core_also_when_it_is_compiled_alone()
     assert text_of(made, "aimdb_flash/device.py") == "from aimdb import error as e, new\n"
 
 
-def test_a_core_that_is_not_joined_has_all_that_compiled_packages_import_from_it():
+def test_a_package_that_is_not_joined_has_all_that_compiled_ones_import_from_it():
     made = joined({place: source.read_bytes() for place, source in LIBRARY.items()})
     needed = {
-        name.name
+        f"from {node.module} import {name.name}"
         for place, content in made.items()
         for node in ast.walk(ast.parse(content))
-        if not place.startswith("aimdb/") and isinstance(node, ast.ImportFrom) and node.module == "aimdb"
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module
+        if node.module.startswith("aimdb") and package_of(node.module) != place.partition("/")[0]
         for name in node.names
     }
-    assert "Line" in needed
-    run_on_unix(f"from aimdb import {', '.join(sorted(needed))}", ROOT / "lib")
+    assert {"from aimdb import Line", "from aimdb_net.peer import tell"} <= needed
+    run_on_unix("\n".join(sorted(needed)), ROOT / "lib")
 
 
 def test_a_module_that_is_imported_as_a_whole_is_the_joined_one():
