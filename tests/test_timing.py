@@ -1,6 +1,7 @@
 """The words for time that packages build on: Timer, timed, Complaint."""
 
 import asyncio
+import gc
 import time
 
 import aimdb.polling
@@ -280,6 +281,28 @@ async def test_a_queue_that_nobody_reads_is_named_while_a_producer_waits():
             await task
             await time_flies.pass_by(20000)
             equal(said.text, line % 10 + line % 20)
+
+
+async def test_a_queue_that_is_dropped_after_a_producer_has_waited_is_collected_before_the_loop_goes_on():
+    async def wait_for_space():
+        queue = BoundedQueue(1)
+        queue.push(bytearray(4000))
+        reader = queue.subscribe()
+        task = asyncio.create_task(queue.push_async(2))
+        await settle()
+        reader.try_recv()
+        await task
+        reader.try_recv()
+        queue.push(bytearray(4000))
+
+    await wait_for_space()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(10):
+        await wait_for_space()
+    gc.collect()
+    # One may still be seen on the C stack, which the collector scans as it is.
+    assert gc.mem_alloc() - before < 20000
 
 
 async def test_a_queue_that_is_read_slowly_is_not_named():

@@ -52,7 +52,6 @@ class BoundedQueue(InMemory):
         _room: Line
 
     _readers = 0  # Attached and not closed.
-    watched = None  # The loop in which a `Complaint` looks after the producers that wait.
 
     if TYPE_CHECKING:
 
@@ -111,7 +110,7 @@ class BoundedQueue(InMemory):
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
             room = self._room
             while room.park(self):
-                if self._line.taken_by is current() or self.watched is not room.loop:
+                if self._line.taken_by is current() or room.watched is not room.loop:
                     look_after(self, value)
                 yield
         if counts[_CLOSED]:

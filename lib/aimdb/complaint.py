@@ -11,6 +11,8 @@ from .timing import Timer
 
 # In the counts of a queue:
 _CONSUMED = const(1)
+_FILLED = const(4)  # How many values are free.
+_KEPT = const(6)  # How many values are kept for readers that were woken.
 _WANTED = const(10)  # 1: a producer waits.
 
 
@@ -56,27 +58,32 @@ def complain(key, what: str, milliseconds: int) -> None:
 
 
 class _RoomComplaint(Complaint):
-    # For the producers that wait for space in a `BoundedQueue`. It looks by itself whether there are any.
+    # For the producers that wait for space in a `BoundedQueue`. It looks by itself whether there are any. It does not
+    # refer to the queue, which would stay with its values until then.
 
     def __init__(self, queue):
         super().__init__(self._tell)
-        self._queue = queue
-        self._consumed = queue._counts[_CONSUMED]
+        self._key = queue.key
+        self._room = queue._room
+        self._counts = queue._counts
+        self._consumed = self._counts[_CONSUMED]
+        self._room.watched = self._room.loop
         self.begin()
 
     def _due(self):
-        if self._queue._counts[_WANTED]:
+        if self._counts[_WANTED]:
             super()._due()
         else:
-            self._queue.watched = None
+            self._room.watched = None
 
     def _tell(self, milliseconds):
-        queue = self._queue
-        consumed = queue._counts[_CONSUMED]
+        counts = self._counts
+        consumed = counts[_CONSUMED]
         if consumed != self._consumed:
             self._consumed = consumed
             return False
-        complain(queue.key, "is full (%d values), and nobody reads it; a producer waits" % queue.held(), milliseconds)
+        held = counts[_FILLED] + counts[_KEPT]
+        complain(self._key, "is full (%d values), and nobody reads it; a producer waits" % held, milliseconds)
 
 
 def watch_room(queue) -> None:

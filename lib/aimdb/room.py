@@ -30,11 +30,10 @@ def look_after(queue, value):
     try:
         if line.taken_by is task and "remove" not in line.__dict__:
             _look_at_cancels(queue, line)
-        if queue.watched is not room.loop:
+        if room.watched is not room.loop:
             from .complaint import watch_room
 
             watch_room(queue)
-            queue.watched = room.loop
     except MemoryError:
         pass  # The next one to wait tries again.
 

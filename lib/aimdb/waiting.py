@@ -68,6 +68,8 @@ class Line(tuple):
 
     taken_by: "Any" = None  # The only task that has taken one. None: no task has. The line itself: several have.
 
+    watched: "Any" = None  # Where producers wait: the loop in which a `Complaint` looks after them.
+
     def __init__(self, counts=None):
         super().__init__()
         self._counts: "Any" = counts or array("i", bytes(4 * _PLACES))
