@@ -138,6 +138,38 @@ def test_no_task_comes_along_with_what_is_scheduled_again():
     check("queue", 3, left + " | take y | c: ready x | a: put; ready y | rest")
 
 
+def test_no_task_comes_along_with_what_was_lent_when_its_loop_was_left():
+    queue = BoundedQueue(1)
+    readers = [queue.subscribe() for _ in range(2)]
+    late = []
+
+    async def sleep():
+        await asyncio.sleep_ms(30)
+        late.append(1)
+
+    async def take(reader, leave):
+        await reader.ready()  # The value is lent, for another reader waits.
+        if leave:
+            raise SystemExit
+        reader.try_recv()
+
+    async def lend(leave):
+        if leave:
+            asyncio.create_task(sleep())
+        for reader in readers:
+            asyncio.create_task(take(reader, leave))
+        await settle()
+        queue.push(1)
+        await asyncio.sleep_ms(90)
+
+    with raises(SystemExit):
+        asyncio.run(lend(leave=True))
+    asyncio.new_event_loop()
+    equal(readers[0].try_recv(), 1)
+    asyncio.run(lend(leave=False))
+    equal(late, [])  # Of the tasks of the loop that was left.
+
+
 def test_a_program_that_starts_itself_again_delivers_each_value_once():
     # The densest form of test_restarts.py, for the emulated chip.
     queue = BoundedQueue(2)
