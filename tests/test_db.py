@@ -13,6 +13,7 @@ from aimdb import (
     SpmcRing,
 )
 from harness import equal, raises
+from printing import printing
 
 
 async def test_values_go_from_a_source_to_every_tap():
@@ -251,6 +252,35 @@ async def test_a_stage_that_awaits_a_cancelled_task_dies_by_name():
         await db.run()
     equal("a source of record 'a' was cancelled" in str(died.error), True)
     equal(db.failed[:3], ("a", "source", "source"))
+
+
+async def test_errors_are_told_once_when_stages_end_one_after_the_other():
+    db = AimDb()
+
+    async def source(producer):
+        raise ValueError
+
+    async def slow(consumer):
+        try:
+            await asyncio.sleep(1)
+        finally:
+            await asyncio.sleep_ms(20)
+
+    async def fails(consumer):
+        try:
+            await asyncio.sleep(1)
+        finally:
+            await asyncio.sleep_ms(5)
+            raise OSError(5)
+
+    db.configure("a", Mailbox()).source(source).tap(slow).tap(fails)
+    with printing() as said, raises(ValueError):
+        await db.run()
+    lines = (
+        "aimdb: tap fails of record 'a' died: OSError(5,)\n",
+        "aimdb: source source of record 'a' died: ValueError()\n",
+    )
+    equal(said.text, "".join(lines))
 
 
 async def test_a_failure_is_forgotten_by_the_next_run():

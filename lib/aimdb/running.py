@@ -59,9 +59,14 @@ async def run(db, begun: list, listen) -> None:
     finally:
         died = False
         interruption = None
+        waiters: list = []
         for stage in stages:
             stage[3].cancel()
         try:
+            for stage in stages:
+                waiter = outcome(stage[3])
+                # Asyncio prints an error that no task waits for.
+                waiters.append(waiter if stage[3].done() else asyncio.create_task(waiter))
             for pause in (0, 1):  # Most end in the next step; after the second it is known what is lost.
                 if not ended(stages):
                     await asyncio.sleep_ms(pause)
@@ -72,15 +77,12 @@ async def run(db, begun: list, listen) -> None:
         except Exception:  # There is no memory for it.
             pass
         for stage in stages:
-            try:
-                await stage[3]
-            except asyncio.CancelledError as er:
-                if stage is culprit:
-                    culprit[3] = cause = er
-                    died = True
-            except Exception as er:
-                stage[3] = er
+            error = await (waiters.pop(0) if waiters else outcome(stage[3]))
+            if isinstance(error, Exception) or error and stage is culprit:
+                stage[3] = error
                 died = True
+                if stage is culprit:
+                    cause = error
         db._loop = None
         if stages:
             for record in db._records.values():
@@ -97,6 +99,14 @@ async def run(db, begun: list, listen) -> None:
             raise cancelled(culprit[0].key, culprit[1])
         if interruption and not cause:
             raise interruption
+
+
+async def outcome(task):
+    """The error that has ended the task, if one did."""
+    try:
+        await task
+    except (Exception, asyncio.CancelledError) as er:
+        return er
 
 
 def drop_configuring() -> None:
