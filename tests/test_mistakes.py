@@ -351,6 +351,13 @@ def test_what_is_no_bool_for_profile_is_told():
     assert "profile is True or False" in str(caught.error), caught.error
 
 
+def test_what_is_no_bool_for_write_is_told():
+    record = AimDb().configure("a", Mailbox())
+    with raises(TypeError) as caught:
+        record.remote(JsonCodec())
+    assert "record 'a': write is True or False" in str(caught.error), caught.error
+
+
 async def test_a_buffer_of_ones_own_that_lacks_a_method_is_told_before_anything_starts():
     for kind, missing in ((WithoutTake, "take(self, reader)"), (WithoutHasValue, "has_value(self, reader)")):
         db = AimDb()

@@ -9,6 +9,8 @@ _READERS = ("link_to", "tap", "link_from")  # Stages that may stand beside a wri
 
 def grant(record, write: bool, codec):
     """What `Record.remote` does. Returns the record; raises `TypeError` or `ValueError`."""
+    if not isinstance(write, bool):
+        raise TypeError("record %r: write is True or False, not %r" % (record.key, write))
     if codec is not None:
         once("arguments").check_codec(codec)
     for code in record.key.encode():  # A string's characters would stay in the interpreter's table of names.
@@ -19,7 +21,7 @@ def grant(record, write: bool, codec):
         if code in b"*#":
             raise ValueError("record %r: in a name for others, * and # would be a pattern" % record.key)
     db = record.db
-    db.remotes[record.key] = (record, bool(write), codec)
+    db.remotes[record.key] = (record, write, codec)
     return record
 
 
