@@ -261,6 +261,13 @@ async def test_a_complaint_about_the_longest_wait_comes_once_in_that_time():
     equal(len(said), 4)
 
 
+async def test_a_produce_async_that_takes_too_long_is_told_with_its_record():
+    record = AimDb().configure("q", BoundedQueue(1))
+    record.produce(1)
+    error = await raises_async(asyncio.TimeoutError, record.produce_async(2, timeout_ms=0))
+    equal(str(error), "<Record 'q' BoundedQueue> was not done within 0 ms")
+
+
 async def test_a_queue_that_nobody_reads_is_named_while_a_producer_waits():
     queue = BoundedQueue(1)
     producer = AimDb().configure("q", queue)

@@ -156,7 +156,7 @@ class Record:
                 return self.push_async(value)
             from .timing import timed
 
-            return timed(self.push_async(value), timeout_ms)
+            return timed(self.push_async(value), timeout_ms, self)
 
         # `AimDb.configure` gives the instance the calls of its buffer. All others are loaded when they are made.
         def __getattr__(self, name):

@@ -85,12 +85,12 @@ class Deadline(Timer):
             super().start(0)
 
 
-def timed(awaitable, milliseconds: int, what: str = "it"):
+def timed(awaitable, milliseconds: int, what: object = "it"):
     """Await `awaitable`. After `milliseconds` cancel it where it waits, and raise `asyncio.TimeoutError`.
 
     It runs in the calling task, so that no result is lost; `asyncio.wait_for` loses some. Either it has returned, or it
-    waits and is cancelled. `what` begins the sentence of the error. The call itself raises `TypeError` or `ValueError`
-    for a wrong number.
+    waits and is cancelled. The `str` of `what` begins the sentence of the error. The call itself raises `TypeError` or
+    `ValueError` for a wrong number.
     """
     check_int("timeout_ms", milliseconds)
     return _timed(awaitable, milliseconds, what)
