@@ -133,9 +133,17 @@ class Mailbox(BoundedQueue):
     not count as dropped.
     """
 
-    def __init__(self):
-        super().__init__(1)
-        self._counts[_OVERWRITES] = 1
+    capacity = 1
+
+    if TYPE_CHECKING:
+
+        def __init__(self): ...
+
+    else:
+
+        def __init__(self, capacity=None):
+            super().__init__(capacity)
+            self._counts[_OVERWRITES] = 1
 
 
 class QueueReader(Reader):

@@ -138,7 +138,10 @@ class InMemory(Buffer):
         from .errors import new as __new__
 
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
-            check_int("capacity", capacity, 1)
+            only = self.capacity  # Of a class that has no other.
+            if only and capacity is None:
+                capacity = only
+            check_int("capacity", capacity, 1, only or _MASK)
             self.capacity = capacity
             self._values = deque((), capacity)
             self._append = self._values.append

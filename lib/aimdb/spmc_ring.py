@@ -65,8 +65,11 @@ class SingleLatest(SpmcRing):
     overwritten does not count as dropped.
     """
 
-    def __init__(self):
-        super().__init__(1)
+    capacity = 1
+
+    if TYPE_CHECKING:
+
+        def __init__(self): ...
 
     peek = InMemory.peek
 
