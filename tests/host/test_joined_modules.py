@@ -72,7 +72,12 @@ def test_a_package_that_is_not_joined_has_all_that_compiled_ones_import_from_it(
         if node.module.startswith("aimdb") and package_of(node.module) != place.partition("/")[0]
         for name in node.names
     }
-    assert {"from aimdb import Line", "from aimdb_net.peer import tell"} <= needed
+    for place in (place for place in made if place.endswith("/names.py")):
+        exec(text_of(made, place), public := {})
+        for module, *names in map(str.split, public["MODULES"].split("\n")):
+            if package_of(module) != place.partition("/")[0]:
+                needed |= {f"from {module} import {name.rpartition('=')[2]}" for name in names}
+    assert {"from aimdb import Line", "from aimdb_net.peer import NotConnected"} <= needed
     run_on_unix("\n".join(sorted(needed)), ROOT / "lib")
 
 
