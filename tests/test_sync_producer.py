@@ -24,6 +24,7 @@ from aimdb import (
 )
 from harness import equal, heap_locked, only, raises
 from own_buffers import Largest, Log, Slots
+from printing import printing
 from scarce import Scarce
 from stepping import Steps, outcome
 
@@ -221,6 +222,17 @@ async def test_a_buffer_that_raises_loses_that_value_counted_and_not_the_next():
     after.try_send(3)
     equal(await reader.recv(5000), 3)
     equal(db.configure("x").buffer.metrics().dropped_count, 2)
+
+
+async def test_the_1st_2nd_4th_value_that_a_buffer_does_not_store_is_told():
+    db, _ = record(Broken())
+    producer = db.sync_producer("x")
+    with printing() as said:
+        for value in range(7):
+            producer.try_send(value)
+        await settle()
+    line = "aimdb: record 'x' did not store a value that was sent: %r; %%d in all\n" % OSError("the disk is gone")
+    equal(said.text, line % 1 + line % 2 + line % 4)
 
 
 async def test_values_are_let_go_once_they_are_read():

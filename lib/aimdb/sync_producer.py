@@ -45,6 +45,8 @@ class SyncProducer:
     the other core; the rest for the asyncio thread.
     """
 
+    _lost_count = 0  # Of the values that the buffer did not store; the 1st, 2nd, 4th … is told.
+
     def __init__(self, buffer: Buffer, depth: int = 16):
         check_int("depth", depth, 1)
         if not isinstance(buffer, Buffer):
@@ -250,7 +252,10 @@ class SyncProducer:
         buffer.dropped_count = (buffer.dropped_count & _MASK) + 1
         self._done()
         if not buffer.closed:
-            print("aimdb: record %r did not store a value that was sent: %r" % (buffer.key, er), file=sys.stderr)
+            self._lost_count = count = (self._lost_count & _MASK) + 1
+            if not count & (count - 1):
+                text = "aimdb: record %r did not store a value that was sent: %r; %d in all"
+                print(text % (buffer.key, er, count), file=sys.stderr)
 
     def _forget_task(self):
         self._task = None
