@@ -235,6 +235,23 @@ async def test_the_1st_2nd_4th_value_that_a_buffer_does_not_store_is_told():
     equal(said.text, line % 1 + line % 2 + line % 4)
 
 
+async def test_an_error_of_a_buffer_whose_own_words_raise_does_not_end_the_loop():
+    class Wordless(Exception):
+        def __repr__(self):
+            raise OSError
+
+    class Odd(Buffer):
+        def push(self, value):
+            raise Wordless
+
+    db, _ = record(Odd())
+    producer = db.sync_producer("x")
+    producer.try_send(1)
+    producer.try_send(2)
+    await settle()
+    equal(db.configure("x").buffer.metrics().dropped_count, 2)
+
+
 async def test_values_are_let_go_once_they_are_read():
     db, reader = record(BoundedQueue(8))
     producer = db.sync_producer("x", 8)

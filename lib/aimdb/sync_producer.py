@@ -254,8 +254,11 @@ class SyncProducer:
         if not buffer.closed:
             self._lost_count = count = (self._lost_count & _MASK) + 1
             if not count & (count - 1):
-                text = "aimdb: record %r did not store a value that was sent: %r; %d in all"
-                print(text % (buffer.key, er, count), file=sys.stderr)
+                try:
+                    text = "aimdb: record %r did not store a value that was sent: %r; %d in all"
+                    print(text % (buffer.key, er, count), file=sys.stderr)
+                except Exception:  # There is no memory for it, or its own words raise.
+                    pass  # It is counted.
 
     def _forget_task(self):
         self._task = None
