@@ -464,6 +464,24 @@ async def test_an_await_too_many_is_hinted_at():
         assert words in text, text
 
 
+async def test_a_push_async_without_async_is_hinted_at():
+    class Log(Buffer):
+        def push(self, value):
+            pass
+
+        def push_async(self, value):
+            self.push(value)
+
+    async def source(producer):
+        await producer.produce_async(1)
+
+    db = AimDb()
+    db.configure("a", Log()).source(source)
+    with printing() as said, raises(TypeError):
+        await db.run()
+    assert "; or has a buffer a push_async or subscribe_async without async?" in said.text, said.text
+
+
 def test_a_buffer_without_parentheses_is_told():
     for kind, arguments in ((BoundedQueue, "16"), (SingleLatest, ""), (FlashQueue, "…")):
         with raises(TypeError) as caught:
