@@ -556,6 +556,23 @@ async def test_other_errors_get_no_hint():
     assert text.endswith("died: %r\n" % ZeroDivisionError("divide by zero")), text
 
 
+async def test_an_argument_that_is_left_out_is_told_by_its_name():
+    db = AimDb()
+    record = db.configure("a", Mailbox())
+    for call, words in (
+        (record.tap, "a tap is an async function, not None"),
+        (lambda: record.transform("b"), "a transform is a function without async, not None"),
+        (record.transform, "a transform's input is a record's key, not None"),
+        (lambda: record.transform_join(("b",)), "a transform_join is an async function, not None"),
+        (record.signal_gauge, "a gauge's name and unit are strings, not None, ''"),
+    ):
+        with raises(TypeError) as caught:
+            call()
+        equal(str(caught.error), "record 'a': " + words)
+    record.link_to()
+    equal(await mistake_of(db), "record 'a' has a link_to with no URL, such as mqtt://host/topic")
+
+
 def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
     db = AimDb()
     record = db.configure("temperature", Mailbox())

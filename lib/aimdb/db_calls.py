@@ -34,7 +34,7 @@ def graph(db):
     return once("graph").graph(db)
 
 
-def sync_producer(db, key, depth=16, format=None):
+def sync_producer(db, key=None, depth=16, format=None):
     record = db.producer(key)
     if format is None:
         from .sync_producer import SyncProducer

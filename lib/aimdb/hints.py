@@ -23,8 +23,8 @@ def hint(error) -> str:
     if "Reader' object has no attribute '" in text and "__" not in text:
         return "; a reader has recv, try_recv, ready, close and lagged"
     if "isn't iterable" in text or "not iterable" in text:
-        more = "; or has a buffer a push_async or subscribe_async without async?"
-        return "; is there an await that must not be? produce, try_produce, try_recv and subscribe are not awaited" + more
+        text = "; is there an await that must not be? produce, try_produce, try_recv and subscribe are not awaited"
+        return text + "; or has a buffer a push_async or subscribe_async without async?"
     if "'__aiter__'" in text or "'Record'" in text and "'__getitem__'" in text:
         return "; a consumer is read by: async for value in consumer.subscribe()"
     return ""

@@ -29,24 +29,27 @@ def produce(record, *_):
 try_produce = push_async = subscribe = subscribe_async = produce
 
 
-def source(record, stage):
+# An argument that is left out is None, and told with its name; the interpreter would only count.
+
+
+def source(record, stage=None):
     # After the program has run. Before, and again from now on, `configuring` gives all records this call and `tap`.
     from .configuring import source
 
     return source(record, stage)
 
 
-def tap(record, stage):
+def tap(record, stage=None):
     from .configuring import tap
 
     return tap(record, stage)
 
 
-def link_to(record, url, **options):
+def link_to(record, url=None, **options):
     return once("linking").link(record, "link_to", url, options)
 
 
-def link_from(record, url, **options):
+def link_from(record, url=None, **options):
     return once("linking").link(record, "link_from", url, options)
 
 
@@ -54,7 +57,7 @@ def remote(record, write=False, codec=None):
     return once("access").grant(record, write, codec)
 
 
-def transform(record, key, fn, state=None):
+def transform(record, key=None, fn=None, state=None):
     if not isinstance(key, str):
         raise TypeError("record %r: a transform's input is a record's key, not %r" % (record.key, key))
     # The type of an async function is `generator`.
@@ -66,7 +69,7 @@ def transform(record, key, fn, state=None):
     return add(record, "transform", Transform(key, fn, state))
 
 
-def transform_join(record, keys, stage):
+def transform_join(record, keys=None, stage=None):
     if not callable(stage):
         from .mistakes import refusal
 
@@ -86,7 +89,7 @@ def transform_join(record, keys, stage):
     return add(record, "transform_join", Join(inputs, stage))
 
 
-def signal_gauge(record, name, unit=""):
+def signal_gauge(record, name=None, unit=""):
     if not isinstance(name, str) or not isinstance(unit, str):
         raise TypeError("record %r: a gauge's name and unit are strings, not %r, %r" % (record.key, name, unit))
     profile = record.db._profile
