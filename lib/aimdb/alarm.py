@@ -123,6 +123,6 @@ def stop_when_woken(line):
         owner = peek().data
         if type_of(owner) is kind:
             owner.stop()
-        wake_first(data)  # At last, with no jump behind it.
+        wake_first(data)  # Last, with no jump behind it.
 
     line.wake_first = wake

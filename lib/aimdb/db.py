@@ -263,7 +263,7 @@ class AimDb:
             """Run all stages in this loop until all have ended.
 
             The `run` of buffers starts first. Then come each `link_to` and the taps, the transforms and joins, each
-            before its inputs, and at last each `link_from` and the sources. So a stage that subscribes first thing
+            before its inputs, and last each `link_from` and the sources. So a stage that subscribes first thing
             misses nothing. A stage that ends normally stops no other. When one raises, a line on `sys.stderr` names it
             with its record, and `failed` keeps it. All other stages are cancelled and waited for. Then `run` raises the
             error. A stage that waits at a `yield` where nothing wakes it is named, too.

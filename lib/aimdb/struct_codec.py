@@ -32,8 +32,8 @@ class StructCodec:
         """The bytes that stand for `value`.
 
         Raises `ValueError` or `TypeError` for a value that would not come back equal: too few or too many fields, a
-        number outside the range of its field, bytes of another length. Fields for floats
-        round, by a thousandth at most.
+        number outside the range of its field, bytes of another length. Fields for floats round, by a thousandth at
+        most.
         """
         fields = (value,) if self._count == 1 else value
         if not isinstance(fields, (tuple, list)):

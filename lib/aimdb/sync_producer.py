@@ -291,7 +291,7 @@ class Request:
         self.value = value
         self.claimed = False  # By asyncio, to store the value, or by the thread, to give up: whoever is first.
         self.given_up = False  # The thread wants no more: asyncio is to stop, and not to begin.
-        self.outcome = None  # Set by asyncio at last: True, or what push_async has raised.
+        self.outcome = None  # Set last, by asyncio: True, or what push_async has raised.
 
     def claim(self) -> bool:
         """Claim it; False: somebody has."""
