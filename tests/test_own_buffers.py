@@ -198,6 +198,17 @@ def test_a_ready_made_buffer_can_be_extended():
     equal((buffer.calls, reader.try_recv()), (1, 5))
 
 
+def test_two_buffers_that_say_they_are_equal_are_two():
+    class Alike(Bare):
+        def __eq__(self, other):
+            return True
+
+    db = AimDb()
+    db.configure("a", Alike())
+    db.configure("b", Alike()).produce(1)
+    equal(db.mistakes, [])
+
+
 def test_the_exceptions_can_be_made_with_the_value_alone():
     equal(BufferFull(3).value, 3)
     equal(BufferClosed(4).value, 4)

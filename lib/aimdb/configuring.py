@@ -22,7 +22,7 @@ def configure(db, key, buffer, options):
     if record is None:
         record = Record(key, db)
     # That another database had the buffer is no mistake: a program that is run again makes its database anew.
-    if buffer is None or record.buffer is not None or buffer in [each.buffer for each in db._records.values()]:
+    if buffer is None or record.buffer is not None or any([each.buffer is buffer for each in db._records.values()]):
         db._records[key] = record
         if buffer is not None:
             db.mistakes.append((record, "buffer", buffer, None))
