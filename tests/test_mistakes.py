@@ -699,6 +699,30 @@ async def test_a_stage_that_dies_of_a_misspelt_time_limit_is_told_how_it_is_writ
         assert "produce_async(value, timeout_ms=…) and recv(timeout_ms=…)" in said.text, said.text
 
 
+async def test_a_push_that_does_not_wake_its_readers_is_told():
+    class Silent(WithoutHasValue):
+        def push(self, value):
+            self.value = value
+
+        def has_value(self, reader):
+            return self.value is not None
+
+    async def source(producer):
+        await asyncio.sleep_ms(100)
+        producer.produce(1)
+
+    async def patient(consumer):
+        await consumer.subscribe().recv(timeout_ms=5000)
+
+    for tap in (show, patient):
+        db = AimDb()
+        db.configure("a", Silent()).source(source).tap(tap)
+        with printing() as said, raises(asyncio.TimeoutError):
+            await asyncio.wait_for_ms(db.run(), 1100)
+        line = "aimdb: tap %s of record 'a' waits for a value of record 'a', which has one; its push must end with "
+        equal(said.text, line % tap.__name__ + "self.wake()\n")
+
+
 async def test_a_source_that_waits_for_a_value_of_its_own_record_is_told_that_a_tap_reads():
     async def produces(producer):
         for value in range(1000):

@@ -1,4 +1,5 @@
-"""Finds stages that wait where nothing wakes them, at a `yield` that is no await, and sources that return their value.
+"""Finds stages that wait where nothing wakes them: at a `yield` that is no await, or as a buffer of the program's own
+does not; and sources that wait for their own record, or return their value.
 
 Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
 """
@@ -20,9 +21,13 @@ def look(stages: list) -> None:
         _tell(stage, "waits at a yield, and nothing wakes it; await asyncio.sleep_ms(…) pauses, and " + _INSTEAD)
     for stage in stages:
         record, kind, _, task = stage
+        awaits = task.data
+        reader = getattr(awaits, "reader", awaits)  # Of an alarm.
+        if hasattr(reader, "has_value") and reader.has_value():
+            key = reader.buffer.key
+            _tell(stage, "waits for a value of record %r, which has one; its push must end with self.wake()" % key)
         if kind == "source":
-            awaits = task.data
-            if getattr(awaits, "buffer", None) is record.buffer:
+            if getattr(reader, "buffer", None) is record.buffer:
                 _tell(stage, "waits for a value of that record; a source produces, and a tap reads")
             value = awaits.value if isinstance(awaits, StopIteration) else None  # What it has returned.
             if value is not None and not record.buffer.metrics().produced_count:
