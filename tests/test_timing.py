@@ -261,6 +261,20 @@ async def test_a_complaint_about_the_longest_wait_comes_once_in_that_time():
     equal(len(said), 4)
 
 
+async def test_of_two_time_limits_that_end_at_once_the_outer_one_ends_both():
+    async def goes_on():
+        try:
+            await timed(asyncio.sleep_ms(100 * UNIT), UNIT, "the inner one")
+        except asyncio.TimeoutError:
+            await asyncio.sleep_ms(100 * UNIT)
+
+    task = asyncio.create_task(timed(goes_on(), UNIT, "the outer one"))
+    await settle()
+    busy(2 * UNIT)
+    error = await raises_async(asyncio.TimeoutError, asyncio.wait_for_ms(task, 50 * UNIT))
+    equal(str(error), "the outer one was not done within %d ms" % UNIT)
+
+
 async def test_a_produce_async_that_takes_too_long_is_told_with_its_record():
     record = AimDb().configure("q", BoundedQueue(1))
     record.produce(1)
