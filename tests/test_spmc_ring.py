@@ -104,6 +104,17 @@ def test_occupancy_stops_at_the_capacity():
     equal(ring.metrics().produced_count, 10)
 
 
+def test_the_count_of_what_a_reader_has_missed_goes_round():
+    ring = SpmcRing(1)
+    reader = ring.subscribe()
+    reader.lagged = 2**29
+    ring.push(1)
+    ring.push(2)
+    with raises(BufferLagged):
+        reader.try_recv()
+    equal(reader.lagged, 1)
+
+
 def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
     ring = SpmcRing(3)
     ring._counts[0] = 2**29 - 5  # The counter goes from 2**29 on to 1.

@@ -52,7 +52,7 @@ class SpmcRing(InMemory):
 
     def missed(self, reader, count):
         """Count the values that were overwritten before `reader` read them, and tell it."""
-        reader.lagged += count
+        reader.lagged = (reader.lagged & _MASK) + count
         counts = self._counts
         counts[_DROPPED] = (counts[_DROPPED] & _MASK) + count
         raise error(BufferLagged, count, self)
