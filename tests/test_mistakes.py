@@ -718,7 +718,7 @@ async def test_a_push_that_does_not_wake_its_readers_is_told():
         db = AimDb()
         db.configure("a", Silent()).source(source).tap(tap)
         with printing() as said, raises(asyncio.TimeoutError):
-            await asyncio.wait_for_ms(db.run(), 1100)
+            await asyncio.wait_for_ms(db.run(), 2000)
         line = "aimdb: tap %s of record 'a' waits for a value of record 'a', which has one; its push must end with "
         equal(said.text, line % tap.__name__ + "self.wake()\n")
 
