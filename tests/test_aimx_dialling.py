@@ -13,6 +13,9 @@ if target != "unix":
 
 from aimdb_aimx import AimxRecord, Hub, NotConnected, Refused, Unreachable
 from aimdb_aimx.hub import hubs
+from aimdb_flash import BlockStorage, FlashQueue
+from aimdb_flash.storage import claimed
+from flash_devices import Flash
 from printing import printing
 from scripted_hub import ScriptedHub, framed, hasty
 from scripted_peer import Kept, running, until
@@ -553,3 +556,29 @@ def test_what_is_refused_for_now_when_its_loop_is_left_goes_on_by_the_link_of_th
         server.errors.clear()
         asyncio.run(run(server, lambda: [value for _, value in server.sets] == [1, 2]))
         asyncio.new_event_loop()
+
+
+def test_values_of_a_flash_queue_that_were_on_their_way_when_their_loop_was_left_are_sent_by_the_next_database():
+    for newest in (False, True):
+        claimed.clear()
+        queue = FlashQueue(BlockStorage(Flash(4, 4096)), JsonCodec(), flush_ms=0)
+
+        async def run(server, condition):
+            asyncio.create_task(server.tend())
+            db = AimDb()
+            db.configure("n", queue).link_to(server.url + "/n", newest=newest)
+            asyncio.create_task(db.run())
+            await until(condition)
+
+        with StillHub() as server:
+            hub = hasty(server, in_flight=3)
+            for value in range(5):
+                queue.push(value)
+            server.answers = False
+            for _ in range(2):
+                asyncio.run(run(server, lambda: hub.window.flights))
+                asyncio.new_event_loop()
+            server.answers = True
+            asyncio.run(run(server, lambda: not queue.held()))
+            equal([value for _, value in server.sets], [4] if newest else [0, 1, 2, 3, 4])
+            asyncio.new_event_loop()

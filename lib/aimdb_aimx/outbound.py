@@ -2,7 +2,6 @@ import asyncio
 from time import ticks_ms
 
 import aimdb_net.outbound
-from aimdb_net import once
 
 
 class LinkTo(aimdb_net.outbound.LinkTo):
@@ -13,16 +12,6 @@ class LinkTo(aimdb_net.outbound.LinkTo):
     """
 
     stalling = None  # The task that sends them again, while there are any.
-
-    async def __call__(self, record):
-        self.put_back()  # What a run has left.
-        try:
-            await super().__call__(record)
-        finally:
-            if self.stalling:
-                self.stalling.cancel()
-                self.put_back()
-                once("handover").leave(self.peer.window, self)
 
     async def _publish(self, reader):
         # What earlier runs have left of this record is this link's: else nobody would keep it when it is refused.
@@ -70,13 +59,15 @@ class LinkTo(aimdb_net.outbound.LinkTo):
         self.limit = window.limit
         peer.moved.wake_all()
 
-    def put_back(self):
-        """The next connection sends them, if they outlive the link."""
+    def leave(self, was_left=False):
         if self.stalling:
+            if not was_left:
+                self.stalling.cancel()
+            self.stalling = None
             window = self.peer.window
             self.limit = window.limit
             for flight in self.flights:
                 if flight in self._kept:
                     flight.sent_at = None
                     window.flights[self._kept[flight]] = flight
-            self.stalling = None
+        super().leave(was_left)

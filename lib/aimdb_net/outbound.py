@@ -51,6 +51,7 @@ class LinkTo:
         self.limit = 1 if newest else peer.window.limit  # Of messages on their way.
         self.flights: "Any" = None  # In the order of the values.
         self.buffer: "Any" = None  # Of the record.
+        self._reader: "Any" = None  # While it runs, and when it was left.
         self._commit: "Any" = None  # The reader's, if it has one.
         self.outlives = False  # Whether what was not acknowledged at the end is to be sent by a later run.
         self._acknowledged = 0  # Values that are to be committed.
@@ -58,22 +59,19 @@ class LinkTo:
         self._hungry = 0  # Attempts for which there was no memory, with the value in hand.
 
     async def __call__(self, record):
-        self.buffer = record.buffer
-        self.flights = deque((), self.limit)  # A run that was left has left its own.
-        self._acknowledged = 0
-        if self._commit:
-            self.value = nothing
         self.peer.open(self)
-        reader = None
         errors = 0
         try:
+            self.buffer = record.buffer
+            self.flights = deque((), self.limit)
+            self._acknowledged = 0
             while True:
                 try:
-                    if reader is None:
-                        reader = await record.consumer.subscribe_async()
-                        self._commit = getattr(reader, "commit", None)
+                    if self._reader is None:
+                        self._reader = await record.consumer.subscribe_async()
+                        self._commit = getattr(self._reader, "commit", None)
                         self.outlives = not (self.sends_newest or self._commit)
-                    await self._publish(reader)
+                    await self._publish(self._reader)
                 except _NO_VALUE:
                     continue
                 except BufferClosed:
@@ -88,13 +86,18 @@ class LinkTo:
                 await self.peer.moved.wait()
         finally:
             try:
-                try:
-                    once("handover").leave_link(self)
-                finally:
-                    if reader:
-                        reader.close()
+                self.leave()
             finally:
                 self.peer.close(self)
+
+    def leave(self, was_left: bool = False) -> None:
+        """It has ended, or `was_left` with its loop. What it has read goes back to the record, or is to be sent."""
+        try:
+            once("handover").leave_link(self)
+        finally:
+            if self._reader:
+                self._reader.close()
+                self._reader = None
 
     async def _publish(self, reader):
         # Every value: wait for it, for a place among those on their way, and for the connection; then read and send it.

@@ -113,8 +113,8 @@ class Peer:
         """Whether links or buffers of the loop that runs need the connection."""
         if self.users and self._loop is not current_loop():
             for user in self.users:
-                if getattr(user, "stalling", None):
-                    user.put_back()
+                if hasattr(user, "leave"):
+                    user.leave(True)
             self.users.clear()  # They are of a loop that was left, and never run again.
             self._finish()
         return bool(self.users)
