@@ -582,3 +582,21 @@ def test_values_of_a_flash_queue_that_were_on_their_way_when_their_loop_was_left
             asyncio.run(run(server, lambda: not queue.held()))
             equal([value for _, value in server.sets], [4] if newest else [0, 1, 2, 3, 4])
             asyncio.new_event_loop()
+
+
+def test_a_run_ends_the_connection_to_another_hub_that_was_left_with_its_loop():
+    async def run(server):
+        asyncio.create_task(server.tend())
+        db = AimDb()
+        db.configure("n", SingleLatest()).link_to(server.url + "/n")
+        asyncio.create_task(db.run())
+        await until(lambda: hubs[server.url].connected)
+
+    with StillHub() as first, StillHub() as second:
+        asyncio.run(run(first))
+        asyncio.new_event_loop()
+        asyncio.run(run(second))
+        for _ in range(3):
+            first.look()
+        equal(first.clients, [])
+        asyncio.new_event_loop()

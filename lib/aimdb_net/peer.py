@@ -122,6 +122,8 @@ class Peer:
     def open(self, user=None) -> None:
         """Keep a connection from now on; each call needs its `close`. `user`: the link or buffer that needs it."""
         if not self.in_use():
+            for other in self.known.values():
+                other.in_use()  # What a loop that was left has kept up ends.
             self.fresh = False
             self.expects = self.keeps
             forget = aimdb.once("loading").forget  # A program that runs need not keep what has made it.
