@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, SingleLatest, SpmcRing
+from aimdb import AimDb, JsonCodec, SingleLatest, SpmcRing
 from aimdb.waiting import current_loop
 from aimdb_conformance.support import raises as raised
 from aimx_client import Running, connect
@@ -13,6 +13,8 @@ if target != "unix":
     skip("these tests need the loopback of a computer; tests/host has the board's")
 
 from aimdb_aimx import AimxServer
+from aimdb_flash import BlockStorage, FlashQueue
+from flash_devices import Flash
 from scripted_peer import free_port
 
 
@@ -274,6 +276,45 @@ def test_a_loop_that_is_where_one_was_that_was_left_has_its_port():
     db, _, server = program()
     server.tcp = port
     asyncio.run(asyncio.wait_for(main(), 5))
+
+
+def test_what_a_peer_has_drained_and_not_acknowledged_when_its_loop_is_left_is_for_a_peer_of_the_next_server():
+    queue = FlashQueue(BlockStorage(Flash(4, 4096)), JsonCodec(), flush_ms=0)
+    for value in range(5):
+        queue.push(value)
+    drained = []
+    port = free_port()
+
+    async def main():
+        db = AimDb()
+        queue.key = None
+        db.configure("kept", queue).remote(write=True)
+        AimxServer(db, tcp=port, anyone="write")
+        asyncio.create_task(db.run())
+        client = await there(port)
+        while not await client.hello():  # It has met the server of the run before.
+            client = await there(port)
+        drained.append((await client.ask("record.drain", {"name": "kept", "limit": 2}))["values"])
+
+    for _ in range(3):
+        asyncio.run(main())
+        asyncio.new_event_loop()
+    equal(drained, [[0, 1]] * 3)
+
+
+def test_a_server_at_another_port_closes_the_one_of_a_loop_that_was_left():
+    db, port, server = program()
+
+    async def main():
+        asyncio.create_task(db.run())
+        (await there(server.tcp)).close()
+
+    asyncio.run(main())
+    asyncio.new_event_loop()
+    db, _, server = program()
+    asyncio.run(main())
+    raised(OSError, connect, port)
+    asyncio.new_event_loop()
 
 
 def test_after_a_loop_that_was_left_the_same_server_has_all_its_places():

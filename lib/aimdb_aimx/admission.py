@@ -3,11 +3,10 @@
 import asyncio
 import socket
 
-from aimdb.waiting import current_loop
 from micropython import const
 
 from .peer import Peer
-from .tcp import Frames, sockets_of
+from .tcp import Frames
 
 # Numbers that all ports share; not all of them name them.
 _IPPROTO_TCP = const(6)
@@ -33,19 +32,12 @@ def listen(server):
 
 
 def _door(server):
-    # When the loop that served there was left, its sockets are closed.
-    loop = current_loop()
-    left = sockets_of.get(server.tcp)
-    if left and left[0] is not loop:
-        while len(left) > 1:
-            left.pop().close()
     door = socket.socket()
     try:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(socket.getaddrinfo("0.0.0.0", server.tcp)[0][-1])
         door.listen(server.connections)
         door.setblocking(False)
-        sockets_of[server.tcp] = [loop, door]
         return door
     except BaseException:
         door.close()
@@ -74,7 +66,6 @@ def admit(server, raw) -> None:
     frames = Frames(stream, server.max_frame)
     server.peers.append(Peer(server, frames, is_trusted, may_write, (stream, raw)))
     server.show()
-    sockets_of[server.tcp][2:] = [each for other in server.peers for each in other.sockets]
 
 
 def _has_place(server):

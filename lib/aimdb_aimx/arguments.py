@@ -3,6 +3,7 @@
 import sys
 
 from aimdb import check_int, once
+from aimdb.waiting import current_loop
 
 
 def settle(
@@ -62,12 +63,23 @@ def settle(
 
 
 def announce(server) -> None:
-    """Begin a run: find the records that have a writer of their own, and say whom the server lets in."""
+    """Begin a run: end what was served in a loop that was left, find the records that have a writer of their own, and
+    say whom the server lets in.
+    """
+    for other in server.serving[:]:
+        if other.loop is not current_loop():
+            other.end_all()
+            if other.door:
+                other.door.close()
+                other.door = None
+            server.serving.remove(other)
     server.owned = once("access").owned(server.db)
     server.owned += [entry[0] for entry in server.db.remotes.values() if entry[0].buffer is server]
     if server.anyone:
         rights = "read" if server.anyone == "read" else "read and write"
         print("aimdb: port %d has no token: whoever reaches it may %s" % (server.tcp, rights), file=sys.stderr)
+    server.loop = current_loop()
+    server.serving.append(server)
 
 
 def _context_of(tls):

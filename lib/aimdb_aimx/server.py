@@ -47,6 +47,9 @@ class AimxServer(SingleLatest):
     malformed_count = 0  # Frames that were no AimX.
     refused_count = 0  # Requests: a value that a record or JSON does not take, a wrong token, a call that raised.
     owned: "Any" = ()  # Records that have a writer of their own.
+    serving: list = []  # All servers that serve, or did so when their loop was left.
+    loop: "Any" = None  # In which it serves.
+    door: "Any" = None  # The socket at which it listens.
 
     if TYPE_CHECKING:
         db: Any
@@ -89,13 +92,12 @@ class AimxServer(SingleLatest):
     async def run(self) -> None:
         """Serve; `db.run()` does it."""
         once("arguments").announce(self)
-        self._end_all()  # Peers of a loop that was left.
-        door: Any = None
+        accepting: Any = None
         try:
             if self.tcp is not None:
                 from .tcp import serve
 
-                door = asyncio.create_task(serve(self))
+                accepting = asyncio.create_task(serve(self))
             while True:
                 try:
                     self._tend()
@@ -103,16 +105,18 @@ class AimxServer(SingleLatest):
                     pass  # There may be some in a second.
                 await asyncio.sleep_ms(_TEND_MS)
         finally:
-            self._end_all()
-            if door:
-                door.cancel()
+            self.end_all()
+            self.serving.remove(self)
+            if accepting:
+                accepting.cancel()
                 try:
-                    await door
+                    await accepting
                 except asyncio.CancelledError:
                     pass
             await asyncio.sleep_ms(0)  # In which the tasks of the peers end.
 
-    def _end_all(self):
+    def end_all(self) -> None:
+        """End all peers."""
         for peer in self.peers[:]:
             peer.end(OSError())
             for each in peer.sockets:

@@ -8,9 +8,6 @@ from aimdb.polling import readable
 from . import once
 from .frames import FramedStream
 
-# Of servers, by port: the loop in which it is served, and the sockets.
-sockets_of: dict = {}
-
 
 class Frames(FramedStream):
     """What arrives has up to `size` bytes. A longer frame ends the connection, as AimDB does."""
@@ -61,16 +58,15 @@ class Frames(FramedStream):
 def serve(server):
     """Accept peers until cancelled. A task; nothing that the network does ends it."""
     while True:
-        door = None
         try:
-            door = yield from once("admission").listen(server)
+            server.door = door = yield from once("admission").listen(server)
             yield from _accept(server, door)
         except MemoryError:
             pass
         finally:
-            if door:
-                door.close()
-                sockets_of.pop(server.tcp, None)
+            if server.door:
+                server.door.close()
+                server.door = None
         yield from asyncio.sleep_ms(1000)
 
 
