@@ -53,7 +53,8 @@ class ScriptedBroker(scripted_peer.ScriptedPeer):
 
     What it has seen: `published`, a list of (topic, payload, qos, duplicate); `connects`, the CONNECT packets; `open`,
     the number of messages that were not acknowledged, and `most_open`; `pings` and `goodbyes`; `subscribed` and
-    `unsubscribed`; `retained`, topics of messages to keep; `acknowledged`, packet ids of PUBACKs.
+    `unsubscribed`; `retained`, topics of messages to keep; `acknowledged`, packet ids of PUBACKs, and `received` and
+    `completed`, those of PUBRECs and PUBCOMPs.
     """
 
     scheme = "mqtt"
@@ -70,6 +71,8 @@ class ScriptedBroker(scripted_peer.ScriptedPeer):
         self.connects = []
         self.subscribed = []
         self.acknowledged = []
+        self.received = []
+        self.completed = []
         self.unsubscribed = []
         self.retained = []
         self.pings = self.goodbyes = 0
@@ -94,6 +97,11 @@ class ScriptedBroker(scripted_peer.ScriptedPeer):
                 await self._published(client, first, body)
             elif kind == 4:
                 self.acknowledged.append(body[0] << 8 | body[1])
+            elif kind == 5:
+                self.received.append(body[0] << 8 | body[1])
+                await client.send(b"\x62\x02" + body)
+            elif kind == 7:
+                self.completed.append(body[0] << 8 | body[1])
             elif kind == 8:
                 length = body[2] << 8 | body[3]
                 self.subscribed.append((body[4 : 4 + length].decode(), body[4 + length]))

@@ -15,7 +15,7 @@ from aimdb import (
     SingleLatest,
     SpmcRing,
 )
-from aimdb_conformance.support import raises, raises_async, settle
+from aimdb_conformance.support import drain, raises, raises_async, settle
 from harness import equal, skip, target
 
 if target != "unix":
@@ -335,6 +335,21 @@ async def test_oversized_packets_are_skipped_counted_and_acknowledged():
         equal(broker.lost_count, 0)
 
 
+async def test_messages_of_quality_2_which_an_earlier_program_has_asked_for_end_no_connection():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        queue = BoundedQueue(9)
+        broker = impatient(server, max_packet=64)
+        db.configure("n", queue).link_from(server.url + "/n", broker=broker, codec=BytesCodec())
+        async with running(db):
+            await until(lambda: server.subscribed)
+            for number, (topic, size) in enumerate((("n", 3), ("n", 100), ("nobody", 3), ("n", 4))):
+                await server.send(publish(topic, bytes(size), 2, number + 1))
+                await until(lambda: server.received == server.completed == list(range(1, number + 2)))
+        equal([len(value) for value in drain(queue.subscribe())], [3, 4])
+        equal(broker.lost_count, 0)
+
+
 MALFORMED = (
     b"\0\0",  # There is no type 0.
     b"\x30\xff\xff\xff\xff\x01",  # A length of five bytes.
@@ -344,8 +359,7 @@ MALFORMED = (
     b"\x30\x03\0\x05a",  # with less topic than it says,
     b"\x32\x03\0\x01n",  # with no packet id,
     b"\x32\x05\0\x01n\0\0",  # with packet id 0,
-    b"\x36\x06\0\x01n\0\x011",  # with QoS 3, and with QoS 2, which we never subscribed to.
-    b"\x34\x06\0\x01n\0\x011",
+    b"\x36\x06\0\x01n\0\x011",  # with QoS 3.
     b"\x40\x01\0",  # PUBACK, SUBACK and UNSUBACK of a wrong length.
     b"\x40\x03\0\0\0",
     b"\x90\x02\0\0",

@@ -7,10 +7,10 @@ from .packets import number, packet
 
 
 class Arrival:
-    """A message of QoS 1, which so many inboxes have: it is acknowledged when all of them are done."""
+    """A message which so many inboxes have: it is acknowledged, by `packet`, when all of them are done."""
 
-    def __init__(self, packet_id: int, broker, inboxes: int):
-        self.packet = packet(0x40, number(packet_id))  # Made now, so that `done` needs no heap.
+    def __init__(self, packet, broker, inboxes: int):
+        self.packet = packet
         self.connection = broker.connection  # By which it came.
         self.repeats = broker.repeats  # The broker has a larger number when the message comes again.
         self.inboxes = inboxes
@@ -32,10 +32,12 @@ def published(broker, first: int, body, whole: bool) -> bool:
     length = (body[0] << 8 | body[1]) if size > 1 else 0
     start = length + (4 if qos else 2)
     packet_id = body[start - 2] << 8 | body[start - 1] if qos and start <= size else 0
-    if qos > 1 or not length or (start > size and whole) or (start <= size and qos and not packet_id):
+    if qos > 2 or not length or (start > size and whole) or (start <= size and qos and not packet_id):
         raise ConnectionLost("malformed PUBLISH %#x" % first)
     if packet_id and broker.renewing == 2:
         return True  # It comes again by the next connection.
+    # We ask for no QoS 2, but an earlier program may have: PUBREC in place of PUBACK.
+    receipt = packet(0x30 + (qos << 4), number(packet_id)) if packet_id else None
     topic = body[2 : 2 + length] if start <= size else b"?"
     try:
         name = str(topic, "utf-8")
@@ -49,16 +51,17 @@ def published(broker, first: int, body, whole: bool) -> bool:
         for inbox in inboxes:
             drop(inbox.buffer)
     elif not inboxes:
-        return _unclaimed(broker, name, packet_id)
+        return _unclaimed(broker, name, receipt)
     else:
         for inbox in inboxes:
-            if packet_id and inbox.qos and not (inbox.skips or inbox.ended or inbox.has_room()):
+            if receipt and inbox.qos and not (inbox.skips or inbox.ended or inbox.has_room()):
                 broker.blocked = inbox
                 return False
         broker.blocked = None
-        if _delivered(broker, inboxes, bytes(body[start:]), packet_id):
+        if _delivered(broker, inboxes, bytes(body[start:]), receipt):
             return True
-    _acknowledge(broker, packet_id)  # Else the broker would send for ever what nobody can take.
+    if receipt:
+        broker.connection.send(receipt)  # Else the broker would send for ever what nobody can take.
     return True
 
 
@@ -69,12 +72,12 @@ def wanted_by(broker, name: str) -> list:
     return [inbox for inbox in inboxes if inbox.asked] or inboxes
 
 
-def _delivered(broker, inboxes, payload, packet_id):
+def _delivered(broker, inboxes, payload, receipt):
     # Whether the message is to be acknowledged later, or by nobody.
     found = []
     left = False  # With the broker.
     for inbox in inboxes:
-        if packet_id and inbox.qos and (inbox.skips or inbox.ended) and broker.keeps:
+        if receipt and inbox.qos and (inbox.skips or inbox.ended) and broker.keeps:
             left = inbox.skips = True
         elif not inbox.has_room():
             drop(inbox.buffer)
@@ -87,7 +90,7 @@ def _delivered(broker, inboxes, payload, packet_id):
                 broker.refused(inbox.buffer.key, inbox.name, payload, er)
                 drop(inbox.buffer)
     waiting = left + sum([inbox.qos for inbox, _ in found])  # Those that are to be done before it is acknowledged.
-    arrival = Arrival(packet_id, broker, waiting) if packet_id and waiting else None
+    arrival = Arrival(receipt, broker, waiting) if receipt and waiting else None
     found = [(inbox, (value, arrival if inbox.qos else None)) for inbox, value in found]
     for inbox, entry in found:
         inbox.values.append(entry)
@@ -95,22 +98,17 @@ def _delivered(broker, inboxes, payload, packet_id):
     return waiting
 
 
-def _unclaimed(broker, name, packet_id):
+def _unclaimed(broker, name, receipt):
     # The broker remembers a subscription that nobody has made, so far: wait a little, once in a run.
-    if packet_id and broker.expects:
+    if receipt and broker.expects:
         broker.blocked = None
         return False
     broker.unclaimed_count += 1
     tell(broker.unclaimed_count, "nobody has subscribed to %r: a message is dropped", name)
-    if packet_id:
-        _acknowledge(broker, packet_id)
+    if receipt:
+        broker.connection.send(receipt)
         broker.ask(0xA2, once("arguments").text(name))
     return True
-
-
-def _acknowledge(broker, packet_id):
-    if packet_id:
-        broker.connection.send(packet(0x40, number(packet_id)))
 
 
 def matches(pattern: "list[str]", levels: "list[str]") -> bool:

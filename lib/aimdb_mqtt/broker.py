@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Of packets: the first byte, or its upper half.
 _PUBLISH = const(3)
 _PUBACK = const(4)
+_PUBREL = const(6)
 _SUBACK = const(9)
 _UNSUBACK = const(11)
 _PINGRESP = const(13)
@@ -121,6 +122,8 @@ class Broker(Peer):
                 for inbox in self.inboxes:
                     inbox.answered(packet_id, body[2] < 3)
             self.moved.wake_all()
+        elif kind == _PUBREL and size == 2:
+            self.connection.send(packet(0x70, body))
         else:
             raise ConnectionLost("packet %#x of %d bytes is not for a client" % (first, size))
         return True
