@@ -536,6 +536,23 @@ async def test_the_first_connection_comes_from_the_same_port_after_each_start_an
         assert ports[1] != first and ports[3] != first, ports
 
 
+async def test_what_is_refused_for_now_when_a_link_ends_is_sent_by_the_next_one_though_the_hub_stayed_connected():
+    async with ScriptedHub() as server:
+        queue = BoundedQueue(9)
+        for value in range(3):
+            queue.push(value)
+        server.errors["n"] = "not_found"
+        async with hasty(server, in_flight=3) as hub:
+            for condition in (lambda: hub.refused_count >= 3, lambda: len(server.sets) == 4):
+                db = AimDb()
+                db.configure("n", queue).link_to(server.url + "/n")
+                async with running(db):
+                    await until(condition)
+                server.errors.clear()
+                queue.push(3)
+            equal(([value for _, value in server.sets], hub.lost_count), ([0, 1, 2, 3], 0))
+
+
 def test_what_is_refused_for_now_when_its_loop_is_left_goes_on_by_the_link_of_the_next_database():
     queue = BoundedQueue(9)
     queue.push(1)

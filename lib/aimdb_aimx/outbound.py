@@ -2,6 +2,7 @@ import asyncio
 from time import ticks_ms
 
 import aimdb_net.outbound
+from aimdb_net import once
 
 
 class LinkTo(aimdb_net.outbound.LinkTo):
@@ -21,6 +22,8 @@ class LinkTo(aimdb_net.outbound.LinkTo):
             if is_ours and flight.source is None and len(self.flights) < self.limit:
                 flight.source = self
                 self.flights.append(flight)
+        if self.flights and self.peer.connected:
+            once("handover").resume(self.peer.window)  # Some may not have gone out on the connection that there is.
         await super()._publish(reader)
 
     def stall(self, flight, number: int) -> bool:
