@@ -601,6 +601,28 @@ def test_values_of_a_flash_queue_that_were_on_their_way_when_their_loop_was_left
             asyncio.new_event_loop()
 
 
+def test_a_loop_that_is_left_at_any_step_of_connecting_leaves_no_socket():
+    async def run(server, steps):
+        asyncio.create_task(server.tend())
+        hub.open()
+        for _ in range(steps):
+            await asyncio.sleep_ms(0)
+
+    async def go_on(server):
+        asyncio.create_task(server.tend())
+        async with hub:
+            await until(lambda: hub.connected)
+        await until(lambda: not server.clients, 1000)
+
+    with StillHub() as server:
+        hub = hasty(server)
+        for steps in range(12):
+            asyncio.run(run(server, steps))
+            asyncio.new_event_loop()
+        asyncio.run(go_on(server))
+        asyncio.new_event_loop()
+
+
 def test_a_run_ends_the_connection_to_another_hub_that_was_left_with_its_loop():
     async def run(server):
         asyncio.create_task(server.tend())

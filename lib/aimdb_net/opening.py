@@ -39,12 +39,12 @@ async def connect(peer) -> None:
                 text = "%s and %s are one %s, which would end the connection of either: use one URL, or two client_ids"
                 raise Refused(text % (peer.name, other.name, type(peer).__name__.lower()))
     peer.address = address[-1]
-    raw = socket.socket(address[0])
+    peer.raw = raw = socket.socket(address[0])
     try:
         port = peer.first_port
         if port and not (address[0] == socket.AF_INET and _begun(raw, address[-1], port)):
             raw.close()
-            raw = socket.socket(address[0])
+            peer.raw = raw = socket.socket(address[0])
             port = 0
         stream = await _opened(raw, address[-1], host, peer.tls, port)
         peer.connection = connection = Connection(stream, raw, peer)

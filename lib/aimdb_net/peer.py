@@ -58,7 +58,8 @@ class Peer:
     repeats = 0  # How often a new connection has had all of it sent again.
     expects = False  # Somebody may yet subscribe to what arrives.
     renewing = 0  # 1: the connection is to be renewed, to get again what an inbox had no room for. 2: at once.
-    address: "Any" = None  # That the connection goes to.
+    address: "Any" = None  # That the connection goes to,
+    raw: "Any" = None  # and its socket, which is all that there is of it at first.
     first_port = 0  # The port of ours from which the first connection is made, 0: any.
     parting = b""
     unwelcome = ""  # Why a peer may end a connection at once, for people.
@@ -153,6 +154,8 @@ class Peer:
         except MemoryError:
             pass  # What was on its way is sent again.
         self.disconnect(None, True)
+        if self.raw:
+            self.raw.close()
         self.inboxes.clear()
         # Only now, without a connection: no message is suspected of having ended it.
         self.disconnect(ConnectionLost("the connection is no longer needed"))
