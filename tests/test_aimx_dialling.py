@@ -553,6 +553,34 @@ async def test_what_is_refused_for_now_when_a_link_ends_is_sent_by_the_next_one_
             equal(([value for _, value in server.sets], hub.lost_count), ([0, 1, 2, 3], 0))
 
 
+async def test_what_is_refused_for_now_after_its_link_has_ended_is_sent_once_more():
+    for linked in (True, False):
+        async with ScriptedHub() as server:
+            queue = BoundedQueue(9)
+            queue.push(7)
+            server.answers = False
+            async with hasty(server, timeout_ms=2000) as hub:
+
+                def program():
+                    db = AimDb()
+                    db.configure("n", queue).link_to(server.url + "/n")
+                    return running(db)
+
+                async with program():
+                    await until(lambda: hub.window.flights)
+                await server.send({"t": "reply", "id": list(hub.window.flights)[0], "err": "not_found"})
+                await settle()
+                server.answers = True
+                if linked:
+                    async with program():
+                        await until(lambda: server.sets == [("n", 7)])
+                else:
+                    server.errors["n"] = "not_found"
+                    server.kick()
+                    await until(lambda: hub.refused_count == 1)
+                equal((len(hub.window.flights), hub.lost_count), (0, not linked))
+
+
 def test_what_is_refused_for_now_when_its_loop_is_left_goes_on_by_the_link_of_the_next_database():
     queue = BoundedQueue(9)
     queue.push(1)

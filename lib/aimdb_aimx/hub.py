@@ -121,8 +121,8 @@ class Hub(Speaker):
         else:
             flight = self.window.flights.get(number)
             if error is not None and flight:
-                if self.renewing:
-                    return  # In a good-bye nobody can keep it. The next connection sends it again.
+                if self.renewing or (not flight.source and once("refusal").waits(flight)):
+                    return  # Nobody can keep it now. The next link or connection sends it again.
                 error = once("refusal").of(self, flight, number, error)
             self.window.acknowledged(number, error)  # Unless its link keeps the flight.
         self.moved.wake_all()

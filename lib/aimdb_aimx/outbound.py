@@ -21,6 +21,7 @@ class LinkTo(aimdb_net.outbound.LinkTo):
             is_ours = flight.packet[start : start + len(self.route)] == self.route
             if is_ours and flight.source is None and len(self.flights) < self.limit:
                 flight.source = self
+                flight.waited = False
                 self.flights.append(flight)
         if self.flights and self.peer.connected:
             once("handover").resume(self.peer.window)  # Some may not have gone out on the connection that there is.

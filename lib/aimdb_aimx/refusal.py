@@ -11,6 +11,15 @@ _ATTEMPTS = const(3)
 _BEFORE_ID = const(20)  # Bytes of a packet before its id, behind which route and value stand; see `Speaker.message`.
 
 
+def waits(flight) -> bool:
+    """Whether a flight of a link that has ended is to be sent once more, by its next link or the next connection."""
+    if not flight.resend or getattr(flight, "waited", False):
+        return False
+    flight.waited = True
+    flight.sent_at = None
+    return True
+
+
 def of(hub, flight, number: int, word: str) -> "Refused | None":
     """The error with which the flight of this id ends. None: its link keeps it, to try it again."""
     source = flight.source
