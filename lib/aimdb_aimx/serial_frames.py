@@ -1,7 +1,7 @@
-"""Frames on a serial line: COBS, which leaves no zero in them, and then a zero.
+"""Frames on a serial line: COBS, and then a zero.
 
-In COBS a block is its length, of 1 to 255, and one byte less than that. A zero stood after it, unless the length is
-255 or the block is the last one.
+In COBS a block is its length, of 1 to 255, and one byte less than that. Where a block of less than 255 ends, the text
+has a zero. JSON has none, so only the last block is shorter.
 """
 
 from .frames import FramedStream
@@ -26,50 +26,54 @@ class Frames(FramedStream):
 
     def drop(self) -> None:
         """Forget what has come of a frame."""
-        self.lost += self._end > self._start
+        self.lost += self._end > self._start and not self._skips
         self._start = self._end = self._seen = 0
         self._skips = False
 
     def next(self) -> "memoryview | None":
         """The next frame, or None when more must arrive first."""
+        data = self._data
         while True:
-            end = self._data.find(b"\0", self._seen, self._end)
+            end = data.find(b"\0", self._seen, self._end)
             if end < 0:
                 self._seen = self._end
-                if self._skips or self._end - self._start == self._most:
+                if self._end - self._start == self._most:
                     if not self._skips:
                         self.lost += 1
-                        self.cut = bytes(self._data[1:50])
+                        self.cut = bytes(data[1:50])
                     self._skips = True
                     self._start = self._end = self._seen = 0
                 return None
             start = self._start
             self._start = self._seen = end + 1
+            # A frame may stand behind noise, or behind a part of one whose sender is gone. An object inside a JSON text
+            # stands behind one of these bytes instead of a length.
+            last = data.rfind(b'{"t":', start, end) - 1
+            if last > start and last + data[last] == end and data[last] not in b":,[ \t\n\r":
+                self.lost += not self._skips
+                self._skips = False
+                start = last
             if self._skips:
                 self._skips = False
             elif end > start:
                 end = self._decode(start, end)
-                if end:
-                    return memoryview(self._data)[start : end - 1]
+                if end >= 0:
+                    return memoryview(data)[start:end]
                 self.lost += 1
 
     def _decode(self, start, end):
-        # In place. Returns where the frame ends, plus one; 0 when it is no COBS.
+        # In place. Returns where the frame ends; -1 when it is none.
         view = memoryview(self._data)
         to = start
         while start < end:
             length = view[start]
             after = start + length
-            if after > end:
-                return 0
+            if after > end or length < 255 and after < end:
+                return -1
             view[to : to + length - 1] = view[start + 1 : after]
             to += length - 1
-            if length < 255:
-                view[to] = 0
-                to += 1
             start = after
-        # The last zero is not of the frame; a block of 255 has none.
-        return to if length < 255 else to + 1
+        return to
 
     def send(self, pieces):
         """Send a frame. Awaited; raises `OSError`."""
@@ -81,22 +85,16 @@ class Frames(FramedStream):
         self._begun = True
         used = 1
         for piece in pieces:
-            at = 0
-            while at < len(piece):
+            piece = memoryview(piece)
+            while piece:
                 if used == 255:
                     buffer[0] = 255
                     yield from self._flush(255)
                     used = 1
-                end = piece.find(b"\0", at, at + 255 - used)
-                count = (min(len(piece), at + 255 - used) if end < 0 else end) - at
-                view[used : used + count] = memoryview(piece)[at : at + count]
+                count = min(len(piece), 255 - used)
+                view[used : used + count] = piece[:count]
+                piece = piece[count:]
                 used += count
-                at += count
-                if end >= 0:
-                    buffer[0] = used
-                    yield from self._flush(used)
-                    used = 1
-                    at += 1
         buffer[0] = used
         buffer[used] = 0
         yield from self._flush(used + 1)

@@ -130,6 +130,15 @@ def test_two_watch_at_once_beside_one_on_the_serial_line(node: dict[str, str]) -
         assert watcher.communicate(timeout=20)[0].count("seq:") == 10
 
 
+def test_what_a_client_that_died_has_left_on_the_line_costs_no_command(node: dict[str, str]) -> None:
+    for part in (b'\x57{"t":"req","id":1,"met', b"\x87" + b"x" * 134):
+        line = node["serial"].removeprefix("serial://")
+        with open(line, "wb", buffering=0) as port:
+            port.write(part)
+        ping = subprocess.run([find_aimdb(), "--connect", node["serial"], "instance", "ping"], timeout=20)
+        assert not ping.returncode, part
+
+
 MANY = """
 import asyncio
 from aimdb import AimDb, SingleLatest
