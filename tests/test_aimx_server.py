@@ -512,6 +512,24 @@ async def test_of_more_records_the_list_has_the_first_and_says_how_many_more_the
             equal(await client.get("#"), "not_found")
 
 
+async def test_a_part_of_the_list_is_given_to_who_asks_for_one():
+    db, client = numbered(60)
+    async with Running(db):
+
+        async def part(**params):
+            return await client.ask("record.list", params)
+
+        listed = await part(offset=40, limit=10)
+        equal([(each["record_id"], each["name"]) for each in listed], [(at, "rec.%d" % at) for at in range(40, 50)])
+        assert "produced_count" in listed[0]
+        equal([each["name"] for each in await part(offset=58, limit=10)], ["rec.58", "rec.59"])
+        equal([await part(offset=60), await part(limit=0), await part(offset=2**40, limit=2**40)], [[], [], []])
+        *cut, last = await part(offset=1)
+        assert cut[0]["name"] == "rec.01" and last["name"].startswith("and %d more" % (59 - len(cut))), last
+        for odd in (-1, "5", 2.5, None, True):
+            equal(await part(offset=odd, limit=odd), await client.ask("record.list"))
+
+
 async def test_of_more_records_the_nodes_of_the_graph_have_fewer_fields_and_what_is_too_long_is_refused():
     db, client = numbered(60)
     async with Running(db):

@@ -20,7 +20,7 @@ def answer(peer, method, params):
     """The body of a reply: pieces of JSON. Raises `Refusal`."""
     db = peer.server.db
     if method == "record.list":
-        return once("listing").listing(peer)
+        return once("listing").listing(peer, params)
     if method == "record.drain":
         return once("cursors").drain(peer, params)
     if method == "graph.nodes":

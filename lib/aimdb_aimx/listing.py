@@ -13,13 +13,16 @@ _MORE = (
 )
 
 
-def listing(peer):
+def listing(peer, params):
     """Its body: with counters, and with the times of stages, where there is room for them.
 
-    Of more records than there is room for it has the first ones, and an entry that says how many more there are.
+    Of more records than there is room for it has the first ones, and an entry that says how many more there are. A peer
+    that knows us gets them all, part by part: it says `offset` and `limit`.
     """
     db = peer.server.db
     nodes = [node for node in db.graph()["nodes"] if node["key"] in db.remotes]
+    first = _count_in(params, "offset", 0)
+    part = nodes[first : first + _count_in(params, "limit", len(nodes))]
     profile = db.profile()
     signals = [each for each in db.signals() if each["count"]]
     longest = peer.frames.longest
@@ -27,13 +30,20 @@ def listing(peer):
         if details == 2 and not profile and not signals:
             continue
         entry = Lister(peer, nodes, profile, signals, details)
-        pieces = JsonList(nodes, entry)
+        pieces = JsonList(part, entry)
         if pieces.size() <= longest:
             return pieces
-    count = len(nodes)
-    while JsonList(nodes[:count] + [len(nodes) - count], entry).size() > longest:
+    count = len(part)
+    while pieces.size() > longest:
         count -= max(1, count // 16)
-    return JsonList(nodes[:count] + [len(nodes) - count], entry)
+        pieces = JsonList(part[:count] + [len(part) - count], entry)
+    return pieces
+
+
+def _count_in(params, name, otherwise):
+    # As AimDB overlooks what is said with `record.list`, so is what is no count.
+    count = params.get(name) if isinstance(params, dict) else None
+    return min(count, 0xFFFF) if type(count) is int and count >= 0 else otherwise
 
 
 def plain(peer, items, fewer=None):
