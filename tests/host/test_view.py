@@ -45,16 +45,30 @@ asyncio.run(db.run())
 """
 
 
-class Node:
-    """That program, on the unix port."""
+MANY = """
+import asyncio
+from aimdb import AimDb, SingleLatest
+from aimdb_aimx import AimxServer
 
-    def __init__(self):
+db = AimDb()
+for number in range(320):
+    db.configure("record%03d" % number, SingleLatest()).remote().produce(number)
+AimxServer(db, tcp=PORT, token="secret")
+asyncio.run(db.run())
+"""
+
+
+class Node:
+    """A program, on the unix port."""
+
+    def __init__(self, program=NODE):
         self.port = free_port()
         self.url = f"tcp://127.0.0.1:{self.port}"
+        self._program = program
         self._process = None
 
     def start(self):
-        self._process = start_node(NODE.replace("PORT", str(self.port)))
+        self._process = start_node(self._program.replace("PORT", str(self.port)))
         wait_until_served(self._process, self.port)
         return self
 
@@ -69,6 +83,13 @@ class Node:
 @pytest.fixture(scope="module")
 def node():
     node = Node().start()
+    yield node
+    node.kill()
+
+
+@pytest.fixture(scope="module")
+def node_of_many():
+    node = Node(MANY).start()
     yield node
     node.kill()
 
@@ -134,6 +155,50 @@ def test_it_shows_rate_held_dropped_lag_and_newest_value_of_each_record(node):
         assert rows["samples"].value == {"celsius": 21}
         assert rows["samples"].rate > 1
         assert view.query_one("#records", DataTable).row_count == 3
+
+    tried(view, look)
+
+
+def test_each_of_many_records_is_shown_with_its_counters_and_its_value(node_of_many):
+    view = view_of(node_of_many)
+
+    async def look(pilot):
+        await until(lambda: view.records.rows)
+        rows = view.records.rows
+        assert sorted(rows) == [f"record{number:03}" for number in range(320)]
+        assert {row.produced for row in rows.values()} == {1}
+        assert [rows[key].value for key in sorted(rows)] == list(range(320))
+
+    tried(view, look)
+
+
+def test_all_of_many_records_are_reached_by_keys(node_of_many):
+    view = view_of(node_of_many)
+
+    async def look(pilot):
+        await until(lambda: view.records.rows)
+        table = view.query_one("#records", DataTable)
+        for key, row in (("end", 319), ("up", 318), ("home", 0), ("down", 1)):
+            await pilot.press(key)
+            assert table.cursor_row == row
+            assert table.scroll_offset.y <= row < table.scroll_offset.y + table.size.height
+
+    tried(view, look)
+
+
+@pytest.mark.parametrize("key", ["home", "end"])
+def test_a_new_look_leaves_the_table_where_it_was_scrolled_to(node_of_many, key):
+    view = view_of(node_of_many)
+
+    async def look(pilot):
+        await until(lambda: view.records.rows)
+        table = view.query_one("#records", DataTable)
+        await pilot.press(key)
+        table.scroll_to(y=150, animate=False, immediate=True)
+        before = view.records.rows["record000"]._asked
+        await until(lambda: view.records.rows["record000"]._asked > before)
+        await pilot.pause()
+        assert table.scroll_offset.y == 150
 
     tried(view, look)
 
@@ -210,6 +275,23 @@ def test_one_record_is_looked_at_alone(node):
         await until(lambda: "samples: spmc_ring" in str(view.screen.query_one("#text", Static).render()))
         await pilot.press("escape")
         assert view.screen.query("#records")
+
+    tried(view, look)
+
+
+def test_all_of_a_long_value_is_reached_by_keys(node):
+    view = view_of(node)
+
+    async def look(pilot):
+        await until(lambda: view.records.rows)
+        await pilot.press("p")
+        await asyncio.sleep(0.5)
+        view.records.rows["interval"].see(list(range(60)))
+        await pilot.press("enter")
+        box = view.screen.query_one(".box")
+        await until(lambda: box.max_scroll_y)
+        await pilot.press("end")
+        await until(lambda: box.scroll_offset.y == box.max_scroll_y)
 
     tried(view, look)
 
@@ -314,6 +396,15 @@ def test_the_client_overlooks_frames_that_are_none():
     with answering(*odd, b'{"t":"reply","id":NUMBER,"ok":5}') as url:
         client = AimxClient(dial(url))
         assert [client.call("a"), client.call("b")] == [5, 5]
+        client.close()
+
+
+@pytest.mark.parametrize("count", [0, 49, 50, 51, 120])
+def test_the_client_gets_all_records_of_an_aimdb_that_gives_no_parts(count):
+    entries = [{"record_key": f"record{number}"} for number in range(count)]
+    with answering(b'{"t":"reply","id":NUMBER,"ok":%s}' % json.dumps(entries).encode()) as url:
+        client = AimxClient(dial(url))
+        assert client.records() == entries
         client.close()
 
 

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         client.hello("aimdb-micropython", options.token)
         match options.command:
             case ["record", "list"]:
-                for record in client.call("record.list"):
+                for record in client.records():
                     counts = [record.get(name) for name in ("produced_count", "dropped_count", "occupancy")]
                     print(f"{record['record_key']:<20} {record['buffer_type']:<14} produced, dropped, held: {counts}")
             case ["record", "get", key]:

@@ -22,6 +22,9 @@ VERSION = "3.0"
 # So long dialling may take, and an answer: AimX has no error for a frame that the other side could not read.
 PATIENCE_SECONDS = 20.0
 
+# So many records a list has at a time: with all that a board says of them they fit into a frame.
+PORTION = 50
+
 # As in AimDB; a longer frame is no AimX.
 LONGEST_FRAME = 65_536
 
@@ -159,6 +162,19 @@ class AimxClient:
         with self._answered() as (number, answers):
             self._send({"t": "req", "id": number, "method": method, "params": params})
             return self._wait(answers, method, self._seconds).get("ok")
+
+    def records(self) -> list[dict]:
+        """What `record.list` says of all records. Raises as `call` does, and anything for an answer that is no list."""
+        found: dict[str, dict] = {}
+        while True:
+            entries = self.call("record.list", {"offset": len(found), "limit": PORTION})
+            is_cut = bool(entries) and entries[-1]["record_key"] == "#"  # It says how many more there are.
+            new = {entry["record_key"]: entry for entry in (entries[:-1] if is_cut else entries)}
+            # An AimDB gives all at once, whatever it is asked for.
+            may_be_more = (is_cut or len(new) == PORTION) and not new.keys() <= found.keys()
+            found |= new
+            if not may_be_more:
+                return list(found.values())
 
     def watch(self, topic: str) -> Iterator[dict]:
         """The events of a record, or of all whose key matches, as they come. Raises as `call` does.

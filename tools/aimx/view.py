@@ -15,7 +15,8 @@ from aimx_connection import AimxClient, AimxError, Refused, WrongUrl, dial, part
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
+from textual.coordinate import Coordinate
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Input, Static
 from view_records import Records, Row, drawn, shortened
@@ -93,7 +94,11 @@ def take_picture(view: View, file: Path, seconds: float) -> int:
 class RecordTable(DataTable):
     """The records, one of which is chosen."""
 
-    BINDINGS = [Binding("enter", "select_cursor", "Look at one")]
+    BINDINGS = [
+        Binding("enter", "select_cursor", "Look at one"),
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
 
 
 class View(App[None]):
@@ -105,7 +110,7 @@ class View(App[None]):
     #stages { height: auto; max-height: 40%; border-top: solid $panel; display: none; }
     #stages.some { display: block; }
     ModalScreen { align: center middle; }
-    .box { width: 80%; height: auto; border: round $accent; padding: 1 2; background: $surface; }
+    .box { width: 80%; height: auto; max-height: 90%; border: round $accent; padding: 1 2; background: $surface; }
     """
     BINDINGS = [
         Binding("p", "pause", "Pause"),
@@ -185,8 +190,10 @@ class View(App[None]):
             self._show(f"{server} answers")
             return
         began = time.monotonic()
-        entries = client.call("record.list")
+        client.ping()
         answer_ms = (time.monotonic() - began) * 1000
+        began = time.monotonic()
+        entries = client.records()
         values = {}
         for entry in entries:
             try:
@@ -229,24 +236,34 @@ class View(App[None]):
     def _draw(self) -> None:
         self._draw_state()
         table = self._table
-        at = self._chosen()
+        chosen, place = self._chosen(), table.cursor_coordinate
+        scrolled = table.scroll_offset
+        # Set in this way it does not scroll the table, which is to stay where it is.
+        table.set_reactive(DataTable.cursor_coordinate, Coordinate(0, 0))
         table.clear()
         for row in self.records.sorted_by(self._order):
             table.add_row(*cells_of(row), key=row.key)
-        if at in self.records.rows:
-            table.move_cursor(row=table.get_row_index(at))
+        table.scroll_to(*scrolled, animate=False, immediate=True)
+        if chosen in self.records.rows:
+            row = table.get_row_index(chosen)
+            if row == place.row:
+                table.set_reactive(DataTable.cursor_coordinate, place)
+            else:
+                table.move_cursor(row=row)
         self._draw_stages()
 
     def _draw_stages(self) -> None:
         stages = self.records.stages()
         table = self.query_one("#stages", DataTable)
         table.set_class(bool(stages), "some")
+        scrolled = table.scroll_offset
         table.clear()
         whole = sum(stage.total_us for stage in stages) or 1
         for stage in stages:
             numbers = (f"{stage.calls}", f"{stage.mean_us:.0f}", f"{stage.max_us:.0f}", f"{stage.total_us / whole:.0%}")
             names = Text(stage.name), Text(stage.record)
             table.add_row(*names, *(Text(number, justify="right") for number in numbers))
+        table.scroll_to(*scrolled, animate=False, immediate=True)
 
     def _chosen(self) -> str:
         table = self._table
@@ -309,7 +326,7 @@ class OneRecord(ModalScreen[None]):
         self._row = row
 
     def compose(self) -> ComposeResult:
-        yield Vertical(Static(id="text"), classes="box")
+        yield VerticalScroll(Static(id="text"), classes="box")
 
     def on_mount(self) -> None:
         self._draw()
