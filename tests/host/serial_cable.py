@@ -34,8 +34,16 @@ class SerialCable:
             for master in ready:
                 os.write(masters[1 - masters.index(master)], os.read(master, 1024))
 
-    def __exit__(self, *exception: object) -> None:
+    def unplug(self) -> None:
+        """Pull the plug at the far end: that is no device any more."""
         os.write(self._knife, b"x")
         self._thread.join()
-        for fd in (self._cut, self._knife, *self._ends[0], *self._ends[1]):
+        for fd in self._ends.pop():
+            os.close(fd)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._thread.is_alive():
+            os.write(self._knife, b"x")
+            self._thread.join()
+        for fd in (self._cut, self._knife, *(fd for end in self._ends for fd in end)):
             os.close(fd)

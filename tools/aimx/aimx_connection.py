@@ -37,6 +37,10 @@ class WrongUrl(AimxError):
     """It names nothing that could be reached."""
 
 
+class NoAnswer(AimxError):
+    """None has come in time."""
+
+
 class Refused(AimxError):
     """The other side answers with an error: `code` is not_found, denied, internal or version_mismatch."""
 
@@ -91,7 +95,7 @@ class SerialLink:
     """Frames on a serial line, in COBS."""
 
     def __init__(self, port: str, baud: int) -> None:
-        self._port = serial.Serial(port, baud)
+        self._port = serial.Serial(port, baud, exclusive=True)
         self._port.reset_input_buffer()
         self._closed = False
 
@@ -111,13 +115,22 @@ class SerialLink:
         self._port.close()
 
 
+def seconds(text: str) -> float:
+    """A time to wait, of a command line. Raises `ValueError`."""
+    if not 0 < (value := float(text)) < 1e6:
+        raise ValueError
+    return value
+
+
 def parts_of(url: str) -> tuple[str, str, int]:
     """What a URL names: scheme, host or device, port or baud. Raises `WrongUrl`."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "serial":
-            return parts.scheme, parts.netloc + parts.path, int(parse_qs(parts.query).get("baud", ["115200"])[0])
-        if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+            baud = parse_qs(parts.query).get("baud", ["115200"])[0]
+            if baud.isdecimal() and int(baud):
+                return parts.scheme, parts.netloc + parts.path, int(baud)
+        elif parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
             return parts.scheme, parts.hostname, parts.port
     except ValueError as error:
         raise WrongUrl(f"{url}: {error}") from error
@@ -128,9 +141,11 @@ def dial(url: str, ca_file: str | None = None) -> Link:
     """Connect to `tcp://host:port`, `tls://host:port` or `serial://device?baud=115200`. Raises `AimxError`."""
     scheme, name, number = parts_of(url)
     try:
-        if scheme == "serial":
-            return SerialLink(name, number)
-        return TcpLink(name, number, ssl.create_default_context(cafile=ca_file) if scheme == "tls" else None)
+        tls = ssl.create_default_context(cafile=ca_file) if scheme == "tls" else None
+    except (OSError, ValueError) as error:
+        raise AimxError(f"{ca_file} is no certificate that can be read: {error}") from error
+    try:
+        return SerialLink(name, number) if scheme == "serial" else TcpLink(name, number, tls)
     except (OSError, ValueError) as error:
         raise AimxError(f"{url} cannot be reached: {error}") from error
 
@@ -161,7 +176,7 @@ class AimxClient:
         """The answer to one call. Raises `Refused`, and `AimxError` when no answer comes."""
         with self._answered() as (number, answers):
             self._send({"t": "req", "id": number, "method": method, "params": params})
-            return self._wait(answers, method, self._seconds).get("ok")
+            return self._wait(answers, method).get("ok")
 
     def records(self) -> list[dict]:
         """What `record.list` says of all records. Raises as `call` does, and anything for an answer that is no list."""
@@ -179,17 +194,24 @@ class AimxClient:
     def watch(self, topic: str) -> Iterator[dict]:
         """The events of a record, or of all whose key matches, as they come. Raises as `call` does.
 
-        There may be none for long, so that it waits without end for the next one.
+        There may be none for long. Then the other side is asked whether it is there.
         """
         with self._answered() as (number, answers):
             self._send({"t": "sub", "id": number, "topic": topic})
             while True:
-                yield self._wait(answers, topic, None)
+                try:
+                    event = self._wait(answers, topic)
+                except NoAnswer:
+                    self.ping()
+                else:
+                    yield event
 
     def ping(self) -> None:
         """Return when the other side has answered. Raises `AimxError`."""
+        with self._lock:
+            self._pongs = pongs = queue.SimpleQueue()  # Boards send some that nobody has asked for.
         self._send({"t": "ping"})
-        self._wait(self._pongs, "ping", self._seconds)
+        self._wait(pongs, "ping")
 
     def close(self) -> None:
         self._link.close()
@@ -218,11 +240,11 @@ class AimxClient:
             with self._lock:
                 del self._answers[number]
 
-    def _wait(self, answers: Answers, what: str, seconds: float | None) -> dict:
+    def _wait(self, answers: Answers, what: str) -> dict:
         try:
-            answer = answers.get(timeout=seconds)
+            answer = answers.get(timeout=self._seconds)
         except queue.Empty:
-            raise AimxError(f"no answer to {what} within {seconds:g} s") from None
+            raise NoAnswer(f"no answer to {what} within {self._seconds:g} s") from None
         if answer is None:
             raise AimxError(self._end or "the connection has ended")
         if "err" in answer:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from aimx_connection import AimxClient, AimxError, Refused, WrongUrl, dial, parts_of
+from aimx_connection import AimxClient, AimxError, Refused, WrongUrl, dial, parts_of, seconds
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding
@@ -49,13 +49,6 @@ def main(arguments: list[str] | None = None) -> int:
     print("Starting an emulated node. It serves its records in some seconds ...", flush=True)
     with emulated_node() as url:
         return show(url, options)
-
-
-def seconds(text: str) -> float:
-    """A time to wait."""
-    if not 0 < (value := float(text)) < 1e6:
-        raise ValueError
-    return value
 
 
 def show(url: str, options: argparse.Namespace) -> int:
