@@ -304,6 +304,23 @@ async def test_a_queue_that_nobody_reads_is_named_while_a_producer_waits():
             equal(said.text, line % 10 + line % 20)
 
 
+def test_a_queue_that_nobody_reads_is_named_in_each_loop():
+    queue = BoundedQueue(1)
+    queue.push(1)
+
+    async def wait():
+        with Hasty() as time_flies:
+            asyncio.create_task(queue.push_async(2))
+            await settle()
+            await time_flies.pass_by(10000)
+
+    with printing() as said:
+        for _ in range(2):
+            asyncio.run(wait())
+            asyncio.new_event_loop()
+    equal(said.text.count("nobody reads it"), 2)
+
+
 async def test_a_queue_that_is_dropped_after_a_producer_has_waited_is_collected_before_the_loop_goes_on():
     async def wait_for_space():
         queue = BoundedQueue(1)

@@ -21,9 +21,10 @@ _KEPT = const(6)  # How many values are kept for readers that were woken.
 _CLOSED = const(7)
 _NOTE = const(8)  # 1: who takes a value calls `note`. 2: the task that has just parked need not. 0: nobody need.
 # The line of the producers:
-_EMPTY = const(9)  # How many slots are free.
-_WANTED = const(10)  # 1: a producer waits.
-_RESERVED = const(11)  # How many slots are kept for producers that were woken.
+_EMPTY = const(10)  # How many slots are free.
+_WANTED = const(11)  # 1: a producer waits.
+_RESERVED = const(12)  # How many slots are kept for producers that were woken.
+_WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
@@ -110,7 +111,7 @@ class BoundedQueue(InMemory):
         if not counts[_EMPTY] and not counts[_OVERWRITES]:
             room = self._room
             while room.park(self):
-                if self._line.taken_by is current() or room.watched is not room.loop:
+                if self._line.taken_by is current() or not counts[_WATCHED]:
                     look_after(self, value)
                 yield
         if counts[_CLOSED]:

@@ -13,7 +13,8 @@ from .timing import Timer
 _CONSUMED = const(1)
 _FILLED = const(4)  # How many values are free.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_WANTED = const(10)  # 1: a producer waits.
+_WANTED = const(11)  # 1: a producer waits.
+_WATCHED = const(15)  # 1: such a complaint is in the loop.
 
 
 class Complaint:
@@ -64,17 +65,16 @@ class _RoomComplaint(Complaint):
     def __init__(self, queue):
         super().__init__(self._tell)
         self._key = queue.key
-        self._room = queue._room
-        self._counts = queue._counts
-        self._consumed = self._counts[_CONSUMED]
-        self._room.watched = self._room.loop
+        self._counts = counts = queue._counts
+        self._consumed = counts[_CONSUMED]
         self.begin()
+        counts[_WATCHED] = 1
 
     def _due(self):
         if self._counts[_WANTED]:
             super()._due()
         else:
-            self._room.watched = None
+            self._counts[_WATCHED] = 0
 
     def _tell(self, milliseconds):
         counts = self._counts

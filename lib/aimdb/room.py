@@ -11,7 +11,8 @@ from .waiting import current
 
 # In the counts of a queue:
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_WANTED = const(10)  # 1: a producer waits.
+_WANTED = const(11)  # 1: a producer waits.
+_WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 
 
 def look_after(queue, value):
@@ -30,7 +31,7 @@ def look_after(queue, value):
     try:
         if line.taken_by is task and "remove" not in line.__dict__:
             _look_at_cancels(queue, line)
-        if room.watched is not room.loop:
+        if not queue._counts[_WATCHED]:
             from .complaint import watch_room
 
             watch_room(queue)

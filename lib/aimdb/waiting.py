@@ -38,7 +38,8 @@ _ASKED = const(1)  # 1: a task waits.
 _KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
 _CLOSED = const(3)  # 1: nobody parks any more.
 _NOTE = const(4)  # 1: who takes one calls `note`. 2: the task that has just parked need not. 0: nobody need.
-_PLACES = const(5)
+_WATCHED = const(5)  # 1: a `Complaint` looks after the tasks that wait in this loop.
+_PLACES = const(6)
 
 
 def ptr32(counts):
@@ -57,8 +58,8 @@ class Line(tuple):
             yield
         # Now one is free for this task, until its next yield; or the line is closed.
 
-    `counts`: 5 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
-    asked, kept, closed, note (docs/states.md). None: the line has counts of its own, in which none is free.
+    `counts`: 6 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
+    asked, kept, closed, note, watched (docs/states.md). None: the line has counts of its own, in which none is free.
 
     Cancel safety: what is kept for a task that is cancelled goes to the next. Tasks of a loop that was left
     (`asyncio.new_event_loop`) are never woken, and what was kept for them is free.
@@ -67,8 +68,6 @@ class Line(tuple):
     # An empty tuple, because the loop throws data that is true into its task.
 
     taken_by: "Any" = None  # The only task that has taken one. None: no task has. The line itself: several have.
-
-    watched: "Any" = None  # Where producers wait: the loop in which a `Complaint` looks after them.
 
     def __init__(self, counts=None):
         super().__init__()
@@ -81,7 +80,7 @@ class Line(tuple):
         if self.loop is not core._task_queue:
             counts = self._counts
             counts[_FREE] += counts[_KEPT]
-            counts[_ASKED] = counts[_KEPT] = 0
+            counts[_ASKED] = counts[_KEPT] = counts[_WATCHED] = 0
             while self.tasks.peek():
                 self.tasks.pop()
             if self.taken_by is not None:

@@ -40,7 +40,7 @@ class Peer:
         self.age = self.quiet = self.mute = 0  # Seconds since it came; since it said something; since we did.
         self.subscriptions: dict = {}  # By their ids, as text.
         self.cursors: dict = {}  # Readers, by key; see cursors.py.
-        self._free = array("i", (1, 0, 0, 0, 0))  # The first counts whether nobody sends.
+        self._free = array("i", (1, 0, 0, 0, 0, 0))  # The first counts whether nobody sends.
         self._turn = Line(self._free)
         self.loop = current_loop()
         self.task: "Any" = asyncio.create_task(self._serve())

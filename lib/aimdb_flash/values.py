@@ -54,7 +54,7 @@ class Values:
         self.again: list = []  # Handed out and given back, in order.
         self.next = log.ledger.acknowledged  # Values on flash from here on were not handed out yet.
         self.held = held  # Accepted and not acknowledged.
-        self.counts = array("i", (held, 0, 0, 0, 0))
+        self.counts = array("i", (held, 0, 0, 0, 0, 0))
         self.line = Line(self.counts)  # Of the readers.
         self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
         self.pauses = False  # So many values were passed over that a reader should let other tasks run.
