@@ -344,8 +344,9 @@ async def test_an_output_that_fn_closes_counts_the_value_as_dropped():
     db.configure("b", last).transform("a", close)
     first.push(1)
     first.push(2)
-    await asyncio.wait_for(db.run(), 1)
-    equal((last.metrics().dropped_count, first.held()), (1, 1))
+    for _ in range(2):  # Once, though a second run begins with the closed record.
+        await asyncio.wait_for(db.run(), 1)
+        equal((last.metrics().dropped_count, first.held()), (1, 1))
 
 
 async def test_a_transform_ends_when_its_output_is_closed_though_an_earlier_one_of_it_was_cancelled_in_between():
