@@ -100,22 +100,25 @@ class LinkTo:
                 self._reader = None
 
     async def _publish(self, reader):
-        # Every value: wait for it, for a place among those on their way, and for the connection; then read and send it.
-        # Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
+        # Send every value. Begun again after an error, it goes on where it was. What need not wait makes no coroutine.
         peer = self.peer
         window = peer.window
         flights = self.flights
         while True:
+            # Wait for a value,
             if self.value is nothing:
                 await reader.ready()
                 if not reader.has_value():
                     reader.try_recv()  # Raises why.
+            # for a place among those on their way (the first may be late, and those after it acknowledged),
             while len(flights) >= self.limit:
-                await peer.moved.wait()  # The first may be late, and those after it acknowledged.
+                await peer.moved.wait()
+            # and for the connection.
             if window.waiting or not window.has_room(self.qos):
                 await window.room(self.qos, True)
                 if len(flights) >= self.limit:
                     continue  # Meanwhile the limit has become lower.
+            # Only now is it read: until then it is the record's.
             if self.value is nothing:
                 self._hungry = 0
                 try:
@@ -126,13 +129,7 @@ class LinkTo:
                     self.value = er  # With bytes that the record's own codec cannot decode.
             connection = peer.connection
             try:
-                if isinstance(self.value, DbError):
-                    raise self.value
-                if self._hungry >= HUNGRY_ATTEMPTS:
-                    raise ValueError("there is no memory for it")
-                payload = payload_of(self.codec, self.value)
-                is_stale = self.sends_newest and reader.has_value()
-                flight = None if is_stale else window.launch(self, payload, not self.sends_newest, self.outlives)
+                flight = self._launch(reader)
             except MemoryError:
                 raise
             except Exception as er:
@@ -140,21 +137,28 @@ class LinkTo:
                 peer.refused(self.key, self.__name__, self.value, er)
                 while flights:
                     await peer.moved.wait()
-                self._pass_over()
-                continue
-            if is_stale:
-                peer.stale_count += 1
-                self._pass_over()
-            elif flight:
-                self.value = nothing
-                flights.append(flight)
-            elif not connection.out or await window.taken(connection):
-                self._pass_over()  # Else it is sent again by the next connection.
+            else:
+                if flight:
+                    self.value = nothing
+                    flights.append(flight)
+                    continue  # `landed` is called when it has been acknowledged.
+                if connection.out and not await window.taken(connection):
+                    continue  # It is sent again by the next connection.
+            # Nothing is on its way of this value.
+            self.value = nothing
+            self._done(1)
 
-    def _pass_over(self):
-        # Nothing is on its way of the value in hand.
-        self.value = nothing
-        self._done(1)
+    def _launch(self, reader):
+        # Send the value in hand: its flight, or None if it is stale or not acknowledged. Raises why it cannot be sent.
+        if isinstance(self.value, DbError):
+            raise self.value
+        if self._hungry >= HUNGRY_ATTEMPTS:
+            raise ValueError("there is no memory for it")
+        payload = payload_of(self.codec, self.value)
+        if self.sends_newest and reader.has_value():
+            self.peer.stale_count += 1
+            return None
+        return self.peer.window.launch(self, payload, not self.sends_newest, self.outlives)
 
     def landed(self, flight) -> None:
         """Called by the window when a message is acknowledged, in any order: committing goes as far as all are."""
