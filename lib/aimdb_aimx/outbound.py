@@ -16,9 +16,9 @@ class LinkTo(aimdb_net.outbound.LinkTo):
 
     async def _publish(self, reader):
         # What earlier runs have left of this record is this link's: else nobody would keep it when it is refused.
-        for number, flight in self.peer.window.flights.items():
-            start = 20 + len("%d" % number)  # Of the route in the packet; see `Speaker.message`.
-            is_ours = flight.packet[start : start + len(self.route)] == self.route
+        for flight in self.peer.window.flights.values():
+            # The first route in a packet is its own; another one may be in the value.
+            is_ours = flight.packet.find(self.route) == flight.packet.find(b',"method":')
             if is_ours and flight.source is None and len(self.flights) < self.limit:
                 flight.source = self
                 flight.waited = False

@@ -8,7 +8,7 @@ from aimdb_net.errors import Refused
 from micropython import const
 
 _ATTEMPTS = const(3)
-_BEFORE_ID = const(20)  # Bytes of a packet before its id, behind which route and value stand; see `Speaker.message`.
+_BEFORE_VALUE = const(b'"value":')  # The first of them in a packet; see `links.route_to`.
 
 
 def waits(flight) -> bool:
@@ -31,6 +31,6 @@ def of(hub, flight, number: int, word: str) -> "Refused | None":
     flight.refusals = refusals
     if flight.resend or not source or source.sends_newest:
         # Nobody else hears of it.
-        start = _BEFORE_ID + len("%d" % number) + (len(source.route) if source else 0)
-        hub.refused(source and source.key, name, bytes(flight.packet[start:-2]), error)
+        start = flight.packet.find(_BEFORE_VALUE) + len(_BEFORE_VALUE)
+        hub.refused(source and source.key, name, flight.packet[start:-2], error)
     return None if is_kept else error
