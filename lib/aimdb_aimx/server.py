@@ -132,6 +132,7 @@ class AimxServer(SingleLatest):
             silent = peer.sockets and min(peer.quiet, peer.mute) >= _SILENT_S
             if silent or peer.error or not peer.is_trusted or peer.frames.stuck_since is not None:
                 once("ending").look_after(peer, silent)
-            lacks_line = lacks_line and peer.sockets
+            if not peer.sockets:
+                lacks_line = False  # It is the one at the line.
         if lacks_line:
             once("serial_line").begin(self)

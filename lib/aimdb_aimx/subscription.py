@@ -129,7 +129,7 @@ def matches(pattern: list, key: list) -> bool:
     places = 1  # Bit i: what has been looked at of the pattern matches the first i segments.
     for segment in pattern:
         if segment == "#":
-            places = (2 << count) - (places & -places)
+            places = (2 << count) - (places & -places)  # The first of them, and all behind it.
         else:
             others = 0
             for i in range(count):

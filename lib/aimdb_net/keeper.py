@@ -38,7 +38,8 @@ async def keep(peer) -> None:
             peer.disconnect(error)
             shortest, longest = peer.retry_ms
             pause = min(max(2 * pause, shortest), longest)
-            await peer.news.rest(max(1, pause - (pause * getrandbits(8) >> 9)))
+            shorter = pause * getrandbits(8) >> 9  # By a random part, up to a half.
+            await peer.news.rest(max(1, pause - shorter))
         except Exception as er:
             if not isinstance(er, MemoryError):
                 tell(1, "no connection to %s: %r", peer.name, er)

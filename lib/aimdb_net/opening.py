@@ -41,12 +41,13 @@ async def connect(peer) -> None:
     peer.address = address[-1]
     peer.raw = raw = socket.socket(address[0])
     try:
-        port = peer.first_port
-        if port and not (address[0] == socket.AF_INET and _begun(raw, address[-1], port)):
-            raw.close()
-            peer.raw = raw = socket.socket(address[0])
-            port = 0
-        stream = await _opened(raw, address[-1], host, peer.tls, port)
+        begun = False
+        if peer.first_port and address[0] == socket.AF_INET:
+            begun = _begun(raw, address[-1], peer.first_port)
+            if not begun:
+                raw.close()
+                peer.raw = raw = socket.socket(address[0])
+        stream = await _opened(raw, address[-1], host, peer.tls, begun)
         peer.connection = connection = Connection(stream, raw, peer)
     except BaseException:
         raw.close()  # Also after TLS: closing the stream leaves the socket open then.

@@ -47,9 +47,9 @@ class Receiver:
         if end <= self.end:
             self.whole = True
             self.start = end
-        elif end - self.start <= self.size or self.start or self.end < self.size:
-            return 0  # It may still arrive; or it is too long, and is to be at the beginning of the buffer.
-        else:
+        elif self.start or self.end < self.size:
+            return 0  # More must arrive.
+        else:  # It is too long: its beginning fills the buffer.
             self.whole = False
             self.left = end - self.end
             end = self.end
