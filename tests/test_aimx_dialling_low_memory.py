@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue
+from aimdb import AimDb, BoundedQueue, once
 from harness import equal, skip, target
 from scarce import Scarce
 
@@ -12,7 +12,8 @@ if target != "unix":
 
 from os import getenv
 
-from aimdb_aimx import AimxRecord
+from aimdb_aimx import AimxRecord, Hub
+from aimdb_aimx.hub import hubs
 from scripted_hub import hasty
 from scripted_peer import Kept, until
 from still_hub import StillHub
@@ -196,3 +197,19 @@ async def test_a_connection_that_ends_on_a_full_heap_is_made_anew():
         await node.go_on()
 
     await sweep(scene)
+
+
+def test_a_hub_or_record_that_there_was_no_memory_to_make_can_be_made_then():
+    url = "aimx://127.0.0.1:7433"
+    for make in (lambda: Hub(url), lambda: AimxRecord(url + "/n")):
+        for blocks in range(0, 120, STEP):
+            hubs.clear()
+            once("loading").forget(*Hub.made_by)
+            once("loading").forget("aimdb_net", "checks", "address")
+            with Scarce(blocks):
+                try:
+                    make()
+                except MemoryError:
+                    pass
+            make()
+    hubs.clear()

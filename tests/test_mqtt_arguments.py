@@ -1,11 +1,12 @@
 """Arguments and URLs are checked where they are given, in words that show no password."""
 
-from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest
+from aimdb import AimDb, BoundedQueue, JsonCodec, SingleLatest, once
 from aimdb_conformance.support import raises
 from aimdb_mqtt import Broker, MqttTopic
 from aimdb_mqtt.broker import brokers
 from aimdb_mqtt.settings import parts_of as parse
 from harness import equal, only
+from scarce import Scarce
 
 PEM = b"""-----BEGIN CERTIFICATE-----
 MIIBdzCCAR2gAwIBAgIUHIlRLlRFCPnaQB3RYY0IMTw/WJUwCgYIKoZIzj0EAwIw
@@ -22,6 +23,23 @@ def refused(kind, what, *arguments, **options):
     finally:
         brokers.clear()
     raise AssertionError("%r, %r were accepted" % (arguments, options))
+
+
+@only("unix", reason="a collection takes long on a board")
+def test_a_broker_or_topic_that_there_was_no_memory_to_make_can_be_made_then():
+    url = "mqtt://127.0.0.1"
+    for make in (lambda: Broker(url), lambda: MqttTopic(url + "/n")):
+        for blocks in range(0, 120, 2):
+            brokers.clear()
+            once("loading").forget(*Broker.made_by)
+            once("loading").forget("aimdb_net", "checks", "address")
+            with Scarce(blocks):
+                try:
+                    make()
+                except MemoryError:
+                    pass
+            make()
+    brokers.clear()
 
 
 @only("unix", reason="needs names of 64 KB")

@@ -1,7 +1,7 @@
 """A data layer for MicroPython: records with buffers between the tasks that produce and those that consume.
 
 The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards. Packages that build on
-this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load` and `once`.
+this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load`, `kept` and `once`.
 """
 
 import sys
@@ -9,11 +9,22 @@ import sys
 __version__ = "0.1.0"
 
 
+def kept(name, package="aimdb"):
+    """Module `name` of a package, which is loaded by the first call. Another call may have failed for want of heap."""
+    full_name = package + "." + name
+    if not sys.modules.get(full_name):
+        # An import that had no heap to begin leaves its name without a module, and the next one of it would crash.
+        for each in [each for each in sys.modules if not sys.modules.get(each)]:
+            sys.modules.pop(each, None)
+        __import__(full_name)
+    return sys.modules[full_name]
+
+
 def once(name, package="aimdb"):
     """Module `name` of a package, for a single use: it is loaded, and not kept."""
     full_name = package + "." + name
-    sys.modules.pop(full_name, None)  # What is left when there was too little memory to load it.
-    module = __import__(full_name, None, None, (name,))
+    sys.modules.pop(full_name, None)
+    module = kept(name, package)
     sys.modules.pop(full_name, None)
     delattr(sys.modules[package], name)
     return module

@@ -1,6 +1,6 @@
 from micropython import const
 
-from . import once
+from . import kept, once
 
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
@@ -280,9 +280,7 @@ class AimDb:
         from .errors import new as __new__
 
         def configure(self, key=None, buffer=None, **options):
-            from .configuring import configure
-
-            return configure(self, key, buffer, options)
+            return kept("configuring").configure(self, key, buffer, options)
 
         # The other calls are loaded when they are made.
         def __getattr__(self, name):

@@ -26,9 +26,7 @@ def parsed(frame):
     """What a frame says. Raises `ValueError`."""
     text = str(frame, "utf-8")
     if len(text) != len(frame):
-        from .utf8 import check
-
-        check(bytes(frame))
+        aimdb.kept("utf8", "aimdb_aimx").check(bytes(frame))
     return json.loads(aimdb.once("escapes").joined(text) if "\\u" in text else text)
 
 

@@ -1,3 +1,4 @@
+from aimdb import kept
 from aimdb_net.errors import ConnectionLost, PeerError, Refused, tell
 from aimdb_net.peer import State as State
 from micropython import const
@@ -61,17 +62,15 @@ class Hub(Speaker):
         tls=None,
         max_frame: int = 1024,
     ):
-        from aimdb_net.checks import enter  # Here, for a program that runs need not keep it.
-
-        from .dialling import settle
-
         if TYPE_CHECKING:
             self.credentials: Any = None
 
+        # Loaded here, for a program that runs need not keep it.
+        settle = kept("dialling", "aimdb_aimx").settle
         settle(self, url, token, in_flight, max_frame, (keepalive_s, timeout_ms, retry_ms), tls)
         super().__init__(in_flight)
         self._heard: "Any" = None  # What an event is given to.
-        enter(self)
+        kept("checks", "aimdb_net").enter(self)
 
     def take(self, first: int, body, whole: bool) -> bool:
         try:
@@ -101,9 +100,7 @@ class Hub(Speaker):
 
     def _listener(self):
         if self._heard is None:
-            from .hearing import heard  # Now, for many programs only send.
-
-            self._heard = heard
+            self._heard = kept("hearing", "aimdb_aimx").heard  # Now, for many programs only send.
         return self._heard
 
     def replied(self, number, ok, error) -> None:

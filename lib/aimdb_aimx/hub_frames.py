@@ -3,7 +3,7 @@
 from time import ticks_ms
 
 import aimdb_net.receiving
-from aimdb import JsonCodec
+from aimdb import JsonCodec, kept
 from aimdb_net.errors import ConnectionLost
 from aimdb_net.peer import Peer
 from micropython import const
@@ -46,13 +46,9 @@ class Speaker(Peer):
 
     def message(self, source, payload, number: int) -> bytes:
         if type(source.codec) is not JsonCodec:
-            from .strict import loads
-
-            loads(payload)  # A hub does not answer what is no JSON.
+            kept("strict", "aimdb_aimx").loads(payload)  # A hub does not answer what is no JSON.
         elif max(payload) > 0x7F:
-            from .utf8 import check
-
-            check(payload)
+            kept("utf8", "aimdb_aimx").check(payload)
         text = b"%d" % number
         length = 16 + len(text) + len(source.route) + len(payload) + 2
         if length > _LONGEST:

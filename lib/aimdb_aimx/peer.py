@@ -1,6 +1,7 @@
 import asyncio
 from array import array
 
+from aimdb import kept
 from aimdb.polling import readable
 from aimdb.waiting import Line, current_loop
 from micropython import const
@@ -80,9 +81,7 @@ class Peer:
         elif kind == "unsub":
             once("ending").unsubscribe(self, message.get("sub"))
         elif kind == "write" and self.is_trusted:
-            from .changing import write
-
-            yield from write(self, message)
+            yield from kept("changing", "aimdb_aimx").write(self, message)
         elif kind in ("req", "sub") and type(id) is int and not id >> 64:
             method = kind if kind == "sub" else message.get("method")
             try:
@@ -111,12 +110,9 @@ class Peer:
         elif method == "record.get":
             body = (get(self, params),)
         elif method == "record.set":
-            from .changing import put_and_tell
-
-            body = yield from put_and_tell(self, params)
+            body = yield from kept("changing", "aimdb_aimx").put_and_tell(self, params)
         elif method == "sub":
-            from .subscription import subscribe
-
+            subscribe = kept("subscription", "aimdb_aimx").subscribe
             return (yield from subscribe(self, str(id), message.get("topic")))
         else:
             body = once("answers").answer(self, method, params)

@@ -1,4 +1,4 @@
-from aimdb import JsonCodec
+from aimdb import JsonCodec, kept
 from aimdb_net.remote import RemoteBuffer
 from micropython import const
 
@@ -35,10 +35,9 @@ class AimxRecord(RemoteBuffer):
     """
 
     def __init__(self, url: str, codec: "Any" = None, capacity: int = 20, hub: "Hub | None" = None):
-        from .links import inbox_for, route_to
-
-        inbox = inbox_for(url, codec, capacity, hub)
-        super().__init__(inbox, route_to(inbox.path))
+        links = kept("links", "aimdb_aimx")
+        inbox = links.inbox_for(url, codec, capacity, hub)
+        super().__init__(inbox, links.route_to(inbox.path))
         self.codec = codec or JsonCodec()
         self.hub = self.peer
         self.net_links = ((self.peer.name, [inbox.path], True), (self.peer.name, [inbox.path], False))

@@ -1,6 +1,6 @@
 """What peers ask for most: a record's value. The names that they give are checked here."""
 
-from aimdb import JsonCodec, SpmcRing
+from aimdb import JsonCodec, SpmcRing, kept
 from micropython import const
 
 from . import once
@@ -57,14 +57,10 @@ def text_of(peer, entry: tuple, value) -> "bytes | None":
         text = (codec or json_codec).encode(value)
         text = text.encode() if isinstance(text, str) else bytes(text)  # The codec may use its buffer again.
         if codec and type(codec) is not JsonCodec:
-            from .strict import loads
-
-            if loads(text) is None:
+            if kept("strict", "aimdb_aimx").loads(text) is None:
                 return None
         elif max(text) > 0x7F:
-            from .utf8 import check
-
-            check(text)
+            kept("utf8", "aimdb_aimx").check(text)
         if len(text) > peer.frames.longest - _OTHERS:
             raise ValueError("%d bytes are too many" % len(text))
         return text

@@ -1,4 +1,4 @@
-from aimdb import Buffer, once
+from aimdb import Buffer, kept, once
 from aimdb.errors import BufferClosed, BufferFull, RecordError, error
 from aimdb.waiting import current, current_loop
 from micropython import const
@@ -116,9 +116,7 @@ class FlashQueue(Buffer):
             if isinstance(er, (RecordError, MemoryError)):
                 return
             try:  # The codec does not take the value, and nobody else is told.
-                from .mistakes import drop
-
-                drop(self, er)
+                kept("mistakes", "aimdb_flash").drop(self, er)
             except Exception:
                 pass
 
@@ -173,9 +171,7 @@ class FlashQueue(Buffer):
             data = bytes(data)
         if isinstance(data, bytes) and len(data) <= self.largest:
             return data
-        from .mistakes import unfit
-
-        raise unfit(self, data)
+        raise kept("mistakes", "aimdb_flash").unfit(self, data)
 
     def flush(self) -> "Any":
         """Await it: what is staged and acknowledged now goes to flash at once, and is there when it returns.
@@ -217,9 +213,7 @@ class FlashQueue(Buffer):
     def ended(self, value=None) -> "Exception":
         """The error for those who use it when it is closed, or has given its storage to another queue."""
         if self.taken_over:
-            from .mistakes import QueueInUse
-
-            return QueueInUse(value, self)
+            return kept("mistakes", "aimdb_flash").QueueInUse(value, self)
         return error(BufferClosed, value, self)
 
     def close(self) -> None:

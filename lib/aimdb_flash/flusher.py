@@ -1,5 +1,6 @@
 from time import ticks_add, ticks_diff, ticks_ms
 
+from aimdb import kept
 from aimdb.timing import Timer
 from aimdb.waiting import Line
 from micropython import const
@@ -161,9 +162,7 @@ class Flusher:
     def _complain(self):
         try:
             if self._standstill is None:
-                from .standstill import Standstill
-
-                self._standstill = Standstill(self)
+                self._standstill = kept("standstill", "aimdb_flash").Standstill(self)
             self._standstill.begin()
         except Exception:
             pass  # There is no memory, or the flash that failed has this module, too.

@@ -1,5 +1,6 @@
 from array import array
 
+from aimdb import kept
 from aimdb.errors import BufferEmpty, error
 from aimdb.waiting import Line
 from micropython import const
@@ -211,9 +212,7 @@ class Values:
             except MemoryError:
                 raise
             except Exception as er:
-                from .mistakes import pass_over  # While this fails, the value is not passed over.
-
-                pass_over(self, value, data, er)
+                kept("mistakes", "aimdb_flash").pass_over(self, value, data, er)  # If it fails, nothing has changed.
         else:
             self.pauses = True
         if queue.closed and not (self.flusher.log and (self.barred or self.pauses)):

@@ -1,5 +1,6 @@
 from time import ticks_ms
 
+from aimdb import kept
 from aimdb_net.errors import ConnectionLost
 from aimdb_net.peer import Peer
 from aimdb_net.peer import State as State
@@ -77,23 +78,20 @@ class Broker(Peer):
         tls=None,
         max_packet: int = 1024,
     ):
-        from aimdb_net.checks import enter  # Here, for a program that runs need not keep it.
-
-        from .settings import settle
-
         if TYPE_CHECKING:
             self.client_id = client_id
             self.clean_session = self.keeps = bool(clean_session)
             self.credentials: Any = None
 
         numbers = keepalive_s, in_flight, timeout_ms, max_packet
-        settle(self, url, client_id, clean_session, will, numbers, retry_ms, tls)
+        # Loaded here, for a program that runs need not keep it.
+        kept("settings", "aimdb_mqtt").settle(self, url, client_id, clean_session, will, numbers, retry_ms, tls)
         super().__init__(in_flight)
         self.max_packet = max_packet
         self.unclaimed_count = 0
         self._published: "Any" = None  # What a PUBLISH is given to.
         self._asked = 0  # The packet id of the last SUBSCRIBE or UNSUBSCRIBE.
-        enter(self)
+        kept("checks", "aimdb_net").enter(self)
 
     def receiver(self) -> Receiver:
         return Receiver(self.max_packet)
@@ -105,9 +103,7 @@ class Broker(Peer):
             self.greeted(once("greeting").session_kept(self, first, body))
         elif kind == _PUBLISH:
             if self._published is None:
-                from .arriving import published  # Now, for many programs only send.
-
-                self._published = published
+                self._published = kept("arriving", "aimdb_mqtt").published  # Now, for many programs only send.
             return self._published(self, first, body, whole)
         elif kind == _PINGRESP and not size:
             self.pinged_at = None

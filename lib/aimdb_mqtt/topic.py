@@ -1,3 +1,4 @@
+from aimdb import kept
 from aimdb_net.remote import RemoteBuffer
 from micropython import const
 
@@ -46,10 +47,9 @@ class MqttTopic(RemoteBuffer):
         commits: bool = False,
         broker: "Broker | None" = None,
     ):
-        from .links import check_flags, inbox_for
-
-        check_flags(retain=retain, commits=commits)
-        inbox = inbox_for(url, qos, codec, capacity, broker)
+        links = kept("links", "aimdb_mqtt")
+        links.check_flags(retain=retain, commits=commits)
+        inbox = links.inbox_for(url, qos, codec, capacity, broker)
         topic = inbox.path
         read_only = "+" in topic or "#" in topic or topic.startswith("$share/")
         super().__init__(inbox, (0x31 if retain else 0x30, inbox.route), read_only)
@@ -60,9 +60,7 @@ class MqttTopic(RemoteBuffer):
     def _reader(self):
         if not self._commits:
             return super()._reader()
-        from .committing import CommittingReader
-
-        return CommittingReader(self)
+        return kept("committing", "aimdb_mqtt").CommittingReader(self)
 
     def take(self, reader):
         if not self._commits:
