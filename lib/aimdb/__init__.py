@@ -14,8 +14,9 @@ def kept(name, package="aimdb"):
     full_name = package + "." + name
     if not sys.modules.get(full_name):
         # An import that had no heap to begin leaves its name without a module, and the next one of it would crash.
-        for each in [each for each in sys.modules if not sys.modules.get(each)]:
-            sys.modules.pop(each, None)
+        for each in list(sys.modules):
+            if not sys.modules.get(each):
+                sys.modules.pop(each)
         __import__(full_name)
     return sys.modules[full_name]
 
