@@ -47,6 +47,7 @@ class Program:
             if way:
                 asyncio.new_event_loop()
                 self.tasks.clear()
+                self.is_new = True
                 self.state = [LEFT if state == WAITING else state for state in self.state]
             if way == 2:
                 self.begin()
@@ -56,7 +57,9 @@ class Program:
     def begin(self):
         self.queue = FlashQueue(self.medium.storage(), **self.options)
         self.readers = []
-        self.taken = []  # What each reader has read and not committed.
+        self.taken = []  # What each reader has read and not committed,
+        self.lapsed = []  # and how much it had read before that comes again, as others have subscribed in a new loop.
+        self.is_new = False  # It is a new loop, in which nobody has subscribed.
         self.tasks = []  # Producers and readers that wait: (task, -1); a reader's: (task, None).
         self.failed = False
         self.dropped = 0
@@ -106,10 +109,10 @@ class Program:
         metrics = self.queue.metrics()
         equal(metrics.consumed_count, self.consumed)
         held = len([state for state in self.state if state == HELD])
+        left = len([state for state in self.state if state == LEFT])
         if self.drops:  # The model learns of them when others are read.
-            assert 0 <= metrics.occupancy[0] <= held
+            assert 0 <= metrics.occupancy[0] <= held + left
         else:
-            left = len([state for state in self.state if state == LEFT])
             assert held <= metrics.occupancy[0] <= held + left
             equal(metrics.dropped_count, self.dropped)
 
@@ -236,8 +239,11 @@ class Program:
         if not self.readers:
             return
         i = random.randrange(len(self.readers))
-        count = random.randrange(len(self.taken[i]) + 1)
+        count = random.randrange(self.lapsed[i] + len(self.taken[i]) + 1)
         done = self.readers[i].commit(count)
+        lapsed = min(count, self.lapsed[i])
+        self.lapsed[i] -= lapsed
+        count -= lapsed
         numbers = self.taken[i][:count]
         del self.taken[i][:count]
         for number in numbers:
@@ -255,14 +261,21 @@ class Program:
 
     def subscribe(self):
         if len(self.readers) < 3:
+            if self.is_new:
+                self.is_new = False
+                for i, taken in enumerate(self.taken):
+                    self.lapsed[i] += len(taken)
+                    taken.clear()
             self.readers.append(self.queue.subscribe())
             self.taken.append([])
+            self.lapsed.append(0)
 
     def close(self):
         if len(self.readers) > 1:
             i = random.randrange(len(self.readers))
             self.readers.pop(i).close()
             self.taken.pop(i)
+            self.lapsed.pop(i)
 
     def cancel(self):
         if self.tasks:
@@ -296,6 +309,7 @@ class Program:
                 except BufferEmpty:
                     pass
                 reader.commit()
+                self.lapsed[i] = 0
                 for number in self.taken[i]:
                     self.state[number] = GONE
                     self.unsure.add(number)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from aimdb import BufferClosed
+from aimdb import AimDb, BufferClosed
 from flash_devices import Flash
 from flash_support import NEVER, after_restart, drain, fill, filled, opened, settle
 from harness import equal, raises
@@ -208,3 +208,55 @@ def test_release_ends_a_reader_that_waits_behind_a_producer_of_a_loop_that_was_l
         assert reading.done() and isinstance(await outcome(reading), BufferClosed)
 
     asyncio.run(go_on())
+
+
+def test_what_a_tap_had_read_and_not_committed_when_its_loop_was_left_comes_again_in_the_next():
+    queue = opened(Flash())
+    seen = []
+
+    async def run():
+        async def tap(consumer):
+            reader = consumer.subscribe()
+            async for value in reader:
+                seen.append(value)
+                if value != 2 or len(seen) > 3:
+                    await reader.commit(1 if value < 2 else None)
+                await asyncio.sleep_ms(0)
+
+        db = AimDb()
+        db.configure("n", queue).tap(tap)
+        asyncio.create_task(db.run())
+        for value in range(len(seen), 3 + len(seen)):
+            await queue.push_async(value)
+        await asyncio.sleep_ms(20)
+
+    asyncio.run(run())
+    asyncio.new_event_loop()
+    asyncio.run(run())
+    asyncio.new_event_loop()
+    equal(seen, [0, 1, 2, 2, 3, 4, 5])
+    equal(queue.held(), 0)
+
+
+def test_a_reader_that_outlives_its_loop_may_commit_what_comes_again_for_another():
+    queue = opened(Flash())
+    reader = queue.subscribe()
+
+    async def read():
+        for value in range(3):
+            await queue.push_async(value)
+            equal(await reader.recv(), value)
+
+    async def commit():
+        other = queue.subscribe()
+        reader.commit(2)
+        equal(drain(other), [0, 1, 2])
+        with raises(ValueError):
+            reader.commit(2)
+        other.commit()
+        equal(queue.held(), 0)
+
+    asyncio.run(read())
+    asyncio.new_event_loop()
+    asyncio.run(commit())
+    asyncio.new_event_loop()

@@ -57,4 +57,5 @@ def test_what_was_accepted_outlasts_errors_of_the_flash_and_nothing_else_is_ther
 
 def test_programs_that_are_started_anew_from_inside_lose_nothing_either():
     for make in (plain, failing):
-        run(make, Program.live_in_loops, (SEEDS + 2) // 3)
+        for drop_oldest in (False, True):
+            run(make, Program.live_in_loops, (SEEDS + 2) // 3, drop_oldest=drop_oldest)

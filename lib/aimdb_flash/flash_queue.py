@@ -184,6 +184,9 @@ class FlashQueue(Buffer):
     # Reading
 
     def subscribe(self) -> "FlashReader":
+        if self._values.loop is not current_loop():
+            self._values.rewind()
+            self._readers = 0
         if not self._readers:
             self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
         reader = FlashReader(self)

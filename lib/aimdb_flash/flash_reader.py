@@ -20,7 +20,7 @@ class FlashReader(Reader):
     """Reads a `FlashQueue`, in competition with its other readers. What it has read is its own until `commit`.
 
     A reader that is done should be closed, so that others get what it did not commit. What a forgotten reader had
-    read comes again only after a restart.
+    read comes again after a restart, or when the first reader subscribes in a new loop (`asyncio.new_event_loop`).
 
     Cancel safety: a read that is cancelled has taken nothing; values whose commit is cancelled stay acknowledged.
     IRQ safety: none.
@@ -33,6 +33,7 @@ class FlashReader(Reader):
         self._taken: list = []  # What was read and not committed, in the order of reading.
         self._gone = 0  # How many were read before these, and the queue has dropped them since.
         self._numbered = 0  # So many of the taken, from the first on, are numbers.
+        self._loop = self._values.loop
 
     def has_value(self) -> bool:
         return self._values.free() > 0
@@ -40,12 +41,22 @@ class FlashReader(Reader):
     def try_recv(self):
         buffer = self.buffer
         taken, value = self._values.upcoming()
+        self._renew()
         if not len(self._taken) & 15:
             self._tidy()
         self._taken.append(taken)
         self._values.take(taken)
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
         return value
+
+    def _renew(self):
+        # When others have subscribed in a new loop, what this one had taken in the old one comes again.
+        if self._loop is not self._values.loop:
+            self._loop = self._values.loop
+            self.buffer._readers += 1
+            self._gone += len(self._taken)
+            self._taken.clear()
+            self._numbered = 0
 
     def _tidy(self):
         # What was taken from RAM and is on flash now needs no more than its number; what was dropped, nothing.
@@ -77,6 +88,7 @@ class FlashReader(Reader):
         taken = self._taken
         if not buffer._flusher.log:
             raise buffer.ended()
+        self._renew()
         most = self._gone + len(taken)
         if count is None:
             count = most
@@ -119,6 +131,7 @@ class FlashReader(Reader):
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order."""
         if not self.closed:
+            self._renew()
             again = self._values.merge(self._taken)
             super().close()
             self._values.give_back(again)

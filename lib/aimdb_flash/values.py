@@ -2,7 +2,7 @@ from array import array
 
 from aimdb import kept
 from aimdb.errors import BufferEmpty, error
-from aimdb.waiting import Line
+from aimdb.waiting import Line, current_loop
 from micropython import const
 
 _BOARD = const(1)
@@ -59,6 +59,7 @@ class Values:
         self.line = Line(self.counts)  # Of the readers.
         self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
         self.pauses = False  # So many values were passed over that a reader should let other tasks run.
+        self.loop = current_loop()  # Of the readers.
 
     # Staging
 
@@ -256,6 +257,19 @@ class Values:
         """These, which were handed out, come again. Needs no heap."""
         self.counts[_FREE] += len(again) - len(self.again)
         self.again = again
+        self.line.share()
+
+    def rewind(self) -> None:
+        """What readers of a loop that was left have read and not acknowledged comes again. Needs no heap."""
+        self.loop = current_loop()
+        self.line.renew()
+        self.again.clear()
+        self.next = self.log.ledger.acknowledged
+        self.handed = self.owed = 0
+        free = self.held - self.counts[_KEPT]
+        for entry in self.barred:
+            free -= entry.loop is None
+        self.counts[_FREE] = free
         self.line.share()
 
     # Acknowledging
