@@ -15,6 +15,7 @@ from aimdb import (
     SingleLatest,
     SpmcRing,
 )
+from aimdb.timing import timed
 from aimdb_conformance.support import drain, raises, raises_async, settle
 from harness import equal, skip, target
 
@@ -333,6 +334,23 @@ async def test_oversized_packets_are_skipped_counted_and_acknowledged():
         equal([len(value) for value in got], [0, 10, 56, 57, 1])
         equal(broker.oversize_count, 9)
         equal(broker.lost_count, 0)
+
+
+async def test_produce_async_raises_what_ended_the_next_attempt_also_behind_a_link_that_waits_for_a_connection():
+    async with ScriptedBroker() as server:
+        server.code = 5
+        broker = impatient(server)
+        topic = MqttTopic(server.url + "/n", broker=broker)
+        db = AimDb()
+        db.configure("kept", Kept([1])).link_to(server.url + "/kept", broker=broker)
+        db.configure("n", topic)
+        async with running(db):
+            await until(lambda: broker.window.waiting)
+            for _ in range(2):
+                await raises_async(Refused, timed(topic.push_async(2), 1000))
+            server.code = 0
+            await topic.push_async(3)
+            await until(lambda: len(server.published) == 2)
 
 
 async def test_messages_of_quality_2_which_an_earlier_program_has_asked_for_end_no_connection():

@@ -97,7 +97,7 @@ class Window:
                 is_next = waiting[0] is task
                 if is_next and self.has_room(qos):
                     return
-                if is_next and not peer.connected:
+                if not (peer.connected or (patient and not is_next)):
                     await peer.online(patient, buffer, failed)
                 else:
                     await peer.moved.wait()
