@@ -4,8 +4,19 @@ import asyncio
 import gc
 import io
 
+import aimdb
 import harness
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty, BufferLagged, Mailbox, SingleLatest, SpmcRing
+from aimdb import (
+    AimDb,
+    BoundedQueue,
+    BufferClosed,
+    BufferEmpty,
+    BufferFull,
+    BufferLagged,
+    Mailbox,
+    SingleLatest,
+    SpmcRing,
+)
 from aimdb.polling import readable
 from aimdb_conformance.support import settle
 from harness import equal, only
@@ -455,3 +466,51 @@ async def test_a_run_for_which_there_is_too_little_memory_can_be_repeated():
             await db.run()
         equal((blocks, count, received), (blocks, 6, [0, 1, 2, 3, 4, 5]))
         blocks += 1 + blocks // 8  # From the source, loading the module that starts a run takes many.
+
+
+async def produce_in_no_time_at_all(queue, reader):
+    queue.push(1)
+    db = AimDb()
+    await db.configure("x", queue).produce_async(2, timeout_ms=0)
+
+
+async def read_in_no_time_at_all(queue, reader):
+    await reader.recv(timeout_ms=0)
+
+
+# What loads a module when it is first called: the modules, the last one first, and the call.
+LATE = (
+    ("alarm loop polling", read_in_no_time_at_all),
+    ("timing loop polling", produce_in_no_time_at_all),
+    ("room leaving loop", lambda queue, reader: reader.close()),
+    ("leaving loop", lambda queue, reader: SpmcRing(1).subscribe().close()),
+    ("lending polling", lambda queue, reader: queue.subscribe()),
+    ("metrics", lambda queue, reader: queue.metrics()),
+    ("sentences", lambda queue, reader: str(BufferFull(1, queue))),
+    ("mistakes", lambda queue, reader: BoundedQueue(0)),
+    ("profiling", lambda queue, reader: AimDb(profile=True)),
+)
+
+
+@only("unix", reason="it takes long, and MicroPython's import is the same on a chip")
+async def test_a_call_for_which_there_was_no_memory_to_load_its_module_can_be_repeated():
+    for modules, call in LATE:
+        for blocks in range(30):
+            queue = BoundedQueue(1)
+            reader = queue.subscribe()
+            aimdb.once("loading").forget("aimdb", *modules.split())
+            first = outcome_of(call, queue, reader)
+            with Scarce(blocks):
+                await first
+            # Where the import has left a name without a module, the interpreter would crash now.
+            error = await outcome_of(call, queue, reader)
+            assert not isinstance(error, MemoryError), (modules, blocks)
+
+
+async def outcome_of(call, *arguments):
+    try:
+        result = call(*arguments)
+        if hasattr(result, "send"):
+            await result
+    except Exception as er:
+        return er

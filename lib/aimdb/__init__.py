@@ -10,15 +10,16 @@ __version__ = "0.1.0"
 
 
 def kept(name, package="aimdb"):
-    """Module `name` of a package, which is loaded by the first call. Another call may have failed for want of heap."""
-    full_name = package + "." + name
-    if not sys.modules.get(full_name):
+    """Module `name` of a package, which the first call loads. The others need no heap."""
+    module = sys.modules[package].__dict__.get(name)
+    if not module:
         # An import that had no heap to begin leaves its name without a module, and the next one of it would crash.
         for each in list(sys.modules):
             if not sys.modules.get(each):
                 sys.modules.pop(each)
-        __import__(full_name)
-    return sys.modules[full_name]
+        __import__(package + "." + name)
+        module = sys.modules[package].__dict__[name]
+    return module
 
 
 def once(name, package="aimdb"):

@@ -1,6 +1,7 @@
 import micropython
 from micropython import const
 
+from . import kept
 from .buffer import InMemory, Reader
 from .errors import BufferClosed, BufferFull, error
 from .waiting import Line, current, ptr32
@@ -30,10 +31,10 @@ _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so t
 
 def look_after(queue, value):
     try:
-        from .room import look_after  # Loaded when a producer first waits.
+        room = kept("room")  # Loaded when a producer first waits.
     except MemoryError:
         return  # It waits all the same; the next one to wait tries again.
-    look_after(queue, value)
+    room.look_after(queue, value)
 
 
 class BoundedQueue(InMemory):
@@ -66,9 +67,7 @@ class BoundedQueue(InMemory):
 
     def subscribe(self) -> "QueueReader":
         if self._readers:
-            from .lending import prepare
-
-            prepare(self._line)
+            kept("lending").prepare(self._line)
         else:
             self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
         reader = QueueReader(self)
@@ -186,6 +185,4 @@ class QueueReader(Reader):
 
     def close(self) -> None:
         if not self.closed:
-            from .room import leave
-
-            leave(self)
+            kept("room").leave(self)

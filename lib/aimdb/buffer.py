@@ -4,6 +4,7 @@ from collections import deque
 import micropython
 from micropython import const
 
+from . import kept
 from .errors import BufferClosed, BufferEmpty, BufferLagged, check_int, error
 from .waiting import Line, ptr32
 
@@ -102,9 +103,7 @@ class Buffer:
 
         A counter goes from 0 to 2**29, and on from 1.
         """
-        from .metrics import metrics
-
-        return metrics(self)
+        return kept("metrics").metrics(self)
 
     def wake(self) -> None:
         """Wake every reader that waits, to look whether there is something for it."""
@@ -276,10 +275,8 @@ class Reader:
         return self.buffer._line.park(owner)
 
     def park_until(self, timeout_ms):
-        # `Alarm` puts its own in place of this one.
-        from .alarm import Alarm  # Loaded when the first time limit is set.
-
-        return Alarm(self).park_until(timeout_ms)
+        # An alarm puts its own in place of this one. Its module is loaded when the first time limit is set.
+        return kept("alarm").Alarm(self).park_until(timeout_ms)
 
     def remove(self, task):
         """Called by `Task.cancel` on a task that waits."""
@@ -290,9 +287,7 @@ class Reader:
 
         What it had not read stays for the others.
         """
-        from .leaving import leave
-
-        leave(self)
+        kept("leaving").leave(self)
 
     def __aiter__(self):
         return self

@@ -1,14 +1,13 @@
 """The calls of a database that name a record by its key. Loaded when the first one is made; `AimDb` has them then."""
 
+from . import kept
 from .db import AimDb, Record
 
 
 def producer(db, key: str) -> Record:
     record = db._records.get(key)
     if record is None or record.buffer is None:
-        from .mistakes import not_found
-
-        raise not_found(db, key)
+        raise kept("mistakes").not_found(db, key)
     return record
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import once
+from . import kept, once
 from .buffer import Buffer
 from .db import Record
 
@@ -15,9 +15,7 @@ def configure(db, key, buffer, options):
     if options:
         once("options").check_named("configure", "aimdb", options)
     if not key or not isinstance(key, str) or buffer is not None and not isinstance(buffer, Buffer):
-        from .mistakes import refusal
-
-        raise refusal("buffer", key, buffer)
+        raise kept("mistakes").refusal("buffer", key, buffer)
     record = db._records.get(key)
     if record is None:
         record = Record(key, db)
@@ -46,9 +44,7 @@ def add(record, kind, stage, url=None, options=()):
     if options:
         once("options").check_named(kind, "aimdb", options)
     if not callable(stage) or kind == "tap" and getattr(type(stage), "source", None) is True:
-        from .mistakes import refusal
-
-        raise refusal(kind, record.key, stage)
+        raise kept("mistakes").refusal(kind, record.key, stage)
     if record.db._loop:
         once("awaited").tell_late(record, kind)
     record.db._stages.append((record, kind, stage, url))

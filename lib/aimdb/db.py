@@ -154,9 +154,7 @@ class Record:
         def produce_async(self, value, timeout_ms=None):
             if timeout_ms is None:
                 return self.push_async(value)
-            from .timing import timed
-
-            return timed(self.push_async(value), timeout_ms, self)
+            return kept("timing").timed(self.push_async(value), timeout_ms, self)
 
         # `AimDb.configure` gives the instance the calls of its buffer. All others are loaded when they are made.
         def __getattr__(self, name):
@@ -185,9 +183,7 @@ class AimDb:
         self._loop: Any = None  # The loop in which `run` is under way.
         self._profile: Any = None
         if profile:
-            from .profiling import Profile
-
-            self._profile = Profile(profile)
+            self._profile = kept("profiling").Profile(profile)
 
     if TYPE_CHECKING:
 

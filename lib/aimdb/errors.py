@@ -2,6 +2,8 @@
 
 from micropython import const
 
+from . import kept, once
+
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
@@ -37,9 +39,7 @@ class RecordError(DbError):
         raise AttributeError(name)
 
     def __str__(self) -> str:
-        from .sentences import text
-
-        return text(self)
+        return kept("sentences").text(self)
 
     __repr__ = __str__  # What MicroPython shows of an uncaught error.
 
@@ -84,9 +84,7 @@ def check_int(name: str, value: object, low: int = 0, high: int = 0x1FFFFFFF) ->
     `time.ticks_add` takes on all boards: 6.2 days in milliseconds. Counters have the same range.
     """
     if type(value) is not int or not low <= value <= high:
-        from .mistakes import no_int
-
-        raise no_int(name, value, low, high)
+        raise kept("mistakes").no_int(name, value, low, high)
 
 
 def new(kind, *args, **options):
@@ -96,7 +94,5 @@ def new(kind, *args, **options):
             kind.__init__(**options)  # Without an object it cannot run, but the interpreter checks its options first.
         except Exception as er:
             if "missing" not in str(er):  # The object.
-                from . import once
-
                 once("options").check(kind, options)
     return object.__new__(kind)

@@ -5,6 +5,7 @@ IRQ safety: none.
 
 from micropython import const
 
+from . import kept
 from .leaving import leave as leave_line
 from .loop import wake_some
 from .waiting import current
@@ -25,16 +26,12 @@ def look_after(queue, value):
     line = queue._line
     if line.taken_by is task and _is_hopeless(queue):
         room.forget(task)
-        from .mistakes import SelfDeadlock
-
-        raise SelfDeadlock(value, queue)
+        raise kept("mistakes").SelfDeadlock(value, queue)
     try:
         if line.taken_by is task and "remove" not in line.__dict__:
             _look_at_cancels(queue, line)
         if not queue._counts[_WATCHED]:
-            from .complaint import watch_room
-
-            watch_room(queue)
+            kept("complaint").watch_room(queue)
     except MemoryError:
         pass  # The next one to wait tries again.
 

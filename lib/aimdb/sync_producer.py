@@ -15,6 +15,7 @@ from time import sleep_us, ticks_diff, ticks_ms
 import micropython
 from micropython import const
 
+from . import kept
 from .buffer import Buffer
 from .doorbell import bell, disable_irq, enable_irq, get_ident
 from .errors import BufferClosed, BufferFull, check_int, error
@@ -116,9 +117,7 @@ class SyncProducer:
             check_int("timeout_ms", timeout_ms)
         buffer = self._buffer
         if get_ident() == bell.thread:
-            from .mistakes import SendDeadlock  # In a hard interrupt this is a MemoryError.
-
-            raise SendDeadlock(value, buffer)
+            raise kept("mistakes").SendDeadlock(value, buffer)  # In a hard interrupt this is a MemoryError.
         request = Request(value)
         start = ticks_ms()
         placed = False

@@ -26,6 +26,8 @@ from asyncio import core  # type: ignore[attr-defined]
 import micropython
 from micropython import const
 
+from . import kept
+
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
@@ -146,9 +148,7 @@ class Line(tuple):
     def lend(self):
         """Leave what is free to the running task, though others wait. When its step ends, they get what is left."""
         try:
-            from .lending import prepare  # It puts another `lend` in place of this one.
-
-            prepare(self)
+            kept("lending").prepare(self)  # It puts another `lend` in place of this one.
         except MemoryError:
             self.share()
             raise

@@ -2,6 +2,7 @@
 
 import json
 
+from aimdb import kept
 from aimdb.errors import check_int
 from aimdb_net import checks
 from aimdb_net.address import parse
@@ -51,9 +52,7 @@ def parts_of(url: str) -> tuple:
 
 def hub_for(url: str, hub: "Any") -> "tuple[Hub, str]":
     """The hub that `url` means, made if there is none yet, and the key. Raises `TypeError` or `ValueError`."""
-    from .hub import Hub
-
-    hub, key = checks.peer_for(Hub, url, parts_of(url), hub)
+    hub, key = checks.peer_for(kept("hub", "aimdb_aimx").Hub, url, parts_of(url), hub)
     if not key:
         raise ValueError("the URL names no record: aimx://host:port/key")
     for character in key:

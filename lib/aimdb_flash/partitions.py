@@ -1,3 +1,4 @@
+from aimdb import kept
 from micropython import const
 
 _BOARD = const(1)
@@ -21,8 +22,7 @@ def partition(label: str = "queue") -> "BlockStorage | None":
     found = Partition.find(Partition.TYPE_DATA, label=label)
     if not found:
         return None
-    from .block_storage import BlockStorage
-
+    storage = kept("block_storage", "aimdb_flash").BlockStorage
     if found[0].info()[5]:  # Encrypted: it is written in pieces of 32 bytes, each only once.
-        return BlockStorage(found[0], write_size=32, rewritable=False)
-    return BlockStorage(found[0], write_size=1)
+        return storage(found[0], write_size=32, rewritable=False)
+    return storage(found[0], write_size=1)

@@ -2,6 +2,7 @@
 
 from random import getrandbits
 
+from aimdb import kept
 from aimdb.errors import check_int
 from aimdb_net import checks
 from aimdb_net.address import parse
@@ -47,9 +48,7 @@ def parts_of(url: str) -> tuple:
 
 def broker_for(url: str, broker: "Any" = None) -> "tuple[Broker, str]":
     """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
-    from .broker import Broker
-
-    return checks.peer_for(Broker, url, parts_of(url), broker)
+    return checks.peer_for(kept("broker", "aimdb_mqtt").Broker, url, parts_of(url), broker)
 
 
 def _chip():
