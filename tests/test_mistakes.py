@@ -71,14 +71,13 @@ def test_a_micropython_that_is_too_old_is_told_which_one_is_needed():
     class OldSys:
         implementation = namedtuple("implementation", ("name", "version"))("micropython", (1, 24, 1))
 
-    sys.modules.pop("aimdb.configuring", None)
+    aimdb.once("loading").forget("aimdb", "configuring")
     sys.modules["sys"] = OldSys
     try:
         with raises(ImportError) as caught:
             AimDb().configure("temperature", Mailbox())
     finally:
         del sys.modules["sys"]
-        sys.modules.pop("aimdb.configuring", None)
     assert "needs MicroPython 1.25 or newer, and this is 1.24" in str(caught.error), caught.error
     AimDb().configure("temperature", Mailbox())
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 
+import aimdb
 import harness
 from aimdb import AimDb, BoundedQueue, Buffer, SingleLatest, SpmcRing
 from aimdb.profiling import Times
@@ -147,7 +148,7 @@ async def test_a_transform_gets_the_state_as_without():
 
 
 async def test_without_profile_nothing_is_loaded_and_the_list_is_empty():
-    sys.modules.pop("aimdb.profiling", None)
+    aimdb.once("loading").forget("aimdb", "profiling")
     db = wired(False)
     gauge = db.configure("a").signal_gauge("level", "mm")
     gauge.update(5)
