@@ -131,6 +131,18 @@ def test_two_modules_that_use_a_name_for_different_things_are_not_joined(other):
         joined(core(errors="def name(): return 1", waiting=other))
 
 
+def test_a_function_that_only_returns_what_has_a_name_is_written_out_where_it_is_called():
+    made = joined(
+        core(
+            waiting="from asyncio import core\ndef now():\n    'A task.'\n    return core.cur_task\ndef one(): return 1\n",
+            buffer="from .waiting import now, one\ndef same(task, other): return task is now(), one(), other.now()\n",
+        )
+    )
+    text = text_of(made, "aimdb/__init__.py")
+    assert "return task is core.cur_task, one(), other.now()" in text
+    assert "now" in names_in(text)  # For other modules.
+
+
 def test_with_line_numbers_each_module_has_a_file_of_its_own():
     separate = compiled_library(LIBRARY, None, keep_line_numbers=True)
     assert b"BoundedQueue" in separate["aimdb/bounded_queue.mpy"] and b"popleft" not in separate["aimdb/__init__.mpy"]

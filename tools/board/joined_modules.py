@@ -5,7 +5,8 @@ others, and for a table of the names in it. So the sources have one idea a file,
 group. The library imports the joined module. For programs that were written against the sources, a small module stays
 in each old place, and hands on what was in it.
 
-The names `const` and `micropython` are left out where only the compiler needs them.
+The names `const` and `micropython` are left out where only the compiler needs them. A call of a function that only
+returns what has a name, such as `core.cur_task`, becomes that name: the call takes a thousand cycles of an RP2040.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def joined(sources: dict[str, bytes]) -> dict[str, bytes]:
         if name in GROUPS:
             others = [old for old, new in moved.items() if new == name]
             order = [name, *others] if name == package_of(name) else [*others, name]
-            made[name] = one_source(name, {each: redirected(given[each], each, moved, name) for each in order})
+            text = one_source(name, {each: redirected(given[each], each, moved, name) for each in order})
+            made[name] = written_out(text)
         elif name in moved:
             public = [each for each in definitions(ast.parse(text)) if not each.startswith("_")]
             made[name] = f"from {moved[name]} import {', '.join(public)}\n"
@@ -108,6 +110,20 @@ def one_source(group: str, texts: dict[str, str]) -> str:
         taken |= names
         statements += [statement for statement in statements_of(text) if statement not in statements]
     return "\n".join(statements) + "\n"
+
+
+def written_out(text: str) -> str:
+    """A source in which a function that only returns what has a name is not called, but written out."""
+    tree = ast.parse(text)
+    returned = {
+        node.name: ast.unparse(value)
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not ast.unparse(node.args)
+        if isinstance(value := getattr(node.body[-1], "value", None), ast.Attribute)
+        if all(isinstance(each, (ast.Expr, ast.Return)) for each in node.body)
+    }
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node)[:-2] in returned]
+    return changed(text, [(node, returned[ast.unparse(node)[:-2]]) for node in calls])
 
 
 def statements_of(text: str) -> list[str]:
