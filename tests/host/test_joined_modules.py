@@ -134,7 +134,7 @@ def test_two_modules_that_use_a_name_for_different_things_are_not_joined(other):
 def test_a_function_that_only_returns_what_has_a_name_is_written_out_where_it_is_called():
     made = joined(
         core(
-            waiting="from asyncio import core\ndef now():\n    'A task.'\n    return core.cur_task\ndef one(): return 1\n",
+            waiting="from asyncio import core\ndef now():\n 'T'\n return core.cur_task\ndef one(): return 1\n",
             buffer="from .waiting import now, one\ndef same(task, other): return task is now(), one(), other.now()\n",
         )
     )
