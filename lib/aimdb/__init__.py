@@ -15,7 +15,7 @@ def kept(name, package="aimdb"):
     if not module:
         # An import that had no heap to begin leaves its name without a module, and the next one of it would crash.
         for each in list(sys.modules):
-            if not sys.modules.get(each):
+            if sys.modules.get(each) is None:
                 sys.modules.pop(each)
         __import__(package + "." + name)
         module = sys.modules[package].__dict__[name]

@@ -275,7 +275,7 @@ class Reader:
         return self.buffer._line.park(owner)
 
     def park_until(self, timeout_ms):
-        # An alarm puts its own in place of this one. Its module is loaded when the first time limit is set.
+        """The same for a while: an alarm, with which it has parked, or None. An alarm puts its own in place of this."""
         return kept("alarm").Alarm(self).park_until(timeout_ms)
 
     def remove(self, task):

@@ -123,7 +123,7 @@ def test_a_public_name_and_its_parameters_stand_in_the_reference(reference, publ
 
 
 # What they call of each other, or the loop of them.
-BETWEEN_CLASSES = {"look", "nothing", "park", "remove", "missed", "start", "hand_over", "stop"}
+BETWEEN_CLASSES = {"look", "nothing", "park", "park_until", "remove", "missed", "start", "hand_over", "stop"}
 
 
 @pytest.mark.parametrize("name", ["AimDb", "Record", "Buffer", "Reader", "SyncProducer", "PackedProducer"])

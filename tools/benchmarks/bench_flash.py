@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 3600  # Of a machine that does much else.
 FULL_SECTORS = 175  # 700 KB,
 # for which the flash of a Pico W has room if only what such a queue loads is there: these modules of the core, and
 # all of aimdb_flash but those.
-CORE = "__init__ buffer bytes_codec errors loading loop options timing waiting".split()
+CORE = "__init__ buffer bytes_codec errors loading loop options polling timing waiting".split()
 SPARE = "capitals mistakes partitions standstill".split()
 
 # What a record of 32 bytes may cost at the default policy: erasures, programmed bytes.
