@@ -13,11 +13,15 @@ def kept(name, package="aimdb"):
     """Module `name` of a package, which the first call loads. The others need no heap."""
     module = sys.modules[package].__dict__.get(name)
     if not module:
-        # An import that had no heap to begin leaves its name without a module, and the next one of it would crash.
-        for each in list(sys.modules):
-            if sys.modules.get(each) is None:
-                sys.modules.pop(each)
-        __import__(package + "." + name)
+        try:
+            __import__(package + "." + name)
+        except MemoryError:
+            # If there was no heap to begin, a name is left without a module, and the next import of it would crash.
+            for each in sys.modules:
+                if sys.modules.get(each) is None:
+                    sys.modules.pop(each, None)
+                    break
+            raise
         module = sys.modules[package].__dict__[name]
     return module
 
