@@ -56,6 +56,22 @@ def overwrite_the_stack(depth):
         overwrite_the_stack(depth - 1)
 
 
+def make_with_little(make, forget, step: int) -> None:
+    """Call `make` with ever more free blocks, each time with all memory right after: then it must work.
+
+    `forget` undoes what it has made and loaded. Where a failed import had left a name without a module, the interpreter
+    would crash in the second call.
+    """
+    for blocks in range(0, 120, step):
+        forget()
+        with Scarce(blocks):
+            try:
+                make()
+            except MemoryError:
+                pass
+        make()
+
+
 def left_by(use, times: int) -> int:
     """Bytes that stay on the heap when `use` is called so many times, after a first one."""
     use()

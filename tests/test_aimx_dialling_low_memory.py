@@ -5,7 +5,7 @@ import gc
 
 from aimdb import AimDb, BoundedQueue, once
 from harness import equal, skip, target
-from scarce import Scarce
+from scarce import Scarce, make_with_little
 
 if target != "unix":
     skip("the hub of these tests needs the loopback of a computer")
@@ -201,15 +201,12 @@ async def test_a_connection_that_ends_on_a_full_heap_is_made_anew():
 
 def test_a_hub_or_record_that_there_was_no_memory_to_make_can_be_made_then():
     url = "aimx://127.0.0.1:7433"
+
+    def forget():
+        hubs.clear()
+        once("loading").forget(*Hub.made_by)
+        once("loading").forget("aimdb_net", "checks", "address")
+
     for make in (lambda: Hub(url), lambda: AimxRecord(url + "/n")):
-        for blocks in range(0, 120, STEP):
-            hubs.clear()
-            once("loading").forget(*Hub.made_by)
-            once("loading").forget("aimdb_net", "checks", "address")
-            with Scarce(blocks):
-                try:
-                    make()
-                except MemoryError:
-                    pass
-            make()
+        make_with_little(make, forget, STEP)
     hubs.clear()

@@ -6,7 +6,7 @@ from aimdb_mqtt import Broker, MqttTopic
 from aimdb_mqtt.broker import brokers
 from aimdb_mqtt.settings import parts_of as parse
 from harness import equal, only
-from scarce import Scarce
+from scarce import make_with_little
 
 PEM = b"""-----BEGIN CERTIFICATE-----
 MIIBdzCCAR2gAwIBAgIUHIlRLlRFCPnaQB3RYY0IMTw/WJUwCgYIKoZIzj0EAwIw
@@ -28,17 +28,14 @@ def refused(kind, what, *arguments, **options):
 @only("unix", reason="a collection takes long on a board")
 def test_a_broker_or_topic_that_there_was_no_memory_to_make_can_be_made_then():
     url = "mqtt://127.0.0.1"
+
+    def forget():
+        brokers.clear()
+        once("loading").forget(*Broker.made_by)
+        once("loading").forget("aimdb_net", "checks", "address")
+
     for make in (lambda: Broker(url), lambda: MqttTopic(url + "/n")):
-        for blocks in range(0, 120, 2):
-            brokers.clear()
-            once("loading").forget(*Broker.made_by)
-            once("loading").forget("aimdb_net", "checks", "address")
-            with Scarce(blocks):
-                try:
-                    make()
-                except MemoryError:
-                    pass
-            make()
+        make_with_little(make, forget, 2)
     brokers.clear()
 
 

@@ -63,9 +63,7 @@ def settle(
 
 
 def announce(server) -> None:
-    """Begin a run: end what was served in a loop that was left, find the records that have a writer of their own, and
-    say whom the server lets in.
-    """
+    """Begin a run. Close what servers of a left loop have open, and say whom this server lets in."""
     for other in server.serving[:]:
         if other.loop is not current_loop():
             other.end_all()

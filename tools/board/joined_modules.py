@@ -113,7 +113,7 @@ def one_source(group: str, texts: dict[str, str]) -> str:
 
 
 def written_out(text: str) -> str:
-    """A source in which a function that only returns what has a name is not called, but written out."""
+    """A source without calls of functions that only return an attribute: the attribute stands in their place."""
     tree = ast.parse(text)
     returned = {
         node.name: ast.unparse(value)
