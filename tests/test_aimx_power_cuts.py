@@ -150,7 +150,7 @@ async def serve_and_write(flash, port, acknowledged, first, total):
     there.configure("queue", queue).remote(write=True)
     AimxServer(there, tcp=port, anyone="write")
     url = "aimx://127.0.0.1:%d" % port
-    hub = Hub(url, timeout_ms=80, retry_ms=(1, 3))  # As its good-bye blocks the loop of both, for a quarter of that.
+    hub = Hub(url, timeout_ms=250, retry_ms=(1, 3))  # As its good-bye blocks the loop of both, for a quarter of that.
     record = AimxRecord(url + "/queue")
     here = AimDb()
     here.configure("record", record)

@@ -1,6 +1,7 @@
-"""Opens the door for peers by TCP, and lets them in. Loaded for each, and not kept."""
+"""Opens the door for peers by TCP, and lets them in. Loaded for each time, and not kept."""
 
 import asyncio
+import errno
 import socket
 
 from micropython import const
@@ -44,8 +45,24 @@ def _door(server):
         raise
 
 
-def admit(server, raw) -> None:
-    """Let a peer in, or turn it away. Raises what TLS raises."""
+def accept(server, failures):
+    """Let the next peer in, or turn it away. Awaited: how often in a row the door had none, `failures` times before."""
+    try:
+        raw, _ = server.door.accept()
+    except OSError as er:
+        yield from asyncio.sleep_ms(100)
+        return failures + (er.errno != errno.EAGAIN)
+    try:
+        _admit(server, raw)
+    except Exception as er:
+        raw.close()
+        server.turned_away_count += 1
+        server.last_error = "a peer could not be let in: %r" % (er,)
+    return 0
+
+
+def _admit(server, raw):
+    # Raises what TLS raises.
     if not _has_place(server):
         server.turned_away_count += 1
         raw.close()

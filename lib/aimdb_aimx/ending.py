@@ -21,6 +21,11 @@ def forget(peer) -> None:
         peer.cursors.popitem()[1].close()
 
 
+def too_long(length: int, most: int) -> ValueError:
+    """Why a peer ends that sends such a frame."""
+    return ValueError("a frame of %d bytes is longer than the %d that are allowed" % (length, most))
+
+
 def finish(peer) -> None:
     """Stop the tasks of a peer that has ended, close its stream, and tell the server."""
     if peer.loop is current_loop():

@@ -87,7 +87,10 @@ class AimxServer(SingleLatest):
 
     def show(self) -> None:
         """Have the record tell how many peers there are by TCP."""
-        self.push(len([peer for peer in self.peers if peer.sockets]))
+        count = 0
+        for peer in self.peers:
+            count += bool(peer.sockets)
+        self.push(count)
 
     async def run(self) -> None:
         """Serve; `db.run()` does it."""
@@ -109,11 +112,7 @@ class AimxServer(SingleLatest):
             self.serving.remove(self)
             if accepting:
                 accepting.cancel()
-                try:
-                    await accepting
-                except asyncio.CancelledError:
-                    pass
-            await asyncio.sleep_ms(0)  # In which the tasks of the peers end.
+            await asyncio.sleep_ms(0)  # In which that task ends, and those of the peers.
 
     def end_all(self) -> None:
         """End all peers."""

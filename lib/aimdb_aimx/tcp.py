@@ -1,7 +1,6 @@
 """Peers by TCP: where they come in, and their frames, which are four bytes with the length and then the JSON text."""
 
 import asyncio
-import errno
 
 from aimdb.polling import readable
 
@@ -24,7 +23,7 @@ class Frames(FramedStream):
             return None
         length = int.from_bytes(view[start:body], "big")
         if length > self._most - 4:
-            raise ValueError("a frame of %d bytes is longer than the %d that are allowed" % (length, self._most - 4))
+            raise once("ending").too_long(length, self._most - 4)
         end = body + length
         if end > self._end:
             return None
@@ -60,7 +59,10 @@ def serve(server):
     while True:
         try:
             server.door = door = yield from once("admission").listen(server)
-            yield from _accept(server, door)
+            failures = 0
+            while failures < 4:  # Then the door is broken.
+                yield readable(door)
+                failures = yield from once("admission").accept(server, failures)
         except MemoryError:
             pass
         finally:
@@ -68,23 +70,3 @@ def serve(server):
                 server.door.close()
                 server.door = None
         yield from asyncio.sleep_ms(1000)
-
-
-def _accept(server, door):
-    # Until the door is broken.
-    failures = 0
-    while failures < 4:
-        yield readable(door)
-        try:
-            raw, _ = door.accept()
-        except OSError as er:
-            failures += er.errno != errno.EAGAIN
-            yield from asyncio.sleep_ms(100)
-            continue
-        failures = 0
-        try:
-            once("admission").admit(server, raw)
-        except Exception as er:
-            raw.close()
-            server.turned_away_count += 1
-            server.last_error = "a peer could not be let in: %r" % (er,)
