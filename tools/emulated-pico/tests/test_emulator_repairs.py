@@ -6,6 +6,7 @@ the repair that it names, and both of its tests, can go.
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -99,6 +100,13 @@ def test_engine_rests_while_the_guest_waits_for_the_host(board: Board) -> None:
     for _ in range(100):
         assert board.pin(0).value is False
     assert batches == []
+
+
+def test_a_guest_that_was_just_typed_at_does_not_rest(board: Board) -> None:
+    time.sleep(0.05)  # The engine's naps are the longer the longer it rests.
+    board.write(b"print(6 * 7)\r")
+    board._wait_for_rest(SECOND)
+    assert board.console.endswith("42\r\n>>> ")
 
 
 def test_upstream_still_spins_while_the_guest_waits(monkeypatch: pytest.MonkeyPatch) -> None:

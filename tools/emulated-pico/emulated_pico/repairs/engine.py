@@ -54,7 +54,8 @@ class Engine:
     async def rest(self, limit: int) -> None:
         """Wait until the guest waits for the host, but at most for `limit` nanoseconds of emulated time."""
         end = self._clock.nanos + limit
-        while self.running and not self._resting and self._clock.nanos < end:
+        # While the engine naps, what was sent has woken the guest already.
+        while self.running and not (self._resting and self._waits_for_host()) and self._clock.nanos < end:
             await asyncio.sleep(SHORTEST_NAP_SECONDS)
 
     async def execute(self) -> None:
