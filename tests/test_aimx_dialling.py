@@ -623,6 +623,7 @@ def test_values_of_a_flash_queue_that_were_on_their_way_when_their_loop_was_left
             for _ in range(2):
                 asyncio.run(run(server, lambda: hub.window.flights))
                 asyncio.new_event_loop()
+            server.look()  # The hub reads all that was sent before it answers again.
             server.answers = True
             asyncio.run(run(server, lambda: not queue.held()))
             equal([value for _, value in server.sets], [4] if newest else [0, 1, 2, 3, 4])
