@@ -36,9 +36,9 @@ LONGEST = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wifi_board() -> Iterator[Board]:
-    """A board with the library on it whose WiFi is up: starting the chip takes many seconds, so all tests share it."""
+    """A board with the library on it whose WiFi is up, for the tests of one file: also at rest it takes time."""
     with Board(filesystem=library_image(), paced=True) as board:
         board.exec(JOIN, timeout=180)
         yield board

@@ -7,15 +7,15 @@ from emulated_pico import Board
 from emulated_pico.network import JOIN
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wifi_blocks() -> list[bytes]:
     """The blocks that the WiFi chip of `wifi_board` was sent."""
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wifi_board(wifi_blocks: list[bytes]) -> Iterator[Board]:
-    """A board whose WiFi is up: starting the chip takes some seconds, so all tests share it."""
+    """A board whose WiFi is up, for the tests of one file: also at rest it takes time."""
     board = Board(paced=True)
     bus = board._wifi_chip.bus
     write_register = bus.write_register
