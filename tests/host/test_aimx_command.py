@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aimx_command import main
+from aimx_connection import AimxClient, dial
 from serial_cable import SerialCable
 from unix_node import any_port, serving_node, start_node, wait_until_served
 
@@ -123,6 +125,14 @@ def test_a_line_that_is_in_use_is_told(node) -> None:
     watch.kill()
     watch.communicate()
     assert status == 1 and "lock" in error and error.count("\n") == 1
+
+
+def test_a_line_is_free_as_soon_as_its_connection_is_closed() -> None:
+    with SerialCable() as cable:
+        for _ in range(10):
+            client = AimxClient(dial(f"serial://{cable.far}"))
+            time.sleep(0.01)  # Its reading begins.
+            client.close()
 
 
 @pytest.mark.parametrize(

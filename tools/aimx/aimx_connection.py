@@ -98,12 +98,17 @@ class SerialLink:
         self._port = serial.Serial(port, baud, exclusive=True)
         self._port.reset_input_buffer()
         self._closed = False
+        self._reading = threading.Lock()
 
     def send(self, frame: bytes) -> None:
         self._port.write(cobs.encode(frame) + b"\0")
 
     def frames(self) -> Iterator[bytes]:
-        while not self._closed and (block := self._port.read_until(b"\0", LONGEST_FRAME)):
+        while not self._closed:
+            with self._reading:
+                block = self._port.read_until(b"\0", LONGEST_FRAME)
+            if not block:
+                break
             # What cannot be decoded is noise, or the rest of a frame that began before us; a zero alone ends that.
             with contextlib.suppress(cobs.DecodeError):
                 if frame := cobs.decode(block.removesuffix(b"\0")):
@@ -112,7 +117,8 @@ class SerialLink:
     def close(self) -> None:
         self._closed = True
         self._port.cancel_read()
-        self._port.close()
+        with self._reading:  # A port that is closed while it is read stays locked for a while.
+            self._port.close()
 
 
 def seconds(text: str) -> float:
