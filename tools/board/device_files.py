@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 from board_declaration import ROOT, DeployError, architecture_of, board_file
@@ -112,11 +113,16 @@ def library_sources(library: Path, names: list[str]) -> list[Path]:
 def imported_names(source: Path) -> list[str]:
     """First words of the absolute imports in a source file."""
     try:
-        tree = ast.parse(source.read_bytes())
+        return names_imported_by(source.read_bytes())
     except SyntaxError as error:
         raise DeployError(f"{source}, line {error.lineno}: {error.msg}. Nothing was copied.") from None
+
+
+@functools.cache
+def names_imported_by(text: bytes) -> list[str]:
+    """The same of what stands in one. Kept, as several boards get the same sources. Raises SyntaxError."""
     names = []
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names += [alias.name.partition(".")[0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -12,6 +12,7 @@ returns what has a name, such as `core.cur_task`, becomes that name: the call ta
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import re
 
@@ -37,6 +38,13 @@ def joined(sources: dict[str, bytes]) -> dict[str, bytes]:
 
     A package that is not among them is taken to be on the board in the same form.
     """
+    return joined_once(tuple(sources.items()))
+
+
+@functools.cache
+def joined_once(sources_by_place: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
+    """The same. Kept, as several boards get the same sources."""
+    sources = dict(sources_by_place)
     places = {module_at(place): place for place in sources}
     moved = {old: new for old, new in JOINED.items() if {old, new} <= places.keys() or package_of(old) not in places}
     given = {module_at(place): text.decode() for place, text in sources.items()}
@@ -128,12 +136,16 @@ def written_out(text: str) -> str:
 
 def statements_of(text: str) -> list[str]:
     """The statements of a module as they stand there, without what is between them or behind them."""
-    return [
-        # What a decorator stands above begins with the decorator.
-        "".join(f"@{ast.unparse(each)}\n" for each in getattr(node, "decorator_list", [])) + segment
-        for node in ast.parse(text).body
-        if (segment := ast.get_source_segment(text, node)) != "pass"
-    ]
+    lines = text.encode().splitlines(keepends=True)
+    statements = []
+    for node in ast.parse(text).body:
+        *others, last = lines[node.lineno - 1 : node.end_lineno]
+        segment = b"".join([*others, last[: node.end_col_offset]])[node.col_offset :].decode()
+        if segment != "pass":
+            # What a decorator stands above begins with the decorator.
+            decorators = "".join(f"@{ast.unparse(each)}\n" for each in getattr(node, "decorator_list", []))
+            statements.append(decorators + segment)
+    return statements
 
 
 def renamed(text: str, names: list[str], ending: str) -> str:
