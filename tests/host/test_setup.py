@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_an_environment_that_was_left_half_made_is_made_anew(clone):
     )
     assert "Python environment" in process.stdout.readline() + process.stdout.readline()
     while process.poll() is None and not (clone / ".venv" / "pyvenv.cfg").exists():
-        pass
+        time.sleep(0.001)
     os.killpg(process.pid, signal.SIGINT)  # As Ctrl-C in a terminal does.
     _, complaint = process.communicate()
     assert process.returncode == 130, complaint
