@@ -94,9 +94,11 @@ def test_two_commands_at_once_set_up_one_after_the_other(clone):
 def test_an_environment_that_another_folder_lends_is_left_as_it_is(clone, tmp_path):
     lent = tmp_path / "lent"
     lent.mkdir()
+    (lent / "ready-to-develop").write_text("of its owner")
     (clone / ".venv").symlink_to(lent)
     assert set_up(clone).stderr.startswith(SENTENCE)
-    assert not (clone / ".venv").is_symlink() and not list(lent.iterdir())
+    assert not (clone / ".venv").is_symlink()
+    assert [file.read_text() for file in lent.iterdir()] == ["of its owner"]
 
 
 def test_a_whole_environment_is_left_alone_in_silence():

@@ -61,8 +61,7 @@ def main(arguments: list[str]) -> int:
     try:
         with environment.alone(CACHE / "setup.lock", progress):
             if not ready.is_right:
-                develop.remove()
-                set_up(ready, progress)
+                set_up(ready, develop, progress)
             if not wanted.is_right:
                 set_up_to_develop(wanted, progress)
     except SetupError as error:
@@ -75,7 +74,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def set_up(stamp: Stamp, progress: Progress) -> None:
+def set_up(stamp: Stamp, develop: Stamp, progress: Progress) -> None:
     """What all commands need. Raises SetupError."""
     LOG.unlink(missing_ok=True)
     # Another folder's environment, to which .venv is a link, is left as it is.
@@ -85,6 +84,7 @@ def set_up(stamp: Stamp, progress: Progress) -> None:
     else:
         progress.say("What the commands need has changed, and is installed.")
         stamp.remove()
+        develop.remove()
 
     def command(text: str, *arguments: str) -> str:
         with progress.step(text):
