@@ -7,6 +7,7 @@ from aimdb import (
     BoundedQueue,
     Buffer,
     BufferClosed,
+    DbError,
     InvalidConfiguration,
     Mailbox,
     Reader,
@@ -804,6 +805,24 @@ async def test_what_an_input_of_a_join_raises_is_not_hidden_by_a_stage_that_catc
     db.configure("b", SpmcRing(2)).transform_join(("a",), stage)
     with raises(OSError):
         await db.run()
+
+
+async def test_an_input_of_a_join_that_awaits_what_was_cancelled_ends_the_run():
+    class Unreachable(SpmcRing):
+        async def subscribe_async(self):
+            task = asyncio.create_task(asyncio.Event().wait())
+            task.cancel()
+            await task
+
+    async def stage(inputs, _):
+        await inputs.recv()
+
+    db = AimDb()
+    db.configure("a", Unreachable(2))
+    db.configure("b", SpmcRing(2)).transform_join(("a",), stage)
+    with raises(DbError):
+        await asyncio.wait_for(db.run(), 1)
+    equal(db.failed[:2], ("b", "transform_join"))
 
 
 async def test_a_cancelled_join_loses_nothing_that_it_has_not_handed_out():

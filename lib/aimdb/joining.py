@@ -32,6 +32,7 @@ class Join:
         self._queue: "Any" = None
         self._taken: "Any" = None  # From each input: a value that is not in the queue yet.
         self._open = 0  # How many inputs are not closed.
+        self._task: "Any" = None  # That of the join, until it ends.
         self._error = None  # What ended one of those tasks.
 
     def __call__(self, record):
@@ -48,7 +49,7 @@ class Join:
         return self._run(record, inputs, stage)
 
     async def _run(self, record, inputs, stage):
-        task = asyncio.current_task()
+        self._task = asyncio.current_task()
         self._open = len(self.inputs)
         self._error = None
         awaited = tasks = []
@@ -63,7 +64,7 @@ class Join:
                 if type(source.buffer).subscribe_async is Buffer.subscribe_async:
                     reader = source.subscribe()
                     readers.append(reader)
-                tasks.append(asyncio.create_task(self._hand_over(i, source, reader, task)))
+                tasks.append(asyncio.create_task(self._hand_over(i, source, reader)))
             try:
                 await stage
             except asyncio.CancelledError:
@@ -77,6 +78,7 @@ class Join:
             if self._queue.closed:
                 record.buffer.close()
         finally:
+            self._task = None
             inputs.close()
             for task in tasks:
                 task.cancel()
@@ -88,7 +90,7 @@ class Join:
             for reader in readers:
                 reader.close()  # Also if its task has not begun.
 
-    async def _hand_over(self, i, source, reader, join):
+    async def _hand_over(self, i, source, reader):
         queue = self._queue
         taken = self._taken
         try:
@@ -116,6 +118,7 @@ class Join:
             self._open -= 1
             if not self._open:
                 queue.close()
-        except Exception as er:
-            self._error = er
-            join.cancel()
+        except (Exception, asyncio.CancelledError) as er:
+            if self._task:
+                self._error = er
+                self._task.cancel()
