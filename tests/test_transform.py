@@ -251,6 +251,49 @@ async def test_what_fn_raises_ends_the_run_and_is_named():
     equal(db.failed, ("b", "transform", "fail", caught.error))
 
 
+async def test_a_value_that_its_record_refuses_for_good_does_not_come_again():
+    class Picky(BoundedQueue):
+        async def push_async(self, value):
+            if value == 2:
+                raise ValueError("2 is refused")
+            await super().push_async(value)
+
+    for first in (BoundedQueue(3), Log([])):
+        db = AimDb()
+        second = Picky(3)
+        db.configure("a", first)
+        db.configure("b", second).transform("a", double)
+        for value in range(3):
+            first.push(value)
+        first.close()
+        with raises(ValueError):
+            await db.run()
+        await db.run()
+        equal(drain(second.subscribe()), [0, 4])
+
+
+async def test_a_value_that_its_record_refuses_for_now_is_stored_by_the_next_run():
+    class Unreachable(BoundedQueue):
+        errors = [OSError(5), DbError("not yet"), MemoryError()]
+
+        async def push_async(self, value):
+            if self.errors:
+                raise self.errors.pop()
+            await super().push_async(value)
+
+    db = AimDb()
+    first, second = BoundedQueue(1), Unreachable(1)
+    db.configure("a", first)
+    db.configure("b", second).transform("a", double)
+    first.push(1)
+    first.close()
+    for kind in (MemoryError, DbError, OSError):
+        with raises(kind):
+            await db.run()
+    await db.run()
+    equal(drain(second.subscribe()), [2])
+
+
 async def test_a_value_for_which_memory_was_missing_is_computed_by_the_next_run():
     seen = []
 

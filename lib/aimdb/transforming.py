@@ -1,7 +1,7 @@
 """A record that is computed from another one. Loaded when the first transform is configured."""
 
 from .buffer import Buffer
-from .errors import BufferClosed, BufferEmpty, BufferLagged
+from .errors import BufferClosed, BufferEmpty, BufferLagged, DbError
 
 
 async def _coroutine():
@@ -10,6 +10,7 @@ async def _coroutine():
 
 _COROUTINE = type(_coroutine())
 _NOTHING = object()
+_FOR_NOW = (DbError, OSError, MemoryError)  # What a record raises for a value that it may take later.
 
 
 class Hand:
@@ -23,8 +24,9 @@ class Transform:
     """What `Record.transform` runs.
 
     Cancel safety: a value that was computed and not stored is stored by the next run, also if that is of another
-    database with the same buffer, and one for which there was too little memory is computed then; the input gives what
-    can be committed once more. IRQ safety: none.
+    database with the same buffer, unless the buffer has refused it for good (it raised, say, `ValueError`). One for
+    which there was too little memory is computed then; the input gives what can be committed once more. IRQ safety:
+    none.
     """
 
     def __init__(self, key: str, fn, state):
@@ -94,6 +96,12 @@ class Transform:
                 raise
             record.produce(er.value)  # It is dropped, and counted.
             hand.computed = None
+        except Exception as er:
+            if hand.computed is not None and not isinstance(er, _FOR_NOW):
+                hand.computed = None
+                if commit:
+                    commit()
+            raise
         finally:
             if buffer.close is end:  # Else a later run's.
                 del buffer.close
