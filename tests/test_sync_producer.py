@@ -13,6 +13,7 @@ from aimdb import (
     BoundedQueue,
     Buffer,
     BufferClosed,
+    BufferFull,
     Mailbox,
     PackedProducer,
     RecordKeyNotFound,
@@ -250,6 +251,26 @@ async def test_an_error_of_a_buffer_whose_own_words_raise_does_not_end_the_loop(
     producer.try_send(2)
     await settle()
     equal(db.configure("x").buffer.metrics().dropped_count, 2)
+
+
+async def test_a_buffer_that_awaits_what_was_cancelled_loses_that_value_counted_and_not_the_next():
+    class Unreachable(BoundedQueue):
+        def try_push(self, value):
+            raise BufferFull(value, self)
+
+        async def push_async(self, value):
+            if value == 1:
+                task = asyncio.create_task(asyncio.Event().wait())
+                task.cancel()
+                await task
+            await super().push_async(value)
+
+    db, _ = record(Unreachable(2))
+    producer = db.sync_producer("x")
+    producer.try_send(1)
+    producer.try_send(2)
+    equal(await db.consumer("x").subscribe().recv(1000), 2)
+    equal(db.consumer("x").buffer.metrics().dropped_count, 1)
 
 
 async def test_values_are_let_go_once_they_are_read():

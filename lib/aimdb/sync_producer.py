@@ -209,31 +209,30 @@ class SyncProducer:
         return False
 
     async def _store(self):
-        # In a task of its own. Cancelled at any point, it leaves the value in hand where it is: in `values`.
-        try:
-            while self.due:
-                value = self.values[0]
-                request = value if type(value) is Request else None
-                try:
-                    if request is None:
-                        await self._push_async(value)
-                        self._done()  # As in `hand_over`.
-                    elif request.given_up or not request.claim():
-                        self._done()
-                    else:
-                        await self._push_async(request.value)
-                        request.outcome = True
-                        self._done()
-                except Exception as er:
-                    if request is not None:
-                        request.outcome = er
-                        self._done()
-                    elif isinstance(er, MemoryError):
-                        break  # There may be memory at the next look.
-                    else:
-                        self._lost(er)
-        except CancelledError:
-            pass
+        # In a task of its own. Cancelled by `stop`, it leaves the value in hand where it is: in `values`.
+        while self.due:
+            value = self.values[0]
+            request = value if type(value) is Request else None
+            try:
+                if request is None:
+                    await self._push_async(value)
+                    self._done()  # As in `hand_over`.
+                elif request.given_up or not request.claim():
+                    self._done()
+                else:
+                    await self._push_async(request.value)
+                    request.outcome = True
+                    self._done()
+            except (Exception, CancelledError) as er:
+                if self._task is not current_task():
+                    return
+                if request is not None:
+                    request.outcome = er
+                    self._done()
+                elif isinstance(er, MemoryError):
+                    break  # There may be memory at the next look.
+                else:
+                    self._lost(er)
         # Not after Ctrl-C: then `bell.end` cancels what may still wait for space.
         if self._task is current_task():
             self._forget_task()
