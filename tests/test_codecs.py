@@ -159,7 +159,7 @@ def test_what_is_no_format_is_refused_by_name():
     db = AimDb()
     db.configure("x", BoundedQueue(1))
     # O, P and S are addresses: what is read by them may end the interpreter.
-    for format in ("", "<", "x", "zz", "O", "<P", "<hS", "5", "<h h", 5, b"<h", ("<h",)):
+    for format in ("", "<", "x", "0s", "zz", "O", "<P", "<hS", "5", "<h h", 5, b"<h", ("<h",)):
         for make in (StructCodec, lambda format: db.sync_producer("x", 1, format)):
             with raises(ValueError if isinstance(format, str) else TypeError) as refused:
                 make(format)

@@ -22,7 +22,8 @@ def count_fields(format: str) -> int:
     try:
         count = 0
         if not any(letter in format for letter in "OPS"):  # Addresses, which would be read as such.
-            count = len(struct.unpack(format, bytes(struct.calcsize(format))))
+            size = struct.calcsize(format)
+            count = size and len(struct.unpack(format, bytes(size)))
     except ValueError:
         pass
     if not count:
