@@ -152,6 +152,8 @@ async def test_without_profile_nothing_is_loaded_and_the_list_is_empty():
     db = wired(False)
     gauge = db.configure("a").signal_gauge("level", "mm")
     gauge.update(5)
+    gauge.reset()
+    equal(gauge.described(), {})
     await db.run()
     equal((db.profile(), db.signals()), ([], []))
     db.reset_profile()
@@ -224,10 +226,14 @@ def test_a_number_that_no_float_holds_is_refused_and_the_mean_goes_on():
 def test_what_is_no_number_is_refused_as_the_first_value_too():
     db = AimDb(profile=True)
     gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
-    for value in ("5", 1j, [], None):
+    class Broken:
+        def __sub__(self, _):
+            raise OSError(5)
+
+    for value in ("5", 1j, [], None, Broken()):
         gauge.update(value)
     signal = db.signals()[0]
-    equal((signal["count"], signal["refused"], signal["max"]), (0, 4, 0.0))
+    equal((signal["count"], signal["refused"], signal["max"]), (0, 5, 0.0))
 
 
 def test_a_switch_is_a_number():

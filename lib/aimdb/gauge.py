@@ -30,14 +30,14 @@ class Gauge:
             count = (self._count & _MASK) + 1
             mean = self._mean + (number - self._mean) / count
             least, most = (min(value, self._least), max(value, self._most)) if self._count else (value, value)
-        except (TypeError, ValueError):
+        except Exception:
             self._refused = (self._refused & _MASK) + 1
             return
         self._count, self._mean = count, mean
         self._last, self._least, self._most = value, least, most
 
     def described(self) -> dict:
-        """The dict that `AimDb.signals` returns for this gauge."""
+        """The dict that `AimDb.signals` returns for this gauge; an empty one without `AimDb(profile=True)`."""
         record, name, unit = self.names
         return {
             "record": record,
