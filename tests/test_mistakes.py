@@ -371,6 +371,12 @@ async def test_a_buffer_of_ones_own_that_lacks_a_method_is_told_before_anything_
         mistake = await mistake_of(db)
         for word in ("'largest'", kind.__name__, missing, "tap"):
             assert word in mistake, mistake
+        db = AimDb()
+        db.configure("largest", kind())
+        db.configure("doubled", SpmcRing(2)).transform("largest", lambda value: 2 * value)
+        mistake = await mistake_of(db)
+        for word in ("'largest'", kind.__name__, missing, "the transform of record 'doubled'"):
+            assert word in mistake, mistake
     db = AimDb()
     db.configure("largest", WithoutPush())
     mistake = await mistake_of(db)
