@@ -487,6 +487,19 @@ async def test_a_push_async_without_async_is_hinted_at():
     assert "; or has a buffer a push_async or subscribe_async without async?" in said.text, said.text
 
 
+async def test_a_subscribe_async_without_async_is_hinted_at():
+    class Log(SpmcRing):
+        def subscribe_async(self):
+            return self.subscribe()
+
+    db = AimDb()
+    db.configure("a", Log(2))
+    db.configure("b", SpmcRing(2)).transform("a", lambda value: value)
+    with printing() as said, raises(TypeError):
+        await db.run()
+    assert "; or has a buffer a subscribe_async without async?" in said.text, said.text
+
+
 def test_a_buffer_without_parentheses_is_told():
     for kind, arguments in ((BoundedQueue, "16"), (SingleLatest, ""), (FlashQueue, "…")):
         with raises(TypeError) as caught:

@@ -19,7 +19,8 @@ def hint(error) -> str:
     if "'generator'" in text:
         return "; is an await missing before recv, produce_async or subscribe_async?"
     if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:
-        return "; a reader is neither awaited nor read by a plain for: async for value in consumer.subscribe() reads it"
+        text = "; a reader is neither awaited nor read by a plain for: async for value in consumer.subscribe() reads it"
+        return text + "; or has a buffer a subscribe_async without async?"
     if "Reader' object has no attribute '" in text and "__" not in text:
         return "; a reader has recv, try_recv, ready, close and lagged"
     if "isn't iterable" in text or "not iterable" in text:
