@@ -24,6 +24,10 @@ def test_a_lag_that_a_program_raises_itself_has_words():
     assert "None" in str(BufferLagged()), BufferLagged()
 
 
+def test_an_error_that_a_program_makes_with_a_text_in_place_of_the_buffer_has_words():
+    assert "None" in str(BufferFull(9, "the modem is busy")), BufferFull()
+
+
 def test_a_refusal_says_the_record_and_its_capacity():
     queue = record(BoundedQueue(3))
     for value in range(3):

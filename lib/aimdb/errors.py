@@ -35,7 +35,7 @@ class RecordError(DbError):
             return self.value  # Every exception of MicroPython has it: the first argument.
         if name == "key" or name == "capacity":
             buffer = self.args[1] if len(self.args) > 1 else self._buffer
-            return None if buffer is None else getattr(buffer, name)
+            return getattr(buffer, name, None)
         raise AttributeError(name)
 
     def __str__(self) -> str:
