@@ -19,7 +19,7 @@ from aimdb import (
 )
 from aimdb.polling import readable
 from aimdb_conformance.support import settle
-from harness import equal, only
+from harness import equal, heap_locked, only, raises
 from scarce import BLOCK, Scarce
 
 TIME_LIMIT = 600
@@ -466,6 +466,40 @@ async def test_a_run_for_which_there_is_too_little_memory_can_be_repeated():
             await db.run()
         equal((blocks, count, received), (blocks, 6, [0, 1, 2, 3, 4, 5]))
         blocks += 1 + blocks // 8  # From the source, loading the module that starts a run takes many.
+
+
+async def test_a_run_that_has_ended_for_want_of_memory_says_so_and_can_be_repeated_in_its_loop():
+    error = None
+
+    async def run():
+        nonlocal error
+        try:
+            await db.run()
+        except Exception as er:
+            error = er
+
+    async def hungry(consumer):
+        await consumer.subscribe().recv()
+        bytearray(100)
+
+    async def other(consumer):
+        await consumer.subscribe().recv()
+
+    db = AimDb()
+    queue = BoundedQueue(1)
+    db.configure("first", queue).tap(hungry)
+    db.configure("second", SpmcRing(1)).tap(other).tap(other)
+    task = asyncio.create_task(run())
+    await settle()
+    with heap_locked():
+        queue.push(1)
+        for _ in range(10):
+            await asyncio.sleep_ms(1)
+    equal((task.done(), type(error)), (True, MemoryError))
+    for key in ("first", "second"):
+        db.consumer(key).buffer.close()
+    with raises(BufferClosed):
+        await db.run()
 
 
 async def produce_in_no_time_at_all(queue, reader):

@@ -6,6 +6,8 @@ from . import once
 from .db import Record
 from .waiting import current_loop
 
+_ENDS = (Exception, asyncio.CancelledError)  # Made here, because an `except` that makes it needs heap.
+
 
 async def watch(stages: list, look_for_lost, look_for_unawaited) -> None:
     """Look after one second and after ten for stages that nothing wakes, and for what is not awaited."""
@@ -29,7 +31,10 @@ async def run(db, begun: list, listen) -> None:
     drop_configuring()
     if len(begun) > 1:
         raise KeyboardInterrupt  # See `remind`.
-    stages: list = []  # Nothing below needs heap before the try.
+    stages: list = []
+    waiters: list = []
+    hungry = MemoryError()  # The interpreter's own becomes another error when the next one is raised without heap.
+    # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = None
     cause: "BaseException | None" = None
@@ -53,18 +58,20 @@ async def run(db, begun: list, listen) -> None:
                 except Exception:
                     pass
         raise
+    except MemoryError:
+        cause = hungry
+        raise cause
     except Exception as er:
         cause = er
         raise
     finally:
         died = False
         interruption = None
-        waiters: list = []
         for stage in stages:
             stage[3].cancel()
         try:
             for stage in stages:
-                waiter = outcome(stage[3])
+                waiter = end_of(stage[3])
                 # Asyncio prints an error that no task waits for.
                 waiters.append(waiter if stage[3].done() else asyncio.create_task(waiter))
             for pause in (0, 1):  # Most end in the next step; after the second it is known what is lost.
@@ -76,8 +83,20 @@ async def run(db, begun: list, listen) -> None:
             interruption = er
         except Exception:  # There is no memory for it.
             pass
+        # Nothing below needs heap before `end`.
         for stage in stages:
-            error = await (waiters.pop(0) if waiters else outcome(stage[3]))
+            error = None
+            try:
+                if waiters:
+                    await waiters.pop(0)
+            except MemoryError:
+                pass
+            try:
+                while not stage[3].done():  # There was no memory for a waiter.
+                    await asyncio.sleep_ms(1)
+                await stage[3]
+            except _ENDS as er:
+                error = er
             if isinstance(error, Exception) or error and stage is culprit:
                 stage[3] = error
                 died = True
@@ -85,9 +104,10 @@ async def run(db, begun: list, listen) -> None:
                     cause = error
         db._loop = None
         if stages:
-            for record in db._records.values():
-                if getattr(record.buffer, "runs_in", None) is loop:
-                    record.buffer.runs_in = None
+            for key in db._records:
+                buffer = db._records[key].buffer
+                if getattr(buffer, "runs_in", None) is loop:
+                    buffer.runs_in = None
         try:
             if died:
                 once("wiring").end(db, stages, cause)
@@ -101,12 +121,12 @@ async def run(db, begun: list, listen) -> None:
             raise interruption
 
 
-async def outcome(task):
-    """The error that has ended the task, if one did."""
+async def end_of(task):
+    """Return when the task has ended, whatever it raises."""
     try:
         await task
-    except (Exception, asyncio.CancelledError) as er:
-        return er
+    except _ENDS:
+        pass
 
 
 def drop_configuring() -> None:
