@@ -502,6 +502,44 @@ async def test_a_run_that_has_ended_for_want_of_memory_says_so_and_can_be_repeat
         await db.run()
 
 
+async def test_no_value_of_a_transform_is_lost_for_want_of_memory():
+    def compute(value):
+        return value if enough else bytearray(value)
+
+    enough = False
+    db = AimDb()
+    first, second = BoundedQueue(4), BoundedQueue(4)
+    db.configure("first", first)
+    db.configure("second", second).transform("first", compute)
+    task = asyncio.create_task(db.run())
+    await settle()
+    with heap_locked():
+        first.push(100)
+        await asyncio.sleep_ms(0)
+    with raises(MemoryError):
+        await task
+    enough = True
+    first.close()
+    await db.run()
+    equal(second.subscribe().try_recv(), 100)
+
+
+async def test_a_transform_between_rings_needs_no_heap_for_its_first_value_nor_for_a_lag():
+    db = AimDb()
+    first, second = SpmcRing(2), SingleLatest()
+    db.configure("first", first)
+    db.configure("second", second).transform("first", abs)
+    task = asyncio.create_task(db.run())
+    await settle()
+    with heap_locked():
+        for value in range(5):
+            first.push(value)
+        for _ in range(3):
+            await asyncio.sleep_ms(0)
+    equal(second.peek(), 4)
+    task.cancel()
+
+
 async def produce_in_no_time_at_all(queue, reader):
     queue.push(1)
     db = AimDb()

@@ -10,14 +10,16 @@ async def _coroutine():
 
 _COROUTINE = type(_coroutine())
 _NOTHING = object()
+_NONE_NOW = (BufferLagged, BufferEmpty)  # Made here, because an `except` that makes it needs heap.
 _FOR_NOW = (DbError, OSError, MemoryError)  # What a record raises for a value that it may take later.
 
 
 class Hand:
     """What a transform has in hand. The buffer that it writes has it, for the next run."""
 
-    taken = _NOTHING  # What is yet to be computed.
-    computed = None  # What is yet to be stored.
+    def __init__(self):
+        self.taken = _NOTHING  # What is yet to be computed.
+        self.computed = None  # What is yet to be stored.
 
 
 class Transform:
@@ -74,7 +76,7 @@ class Transform:
                     await reader.ready()
                     try:
                         hand.taken = value = reader.try_recv()
-                    except (BufferLagged, BufferEmpty):
+                    except _NONE_NOW:
                         continue
                     except BufferClosed:
                         return buffer.close()
