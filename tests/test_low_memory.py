@@ -524,6 +524,27 @@ async def test_no_value_of_a_transform_is_lost_for_want_of_memory():
     equal(second.subscribe().try_recv(), 100)
 
 
+async def test_a_join_that_has_ended_for_want_of_memory_takes_no_more_values():
+    async def hungry(inputs, _):
+        bytearray((await inputs.recv())[1])
+
+    db = AimDb()
+    first = BoundedQueue(4)
+    db.configure("first", first)
+    db.configure("second", SpmcRing(1)).transform_join(("first",), hungry)
+    task = asyncio.create_task(db.run())
+    await settle()
+    first.push(100)
+    await asyncio.sleep_ms(0)  # The join gets the value in the next step.
+    with heap_locked():
+        for _ in range(5):
+            await asyncio.sleep_ms(1)
+    assert task.done()
+    first.push(200)
+    await settle()
+    equal(first.held(), 1)
+
+
 async def test_a_transform_between_rings_needs_no_heap_for_its_first_value_nor_for_a_lag():
     db = AimDb()
     first, second = SpmcRing(2), SingleLatest()

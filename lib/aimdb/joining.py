@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _CAPACITY = const(16)
 _NOTHING = object()
+_ENDS = (Exception, asyncio.CancelledError)  # Made here, because an `except` that makes it needs heap.
+_NONE_NOW = (BufferLagged, BufferEmpty)
 
 
 class Join:
@@ -79,14 +81,14 @@ class Join:
                 record.buffer.close()
         finally:
             self._task = None
-            inputs.close()
             for task in tasks:
-                task.cancel()
+                task.cancel()  # First, as all that follows may lack memory.
             for task in awaited:
                 try:
                     await task
                 except asyncio.CancelledError:
                     pass
+            inputs.close()
             for reader in readers:
                 reader.close()  # Also if its task has not begun.
 
@@ -105,7 +107,7 @@ class Join:
                         await reader.ready()
                         try:
                             taken[i] = reader.try_recv()
-                        except (BufferLagged, BufferEmpty):
+                        except _NONE_NOW:
                             continue
                         except BufferClosed:
                             break
@@ -118,7 +120,7 @@ class Join:
             self._open -= 1
             if not self._open:
                 queue.close()
-        except (Exception, asyncio.CancelledError) as er:
+        except _ENDS as er:
             if self._task:
                 self._error = er
                 self._task.cancel()

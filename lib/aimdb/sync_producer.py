@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MASK = const(0x1FFFFFFF)
 _PATIENCE_US = const(10_000_000)
+_ENDS = (Exception, CancelledError)  # Made here, because an `except` that makes it needs heap.
 
 
 class SyncProducer:
@@ -223,7 +224,7 @@ class SyncProducer:
                     await self._push_async(request.value)
                     request.outcome = True
                     self._done()
-            except (Exception, CancelledError) as er:
+            except _ENDS as er:
                 if self._task is not current_task():
                     return
                 if request is not None:
