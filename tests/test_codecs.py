@@ -150,7 +150,8 @@ def test_json_of_others_may_escape_any_character_and_half_a_pair_is_none():
     ):
         equal(JSON.decode(text), value)
         equal(JSON.decode(JSON.encode(value)), value)
-    for text in (rb'"\ud83d"', rb'"\ude00\ud83d"', rb'["\ud83d\u00e9"]', rb'{"\ude00": 1}'):
+    deep = b"[" * 5000 + rb'"\u00e9"' + b"]" * 5000
+    for text in (rb'"\ud83d"', rb'"\ude00\ud83d"', rb'["\ud83d\u00e9"]', rb'{"\ude00": 1}', deep):
         with raises(ValueError):
             JSON.decode(text)
 

@@ -44,7 +44,7 @@ class JsonCodec:
             if _has_surrogate(json.dumps(value).encode()):
                 raise ValueError("half a surrogate pair is no character")
             return value
-        except ValueError as er:
+        except (ValueError, RuntimeError) as er:  # The stack has an end.
             raise ValueError("JsonCodec cannot decode %r: %s" % (data[:60], er))
 
 
