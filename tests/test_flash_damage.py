@@ -36,6 +36,20 @@ async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed
     equal(after_restart(flash, BytesCodec()), [b"1", b"2"])
 
 
+async def test_a_reader_that_is_closed_when_a_value_cannot_be_decoded_reads_no_more():
+    flash = Flash()
+    queue = opened(flash, BytesCodec())
+    for value in (b"1", b"{", b"2"):
+        queue.push(value)
+    queue.release()
+    queue = opened(power_cut(flash), JsonCodec(), undecodable=lambda error: reader.close())
+    reader, other = queue.subscribe(), queue.subscribe()
+    equal(reader.try_recv(), 1)
+    with raises(BufferClosed):
+        reader.try_recv()
+    equal(drain(other), [1, 2])
+
+
 async def test_values_that_cannot_be_decoded_are_named_the_first_second_fourth_time():
     import aimdb_flash.mistakes as module
 

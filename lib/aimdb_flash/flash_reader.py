@@ -41,6 +41,8 @@ class FlashReader(Reader):
     def try_recv(self):
         buffer = self.buffer
         taken, value = self._values.upcoming()
+        if self.closed:  # By the function for values that cannot be decoded.
+            self.nothing()
         self._renew()
         if not len(self._taken) & 15:
             self._tidy()
