@@ -28,6 +28,7 @@ from own_buffers import Largest, Log, Slots
 from printing import printing
 from scarce import Scarce
 from stepping import Steps, outcome
+from virtual_clock import VirtualClock
 
 
 def record(buffer):
@@ -730,6 +731,35 @@ async def test_what_cannot_be_taken_in_for_want_of_heap_is_taken_in_later():
         await asyncio.sleep_ms(0)
         await asyncio.sleep_ms(0)
     equal(await read(reader, 2), [(0, 0), (1, 1)])
+
+
+async def test_a_value_for_which_memory_never_suffices_is_given_up_after_a_while_and_named():
+    attempts = 0
+
+    class Small(BoundedQueue):
+        def try_push(self, value):
+            nonlocal attempts
+            if value == 1:
+                attempts += 1
+                raise MemoryError
+            super().try_push(value)
+
+        async def push_async(self, value):
+            self.try_push(value)
+
+    db, reader = record(Small(2))
+    producer = db.sync_producer("x")
+    producer.try_send(1)
+    producer.try_send(2)
+    await settle()
+    with printing() as said, VirtualClock():
+        await asyncio.sleep(9)
+        equal(reader.has_value(), False)
+        await asyncio.sleep(2)
+        equal(reader.try_recv(), 2)
+    assert attempts < 200, attempts
+    assert "record 'x' did not store a value that was sent: MemoryError" in said.text, said.text
+    equal(reader.buffer.metrics().dropped_count, 1)
 
 
 async def test_a_packed_producer_refuses_in_words_what_is_no_sample_of_its_own():

@@ -8,7 +8,7 @@ What both sides change is changed in critical sections; see doorbell.py for what
 
 import sys
 from array import array
-from asyncio import CancelledError, TimeoutError, create_task, current_task
+from asyncio import CancelledError, TimeoutError, create_task, current_task, sleep_ms
 from collections import deque
 from time import sleep_us, ticks_diff, ticks_ms
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _MASK = const(0x1FFFFFFF)
 _PATIENCE_US = const(10_000_000)
+_HUNGRY_MS = const(100)  # After this time there may be memory for what found none.
+_ATTEMPTS = const(100)
 _ENDS = (Exception, CancelledError)  # Made here, because an `except` that makes it needs heap.
 
 
@@ -185,7 +187,7 @@ class SyncProducer:
             except BufferFull:
                 pass
             except MemoryError:
-                raise
+                pass
             except Exception as er:
                 self._lost(er)
                 continue
@@ -211,6 +213,7 @@ class SyncProducer:
 
     async def _store(self):
         # In a task of its own. Cancelled by `stop`, it leaves the value in hand where it is: in `values`.
+        hungry = 0  # How often the value in hand has found no memory.
         while self.due:
             value = self.values[0]
             request = value if type(value) is Request else None
@@ -230,10 +233,13 @@ class SyncProducer:
                 if request is not None:
                     request.outcome = er
                     self._done()
-                elif isinstance(er, MemoryError):
-                    break  # There may be memory at the next look.
+                elif isinstance(er, MemoryError) and hungry < _ATTEMPTS:
+                    hungry += 1
+                    await sleep_ms(_HUNGRY_MS)
+                    continue
                 else:
                     self._lost(er)
+            hungry = 0
         # Not after Ctrl-C: then `bell.end` cancels what may still wait for space.
         if self._task is current_task():
             self._forget_task()
