@@ -226,6 +226,7 @@ def test_a_number_that_no_float_holds_is_refused_and_the_mean_goes_on():
 def test_what_is_no_number_is_refused_as_the_first_value_too():
     db = AimDb(profile=True)
     gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+
     class Broken:
         def __sub__(self, _):
             raise OSError(5)
