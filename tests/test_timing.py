@@ -439,3 +439,16 @@ async def test_ctrl_c_while_a_reader_with_a_time_limit_is_woken_leaves_it_waitin
 
 def interrupted():
     raise KeyboardInterrupt
+
+
+async def test_a_time_limit_on_what_waits_by_wait_for_cancels_nothing_later():
+    async def cleans_up():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep_ms(0)
+
+    for inner in (asyncio.Event().wait, cleans_up):
+        with raises(asyncio.TimeoutError):
+            await timed(asyncio.wait_for(inner(), 10), 5)
+        await asyncio.sleep_ms(20)

@@ -3,7 +3,7 @@
 Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 """
 
-from asyncio import CancelledError, TimeoutError, get_event_loop
+from asyncio import CancelledError, TimeoutError, get_event_loop, sleep_ms
 
 from micropython import const
 
@@ -12,6 +12,7 @@ from .loop import time_out
 from .polling import entry, schedule
 from .waiting import current, current_loop
 
+_STEPS = const(4)
 _FAR = const(0x10000000)  # Milliseconds: the longest that `schedule` takes. A longer wait is made of two.
 
 
@@ -71,6 +72,7 @@ class Deadline(Timer):
     def __init__(self):
         super().__init__(self._cancel)
         self.passed = False
+        self.slept = False  # Then it waited for nothing but a time.
         self._task = None
 
     def start(self, milliseconds: int) -> None:
@@ -79,6 +81,7 @@ class Deadline(Timer):
         super().start(milliseconds)
 
     def _cancel(self):
+        self.slept = self._task.data is None
         if time_out(self._task, TimedOut):
             self.passed = True
         else:
@@ -104,6 +107,14 @@ async def _timed(awaitable, milliseconds, what):
     except TimedOut:
         if not deadline.passed:
             raise
-        raise TimeoutError("%s was not done within %d ms" % (what, milliseconds))
     finally:
         deadline.stop()
+    if deadline.slept:
+        # Perhaps in asyncio.wait_for. That cancels, some steps later, the task in which it was cancelled.
+        for _ in range(_STEPS):
+            try:
+                await sleep_ms(0)
+            except CancelledError as er:
+                if not er.args:
+                    raise
+    raise TimeoutError("%s was not done within %d ms" % (what, milliseconds))
