@@ -274,7 +274,7 @@ async def test_a_value_that_its_record_refuses_for_good_does_not_come_again():
 
 async def test_a_value_that_its_record_refuses_for_now_is_stored_by_the_next_run():
     class Unreachable(BoundedQueue):
-        errors = [OSError(5), DbError("not yet"), MemoryError()]
+        errors = [OSError(5), DbError("not yet"), asyncio.TimeoutError(), MemoryError()]
 
         async def push_async(self, value):
             if self.errors:
@@ -287,7 +287,7 @@ async def test_a_value_that_its_record_refuses_for_now_is_stored_by_the_next_run
     db.configure("b", second).transform("a", double)
     first.push(1)
     first.close()
-    for kind in (MemoryError, DbError, OSError):
+    for kind in (MemoryError, asyncio.TimeoutError, DbError, OSError):
         with raises(kind):
             await db.run()
     await db.run()

@@ -1,5 +1,7 @@
 """A record that is computed from another one. Loaded when the first transform is configured."""
 
+from asyncio import TimeoutError
+
 from .buffer import Buffer
 from .errors import BufferClosed, BufferEmpty, BufferLagged, DbError
 
@@ -11,7 +13,7 @@ async def _coroutine():
 _COROUTINE = type(_coroutine())
 _NOTHING = object()
 _NONE_NOW = (BufferLagged, BufferEmpty)  # Made here, because an `except` that makes it needs heap.
-_FOR_NOW = (DbError, OSError, MemoryError)  # What a record raises for a value that it may take later.
+_FOR_NOW = (DbError, OSError, TimeoutError, MemoryError)  # What a record raises for a value that it may take later.
 
 
 class Hand:
