@@ -4,13 +4,14 @@ Cancel safety: a timer that is stopped does not call. IRQ safety: none.
 """
 
 from asyncio import CancelledError, TimeoutError, get_event_loop, sleep_ms
+from time import ticks_diff, ticks_ms
 
 from micropython import const
 
 from .errors import check_int
 from .loop import time_out
 from .polling import entry, schedule
-from .waiting import current, current_loop
+from .waiting import current, current_loop, due
 
 _STEPS = const(4)
 _FAR = const(0x10000000)  # Milliseconds: the longest that `schedule` takes. A longer wait is made of two.
@@ -72,7 +73,7 @@ class Deadline(Timer):
     def __init__(self):
         super().__init__(self._cancel)
         self.passed = False
-        self.slept = False  # Then it waited for nothing but a time.
+        self.slept = False  # Then, until a time that had not come.
         self._task = None
 
     def start(self, milliseconds: int) -> None:
@@ -81,8 +82,9 @@ class Deadline(Timer):
         super().start(milliseconds)
 
     def _cancel(self):
-        self.slept = self._task.data is None
-        if time_out(self._task, TimedOut):
+        task = self._task
+        self.slept = task.data is None and ticks_diff(due(task), ticks_ms()) > 0
+        if time_out(task, TimedOut):
             self.passed = True
         else:
             super().start(0)
