@@ -6,7 +6,7 @@ import time
 
 import aimdb.polling
 import harness
-from aimdb import AimDb, BoundedQueue, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferClosed, SpmcRing
 from aimdb.complaint import Complaint
 from aimdb.timing import Timer, timed
 from aimdb_conformance.support import busy, raises_async, settle
@@ -452,3 +452,32 @@ async def test_a_time_limit_on_what_waits_by_wait_for_cancels_nothing_later():
         with raises(asyncio.TimeoutError):
             await timed(asyncio.wait_for(inner(), 10), 5)
         await asyncio.sleep_ms(20)
+
+
+async def test_a_stage_that_goes_on_though_it_is_cancelled_is_named_while_the_run_waits_for_it():
+    async def stubborn(consumer):
+        reader = consumer.subscribe()
+        while not reader.closed:
+            try:
+                await reader.recv()
+            except asyncio.CancelledError:
+                pass
+            except BufferClosed:
+                return
+
+    db = AimDb()
+    db.configure("x", SpmcRing(1)).tap(stubborn)
+    with Hasty() as time_flies, printing() as said:
+        run = asyncio.create_task(db.run())
+        await settle()
+        run.cancel()
+        await some_time()
+        await time_flies.pass_by(9000)
+        equal(said.text, "")
+        await time_flies.pass_by(1500)
+        equal(said.text, "aimdb: tap stubborn of record 'x' was cancelled and goes on, for 10 s now\n")
+        db.consumer("x").buffer.close()
+        with raises(asyncio.CancelledError):
+            await run
+        await time_flies.pass_by(20000)
+        equal(said.text.count("\n"), 1)

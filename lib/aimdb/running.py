@@ -66,7 +66,7 @@ async def run(db, begun: list, listen) -> None:
         raise
     finally:
         died = False
-        interruption = None
+        interruption = complaint = None
         for stage in stages:
             stage[3].cancel()
         try:
@@ -78,7 +78,10 @@ async def run(db, begun: list, listen) -> None:
                 if not ended(stages):
                     await asyncio.sleep_ms(pause)
             if not ended(stages):
-                once("watching").wake_cancelled(stages)
+                watching = once("watching")
+                watching.wake_cancelled(stages)
+                complaint = once("complaint").Complaint(lambda waited: watching.name_lasting(stages, waited))
+                complaint.begin()
         except asyncio.CancelledError as er:
             interruption = er
         except Exception:  # There is no memory for it.
@@ -103,6 +106,8 @@ async def run(db, begun: list, listen) -> None:
                 if stage is culprit:
                     cause = error
         db._loop = None
+        if complaint:
+            complaint.end()
         if stages:
             for key in db._records:
                 buffer = db._records[key].buffer

@@ -49,6 +49,13 @@ def wake_cancelled(stages: list) -> None:
         task.data = error
 
 
+def name_lasting(stages: list, milliseconds: int) -> None:
+    """Name the stages that were cancelled so long ago and have not ended."""
+    for stage in stages:
+        if not stage[3].done():
+            _tell(stage, "was cancelled and goes on, for %d s now" % (milliseconds // 1000))
+
+
 def _lost(stages):
     return [stage for stage in stages if _is_lost(stage[3])]
 
