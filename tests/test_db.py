@@ -36,6 +36,42 @@ async def test_values_go_from_a_source_to_every_tap():
     equal(sorted(seen), [0, 0, 1, 1, 2, 2])
 
 
+async def test_a_subclass_reaches_each_call_by_super():
+    class Counting(AimDb):
+        count = 0
+
+        def configure(self, key, buffer=None):
+            self.count += 1
+            return super().configure(key, buffer)
+
+        def producer(self, key):
+            self.count += 1
+            return super().producer(key)
+
+        def sync_producer(self, key):
+            self.count += 1
+            return super().sync_producer(key, 2)
+
+        def graph(self):
+            self.count += 1
+            return super().graph()
+
+        async def run(self):
+            self.count += 1
+            await super().run()
+
+    db = Counting()
+    db.configure("x", Mailbox()).source(producing_one)
+    db.sync_producer("x")
+    await db.run()
+    equal((db.count, db.producer("x").buffer.peek(), db.graph()["order"]), (4, 1, ["x"]))
+    assert AimDb().run
+
+
+async def producing_one(producer):
+    producer.produce(1)
+
+
 async def test_taps_start_before_sources_whatever_the_order_of_configuring():
     db = AimDb()
     seen = []

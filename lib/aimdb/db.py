@@ -184,6 +184,8 @@ class AimDb:
         self._profile: Any = None
         if profile:
             self._profile = kept("profiling").Profile(profile)
+        if type(self) is not AimDb:
+            once("registrar").complete()
 
     if TYPE_CHECKING:
 

@@ -40,6 +40,15 @@ def find(owner, name: str):
     return call
 
 
+def complete() -> None:
+    """Give the class `AimDb` all of its calls: `super()` in a subclass does not look further."""
+    once("by_key")
+    module = once("db_calls")
+    for name in module.NAMES.split():
+        if hasattr(module, name):
+            setattr(AimDb, name, getattr(module, name))
+
+
 def be_listed(kind, names: list) -> None:
     """Give the class a `__getattr__` that is quick for names that it has not."""
 
