@@ -13,6 +13,7 @@ from aimdb import (
     Reader,
     SingleLatest,
     SpmcRing,
+    every,
 )
 from aimdb_conformance.support import drain, settle
 from harness import equal, heap_locked, raises
@@ -334,6 +335,22 @@ async def test_a_transform_between_rings_needs_no_heap():
     equal(second.metrics().produced_count, 11)
     await stopped(run)
     assert reader
+
+
+async def test_a_transform_and_a_periodic_source_need_no_heap_for_a_mailbox():
+    first, second, third = Mailbox(), Mailbox(), Mailbox()
+    db = AimDb()
+    db.configure("a", first)
+    db.configure("b", second).transform("a", double)
+    db.configure("c", third).source(every(1, lambda: 5))
+    run = await running(db)
+    with heap_locked():
+        for value in range(10):
+            first.push(value)
+            await asyncio.sleep_ms(1)
+    equal((second.peek(), run.done()), (18, False))
+    assert third.metrics().produced_count > 2, third.metrics()
+    await stopped(run)
 
 
 async def test_a_closed_input_closes_what_is_computed_from_it():
