@@ -78,9 +78,9 @@ async def run(db, begun: list, listen) -> None:
                 if not ended(stages):
                     await asyncio.sleep_ms(pause)
             if not ended(stages):
-                watching = once("watching")
-                watching.wake_cancelled(stages)
-                complaint = once("complaint").Complaint(lambda waited: watching.name_lasting(stages, waited))
+                module = once("watching")
+                module.wake_cancelled(stages)
+                complaint = once("complaint").Complaint(lambda waited: module.name_lasting(stages, waited))
                 complaint.begin()
         except asyncio.CancelledError as er:
             interruption = er
