@@ -15,24 +15,35 @@ from emulated_pico.network import JOIN
 # What a test starts finds the tools where the test does.
 os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "tools" in Path(path).parts)
 
-# Each of these files takes 20 s and more. With two at a time, the longest begin first, so that both cores end together.
+# Each of these files takes 20 s and more. With three at a time, the longest begin first, so that all end together.
 LONGEST = (
-    "test_node_board.py",
     "test_run.py",
-    "test_mqtt_board.py",
     "test_node_season.py",
-    "test_examples.py",
-    "test_deploy.py",
-    "test_mip_install.py",
-    "test_budgets.py",
-    "test_make_flash.py",
-    "test_interrupts.py",
-    "test_mqtt_faults.py",
-    "test_flash_power_cuts.py",
-    "test_flash_on_board.py",
+    "test_low_memory.py",
+    "test_mqtt_client.py",
+    "test_testing_page.py",
     "test_setup.py",
+    "test_flash_low_memory.py",
+    "test_aimx_board.py",
+    "test_deploy.py",
+    "test_make_flash.py",
+    "test_aimx_low_memory.py",
+    "test_mqtt_faults.py",
+    "test_plugin.py",
+    "test_mip_install.py",
     "test_view.py",
-    "test_aimx_dialling_board.py",
+    "test_aimx_dialling_low_memory.py",
+    "test_aimx_power_cuts.py",
+    "test_mqtt_runs.py",
+    "test_flash_power_cuts.py",
+    "test_flash_programs.py",
+    "test_documents.py",
+    "test_examples.py",
+    "test_mqtt_board.py",
+    "test_mqtt.py",
+    "test_aimx_cancel_sweep.py",
+    "test_node_repair.py",
+    "test_random_programs.py",
 )
 
 
