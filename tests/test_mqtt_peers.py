@@ -313,3 +313,23 @@ async def test_a_broker_is_asked_if_it_is_there_only_when_nothing_was_heard():
                 await asyncio.sleep_ms(5)
             equal(server.pings, 0)
             await until(lambda: server.pings == 2)
+
+
+async def test_a_broker_that_answers_late_and_then_hangs_up_is_told_of_and_asked_ever_less_often():
+    async with ScriptedBroker() as server:
+        async def hang_up(client):
+            await client.packet()
+            await asyncio.sleep_ms(60)  # As a handshake of TLS takes on a board, or a long way.
+            server.connects.append(time.ticks_ms())
+            await client.send(b"\x20\2\0\0")
+
+        server.talk = hang_up
+        db = AimDb()
+        broker = impatient(server, timeout_ms=1000, retry_ms=(20, 2000))
+        db.configure("n", Kept(())).link_to(server.url + "/n", broker=broker)
+        with printing() as said:
+            async with running(db):
+                await until(lambda: broker.lost_count == 5)
+        assert "4 in all" in said.text, said.text
+        first, last = server.connects[1], server.connects[4]
+        assert time.ticks_diff(last, first) > 3 * 60 + (40 + 80 + 160) // 2, server.connects

@@ -19,17 +19,17 @@ async def keep(peer) -> None:
             if peer.connection:  # There was no heap to end it.
                 peer.disconnect(ConnectionLost("there was no memory"))
             await peer.ready()
-            began = ticks_ms()
-            error = None
+            began = error = None
             try:
                 await timed(once("opening").connect(peer), peer.timeout_ms)
+                began = ticks_ms()
                 await _watch(peer)
             except MemoryError:
                 raise
             except Exception as er:
                 now = ticks_ms()
                 troubles += 1
-                if peer.connected and ticks_diff(now, began) > pause and not _owes(peer, now):
+                if began is not None and ticks_diff(now, began) > pause and not _owes(peer, now):
                     pause = troubles = 0  # It was a good connection.
                 error = once("opening").failed(peer, er, troubles)
             if error is None:
