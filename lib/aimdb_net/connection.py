@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # So many packets may wait for the network before we read on; it matters to a peer that sends and does not take.
 _MOST_ANSWERS = const(32)
 _EPIPE = const(32)  # Not in the module errno.
+_TLS_NO_HEAP = const(-0x7F00)  # What TLS raises otherwise, and is less than 0, has come from the peer.
 _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 
 
@@ -147,7 +148,8 @@ class Connection:
         """It is over, because of `error`; the peer is told. `close` is still due."""
         if not self.error:
             self.error = error
-            if getattr(error, "errno", None) in (errno.ECONNRESET, _EPIPE):
+            code = getattr(error, "errno", None)
+            if code in (errno.ECONNRESET, _EPIPE) or type(code) is int and code < 0 and code != _TLS_NO_HEAP:
                 self.broken = True
             self.peer.news.wake_all()
 

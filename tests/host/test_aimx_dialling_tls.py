@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -44,9 +47,9 @@ def certificate(folder: Path, name: str) -> tuple[str, str]:
 class TlsServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, handler: type[SmallHub] = SmallHub) -> None:
         self.context = context
-        super().__init__(("127.0.0.1", 0), SmallHub)
+        super().__init__(("127.0.0.1", 0), handler)
 
     def get_request(self):
         connection, address = super().get_request()
@@ -56,20 +59,26 @@ class TlsServer(socketserver.ThreadingTCPServer):
         pass  # A board that does not trust it.
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[tuple[int, str]]:
+@contextlib.contextmanager
+def serving(folder: Path, handler: type[SmallHub] = SmallHub) -> Iterator[tuple[int, str]]:
     """The port of a hub, and its certificate."""
-    made, key = certificate(tmp_path, "hub")
+    made, key = certificate(folder, "hub")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
-    with TlsServer(context) as server:
+    with TlsServer(context, handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1], made
         server.shutdown()
 
 
-def run(port: int, trusted: str) -> str:
-    code = NODE.replace("PORT", str(port)).replace("CERTIFICATE", trusted)
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[tuple[int, str]]:
+    with serving(tmp_path) as found:
+        yield found
+
+
+def run(port: int, trusted: str, code: str = NODE) -> str:
+    code = code.replace("PORT", str(port)).replace("CERTIFICATE", trusted)
     node = start_node(code, stdout=subprocess.PIPE, text=True)
     printed, _ = node.communicate(timeout=60)
     assert node.returncode == 0
@@ -84,3 +93,41 @@ def test_a_hub_with_another_certificate_gets_nothing_and_is_named(hub: tuple[int
     printed = run(hub[0], certificate(tmp_path, "other")[0])
     assert printed.startswith("Unreachable aimxs://127.0.0.1:"), printed
     assert "cert" in printed.lower(), printed
+
+
+class BreakingHub(SmallHub):
+    """At the value 3 what it sends is no TLS any more."""
+
+    def set(self, name: str, value: object) -> bool:
+        if value == 3:
+            with socket.socket(fileno=os.dup(self.request.fileno())) as raw:
+                raw.sendall(b"this is no TLS")
+        return value != 3
+
+
+SENDING = """
+import asyncio
+from aimdb import AimDb, BoundedQueue
+from aimdb_aimx import Hub
+
+with open("CERTIFICATE", "rb") as file:
+    hub = Hub("aimxs://127.0.0.1:PORT", tls=file.read(), retry_ms=(20, 50))
+db = AimDb()
+queue = BoundedQueue(1)
+
+async def count(producer):
+    for value in range(6):
+        await producer.produce_async(value)
+    while queue.held() or hub.window.flights:
+        await asyncio.sleep_ms(10)
+    print(hub.given_up_count, hub.refused_count)
+    raise SystemExit
+
+db.configure("n", queue).source(count).link_to("aimxs://127.0.0.1:PORT/n")
+asyncio.run(db.run())
+"""
+
+
+def test_a_value_at_which_the_hub_breaks_tls_is_given_up_and_those_behind_it_go_on(tmp_path: Path) -> None:
+    with serving(tmp_path, BreakingHub) as hub:
+        assert run(*hub, SENDING) == "1 0\n"
