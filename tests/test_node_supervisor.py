@@ -8,6 +8,7 @@ from aimdb_node import CrashBook, Restart, Supervisor, Watchdog, check_watchdog
 from flash_folder import Folder
 from harness import equal, only, raises
 from printing import printed
+from scarce import Scarce
 
 PATH = "/flash/crashes.txt"
 
@@ -139,6 +140,35 @@ def test_whatever_an_application_raises_it_is_run_again():
     equal(node.start(), False)
     for kind in ("Odd: this", "SystemExit", "GeneratorExit", "MemoryError"):
         assert node.has_said(kind), node.said
+
+
+def test_what_leaves_no_heap_for_another_run_has_the_board_reset():
+    error, reset = ValueError("the heap is full"), Reset()
+    pauses = [0]
+
+    async def application():
+        raise error
+
+    def end():
+        raise reset
+
+    def pause(milliseconds):
+        pauses[0] += 1
+        if pauses[0] == 200:  # It goes on.
+            raise reset
+
+    for blocks in range(0, 150, 5):
+        Folder()
+        pauses[0] = 0
+        supervisor = Supervisor(
+            application, crashes=CrashBook(PATH), say=lambda who, text: None, reset=end, pause_ms=pause
+        )
+        with Scarce(blocks):
+            try:
+                supervisor.run()
+            except Reset:
+                pass
+        asyncio.new_event_loop()
 
 
 def test_what_tells_may_fail_and_the_node_runs_all_the_same():

@@ -83,6 +83,8 @@ class Supervisor:
             self.watchdog.release()
             self.crashes.good()
             raise
+        except MemoryError:  # Not even to go on. Only a reset gives back what an application keeps.
+            self._reset_board()
 
     def _run_for_good(self):
         crashes = self.crashes
