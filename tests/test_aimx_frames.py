@@ -145,6 +145,23 @@ async def test_garbage_on_serial_is_counted_and_ends_nothing():
     equal(received(serial_frames, data, 256), ([PING, PING], 2))
 
 
+async def test_a_frame_of_any_length_is_found_behind_a_part_of_one_of_any_length_that_was_left():
+    part = b'{"t":"req","id":1,"m'
+    for size in range(11, 120):
+        frame = b'{"t":"' + b"x" * (size - 11) + b'":1}'
+        for length in (60, len(part) + 2 + size):  # The second one fits what has come.
+            data = bytes((length,)) + part + await sent(serial_frames, (frame,))
+            equal(received(serial_frames, data, 256), ([frame], 1))
+
+
+async def test_an_object_inside_a_frame_of_any_length_is_none():
+    for size in range(8, 120):
+        inner = b'{"t":"' + b"x" * (size - 9) + b'"}'
+        for before in (b":", b",", b"[", b" ", b"\t", b"\n", b"\r"):
+            frame = b'{"t":1,"y":0' + before + inner + b"}"
+            equal(received(serial_frames, await sent(serial_frames, (frame,)), 256), ([frame], 0))
+
+
 async def test_random_bytes_on_serial_give_frames_within_the_limit_and_then_a_good_one():
     for seed in range(ROUNDS):
         random.seed(seed)

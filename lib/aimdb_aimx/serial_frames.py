@@ -4,6 +4,8 @@ In COBS a block is its length, of 1 to 255, and one byte less than that. Where a
 has a zero. JSON has none, so only the last block is shorter.
 """
 
+import json
+
 from .frames import FramedStream
 
 
@@ -46,10 +48,9 @@ class Frames(FramedStream):
                 return None
             start = self._start
             self._start = self._seen = end + 1
-            # A frame may stand behind noise, or behind a part of one whose sender is gone. An object inside a JSON text
-            # stands behind one of these bytes instead of a length.
+            # A frame may stand behind noise, or behind a part of one whose sender is gone.
             last = data.rfind(b'{"t":', start, end) - 1
-            if last > start and last + data[last] == end and data[last] not in b":,[ \t\n\r":
+            if last > start and last + data[last] == end and _is_json(memoryview(data)[last + 1 : end]):
                 self.lost += not self._skips
                 self._skips = False
                 start = last
@@ -99,3 +100,12 @@ class Frames(FramedStream):
         buffer[used] = 0
         yield from self._flush(used + 1)
         self._begun = False
+
+
+def _is_json(text):
+    # An object inside of a frame is none: more of the frame stands behind it.
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
