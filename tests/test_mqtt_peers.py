@@ -317,6 +317,7 @@ async def test_a_broker_is_asked_if_it_is_there_only_when_nothing_was_heard():
 
 async def test_a_broker_that_answers_late_and_then_hangs_up_is_told_of_and_asked_ever_less_often():
     async with ScriptedBroker() as server:
+
         async def hang_up(client):
             await client.packet()
             await asyncio.sleep_ms(60)  # As a handshake of TLS takes on a board, or a long way.

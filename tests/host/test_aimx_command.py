@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
 from aimx_command import main
 from aimx_connection import AimxClient, dial
 from serial_cable import SerialCable
@@ -94,6 +95,20 @@ def test_a_watch_notices_a_node_that_no_longer_answers(mortal_node, by_line) -> 
     watch = watching(f"serial://{cable.far}" if by_line else url)
     process.send_signal(signal.SIGSTOP)
     assert ended(watch) == (1, "Error: no answer to ping within 2 s\n")
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_watch_that_ends_leaves_a_line_that_is_quiet(node, interrupted) -> None:
+    if interrupted:
+        watch = watching(node[1])
+        watch.send_signal(signal.SIGINT)
+        assert ended(watch) == (130, "")
+    else:
+        assert ended(started(node[1], "watch", "counter", "-c", "1")) == (0, "")
+    with serial.Serial(node[1].removeprefix("serial://"), timeout=0.5) as line:
+        time.sleep(0.2)
+        line.reset_input_buffer()
+        assert line.read(1) == b""
 
 
 def test_a_watch_of_a_record_without_values_goes_on(node) -> None:

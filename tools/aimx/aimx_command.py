@@ -14,6 +14,7 @@ The exit status is 0, 1 after an error, 2 for wrong arguments, 130 after Ctrl-C,
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -120,8 +121,9 @@ def list_records(client: AimxClient) -> None:
 
 
 def watch(client: AimxClient, topic: str, count: int | None) -> None:
-    for event in itertools.islice(client.watch(topic), count):
-        print(event["seq"], event.get("topic", topic), text_of(event["data"]), flush=True)
+    with contextlib.closing(client.watch(topic)) as events:
+        for event in itertools.islice(events, count):
+            print(event["seq"], event.get("topic", topic), text_of(event["data"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -197,20 +197,25 @@ class AimxClient:
             if not may_be_more:
                 return list(found.values())
 
-    def watch(self, topic: str) -> Iterator[dict]:
+    def watch(self, topic: str) -> Generator[dict, None, None]:
         """The events of a record, or of all whose key matches, as they come. Raises as `call` does.
 
-        There may be none for long. Then the other side is asked whether it is there.
+        There may be none for long. Then the other side is asked whether it is there. Closed, it asks for no more.
         """
         with self._answered() as (number, answers):
             self._send({"t": "sub", "id": number, "topic": topic})
-            while True:
-                try:
-                    event = self._wait(answers, topic)
-                except NoAnswer:
-                    self.ping()
-                else:
-                    yield event
+            try:
+                while True:
+                    try:
+                        event = self._wait(answers, topic)
+                    except NoAnswer:
+                        self.ping()
+                    else:
+                        yield event
+            finally:
+                # On a serial line nobody else tells that we have gone.
+                with contextlib.suppress(AimxError):
+                    self._send({"t": "unsub", "sub": str(number)})
 
     def ping(self) -> None:
         """Return when the other side has answered. Raises `AimxError`."""
