@@ -17,12 +17,14 @@ import time
 
 from report import say
 
+LONGEST = 4096  # Characters of /network.json. A damaged file may have more than there is memory for.
+
 
 def settings():
     """What /network.json says; an empty dict when there is none, or one that is damaged."""
     try:
         with open("/network.json") as file:
-            found = json.load(file)
+            found = json.loads(file.read(LONGEST))
         if all(isinstance(found[name], str) for name in ("ssid", "password", "broker")):
             return found
         say("network", "/network.json is to have ssid, password and broker, as text")

@@ -139,6 +139,12 @@ def test_settings_of_the_network_that_are_damaged_leave_the_console(tmp_path, co
     assert "restarted" in printed and "network " in printed, printed
 
 
+def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_path) -> None:
+    before = "import telemetry\nprint('settings', telemetry.settings())"
+    printed = Node(tmp_path, wrong(ssid="x" * 2_000_000), before).typed(b"restart\n")
+    assert "settings {}" in printed and "/network.json is damaged" in printed, printed
+
+
 def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
     code = "import aimdb, telemetry\nfor options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}):\n"
     printed = Node(tmp_path, before=code + "    telemetry.serve(aimdb.AimDb(), options)").typed(b"restart\n")
