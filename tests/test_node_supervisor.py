@@ -519,6 +519,18 @@ def test_an_error_that_cannot_be_shown_is_counted():
     equal((CrashBook(PATH).crashes, len(node.has_said("next"))), (2, 1))
 
 
+def test_the_class_of_an_error_that_cannot_be_shown_is_in_the_book():
+    class Silent:
+        def __str__(self):
+            raise RuntimeError("maximum recursion depth exceeded")
+
+    Folder()
+    book = CrashBook(PATH)
+    book.note(ValueError("before"), 1)
+    equal(book.note(TypeError(Silent()), 7), "TypeError")
+    assert CrashBook(PATH).text.endswith(", 7 s after the start\nTypeError"), CrashBook(PATH).text
+
+
 def test_a_full_flash_ends_nothing():
     Folder(blocks=8)
     with open("/flash/big", "wb") as file:

@@ -68,10 +68,13 @@ class CrashBook:
         self.crashes += 1
         try:
             traceback = traceback_of(error, self.size - 100)
+        except Exception:  # There is no memory; or the error cannot be shown.
+            traceback = type(error).__name__
+        try:
             again = _place(traceback) == _place(self.text.partition("\n")[2])
             self.text = "%s, %d s after the start\n%s" % (_date(), seconds, traceback)
-        except Exception:  # There is no memory; or the error cannot be shown.
-            return type(error).__name__
+        except Exception:
+            return traceback
         if not (again and self.crashes & (self.crashes - 1)) and self._writes < _WRITES:
             self._writes += 1
             self._write()
