@@ -192,3 +192,10 @@ def test_a_default_in_place_of_the_path_is_told():
     with raises(TypeError) as caught:
         Setting(50)
     assert "path" in str(caught.error) and "50" in str(caught.error), caught.error
+
+
+def test_a_time_that_no_timer_takes_is_told_where_it_is_given():
+    for kind, wrong in ((ValueError, -1), (ValueError, 53687092), (TypeError, "5"), (TypeError, None)):
+        with raises(kind) as caught:
+            Setting("/flash/setting", 50, quiet_ms=wrong)
+        assert "quiet_ms" in str(caught.error), (wrong, caught.error)

@@ -615,3 +615,15 @@ def test_a_coroutine_in_place_of_the_application_is_told():
         with raises(TypeError) as caught:
             Supervisor(*arguments)
         assert "pass main, not main()" in str(caught.error), caught.error
+
+
+def test_times_that_no_timer_takes_are_told_where_they_are_given():
+    for name in ("good_s", "repair_s"):
+        for kind, wrong in ((ValueError, -1), (ValueError, 604800), (ValueError, "60"), (TypeError, None)):
+            with raises(kind):
+                Supervisor(nothing, **{name: wrong})
+        Supervisor(nothing, **{name: 536870})
+
+
+async def nothing():
+    pass

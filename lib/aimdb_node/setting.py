@@ -1,7 +1,7 @@
 import asyncio
 from time import ticks_add, ticks_diff, ticks_ms
 
-from aimdb import JsonCodec, SingleLatest
+from aimdb import JsonCodec, SingleLatest, check_int
 from micropython import const
 
 from .files import content, replace
@@ -34,7 +34,8 @@ class Setting(SingleLatest):
                what a `JsonCodec` raises for a value that could not be read again; `produce` drops the value and counts
                it
 
-    Raises `TypeError` for a path that is no string, and what is raised for the default. Cancel safety: that of
+    Raises `TypeError` for a path that is no string, `TypeError` or `ValueError` for a wrong `quiet_ms`, and what is
+    raised for the default. Cancel safety: that of
     `SingleLatest`. IRQ safety: none.
     """
 
@@ -48,6 +49,7 @@ class Setting(SingleLatest):
         super().__init__()
         if not isinstance(path, str):
             raise TypeError("the path of a setting's file comes first, not %r" % (path,))
+        check_int("quiet_ms", quiet_ms, 0, 53687091)
         self._path = path
         self._check = check or _anything
         self._quiet_ms = quiet_ms

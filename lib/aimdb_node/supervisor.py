@@ -2,6 +2,7 @@ import asyncio
 import gc
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
+from aimdb import check_int
 from aimdb.errors import new
 from aimdb.timing import Deadline, TimedOut
 from micropython import const
@@ -41,7 +42,8 @@ class Supervisor:
     reset, pause_ms       what resets the board and what waits, for tests
 
     Ctrl-C ends it and gives the prompt; from then on a timer feeds the watchdog, and the count of starts is zero.
-    `run` returns when the application does. Raises `TypeError` for what cannot be called. IRQ safety: none.
+    `run` returns when the application does. Raises `TypeError` for what cannot be called, and `TypeError` or
+    `ValueError` for times that are longer than six days. IRQ safety: none.
     """
 
     if not TYPE_CHECKING:
@@ -69,6 +71,8 @@ class Supervisor:
         self._say = say
         self._good_ms = int(good_s * 1000)
         self._repair_ms = int(repair_s * 1000)
+        check_int("good_s in ms", self._good_ms)
+        check_int("repair_s in ms", self._repair_ms)
         self._reset = reset
         self._pause_ms = pause_ms
         self._seconds = 0  # That this start has lasted,
