@@ -223,6 +223,26 @@ def test_a_number_that_no_float_holds_is_refused_and_the_mean_goes_on():
     equal((signal["count"], signal["refused"], signal["max"], signal["mean"]), (2, 2, 3, 2.0))
 
 
+def test_the_mean_of_the_largest_numbers_of_both_signs_is_a_number():
+    largest = 1.7e308 if 1e300 < float("inf") else 3.4e38  # A board's floats are shorter.
+    db = AimDb(profile=True)
+    gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+    for value in (largest, -largest, 3, 5):
+        gauge.update(value)
+    equal((db.signals()[0]["count"], db.signals()[0]["mean"]), (4, 2.0))
+
+
+def test_a_value_that_raises_what_it_likes_is_refused():
+    class Odd:
+        def __sub__(self, other):
+            raise KeyError(other)
+
+    db = AimDb(profile=True)
+    gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+    gauge.update(Odd())
+    equal(db.signals()[0]["refused"], 1)
+
+
 def test_what_is_no_number_is_refused_as_the_first_value_too():
     db = AimDb(profile=True)
     gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")

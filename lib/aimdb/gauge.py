@@ -28,7 +28,7 @@ class Gauge:
             if number - number != 0:  # NaN, infinite, or an int that is too large.
                 raise ValueError
             count = (self._count & _MASK) + 1
-            mean = self._mean + (number - self._mean) / count
+            mean = self._mean + (number / count - self._mean / count)  # Their difference may be infinite.
             least, most = (min(value, self._least), max(value, self._most)) if self._count else (value, value)
         except Exception:
             self._refused = (self._refused & _MASK) + 1
