@@ -100,7 +100,8 @@ def connect(db, obey, journal=None):
     db.configure("wifi", SingleLatest()).source(wifi.keep).tap(joined)
     db.configure("clock", SingleLatest()).source(clock.keep).tap(timed)
     db.configure("network", broker.state).tap(tell).tap(doubt)
-    db.configure("remote", Mailbox()).link_from(url + "/node/command", codec=BytesCodec()).tap(obey)
+    # A command that the broker keeps, such as a restart, would come again at each start.
+    db.configure("remote", Mailbox()).link_from(url + "/node/command", codec=BytesCodec(), retained=False).tap(obey)
     db.configure("answer", answers).link_to(url + "/node/answer")
     if journal:
         db.configure(journal).link_to(url + "/node/samples")

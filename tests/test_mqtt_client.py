@@ -314,6 +314,20 @@ async def test_a_payload_that_does_not_parse_is_counted_and_acknowledged_and_the
         equal(broker.lost_count, 0)
 
 
+async def test_what_the_broker_had_kept_is_passed_over_counted_and_acknowledged_when_asked_for():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        latest = SingleLatest()
+        db.configure("n", latest).link_from(server.url + "/n", retained=False)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(publish("n", b"1", 1, 7, 0x31) + publish("n", b"2", 0, 0, 0x31))
+            await until(lambda: latest.dropped_count == 2)
+            equal((latest.peek(), server.acknowledged), (None, [7]))
+            await server.send(publish("n", b"3", 1, 8))
+            await until(lambda: latest.peek() == 3)
+
+
 async def test_oversized_packets_are_skipped_counted_and_acknowledged():
     async with ScriptedBroker() as server:
         db = AimDb()

@@ -58,7 +58,7 @@ def published(broker, first: int, body, whole: bool) -> bool:
                 broker.blocked = inbox
                 return False
         broker.blocked = None
-        if _delivered(broker, inboxes, bytes(body[start:]), receipt):
+        if _delivered(broker, inboxes, bytes(body[start:]), receipt, first & 1):
             return True
     if receipt:
         broker.connection.send(receipt)  # Else the broker would send for ever what nobody can take.
@@ -72,7 +72,7 @@ def wanted_by(broker, name: str) -> list:
     return [inbox for inbox in inboxes if inbox.asked] or inboxes
 
 
-def _delivered(broker, inboxes, payload, receipt):
+def _delivered(broker, inboxes, payload, receipt, was_retained):
     # Whether the message is to be acknowledged later, or by nobody.
     found = []
     left = False  # With the broker.
@@ -83,6 +83,8 @@ def _delivered(broker, inboxes, payload, receipt):
             drop(inbox.buffer)
         else:
             try:
+                if was_retained and not inbox.takes_retained:
+                    raise ValueError("the broker had kept it")
                 found.append((inbox, inbox.codec.decode(payload)))
             except MemoryError:
                 raise

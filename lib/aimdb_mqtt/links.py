@@ -61,7 +61,13 @@ def link_to(
 
 
 def link_from(
-    record, url: str, qos: int = 1, codec: "Any" = None, capacity: int = 20, broker: "Broker | None" = None
+    record,
+    url: str,
+    qos: int = 1,
+    codec: "Any" = None,
+    capacity: int = 20,
+    retained: bool = True,
+    broker: "Broker | None" = None,
 ) -> "LinkFrom":
     """What `record.link_from(url, …)` runs for an mqtt:// URL: produces in the record what arrives on the topic.
 
@@ -74,6 +80,8 @@ def link_from(
     qos        1: the broker keeps a message until it is acknowledged. 0: a message may be lost
     codec      turns bytes into values; the default is a `JsonCodec`
     capacity   so many messages wait for the record; `Inbox` says what happens to more
+    retained   False: a message that the broker had kept counts as one that cannot be used. For commands: it would come
+               again at each new connection
     broker     the `Broker` to use instead of that of the URL's address
 
     Raises `TypeError` or `ValueError` for wrong arguments; `db.run()` then tells them with the record's key.
@@ -82,7 +90,9 @@ def link_from(
     """
     from aimdb_net.inbound import LinkFrom
 
+    check_flags(retained=retained)
     inbox = inbox_for(url, qos, codec, capacity, broker)
+    inbox.takes_retained = retained
     link = LinkFrom(record.key, inbox)
     _note(record, inbox.peer, inbox.pattern, True)
     return link

@@ -3,5 +3,5 @@
 OPTIONS = """\
 Broker url client_id clean_session will keepalive_s in_flight timeout_ms retry_ms tls max_packet
 MqttTopic url qos retain codec capacity commits broker
-link_from qos codec capacity broker
+link_from qos codec capacity retained broker
 link_to qos retain codec newest broker"""

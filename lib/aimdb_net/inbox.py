@@ -26,6 +26,8 @@ class Inbox:
     there is something to read. Raises `TypeError` or `ValueError` for a wrong `capacity`.
     """
 
+    takes_retained = True  # Also what a broker had kept.
+
     if TYPE_CHECKING:
         pattern: list[str]  # Of a package whose packets name what they are for.
 
