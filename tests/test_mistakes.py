@@ -469,6 +469,21 @@ async def test_an_await_too_many_is_hinted_at():
         assert words in text, text
 
 
+async def test_a_tap_that_takes_its_record_for_a_value_is_told_how_to_read():
+    async def formats(value):
+        print("%.1f" % value)
+
+    async def compares(value):
+        return value > 30
+
+    async def indexes(value):
+        return value["celsius"]
+
+    for stage in formats, compares, indexes:
+        text = await died(stage)
+        assert "async for value in consumer.subscribe()" in text, text
+
+
 async def test_a_push_async_without_async_is_hinted_at():
     class Log(Buffer):
         def push(self, value):

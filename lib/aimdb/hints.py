@@ -28,4 +28,6 @@ def hint(error) -> str:
         return text + "; or has a buffer a push_async or subscribe_async without async?"
     if "'__aiter__'" in text or "'Record'" in text and "'__getitem__'" in text:
         return "; a consumer is read by: async for value in consumer.subscribe()"
+    if isinstance(error, TypeError) and "Record" in text:
+        return "; a stage gets its record, and no value: async for value in consumer.subscribe() reads them"
     return ""
