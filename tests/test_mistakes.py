@@ -312,6 +312,27 @@ async def test_a_source_that_returns_its_value_is_named():
     equal(said.text.count("\n"), 1)
 
 
+async def test_a_tap_that_ends_without_reading_is_named():
+    async def prints(value):
+        print(value)
+
+    async def reads_one(consumer):
+        await consumer.subscribe().recv()
+
+    async def source(producer):
+        await asyncio.sleep_ms(1)
+        producer.produce(1)
+
+    db = AimDb()
+    for tap in (prints, reads_one):
+        db.configure(tap.__name__, SpmcRing(4)).source(source).tap(tap)
+    db.configure("without values", SpmcRing(4)).tap(prints).tap(show)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    assert "tap prints of record 'prints' has ended and read nothing" in said.text, said.text
+    equal(said.text.count("aimdb:"), 1)
+
+
 async def test_a_stage_that_comes_while_the_run_is_under_way_is_named():
     db = AimDb()
     db.configure("a", SpmcRing(4)).tap(show)

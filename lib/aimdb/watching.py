@@ -1,5 +1,5 @@
 """Finds stages that wait where nothing wakes them: at a `yield` that is no await, or as a buffer of the program's own
-does not; and sources that wait for their own record, or return their value.
+does not; sources that wait for their own record, or return their value; and taps that end before they have read one.
 
 Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
 """
@@ -26,6 +26,10 @@ def look(stages: list) -> None:
         if hasattr(reader, "has_value") and reader.has_value():
             key = reader.buffer.key
             _tell(stage, "waits for a value of record %r, which has one; its push must end with self.wake()" % key)
+        if kind == "tap" and isinstance(awaits, StopIteration):
+            counts = record.buffer.metrics()
+            if counts.produced_count and not counts.consumed_count:
+                _tell(stage, "has ended and read nothing; async for value in consumer.subscribe() reads all values")
         if kind == "source":
             if getattr(reader, "buffer", None) is record.buffer:
                 _tell(stage, "waits for a value of that record; a source produces, and a tap reads")
