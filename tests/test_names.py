@@ -34,6 +34,16 @@ def test_a_name_like_no_other_is_answered_with_all_of_them():
         assert name in str(caught.error), caught.error
 
 
+def test_a_name_of_another_package_is_answered_with_that_package():
+    sys.modules.pop("aimdb_flash", None)  # A program that asks the wrong package has not imported the right one.
+    with raises(ImportError) as caught:
+        from aimdb import FlashQueue  # noqa: F401
+    equal(str(caught.error), "aimdb has no name FlashQueue; aimdb_flash has it")
+    with raises(ImportError) as caught:
+        from aimdb_mqtt import SpmcRing  # noqa: F401
+    equal(str(caught.error), "aimdb_mqtt has no name SpmcRing; aimdb has it")
+
+
 def test_star_imports_every_public_name():
     names = names_by_star()
     for name in ("AimDb", "SpmcRing", "BoundedQueue", "Reader", "Producer", "Consumer", "BufferFull", "JsonCodec"):

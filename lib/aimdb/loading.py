@@ -4,6 +4,8 @@ import sys
 
 from micropython import const
 
+from . import once
+
 # A line for each module, which is loaded when one of its names is first used. `A=B`: A is another name of its B.
 _MODULES = const("""\
 aimdb.db AimDb Record Producer=Record Consumer=Record
@@ -59,7 +61,15 @@ def load(package: dict, modules: str, name: str) -> object:
     # An AttributeError would be usual, but then it would be what `from package import misspelt` raises.
     names = names_in(modules)
     near = [each for each in names if each[0].lower() == name[0].lower()]
-    raise ImportError("%s has no name %s; it has %s" % (package["__name__"], name, ", ".join(near or names)))
+    advice = "it has " + ", ".join(near or names)
+    for other in ("aimdb", "aimdb_flash", "aimdb_mqtt", "aimdb_aimx"):
+        try:
+            __import__(other)
+            if name in names_in(_MODULES if other == "aimdb" else once("names", other).MODULES):
+                advice = other + " has it"
+        except ImportError:
+            pass  # It is not installed.
+    raise ImportError("%s has no name %s; %s" % (package["__name__"], name, advice))
 
 
 def listing(package: dict, modules: str):
