@@ -375,7 +375,7 @@ def test_a_capacity_of_a_buffer_that_has_one_place_is_told():
     for kind in (SingleLatest, Mailbox):
         with raises(ValueError) as caught:
             kind(16)
-        equal(str(caught.error), "capacity is an int from 1 to 1, not 16")
+        equal(str(caught.error), "capacity is always 1, not 16")
 
 
 def test_what_is_no_bool_for_write_is_told():

@@ -78,6 +78,8 @@ def refusal(kind: str, key: object, refused: "Any") -> Exception:
 def no_int(name: str, value: object, low: int, high: int) -> Exception:
     """What `check_int` raises."""
     kind = ValueError if type(value) is int else TypeError
+    if low == high:
+        return kind("%s is always %d, not %r" % (name, low, value))
     return kind("%s is an int from %d to %d, not %r" % (name, low, high, value))
 
 
