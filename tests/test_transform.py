@@ -529,6 +529,21 @@ def test_what_is_committed_comes_once_though_loops_are_left():
     equal(seen, [0, 2, 4, 6, 8])
 
 
+async def test_a_value_at_which_the_function_fails_ends_one_run_and_not_each():
+    def invert(value):
+        return 6 // value
+
+    db = AimDb()
+    last = BoundedQueue(4)
+    db.configure("a", Log([3, 0, 2]))
+    db.configure("b", last).transform("a", invert)
+    with raises(ZeroDivisionError):
+        await db.run()
+    run = await running(db)
+    equal(drain(last.subscribe()), [2, 3])
+    await stopped(run)
+
+
 def test_what_a_join_has_committed_comes_once_though_loops_are_left():
     db = AimDb()
     inner = []

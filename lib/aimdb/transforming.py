@@ -29,8 +29,8 @@ class Transform:
 
     Cancel safety: a value that was computed and not stored is stored by the next run, also if that is of another
     database with the same buffer, unless the buffer has refused it for good (it raised, say, `ValueError`). One for
-    which there was too little memory is computed then; the input gives what can be committed once more. IRQ safety:
-    none.
+    which there was too little memory is computed then; the input gives what can be committed once more. A value at
+    which the function fails ends the run, and is not tried again. IRQ safety: none.
     """
 
     def __init__(self, key: str, fn, state):
@@ -90,6 +90,8 @@ class Transform:
                     raise  # The next run computes it.
                 except BaseException:
                     hand.taken = _NOTHING
+                    if commit:
+                        commit()  # Else it would end each run from now on.
                     raise
                 hand.computed = value
                 hand.taken = _NOTHING
