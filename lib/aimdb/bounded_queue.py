@@ -134,7 +134,6 @@ class Mailbox(BoundedQueue):
     """
 
     capacity = 1
-    push_async = InMemory.push_async  # It never waits, and a transform is to see that.
 
     if TYPE_CHECKING:
 

@@ -185,7 +185,7 @@ class AimDb:
         if profile:
             self._profile = kept("profiling").Profile(profile)
         if type(self) is not AimDb:
-            once("registrar").complete()
+            once("registrar").fill()
 
     if TYPE_CHECKING:
 

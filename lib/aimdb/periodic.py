@@ -7,6 +7,7 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
+from .bounded_queue import Mailbox
 from .buffer import Buffer
 from .errors import BufferClosed, check_int, new
 
@@ -91,8 +92,9 @@ class Every:
         # Needs no heap, so that a board without any for a while goes on; unless `read` or the record need some.
         buffer = producer.buffer
         buffer.periodic = self  # For its metrics.
-        # What `push_async` does, if the buffer does not override it.
-        push = producer.try_produce if type(buffer).push_async is Buffer.push_async else None
+        # What `push_async` does where it never waits.
+        never_waits = type(buffer).push_async is Buffer.push_async or type(buffer) is Mailbox
+        push = producer.try_produce if never_waits else None
         failures = 0  # In a row.
         self._look_at_period(producer)
         due = ticks_ms()

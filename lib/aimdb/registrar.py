@@ -40,7 +40,7 @@ def find(owner, name: str):
     return call
 
 
-def complete() -> None:
+def fill() -> None:
     """Give the class `AimDb` all of its calls: `super()` in a subclass does not look further."""
     once("by_key")
     module = once("db_calls")

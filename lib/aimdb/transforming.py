@@ -2,6 +2,7 @@
 
 from asyncio import TimeoutError
 
+from .bounded_queue import Mailbox
 from .buffer import Buffer
 from .errors import BufferClosed, BufferEmpty, BufferLagged, DbError
 
@@ -43,8 +44,9 @@ class Transform:
         fn = self.fn
         state = self.state
         buffer = record.buffer
-        # What `push_async` does, if the buffer does not override it, without heap.
-        push = record.try_produce if type(buffer).push_async is Buffer.push_async else None
+        # What `push_async` does where it never waits, without heap.
+        never_waits = type(buffer).push_async is Buffer.push_async or type(buffer) is Mailbox
+        push = record.try_produce if never_waits else None
         hand = getattr(buffer, "in_hand", None)
         if hand is None:
             hand = buffer.in_hand = Hand()
