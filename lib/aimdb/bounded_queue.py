@@ -17,13 +17,13 @@ _DROPPED = const(2)
 _OVERWRITES = const(3)  # 1: a value for which no slot is empty takes the place of the one held.
 # The line of the readers:
 _FILLED = const(4)  # How many values are free.
-_ASKED = const(5)  # 1: a reader waits.
+_ASKED = const(5)  # How many readers wait.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
 _CLOSED = const(7)
 _NOTE = const(8)  # 1: who takes a value calls `note`. 2: the task that has just parked need not. 0: nobody need.
 # The line of the producers:
 _EMPTY = const(10)  # How many slots are free.
-_WANTED = const(11)  # 1: a producer waits.
+_WANTED = const(11)  # How many producers wait.
 _RESERVED = const(12)  # How many slots are kept for producers that were woken.
 _WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
@@ -88,6 +88,7 @@ class BoundedQueue(InMemory):
             asked = counts[_ASKED]
             if asked:
                 self.wake_first(self._line)
+                asked = 1
             counts[_EMPTY] = empty - 1
             counts[_FILLED] = counts[_FILLED] + 1 - asked
         self._append(value)
@@ -178,6 +179,7 @@ class QueueReader(Reader):
         if wanted:
             room = self.buffer._room
             room.wake_first(room)
+            wanted = 1
         counts[_EMPTY] = counts[_EMPTY] + 1 - wanted
         counts[_FILLED] = counts[_FILLED] - 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1

@@ -13,7 +13,7 @@ from .timing import Timer
 _CONSUMED = const(1)
 _FILLED = const(4)  # How many values are free.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_WANTED = const(11)  # 1: a producer waits.
+_WANTED = const(11)  # How many producers wait.
 _WATCHED = const(15)  # 1: such a complaint is in the loop.
 
 

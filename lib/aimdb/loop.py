@@ -35,7 +35,7 @@ def wake_some(line, chosen):
         owner = task.data
         if chosen(task, owner):
             line.loop.push(tasks.pop())
-            line._counts[_ASKED] = tasks.peek() is not None
+            line._counts[_ASKED] -= 1
         else:
             tasks.push(tasks.pop(), 0)
             task.data = owner

@@ -12,7 +12,7 @@ from .waiting import current
 
 # In the counts of a queue:
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_WANTED = const(11)  # 1: a producer waits.
+_WANTED = const(11)  # How many producers wait.
 _WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 
 

@@ -14,7 +14,7 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 _PRODUCED = const(0)  # Also the number of the newest value.
 _CONSUMED = const(1)
 _DROPPED = const(2)
-_ASKED = const(5)  # 1: a reader waits.
+_ASKED = const(5)  # How many readers wait.
 _CLOSED = const(7)
 _CAPACITY = const(10)
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # The counts of a line.
 _FREE = const(0)  # How many are there for whoever comes.
-_ASKED = const(1)  # 1: a task waits.
+_ASKED = const(1)  # How many tasks wait.
 _KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
 _CLOSED = const(3)  # 1: nobody parks any more.
 _NOTE = const(4)  # 1: who takes one calls `note`. 2: the task that has just parked need not. 0: nobody need.
@@ -84,7 +84,8 @@ class Line(tuple):
             counts[_FREE] += counts[_KEPT]
             counts[_ASKED] = counts[_KEPT] = counts[_WATCHED] = 0
             while self.tasks.peek():
-                self.tasks.pop()
+                task = self.tasks.pop()
+                task.data = self.tasks  # If it is cancelled, it is in no line.
             if self.taken_by is not None:
                 self.begin_notes()
             self.loop = core._task_queue
@@ -108,7 +109,7 @@ class Line(tuple):
             if self.loop is not core._task_queue:
                 self.renew()
             if not counts[_FREE]:
-                counts[_ASKED] = 1
+                counts[_ASKED] = counts[_ASKED] + 1
                 self.tasks.push(task, 0)
                 task.data = owner
                 return True
@@ -126,12 +127,11 @@ class Line(tuple):
         call and with no jump in between: then Ctrl-C comes before all of it or after all of it.
         """
         counts = ptr32(self._counts)
-        tasks = self.tasks
-        task = tasks.pop()
+        task = self.tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
         task.data = data
         counts[_KEPT] = counts[_KEPT] + int(data is self)
-        counts[_ASKED] = int(not not tasks.peek())
+        counts[_ASKED] = counts[_ASKED] - 1
 
     def share(self):
         """Wake who waits for as many as are free, and keep them for those tasks."""
@@ -180,7 +180,7 @@ class Line(tuple):
     def forget(self, task):
         """Take a task out of the line."""
         self.tasks.remove(task)
-        self._counts[_ASKED] = bool(self.tasks.peek())
+        self._counts[_ASKED] -= 1
 
     def close(self):
         """Wake all tasks, and let nobody park any more."""
