@@ -718,6 +718,12 @@ async def test_a_misspelt_option_of_a_link_or_a_transform_is_told_as_well():
     equal(str(caught.error), "transform has no option 'stat'; it has state, fn, key")
 
 
+def test_an_option_of_a_broker_that_its_url_has_is_answered_with_a_url():
+    for option in "host", "port", "user", "password":
+        text = made_by(Broker, **{option: "x"})
+        equal(text, "Broker has no option '%s'; the URL has it: mqtt://user:password@host:1883" % option)
+
+
 async def test_a_class_of_the_program_takes_what_it_likes():
     class Display(Buffer):
         def __init__(self, pin):

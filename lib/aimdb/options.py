@@ -28,6 +28,9 @@ tap stage
 transform key fn state
 transform_join keys stage"""
 
+# What other clients of MQTT take as options.
+_OF_URLS = ("host", "server", "port", "user", "username", "password")
+
 
 def check(kind, options: dict) -> None:
     """Raise `TypeError` for the first of `options` that the class `kind` has not."""
@@ -47,6 +50,10 @@ def check_named(name: str, package: str, options: dict) -> None:
         if known.lower() == name.lower():
             for option in options:
                 if option not in names:
+                    if package == "aimdb_mqtt" and option in _OF_URLS:
+                        raise TypeError(
+                            "%s has no option %r; the URL has it: mqtt://user:password@host:1883" % (known, option)
+                        )
                     names.sort(key=lambda each: -_likeness(each, option))
                     raise TypeError("%s has no option %r; it has %s" % (known, option, ", ".join(names) or "none"))
 
