@@ -6,7 +6,7 @@ import os
 import sys
 
 import aimdb_flash.storage
-from aimdb import AimDb
+from aimdb import AimDb, BytesCodec
 from aimdb_flash import (
     BlockStorage,
     BytesCodec,
@@ -460,3 +460,22 @@ def test_what_only_opening_needs_is_not_kept():
     equal(storage.tools, None)
     used_once = "names opening folder recovery"
     equal([name for name in used_once.split() if "aimdb_flash." + name in sys.modules], [])
+
+
+def test_a_value_of_which_no_bytes_were_made_is_refused_with_who_should_have_made_them():
+    class Csv:
+        def encode(self, value):
+            return "1,2"
+
+        def decode(self, data):
+            return data
+
+    for codec, words in (
+        (BytesCodec(), "record 'readings' stores bytes, not 5; a codec makes them: JsonCodec()"),
+        (Csv(), "record 'readings': the encode of its codec, Csv, gave no bytes: '1,2'"),
+    ):
+        queue = opened(Flash(), codec)
+        AimDb().configure("readings", queue)
+        with raises(TypeError) as caught:
+            queue.try_push(5)
+        equal(str(caught.error), words)

@@ -75,5 +75,8 @@ def drop(queue, error) -> None:
 def unfit(queue, data) -> Exception:
     """What is raised for a value of which the codec has made no bytes, or too many."""
     if not isinstance(data, bytes):
-        return TypeError("record %r stores bytes, not %.60r; a codec makes them" % (queue.key, data))
+        codec = type(queue.codec).__name__
+        if codec != "BytesCodec":
+            return TypeError("record %r: the encode of its codec, %s, gave no bytes: %.60r" % (queue.key, codec, data))
+        return TypeError("record %r stores bytes, not %.60r; a codec makes them: JsonCodec()" % (queue.key, data))
     return ValueError("record %r: a value has at most %d bytes, not %d" % (queue.key, queue.largest, len(data)))
