@@ -4,6 +4,7 @@ import os
 import pty
 import signal
 import subprocess
+import shutil
 import sys
 from pathlib import Path
 
@@ -336,6 +337,12 @@ def test_absent_port_is_said(run):
     status, _, complaint = run("/dev/ttyACM77")
     assert status == 1
     assert complaint.startswith("deploy: There is no /dev/ttyACM77. Plug the board in")
+
+
+def test_command_that_shows_the_ports_can_be_pasted_into_a_shell(run):
+    _, _, complaint = run("/dev/ttyACM77")
+    command = complaint.split("('")[1].split("'")[0]
+    assert command.endswith("mpremote connect list") and shutil.which(command.split()[0]), command
 
 
 def test_busy_port_is_said(run):

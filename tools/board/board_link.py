@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from device_files import DeployError
@@ -37,6 +38,11 @@ def mpremote_command() -> list[str]:
     if not program:
         raise DeployError("mpremote is not installed. Install it with: pip install mpremote")
     return [program]
+
+
+def mpremote_by_hand() -> str:
+    """How to start it in a shell, which may not find the one beside this Python."""
+    return "mpremote" if shutil.which("mpremote") else str(Path(sys.executable).with_name("mpremote"))
 
 
 class BoardLink:
@@ -115,7 +121,7 @@ class BoardLink:
         if absent:
             raise DeployError(
                 f"There is no {self.port}. Plug the board in, or name its port: PORT=... "
-                "('mpremote connect list' shows the ports)."
+                f"('{mpremote_by_hand()} connect list' shows the ports)."
             )
         if os.name != "nt" and not os.access(self.port, os.R_OK | os.W_OK):
             raise DeployError(
@@ -133,7 +139,7 @@ class BoardLink:
             )
         if "ENOSPC" in output or os.strerror(errno.ENOSPC) in output:
             return BoardFull(
-                "The board's filesystem is full. Delete files that you no longer need (mpremote connect "
+                f"The board's filesystem is full. Delete files that you no longer need ({mpremote_by_hand()} connect "
                 f"{self.port} fs tree -s shows them), then run this again."
             )
         if "damaged on the way" in output:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import ownership
 from board_declaration import CHIPS, chip_of
-from board_link import BoardFull, BoardLink, find_port
+from board_link import BoardFull, BoardLink, find_port, mpremote_by_hand
 from device_files import MPY_VERSION, ROOT, DeployError, files_for, library_files
 from pytest_micropython.mpy import ASK_ARCHITECTURE, architecture_named
 
@@ -162,7 +162,7 @@ def check_rivals(found: dict, port: str) -> None:
         paths = " ".join(":" + path for path in found["rivals"])
         raise DeployError(
             "The board would import something else instead of what we copy. Save it if you need it, then "
-            f"remove it: mpremote connect {port} fs rm -r {paths}"
+            f"remove it: {mpremote_by_hand()} connect {port} fs rm -r {paths}"
         )
 
 
@@ -175,7 +175,8 @@ def check_foreign(found: dict, files: dict[str, bytes], stale: list[str], port: 
         library = "" if paths[0].startswith("/lib/") else " The library alone goes beside your program: make install."
         raise DeployError(
             f"The board has files that were not put there from here, so nothing was changed: {foreign}. Save what you "
-            f"need (mpremote connect {port} fs cp :{paths[0]} .), then run this again with FORCE=1.{library}"
+            f"need ({mpremote_by_hand()} connect {port} fs cp :{paths[0]} .), then run this again with FORCE=1."
+            f"{library}"
         )
 
 
@@ -189,7 +190,7 @@ def copy(link: BoardLink, found: dict, wanted: dict, changed: dict, stale: list[
     if total > found["free"]:
         raise DeployError(
             f"The board's filesystem is full: {total} bytes are to be copied, {found['free']} are free. "
-            f"Delete files that you no longer need (mpremote connect {link.port} fs tree -s shows them), "
+            f"Delete files that you no longer need ({mpremote_by_hand()} connect {link.port} fs tree -s shows them), "
             "then run this again."
         )
     for path in changed.keys() - missing.keys():
