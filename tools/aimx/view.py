@@ -43,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=seconds, default=15, help="with --picture: after so many seconds (15)")
     options = parser.parse_args(arguments)
     if options.url:
-        return show(options.url if "://" in options.url else f"serial://{options.url}", options)
+        is_port = "://" not in options.url and ("/" in options.url or options.url.startswith("COM"))
+        url = f"serial://{options.url}" if is_port else options.url
+        return show(url, options)
     from emulated_node import emulated_node
 
     print("Starting an emulated node. It serves its records in some seconds ...", flush=True)
