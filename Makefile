@@ -148,9 +148,13 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of
 	@$(RUN) tools/documents/figures.py --check
 	@$(RUN) tools/documents/reference.py --check
 
-.PHONY: types
-types: $(VENV)/ready-to-develop ## let a type checker read a program of yours: PROGRAM=file
+# Asked before a set-up that takes minutes.
+.PHONY: named-program
+named-program:
 	@test -f "$(PROGRAM)" || { echo "Name the file of your program: make types PROGRAM=main.py"; exit 1; }
+
+.PHONY: types
+types: named-program $(VENV)/ready-to-develop ## let a type checker read a program of yours: PROGRAM=file
 	@MYPYPATH=lib $(VENV)/bin/mypy --custom-typeshed-dir $(STUBS) --follow-imports=silent --check-untyped-defs \
 		--disable-error-code=var-annotated "$(PROGRAM)"
 
