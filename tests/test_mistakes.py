@@ -20,7 +20,7 @@ from aimdb import (
     StructCodec,
     every,
 )
-from aimdb_aimx import Hub
+from aimdb_aimx import AimxServer, Hub
 from aimdb_flash import FlashQueue
 from aimdb_mqtt import Broker
 from aimdb_node import Setting
@@ -690,6 +690,7 @@ async def test_a_misspelt_option_is_told_with_those_that_there_are():
     equal(made_by(Broker, wlil=3)[:38], "Broker has no option 'wlil'; it has wi")
     equal(made_by(Setting, dfault=3)[:46], "Setting has no option 'dfault'; it has default")
     equal(made_by(Hub, tokn=3)[:39], "Hub has no option 'tokn'; it has token,")
+    equal(made_by(AimxServer, AimDb(), port=7433)[:41], "AimxServer has no option 'port'; it has t")
     assert "capacity is an int" in made_by(BoundedQueue)
 
 

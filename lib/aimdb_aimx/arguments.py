@@ -20,11 +20,14 @@ def settle(
     max_frame=1024,
     timeout_ms=10000,
     silence_ms=60000,
+    **others,
 ) -> str:
     """Give the server the attributes that stand for its arguments. Returns the key of its record.
 
     Raises `TypeError` or `ValueError`.
     """
+    if others:
+        once("options").check(type(server), others)
     if tcp is None and serial is None:
         raise ValueError("an AimxServer has a tcp= port to listen at, or a serial= stream, or both")
     for name in ("readinto", "write"):

@@ -62,6 +62,7 @@ class AimxServer(SingleLatest):
         def __init__(
             self,
             db: Any,
+            *,
             tcp: int | None = None,
             serial: Any = None,
             token: str | None = None,
