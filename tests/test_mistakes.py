@@ -570,6 +570,22 @@ async def test_what_a_reader_has_is_told():
     assert "; await reader.recv() waits for a value" in await died(polls)
 
 
+async def test_what_goes_on_where_a_reader_lags_or_a_queue_is_full_is_told():
+    async def lags(record):
+        reader = record.subscribe()
+        for value in range(5):
+            record.produce(value)
+        await reader.recv()
+
+    async def overfills(_):
+        db = AimDb()
+        db.configure("queue", BoundedQueue(1)).try_produce(1)
+        db.producer("queue").try_produce(2)
+
+    assert "; async for counts them in reader.lagged" in await died(lags)
+    assert "; await produce_async(value) waits for space" in await died(overfills)
+
+
 async def test_an_await_that_is_missing_is_hinted_at():
     async def adds(record):
         record.produce(1)

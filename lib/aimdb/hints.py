@@ -10,6 +10,10 @@ def hint(error) -> str:
     text = str(error)
     if text.startswith("BufferEmpty"):
         return "; await reader.recv() waits for a value"
+    if text.startswith("BufferLagged"):
+        return "; async for counts them in reader.lagged, and goes on"
+    if text.startswith("BufferFull"):
+        return "; await produce_async(value) waits for space"
     if not isinstance(error, (TypeError, AttributeError)):
         return ""
     if "positional argument" in text:
