@@ -6,7 +6,7 @@ import os
 import sys
 
 import aimdb_flash.storage
-from aimdb import AimDb, BytesCodec
+from aimdb import AimDb
 from aimdb_flash import (
     BlockStorage,
     BytesCodec,

@@ -2,9 +2,9 @@
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
-import shutil
 import sys
 from pathlib import Path
 

@@ -347,7 +347,9 @@ def test_a_connection_that_is_back_is_told_also_while_it_pauses():
     tried(view, lose)
 
 
-@pytest.mark.parametrize("url", ["http://foo", "10.0.0.7:7433", "tcp://10.0.0.7", "tcp://10.0.0.7:99999", "tcp://[::1:7433"])
+@pytest.mark.parametrize(
+    "url", ["http://foo", "10.0.0.7:7433", "tcp://10.0.0.7", "tcp://10.0.0.7:99999", "tcp://[::1:7433"]
+)
 def test_a_url_that_names_nothing_ends_it_at_once(url, capsys):
     assert main([url]) == 1
     assert url in capsys.readouterr().err
