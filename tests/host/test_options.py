@@ -42,7 +42,7 @@ def signatures(package: Path) -> dict[str, list[str]]:
 
 
 def names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
-    return [argument.arg for argument in function.args.args]
+    return [argument.arg for argument in function.args.args + function.args.kwonlyargs]
 
 
 @pytest.mark.parametrize("file", TABLES, ids=lambda file: file.parent.name)
