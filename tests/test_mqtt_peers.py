@@ -334,3 +334,22 @@ async def test_a_broker_that_answers_late_and_then_hangs_up_is_told_of_and_asked
         assert "4 in all" in said.text, said.text
         first, last = server.connects[1], server.connects[4]
         assert time.ticks_diff(last, first) > 3 * 60 + (40 + 80 + 160) // 2, server.connects
+
+
+async def test_a_ready_that_raises_is_an_attempt_that_failed():
+    class Unready(Broker):
+        calls = 0
+
+        async def ready(self):
+            self.calls += 1
+            if self.calls < 6:
+                raise OSError("the modem sleeps")
+
+    async with ScriptedBroker() as server:
+        broker = Unready(server.url, retry_ms=(2, 20))
+        with printing() as said:
+            async with broker:
+                await until(lambda: broker.state.peek().attempts == 5)
+                assert "the modem sleeps" in broker.state.peek().last_error, broker.state.peek()
+                await until(lambda: broker.connected)
+        equal([number for number in range(1, 9) if "; %d in all" % number in said.text], [1, 2, 4])

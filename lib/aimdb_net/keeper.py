@@ -18,9 +18,9 @@ async def keep(peer) -> None:
         try:
             if peer.connection:  # There was no heap to end it.
                 peer.disconnect(ConnectionLost("there was no memory"))
-            await peer.ready()
             began = error = None
             try:
+                await peer.ready()
                 await timed(once("opening").connect(peer), peer.timeout_ms)
                 began = ticks_ms()
                 await _watch(peer)
