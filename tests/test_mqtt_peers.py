@@ -353,3 +353,23 @@ async def test_a_ready_that_raises_is_an_attempt_that_failed():
                 assert "the modem sleeps" in broker.state.peek().last_error, broker.state.peek()
                 await until(lambda: broker.connected)
         equal([number for number in range(1, 9) if "; %d in all" % number in said.text], [1, 2, 4])
+
+
+async def test_a_flash_from_which_no_module_can_be_read_is_told_ever_less_often():
+    from aimdb_net import keeper
+
+    def unreadable(name):
+        raise OSError(5)
+
+    once, keeper.once = keeper.once, unreadable
+    try:
+        async with ScriptedBroker() as server:
+            broker = Broker(server.url, retry_ms=(2, 2))
+            with printing() as said:
+                async with broker:
+                    await until(lambda: said.text.count("OSError(5") == 3)
+                    keeper.once = once
+                    await until(lambda: broker.connected)
+            equal([number for number in range(1, 9) if "; %d in all" % number in said.text], [1, 2, 4])
+    finally:
+        keeper.once = once

@@ -42,7 +42,7 @@ async def keep(peer) -> None:
             await peer.news.rest(max(1, pause - shorter))
         except Exception as er:
             if not isinstance(er, MemoryError):
-                tell(1, "no connection to %s: %r", peer.name, er)
+                tell(troubles or 1, "no connection to %s: %r", peer.name, er)
             await asyncio.sleep_ms(peer.retry_ms[0])
 
 
