@@ -8,6 +8,7 @@ from aimdb_node import Setting
 from flash_devices import AFTER, BEFORE, PARTLY, PowerCut
 from flash_folder import Folder
 from harness import equal, only, raises
+from printing import printed
 from scarce import Scarce
 
 PATH = "/flash/interval"
@@ -105,6 +106,21 @@ def test_a_file_that_is_of_another_kind_than_the_check_expects_means_the_default
             file.write(content)
         kept = Setting(PATH, {"ms": 50}, lambda value: 0 < value["ms"] < 1 / 0.001)
         equal((content[:20], kept.peek()), (content[:20], {"ms": 50}))
+
+
+def test_a_file_with_which_the_check_raises_what_cannot_be_shown_means_the_default():
+    class Silent:
+        def __repr__(self):
+            raise KeyError(1)
+
+    def check(value):
+        if value != 50:
+            raise ValueError(Silent())
+
+    Folder()
+    with open(PATH, "w") as file:
+        file.write("5")
+    assert "ValueError" in printed(lambda: equal(Setting(PATH, 50, check).peek(), 50))
 
 
 def test_what_could_not_be_read_again_is_refused():

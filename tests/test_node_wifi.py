@@ -161,6 +161,21 @@ async def test_an_interface_that_raises_ends_nothing():
     story.task.cancel()
 
 
+async def test_an_error_of_the_interface_that_cannot_be_shown_ends_nothing():
+    class Silent:
+        def __repr__(self):
+            raise KeyError(1)
+
+    interface = Interface()
+    interface.errors = (OSError(Silent()),) * 3
+    interface.busy = 2
+    with printing() as said:
+        story = Story(interface)
+        equal(await story.told(), True)
+    assert "OSError" in said.text, said.text
+    story.task.cancel()
+
+
 async def test_an_interface_that_raises_for_ever_is_named_ever_less_often():
     interface = Interface()
     interface.errors = (OSError(16), ValueError("bad"), TypeError())

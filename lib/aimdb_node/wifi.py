@@ -83,7 +83,7 @@ class Wifi:
                     self.joined = True
                     producer.produce(True)
                 elif failures and not failures & (failures - 1):
-                    tell("no WiFi %r, status %d", self._ssid, interface.status())
+                    tell("no WiFi %r, status %r", self._ssid, interface.status())
             except Exception as er:  # The chip is busy, or was switched off; each driver has errors of its own.
                 troubles += 1
                 if not troubles & (troubles - 1):
