@@ -387,6 +387,18 @@ def test_a_watchdog_is_fed_by_the_loop_and_in_the_pauses():
     assert machine.fed >= node.fed + 4, machine.fed
 
 
+def test_in_reduced_mode_a_watchdog_is_patient_enough_for_what_blocks_the_loop():
+    Folder()
+    timeouts = []
+    for timeout in (600, 600, 600, 600, 0):
+        machine = Machine()
+        machine.timeout = None
+        node = Node(*failing(5), repair_s=0, watchdog=Watchdog(timeout, machine))
+        node.start()
+        timeouts.append(machine.timeout)
+    equal(timeouts, [600, 600, 600, 8388, None])
+
+
 def test_a_loop_that_stops_does_not_feed_its_watchdog():
     machine = Machine()
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _RUNS = const(5)  # Quick failures in a row, after which the board is reset.
 _STARTS = const(4)  # Quick starts in a row, of which the last one is in reduced mode.
 _LONGEST_PAUSE_S = const(60)
+_PATIENCE_MS = const(8388)  # All that an RP2040 has.
 
 
 class Restart(Exception):
@@ -38,7 +39,7 @@ class Supervisor:
     application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
                           too. Without `repair` there is no reduced mode
     say                   `say(who, text)` tells what happens
-    watchdog              is started, and fed by a task of the loop
+    watchdog              is started, and fed by a task of the loop. In reduced mode it waits 8388 ms at least
     reset, pause_ms       what resets the board and what waits, for tests
 
     Ctrl-C ends it and gives the prompt; from then on a timer feeds the watchdog, and the count of starts is zero.
@@ -99,6 +100,9 @@ class Supervisor:
             self._tell("crash", "%d so far, the last one at %s" % (crashes.crashes, crashes.text.rstrip()))
         failures = 0
         reduced = crashes.starts >= _STARTS and self._repair is not None
+        if reduced and self.watchdog.timeout_ms:
+            # A handshake of TLS may take longer than the application's time, and then nobody could change that.
+            self.watchdog.timeout_ms = max(self.watchdog.timeout_ms, _PATIENCE_MS)
         self.watchdog.start()
         while True:
             error = None
