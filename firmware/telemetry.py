@@ -115,7 +115,7 @@ def serve(db, options):
     from aimdb_aimx import AimxServer
 
     try:
-        AimxServer(db, **options)
+        AimxServer(db, key="aimx", **options)
         for key in (
             "temperature",
             "uplink",

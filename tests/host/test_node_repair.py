@@ -146,9 +146,11 @@ def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_pa
 
 
 def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
-    code = "import aimdb, telemetry\nfor options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}):\n"
+    # Another key than that of the record that is served would be a mistake, for which no application starts.
+    code = "import aimdb, telemetry\nkey = {'tcp': 7433, 'anyone': 'read', 'key': 'wifi'}\n"
+    code += "for options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}, key):\n"
     printed = Node(tmp_path, before=code + "    telemetry.serve(aimdb.AimDb(), options)").typed(b"restart\n")
-    assert printed.count("NOT SERVED") == 6, printed
+    assert printed.count("NOT SERVED") == 7, printed
 
 
 @pytest.mark.parametrize("content", ["{}", '"7"', "[", "-1", "536870911"])
