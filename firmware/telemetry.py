@@ -49,7 +49,7 @@ def connect(db, obey, journal=None):
     from aimdb_mqtt import Broker
     from aimdb_node import Clock, Wifi
 
-    url = found["broker"]
+    url = found["broker"].rstrip("/")
 
     class AfterClock(Broker):
         """With TLS it connects once the clock is set: before, no certificate is valid."""

@@ -200,6 +200,15 @@ def test_new_code_is_written_over_the_air(network, tmp_path) -> None:
     assert node.typed(b"").endswith("restarted\n")
 
 
+def test_a_slash_behind_the_address_of_the_broker_is_of_no_topic(network, tmp_path) -> None:
+    listener, settings = network
+    settings["broker"] += "/"
+    node = Node(tmp_path, settings)
+    until(lambda: listener.messages)
+    listener.publish("node/command", b"restart")
+    assert node.typed(b"").endswith("restarted\n")
+
+
 def test_three_hundred_messages_of_garbage_are_refused_over_the_air(network, tmp_path) -> None:
     listener, settings = network
     node = Node(tmp_path, settings)
