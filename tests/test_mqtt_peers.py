@@ -6,12 +6,12 @@ import time
 
 from aimdb import AimDb, BoundedQueue, SingleLatest
 from aimdb_conformance.support import raises_async, settle
-from harness import equal, skip, target
+from harness import equal, raises, skip, target
 
 if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
-from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, Refused, Unreachable
+from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, NotConnected, Refused, Unreachable
 from printing import printing
 from scripted_broker import Client, ScriptedBroker, at_once, impatient, never, publish
 from scripted_peer import Kept, running, until
@@ -373,3 +373,57 @@ async def test_a_flash_from_which_no_module_can_be_read_is_told_ever_less_often(
             equal([number for number in range(1, 9) if "; %d in all" % number in said.text], [1, 2, 4])
     finally:
         keeper.once = once
+
+
+async def test_quality_0_that_the_network_refuses_at_once_is_told():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        topic = MqttTopic(server.url + "/n", qos=0, broker=broker)
+        async with broker:
+            for produce in (topic.push_async, None):
+                await until(lambda: broker.connected)
+                topic.push(1)
+                server.clients[0].writer.s.close()  # With something unread, that breaks the connection.
+                if produce:
+                    await raises_async(ConnectionLost, produce(2))
+                else:
+                    with raises(NotConnected):
+                        topic.try_push(2)
+                await until(lambda: not broker.connected)
+        equal(topic.metrics().produced_count, 2)
+
+
+async def test_a_message_of_quality_0_at_which_the_broker_breaks_every_connection_is_given_up():
+    async def serve(reader, writer):
+        await reader.readexactly(2)
+        writer.write(b"\x20\2\0\0")
+        await writer.drain()
+        try:
+            while True:
+                if b"xxx" in await reader.read(200):
+                    break
+        except OSError:
+            pass
+        await asyncio.sleep_ms(10)
+        writer.s.close()
+
+    class Narrow(Broker):
+        def receiver(self):
+            self.raw.setsockopt(socket.SOL_SOCKET, 7, 4096)  # SO_SNDBUF: the network takes little at once.
+            return super().receiver()
+
+    port = 31005
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    broker = Narrow("mqtt://127.0.0.1:%d" % port, retry_ms=(1, 5))
+    db = AimDb()
+    kept = Kept((b"a", b"x" * 150000, b"b"))
+    db.configure("kept", kept).link_to("mqtt://127.0.0.1:%d/n" % port, qos=0, codec=BytesCodec())
+    try:
+        with printing() as said:
+            async with running(db):
+                await until(lambda: kept.committed == 3)
+        equal((broker.given_up_count, broker.lost_count, kept.metrics().dropped_count), (1, 5, 1))
+        assert "record 'kept'" in said.text and "given up" in said.text, said.text
+    finally:
+        server.close()
+        await server.wait_closed()

@@ -73,6 +73,16 @@ def end(window, error, connection) -> None:
             flight.end(why)
 
 
+def is_given_up(link, strikes: int) -> bool:
+    """Whether a value of a link that nobody acknowledges is given up, as so many connections ended while it was sent."""
+    if strikes < _GIVEN_UP:
+        return False
+    link.peer.given_up_count += 1
+    drop(link.buffer)
+    print("aimdb: record %r: a value is given up, at which %d connections ended" % (link.key, strikes), file=sys.stderr)
+    return True
+
+
 def leave(window, source=None) -> None:
     """`source`, or all of them, has ended: what outlives it stays to be sent, the rest is given up."""
     for packet_id, flight in list(window.flights.items()):

@@ -56,7 +56,8 @@ class LinkTo:
         self.outlives = False  # Whether what was not acknowledged at the end is to be sent by a later run.
         self._acknowledged = 0  # Values that are to be committed.
         self.value: "Any" = nothing  # In hand: it was read, and is not on its way.
-        self._hungry = 0  # Attempts for which there was no memory, with the value in hand.
+        # With the value in hand: attempts for which there was no memory, and connections that the peer has ended.
+        self._hungry = self._strikes = 0
 
     async def __call__(self, record):
         self.peer.open(self)
@@ -120,7 +121,7 @@ class LinkTo:
                     continue  # Meanwhile the limit has become lower.
             # Only now is it read: until then it is the record's.
             if self.value is nothing:
-                self._hungry = 0
+                self._hungry = self._strikes = 0
                 try:
                     self.value = reader.try_recv()
                 except DbError as er:
@@ -142,8 +143,10 @@ class LinkTo:
                     self.value = nothing
                     flights.append(flight)
                     continue  # `landed` is called when it has been acknowledged.
-                if connection.out and not await window.taken(connection):
-                    continue  # It is sent again by the next connection.
+                if connection.error or connection.out and not await window.taken(connection):
+                    self._strikes += connection.broken
+                    if not once("handover").is_given_up(self, self._strikes):
+                        continue  # It is sent again by the next connection.
             # Nothing is on its way of this value.
             self.value = nothing
             self._done(1)

@@ -75,10 +75,12 @@ class RemoteBuffer(Buffer):
 
     def try_push(self, value) -> None:
         self._check_open(value)
-        window = self.peer.window
+        peer = self.peer
+        window = peer.window
         if window.waiting or not window.has_room(self.qos):
-            raise (BufferFull if self.peer.connected else NotConnected)(value, self)
-        self._launch(payload_of(self.codec, value), True)
+            raise (BufferFull if peer.connected else NotConnected)(value, self)
+        if not self._launch(payload_of(self.codec, value), True) and peer.connection.error:
+            raise NotConnected(value, self)
 
     async def push_async(self, value) -> None:
         payload = payload_of(self.codec, value)
@@ -90,7 +92,7 @@ class RemoteBuffer(Buffer):
         connection = peer.connection
         flight = self._launch(payload, False)
         if not flight:
-            if connection.out and not await window.taken(connection):
+            if connection.error or connection.out and not await window.taken(connection):
                 raise ConnectionLost("%s: the connection was lost before the network had taken the message" % self.name)
             return
         while not flight.done:
@@ -105,8 +107,10 @@ class RemoteBuffer(Buffer):
             raise ValueError("what has wildcards can only be read: %s" % self.name)
 
     def _launch(self, payload, resend):
-        flight = self.peer.window.launch(self, payload, resend, resend)
-        self.produced_count = (self.produced_count & _MASK) + 1
+        peer = self.peer
+        flight = peer.window.launch(self, payload, resend, resend)
+        if flight or not peer.connection.error:  # Else the network has not taken it.
+            self.produced_count = (self.produced_count & _MASK) + 1
         return flight
 
     def landed(self, flight) -> None:
