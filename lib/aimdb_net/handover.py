@@ -74,7 +74,7 @@ def end(window, error, connection) -> None:
 
 
 def is_given_up(link, strikes: int) -> bool:
-    """Whether a value of a link that nobody acknowledges is given up, as so many connections ended while it was sent."""
+    """Whether a value that nobody acknowledges is given up, as so many connections ended while it was sent."""
     if strikes < _GIVEN_UP:
         return False
     link.peer.given_up_count += 1
