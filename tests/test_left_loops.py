@@ -86,6 +86,32 @@ def test_a_task_that_is_cancelled_after_its_loop_was_left_frees_nothing_twice():
     equal(cancel_granted(False), [])
 
 
+def test_a_task_that_is_cancelled_after_its_loop_was_left_hides_nobody_who_waits():
+    for make in (lambda: SpmcRing(2), lambda: BoundedQueue(2)):
+        for limits in ((), (1000,)):
+            buffer = make()
+            reader = buffer.subscribe()
+            tasks = []
+
+            async def wait():
+                tasks.append(asyncio.create_task(reader.recv(*limits)))
+                await settle()
+
+            async def cancel():
+                await wait()
+                tasks[0].cancel()
+                await settle()
+                buffer.push(1)
+                await settle()
+                equal((tasks[0].done(), tasks[1].done()), (True, True))
+                buffer.push(2)
+                equal(await reader.recv(), 2)
+
+            asyncio.run(wait())
+            asyncio.new_event_loop()
+            asyncio.run(cancel())
+
+
 def test_a_slot_of_a_loop_that_was_left_is_filled_without_heap():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
