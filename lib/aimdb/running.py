@@ -109,10 +109,7 @@ async def run(db, begun: list, listen) -> None:
         if complaint:
             complaint.end()
         if stages:
-            for key in db._records:
-                buffer = db._records[key].buffer
-                if getattr(buffer, "runs_in", None) is loop:
-                    buffer.runs_in = None
+            release(db, loop)
         try:
             if died:
                 once("wiring").end(db, stages, cause)
@@ -124,6 +121,14 @@ async def run(db, begun: list, listen) -> None:
             raise cancelled(culprit[0].key, culprit[1])
         if interruption and not cause:
             raise interruption
+
+
+def release(db, loop) -> None:
+    """Let another database run the buffers. Needs no heap."""
+    for key in db._records:
+        buffer = db._records[key].buffer
+        if getattr(buffer, "runs_in", None) is loop:
+            buffer.runs_in = None
 
 
 async def end_of(task):
