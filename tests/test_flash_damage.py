@@ -289,6 +289,24 @@ async def test_a_queue_whose_files_are_deleted_goes_on_in_new_ones():
     equal(drain(FlashQueue(files.storage(), BytesCodec()).subscribe()), [b"new"])
 
 
+async def test_of_a_file_that_is_cut_short_while_the_queue_is_open_the_values_before_the_cut_are_read():
+    for size in range(210, 235, 3):  # Somewhere in a value.
+        files = Files()
+        queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+        for i in range(30):
+            await queue.push_async(b"value %02d" % i)
+        name = "/flash/queue/" + sorted(files_of())[0]
+        with open(name, "rb") as file:
+            left = file.read(size)
+        with open(name, "wb") as file:
+            file.write(left)
+        reader = queue.subscribe()
+        found = drain(reader)
+        equal(found[:8], [b"value %02d" % i for i in range(8)])
+        equal((len(found) + queue.dropped_count, queue.damaged_count), (30, 1))
+        await reader.commit()
+
+
 async def test_files_that_are_gone_already_are_no_error_when_their_turn_comes_to_be_removed():
     files = Files()
     queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)

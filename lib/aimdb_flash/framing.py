@@ -70,7 +70,8 @@ def records(read, segment: int, offset: int, end: int, alignment: int):
                 if at + _OVERHEAD + length > len(data):
                     data, at = read(segment, offset, _OVERHEAD + length)
                 stop = at + 8 + length
-                if unpack_from("<I", data, stop)[0] == crc32(memoryview(data)[at:stop], segment):
+                # There may be fewer bytes: others have cut the file short.
+                if data[stop : stop + 4] == pack("<I", crc32(memoryview(data)[at:stop], segment)):
                     intact = True
                     yield after, kind, number, data[at + 8 : stop]
                     offset = after
