@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from aimdb import AimDb, BufferClosed
+from aimdb import AimDb, BufferClosed, BytesCodec
 from flash_devices import Flash
 from flash_support import NEVER, after_restart, drain, fill, filled, opened, settle
 from harness import equal, raises
@@ -69,6 +69,20 @@ async def test_a_queue_that_was_released_is_collected_before_the_loop_goes_on():
 
     left = left_by(use, 20)
     assert left < 8000, left
+
+
+async def test_a_value_during_whose_encoding_the_queue_ends_is_refused():
+    class Ending(BytesCodec):
+        def encode(self, value):
+            queue.release()
+            return value
+
+    queue = opened(Flash(), Ending())
+    with raises(BufferClosed):
+        queue.try_push(b"1")
+    queue = opened(Flash(), Ending())
+    queue.push(b"1")
+    equal((queue.held(), queue.dropped_count), (0, 1))
 
 
 async def test_release_ends_a_reader_that_waits():

@@ -122,9 +122,9 @@ class FlashQueue(Buffer):
 
     def try_push(self, value) -> None:
         """Stage `value`, or raise `BufferFull`, `BufferClosed`, or what the codec raises for it."""
-        if self.closed:
-            raise self.ended(value)
         data = self._encoded(value)
+        if self.closed:  # Perhaps by the codec.
+            raise self.ended(value)
         self.renew()
         values = self._values
         count = len(values.entries)
