@@ -57,6 +57,24 @@ async def test_a_commit_that_does_not_reach_the_flash_says_so():
     equal(after_restart(flash), [])
 
 
+async def test_a_committed_value_that_a_failed_write_has_left_on_flash_does_not_come_back():
+    flash = Flash(how=AFTER)
+    queue = await filled(flash, [1])
+    reader = queue.subscribe()
+    reader.try_recv()
+    await reader.commit()
+    queue.push(2)
+    failing = [True]
+    flash.fails = lambda number: failing[0]
+    await asyncio.sleep_ms(10)  # The flush fails, and so does the segment that would say so.
+    equal(reader.try_recv(), 2)
+    with raises(StorageError):
+        await reader.commit()
+    failing[0] = False
+    await queue.flush()
+    equal(after_restart(flash), [])
+
+
 async def test_a_producer_behind_a_full_stage_learns_that_the_flash_fails():
     flash = Flash()
     queue = opened(flash, stage=1)

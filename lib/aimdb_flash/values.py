@@ -276,7 +276,8 @@ class Values:
 
     def acknowledge(self, values: list, count: int) -> None:
         """Nobody needs the first `count` of these any more, which were handed out. Needs heap for the call alone."""
-        ledger = self.log.ledger
+        log = self.log
+        ledger = log.ledger
         stored = False
         for i in range(count):
             number = values[i]
@@ -284,6 +285,8 @@ class Values:
                 number = number.number
             if not number:
                 self._unstage(values[i])
+                # After a failed write it may be on flash, and would count until something else is written.
+                stored = stored or bool(log.segments) and not log.writable
             elif ledger.has(number):
                 continue
             else:
