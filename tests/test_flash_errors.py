@@ -164,6 +164,22 @@ async def test_a_read_that_fails_once_loses_nothing_neither_when_a_queue_opens_n
         equal((failing, drain(queue.subscribe()), queue.damaged_count), (failing, whole, 0))
 
 
+async def test_a_queue_opens_though_its_storage_cannot_be_listed_at_first():
+    class Listed(Pieces):
+        failing = 0
+
+        def numbers(self):
+            self.failing -= 1
+            if self.failing >= 0:
+                raise OSError(5)
+            return super().numbers()
+
+    storage = Listed()
+    await FlashQueue(storage).push_async(b"1")
+    storage.failing = 2
+    equal(drain(FlashQueue(storage).subscribe()), [b"1"])
+
+
 async def test_a_storage_is_never_asked_for_more_segments_than_it_has():
     class Failing(Pieces):
         most = 0

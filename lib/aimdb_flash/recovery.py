@@ -31,7 +31,7 @@ def recover(log) -> int:
     # scattered all over the heap.
     older: list = []
     gaps: list = []  # Numbers whose values are damaged: from the first on, below the second.
-    for number in sorted(log.storage.numbers(), reverse=True):
+    for number in sorted(patiently(log.storage.numbers), reverse=True):
         found = first = None
         try:
             if everything:
