@@ -75,6 +75,43 @@ async def test_a_committed_value_that_a_failed_write_has_left_on_flash_does_not_
     equal(after_restart(flash), [])
 
 
+async def test_a_segment_that_cannot_be_removed_keeps_no_other_one():
+    class Stuck(Pieces):
+        def remove(self, number):
+            if number == 1:
+                raise OSError(39)
+            super().remove(number)
+
+    storage = Stuck()
+    queue = FlashQueue(storage, flush_ms=0)
+    reader = queue.subscribe()
+    for _ in range(80):
+        await queue.push_async(bytes(1000))
+        await reader.recv()
+        await reader.commit()
+    assert len(storage.pieces) < 4
+
+
+async def test_a_segment_that_cannot_be_removed_refuses_no_value_while_there_is_room():
+    class Stuck(Pieces):
+        def remove(self, number):
+            raise OSError(5)
+
+    queue = FlashQueue(Stuck(), flush_ms=0)
+    reader = queue.subscribe()
+    for _ in range(5):
+        await queue.push_async(bytes(1000))
+    drain(reader)
+    reader.commit()
+    queue.flush_ms = 50
+    tasks = []
+    for _ in range(20):
+        tasks.append(asyncio.create_task(queue.push_async(b"")))
+        await asyncio.sleep_ms(10)
+    for task in tasks:
+        equal(await outcome(task), None)
+
+
 async def test_a_producer_behind_a_full_stage_learns_that_the_flash_fails():
     flash = Flash()
     queue = opened(flash, stage=1)

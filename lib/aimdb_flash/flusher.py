@@ -129,7 +129,7 @@ class Flusher:
                 if log.reclaim():
                     return True
             except OSError:
-                pass  # It is tried again after the next write, or when there is no room.
+                pass  # It is tried again after the next write, or below.
         entries = []
         if self._flushes:
             if values.entries and values.entries[0].ticket <= self.until:
@@ -143,8 +143,12 @@ class Flusher:
                     self._wrote = True
                     self.unblock()
                     return True
-        if log.reclaim():
-            return True
+        try:
+            if log.reclaim():
+                return True
+        except OSError:
+            if entries and not self.queue.drop_oldest:
+                raise  # It is why there is no room for them.
         if entries and self.queue.drop_oldest and len(log.segments) > 1:
             if values.barred and 0 < values.barred[0].number < log.stop(0):
                 return None  # The oldest value was stored just now; its producer must learn that first.

@@ -118,18 +118,23 @@ class SegmentLog:
     # Removing
 
     def reclaim(self) -> bool:
-        """Remove a segment that nobody needs; False: there is none."""
+        """Remove a segment that nobody needs; False: there is none. One that cannot be removed is passed over."""
         acknowledged = self.ledger.acknowledged
+        error = None
         for i, segment in enumerate(self.segments):
-            if segment.end < 0:
-                self.remove(segment)
-                return True
-            if i + 1 < len(self.segments):
+            needed = segment.end >= 0
+            if needed and i + 1 < len(self.segments):
                 stop = self.segments[i + 1].first
                 # Of one without values the acknowledgements are needed, until all is said anew.
-                if stop <= acknowledged or (segment.first == stop and segment.number < self.whole):
+                needed = stop > acknowledged and (segment.first != stop or segment.number >= self.whole)
+            if not needed:
+                try:
                     self.remove(segment)
                     return True
+                except OSError as er:
+                    error = er
+        if error:
+            raise error
         return False
 
     def remove(self, segment) -> None:
