@@ -59,6 +59,17 @@ async def test_each_stretch_of_damage_is_counted_once():
     equal(len(drain(queue.subscribe())), 9)
 
 
+async def test_values_that_are_missing_when_a_queue_opens_count_as_dropped():
+    flash = Flash(6, 512)
+    await filled(flash, [b"value %02d" % i for i in range(40)], BytesCodec())
+    flash.data[0] = 0  # The header of the oldest segment,
+    flash.data[bytes(flash.data).find(b"value 35")] = 0  # and a value of the newest.
+    queue = opened(power_cut(flash), BytesCodec())
+    found = drain(queue.subscribe())
+    assert b"value 24" in found and b"value 36" in found
+    equal(queue.dropped_count, 40 - len(found))
+
+
 async def test_a_segment_that_cannot_be_opened_is_counted_once():
     for how in ("read", "length"):
         storage = Pieces()

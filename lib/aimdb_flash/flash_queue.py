@@ -100,7 +100,8 @@ class FlashQueue(Buffer):
             self.damaged_count = log.damaged_count
             self.undecodable_count = self.unencodable_count = 0
             self.closed = False  # The interpreter finds these in the instance ten times as fast as in its class.
-            self.produced_count = self.consumed_count = self.dropped_count = 0
+            self.produced_count = self.consumed_count = 0
+            self.dropped_count = log.lost_count
             self.largest = log.largest
             self.capacity = opening.capacity(self, device)
             self._flusher: "Any" = Flusher(self, log, self._values)

@@ -76,9 +76,13 @@ def recover(log) -> int:
     log.next = max(log.next, _end(ledger))
     ledger.cover(log.next)
     if log.segments:
-        ledger.acknowledge_below(log.segments[0].first)
+        if everything and log.storage.preallocated:
+            gaps.append((0, log.segments[0].first))  # A file may be gone because its values were acknowledged.
+        else:
+            ledger.acknowledge_below(log.segments[0].first)
     for first, stop in gaps:
-        ledger.commits += ledger.lose(first, stop)  # To be said in the next write.
+        log.lost_count += ledger.lose(first, stop)
+    ledger.commits += log.lost_count  # To be said in the next write.
     held = log.next - ledger.acknowledged
     for byte in ledger.everything():
         while byte:

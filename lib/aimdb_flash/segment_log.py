@@ -45,7 +45,7 @@ class SegmentLog:
         self.writable = False  # Whether the newest segment may take more.
         self.whole = 0  # The newest segment that begins with an acknowledgement of everything.
         self.next = 1  # The number of the next value.
-        self.damaged_count = 0  # Found when it was opened.
+        self.damaged_count = self.lost_count = 0  # Stretches and values, found when it was opened.
         # What was read last: segment number, offset, bytes. And the value that was found last: segment number, number
         # of the value, offsets of its record and of the next. At first nothing was.
         self._chunk = (None, 0, b"")
