@@ -167,6 +167,21 @@ async def test_who_waits_at_a_queue_whose_storage_is_taken_over_is_told():
     equal([each for each in outcomes[-20:] if not isinstance(each, QueueInUse)], [])
 
 
+async def test_a_queue_with_less_room_than_the_one_before_writes_acknowledgements_all_the_same():
+    storage = Pieces()
+    storage.segment_size = 512
+    queue = FlashQueue(storage, flush_ms=0)
+    for _ in range(88):
+        await queue.push_async(bytes(30))  # No segment has room for an acknowledgement then.
+    storage.segment_count = 4
+    queue = FlashQueue(storage, flush_ms=0)
+    reader = queue.subscribe()
+    for _ in range(80):
+        await reader.recv()
+        await reader.commit()
+    equal(FlashQueue(storage).held(), 8)
+
+
 async def test_a_queue_works_on_when_another_one_cannot_open_its_storage():
     flash = Flash(4, 512)
     storage = BlockStorage(flash)

@@ -175,10 +175,17 @@ class SegmentLog:
             entries = []
             if not commits and self.writable:
                 return 0
-            if used >= storage.segment_count:
+            if used >= self._most():
                 raise OSError(_ENOSPC)
         # Acknowledgements may have left no room for the first value; then there is nothing new to be said.
         return self._begin(entries, until) or (self.write(entries, until) if entries else 0)
+
+    def _most(self):
+        # How many segments there may be: more than the storage has now, if it had more when values were written.
+        count = _SPARE
+        for i, segment in enumerate(self.segments):
+            count += self.stop(i) > segment.first
+        return max(count, self.storage.segment_count)
 
     def _add(self, parts, number, entries, until, room):
         # The records of as many as fit there; returns how many.
