@@ -62,7 +62,9 @@ class Program:
         self.is_new = False  # It is a new loop, in which nobody has subscribed.
         self.tasks = []  # Producers and readers that wait: (task, -1); a reader's: (task, None).
         self.failed = False
-        self.dropped = 0
+        self.dropped = self.queue.dropped_count
+        # A place may have been erased for an acknowledgement, the writing of which failed then.
+        assert self.failing or self.drops or not self.dropped
         self.find_all()
         self.consumed = self.queue.consumed_count
 
