@@ -182,6 +182,18 @@ async def test_a_queue_with_less_room_than_the_one_before_writes_acknowledgement
     equal(FlashQueue(storage).held(), 8)
 
 
+async def test_values_are_read_with_another_write_size_than_they_were_written_with():
+    flash = Flash(6, 1024)
+    for write_size in (32, 256, 16, 512):
+        aimdb_flash.storage.claimed.clear()
+        queue = FlashQueue(BlockStorage(flash, write_size=write_size, rewritable=False), flush_ms=0)
+        for _ in range(3):
+            await queue.push_async(b"%d" % write_size)
+    queue = opened(power_cut(flash), BytesCodec())
+    equal(drain(queue.subscribe()), [b"32"] * 3 + [b"256"] * 3 + [b"16"] * 3 + [b"512"] * 3)
+    equal((queue.damaged_count, queue.dropped_count), (0, 0))
+
+
 async def test_a_queue_works_on_when_another_one_cannot_open_its_storage():
     flash = Flash(4, 512)
     storage = BlockStorage(flash)

@@ -26,7 +26,7 @@ class BlockStorage(Storage):
     write_size   bytes of the smallest piece that it writes: 256 on an RP2040, 1 on an ESP32
     rewritable   False: no such piece is written twice between two erasures, as encrypted flash demands. Each flush
                  then begins a new piece
-    blocks       erase blocks of a segment
+    blocks       erase blocks of a segment. With another number the values that are there are not found
 
     What was written is read back, because the RP2040's driver reports no errors.
 

@@ -53,10 +53,10 @@ def record(segment: int, kind: int, number: int, data: bytes) -> "tuple[bytes, b
     return start, data, pack("<I", crc32(data, crc32(start, segment)))
 
 
-def records(read, segment: int, offset: int, end: int, alignment: int):
+def records(read, segment: int, offset: int, end: int):
     """Yield (offset after it, kind, number, data) of each valid record, and None for each damaged stretch.
 
-    `read` is that of a `SegmentLog`. Each write began at a multiple of `alignment`.
+    `read` is that of a `SegmentLog`.
     """
     intact = True
     data, at = b"", 0  # What was read last, and where among it `offset` is.
@@ -77,8 +77,9 @@ def records(read, segment: int, offset: int, end: int, alignment: int):
                     offset = after
                     at = stop + 4
                     continue
-        if offset % alignment and data[at : at + 1] == b"\xff":
-            size = alignment - offset % alignment  # The rest of what one write filled in part.
+        blank = data[at : at + _PIECE]
+        size = len(blank) - len(blank.lstrip(b"\xff"))
+        if size:  # The rest of what one write filled in part, whatever `write_size` was then.
             offset += size
             at += size
             continue

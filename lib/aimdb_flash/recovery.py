@@ -96,7 +96,7 @@ def _first_value(log, number):
     first = None
     length = patiently(log.storage.length, number)
     if length <= log.storage.segment_size:
-        for item in records(log.read, number, _HEADER_SIZE, length, log.storage.alignment):
+        for item in records(log.read, number, _HEADER_SIZE, length):
             if item and item[1] == _VALUE:
                 return item[2]
             if item:
@@ -115,7 +115,7 @@ def _scan(log, segment, length, limit, gaps):
     try:
         if length >= _PIECE:  # Else these are all.
             length = patiently(log.storage.length, segment.number)
-        for item in records(log.read, segment.number, _HEADER_SIZE, length, log.storage.alignment):
+        for item in records(log.read, segment.number, _HEADER_SIZE, length):
             if item is None:
                 intact = False
                 log.damaged_count += 1

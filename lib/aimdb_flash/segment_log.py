@@ -109,7 +109,7 @@ class SegmentLog:
             offset = _HEADER_SIZE
         elif before < number:
             offset = after
-        for item in records(self.read, segment.number, offset, segment.end, self.storage.alignment):
+        for item in records(self.read, segment.number, offset, segment.end):
             if item and item[1] == _VALUE and number <= item[2] < stop and not self.ledger.has(item[2]):
                 self._found = (segment.number, item[2], item[0] - _OVERHEAD - len(item[3]), item[0])
                 return item[2], bytes(item[3])
