@@ -50,13 +50,8 @@ async def run(db, begun: list, listen) -> None:
         await coro
     except asyncio.CancelledError:
         for stage in stages:
-            if stage[3].done():
-                try:
-                    await stage[3]
-                except asyncio.CancelledError:
-                    culprit = stage
-                except Exception:
-                    pass
+            if stage[3].done() and isinstance(stage[3].data, asyncio.CancelledError):
+                culprit = stage
         raise
     except MemoryError:
         cause = hungry
@@ -70,18 +65,7 @@ async def run(db, begun: list, listen) -> None:
         for stage in stages:
             stage[3].cancel()
         try:
-            for stage in stages:
-                waiter = end_of(stage[3])
-                # Asyncio prints an error that no task waits for.
-                waiters.append(waiter if stage[3].done() else asyncio.create_task(waiter))
-            for pause in (0, 1):  # Most end in the next step; after the second it is known what is lost.
-                if not ended(stages):
-                    await asyncio.sleep_ms(pause)
-            if not ended(stages):
-                module = once("watching")
-                module.wake_cancelled(stages)
-                complaint = once("complaint").Complaint(lambda waited: module.name_lasting(stages, waited))
-                complaint.begin()
+            complaint = await help_end(stages, waiters)
         except asyncio.CancelledError as er:
             interruption = er
         except Exception:  # There is no memory for it.
@@ -100,11 +84,11 @@ async def run(db, begun: list, listen) -> None:
                 await stage[3]
             except _ENDS as er:
                 error = er
-            if isinstance(error, Exception) or error and stage is culprit:
+            if stage is culprit:
+                cause = error
+            if stage is culprit or isinstance(error, Exception):
                 stage[3] = error
                 died = True
-                if stage is culprit:
-                    cause = error
         db._loop = None
         if complaint:
             complaint.end()
@@ -121,6 +105,24 @@ async def run(db, begun: list, listen) -> None:
             raise cancelled(culprit[0].key, culprit[1])
         if interruption and not cause:
             raise interruption
+
+
+async def help_end(stages, waiters: list):
+    """Have the stages, which are cancelled, end, and fill `waiters`. Returns the `Complaint` of those that go on."""
+    for stage in stages:
+        waiter = end_of(stage[3])
+        # Asyncio prints an error that no task waits for.
+        waiters.append(waiter if stage[3].done() else asyncio.create_task(waiter))
+    for pause in (0, 1):  # Most end in the next step; after the second it is known what is lost.
+        if not ended(stages):
+            await asyncio.sleep_ms(pause)
+    if ended(stages):
+        return None
+    module = once("watching")
+    module.wake_cancelled(stages)
+    complaint = once("complaint").Complaint(lambda waited: module.name_lasting(stages, waited))
+    complaint.begin()
+    return complaint
 
 
 def release(db, loop) -> None:
