@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _CAPACITY = const(16)
 _NOTHING = object()
 _ENDS = (Exception, asyncio.CancelledError)  # Made here, because an `except` that makes it needs heap.
-_NONE_NOW = (BufferLagged, BufferEmpty)
+_NO_VALUE = (BufferLagged, BufferEmpty)
 
 
 class Join:
@@ -107,7 +107,7 @@ class Join:
                         await reader.ready()
                         try:
                             taken[i] = reader.try_recv()
-                        except _NONE_NOW:
+                        except _NO_VALUE:
                             continue
                         except BufferClosed:
                             break

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _MASK = const(0x1FFFFFFF)  # Counts stay small ints, which need no heap.
 _NAP_MS = const(1000)  # A change of the period is noticed within this time.
-_ENDS = (KeyboardInterrupt, SystemExit)  # They end the program, also when `read` raises them.
+_EXITS = (KeyboardInterrupt, SystemExit)  # They end the program also when `read` raises them.
 
 
 async def _coroutine():
@@ -111,7 +111,7 @@ class Every:
                         await producer.produce_async(value)
                 failures = 0
             except BaseException as er:
-                if not isinstance(er, Exception) and (value is not self or isinstance(er, _ENDS)):
+                if not isinstance(er, Exception) and (value is not self or isinstance(er, _EXITS)):
                     raise  # The task is cancelled. If `read` raises such an error itself, it is a failure like others.
                 if isinstance(er, BufferClosed) and buffer.closed:
                     if value is not None and value is not self:

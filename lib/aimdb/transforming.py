@@ -13,7 +13,7 @@ async def _coroutine():
 
 _COROUTINE = type(_coroutine())
 _NOTHING = object()
-_NONE_NOW = (BufferLagged, BufferEmpty)  # Made here, because an `except` that makes it needs heap.
+_NO_VALUE = (BufferLagged, BufferEmpty)  # Made here, because an `except` that makes it needs heap.
 _FOR_NOW = (DbError, OSError, TimeoutError, MemoryError)  # What a record raises for a value that it may take later.
 
 
@@ -80,7 +80,7 @@ class Transform:
                     await reader.ready()
                     try:
                         hand.taken = value = reader.try_recv()
-                    except _NONE_NOW:
+                    except _NO_VALUE:
                         continue
                     except BufferClosed:
                         return buffer.close()

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 nothing = object()
 
-# Another reader was faster; or a lag, which the reader has counted. Made here, as an `except` of two needs heap.
-_NO_VALUE = (BufferEmpty, BufferLagged)
+# Another reader was faster; or a lag, which the reader has counted. Made here, because an `except` that makes it needs
+# heap.
+_NO_VALUE = (BufferLagged, BufferEmpty)
 
 
 class LinkTo:
