@@ -73,8 +73,11 @@ def end(window, error, connection) -> None:
             flight.end(why)
 
 
-def is_given_up(link, strikes: int) -> bool:
-    """Whether a value that nobody acknowledges is given up, as so many connections ended while it was sent."""
+def give_up(link, strikes: int) -> bool:
+    """Give up a value that nobody acknowledges, if `strikes` connections broke while it was sent are too many.
+
+    Returns whether they are.
+    """
     if strikes < _GIVEN_UP:
         return False
     link.peer.given_up_count += 1

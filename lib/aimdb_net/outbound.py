@@ -146,7 +146,7 @@ class LinkTo:
                     continue  # `landed` is called when it has been acknowledged.
                 if connection.error or connection.out and not await window.taken(connection):
                     self._strikes += connection.broken
-                    if not once("handover").is_given_up(self, self._strikes):
+                    if not once("handover").give_up(self, self._strikes):
                         continue  # It is sent again by the next connection.
             # Nothing is on its way of this value.
             self.value = nothing
