@@ -18,7 +18,7 @@ async def keep(peer) -> None:
         try:
             if peer.connection:  # There was no heap to end it.
                 peer.disconnect(ConnectionLost("there was no memory"))
-            began = error = None
+            began = None  # When it was connected.
             try:
                 await peer.ready()
                 await timed(once("opening").connect(peer), peer.timeout_ms)
@@ -32,7 +32,7 @@ async def keep(peer) -> None:
                 if began is not None and ticks_diff(now, began) > pause and not _owes(peer, now):
                     pause = troubles = 0  # It was a good connection.
                 error = once("opening").failed(peer, er, troubles)
-            if error is None:
+            else:
                 peer.disconnect(None, True)
                 continue
             peer.disconnect(error)
