@@ -184,7 +184,7 @@ class AimDb:
         self._profile: Any = None
         if profile:
             self._profile = kept("profiling").Profile(profile)
-        if type(self) is not AimDb:
+        if type(self) is not AimDb:  # Its calls are perhaps reached by `super()`, which needs them in the class.
             once("registrar").fill()
 
     if TYPE_CHECKING:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MASK = const(0x1FFFFFFF)
 _PATIENCE_US = const(10_000_000)
 _HUNGRY_MS = const(100)  # After this time there may be memory for what found none.
-_ATTEMPTS = const(100)
+_ATTEMPTS = const(100)  # After so many without memory a value is given up.
 _ENDS = (Exception, CancelledError)  # Made here, because an `except` that makes it needs heap.
 
 

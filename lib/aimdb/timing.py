@@ -13,7 +13,7 @@ from .loop import time_out
 from .polling import entry, schedule
 from .waiting import current, current_loop, due
 
-_STEPS = const(4)
+_STEPS = const(4)  # Within so many, asyncio.wait_for cancels the task in which it was cancelled.
 _FAR = const(0x10000000)  # Milliseconds: the longest that `schedule` takes. A longer wait is made of two.
 
 
@@ -73,7 +73,7 @@ class Deadline(Timer):
     def __init__(self):
         super().__init__(self._cancel)
         self.passed = False
-        self.slept = False  # Then, until a time that had not come.
+        self.slept = False  # Whether the task slept when its time was up.
         self._task = None
 
     def start(self, milliseconds: int) -> None:
@@ -112,7 +112,7 @@ async def _timed(awaitable, milliseconds, what):
     finally:
         deadline.stop()
     if deadline.slept:
-        # Perhaps in asyncio.wait_for. That cancels, some steps later, the task in which it was cancelled.
+        # Perhaps in asyncio.wait_for, whose cancel must not come later, where the caller waits.
         for _ in range(_STEPS):
             try:
                 await sleep_ms(0)

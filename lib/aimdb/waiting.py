@@ -85,7 +85,7 @@ class Line(tuple):
             counts[_ASKED] = counts[_KEPT] = counts[_WATCHED] = 0
             while self.tasks.peek():
                 task = self.tasks.pop()
-                task.data = self.tasks  # If it is cancelled, it is in no line.
+                task.data = self.tasks  # It is in no line: `Task.cancel` has nothing to take it out of.
             if self.taken_by is not None:
                 self.begin_notes()
             self.loop = core._task_queue

@@ -1,4 +1,4 @@
-"""Opens the door for peers by TCP, and lets them in. Loaded for each time, and not kept."""
+"""Opens the door for peers by TCP, and lets them in. Loaded each time, and not kept."""
 
 import asyncio
 import errno
@@ -46,7 +46,7 @@ def _door(server):
 
 
 def accept(server, failures):
-    """Let the next peer in, or turn it away. Awaited: how often in a row the door had none, `failures` times before."""
+    """Let the next peer in, or turn it away. Awaited: how often in a row the door has failed; before, `failures`."""
     try:
         raw, _ = server.door.accept()
     except OSError as er:

@@ -103,7 +103,7 @@ class Frames(FramedStream):
 
 
 def _is_json(text):
-    # An object inside of a frame is none: more of the frame stands behind it.
+    # Not from an object inside of a frame on to its end: that closes more braces than it opens.
     try:
         json.loads(text)
     except ValueError:

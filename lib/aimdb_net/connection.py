@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # So many packets may wait for the network before we read on; it matters to a peer that sends and does not take.
 _MOST_ANSWERS = const(32)
 _EPIPE = const(32)  # Not in the module errno.
-_TLS_NO_HEAP = const(-0x7F00)  # What TLS raises otherwise, and is less than 0, has come from the peer.
+_TLS_NO_HEAP = const(-0x7F00)  # Of TLS, whose errors are negative. All others come from what the peer sends.
 _NO_HEAP_MS = const(50)  # Until what there was no heap for is tried again.
 
 

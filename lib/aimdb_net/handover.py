@@ -9,9 +9,9 @@ from . import once
 from .errors import ConnectionLost, drop, tell
 from .window import payload_of
 
-# After so many connections that broke while it was on its way, a message goes alone; after so many, not any more.
-_SUSPECT = const(2)
-_GIVEN_UP = const(5)
+# Connections that broke while a message was on its way:
+_SUSPECT = const(2)  # After so many it is sent alone.
+_GIVEN_UP = const(5)  # After so many it is sent no more.
 
 
 def begin(peer, session_kept: bool = False) -> None:

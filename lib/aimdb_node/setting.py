@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST = const(1024)  # Bytes of a file that is looked at: a longer one is not ours.
+_LONGEST_QUIET_MS = const(0x1FFFFFFF // 10)  # A timer takes ten times that.
 _codec = JsonCodec()
 
 
@@ -35,8 +36,7 @@ class Setting(SingleLatest):
                it
 
     Raises `TypeError` for a path that is no string, `TypeError` or `ValueError` for a wrong `quiet_ms`, and what is
-    raised for the default. Cancel safety: that of
-    `SingleLatest`. IRQ safety: none.
+    raised for the default. Cancel safety: that of `SingleLatest`. IRQ safety: none.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Setting(SingleLatest):
         super().__init__()
         if not isinstance(path, str):
             raise TypeError("the path of a setting's file comes first, not %r" % (path,))
-        check_int("quiet_ms", quiet_ms, 0, 53687091)
+        check_int("quiet_ms", quiet_ms, 0, _LONGEST_QUIET_MS)
         self._path = path
         self._check = check or _anything
         self._quiet_ms = quiet_ms

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RUNS = const(5)  # Quick failures in a row, after which the board is reset.
 _STARTS = const(4)  # Quick starts in a row, of which the last one is in reduced mode.
 _LONGEST_PAUSE_S = const(60)
-_PATIENCE_MS = const(8388)  # All that an RP2040 has.
+_PATIENCE_MS = const(8388)  # The longest that the watchdog of an RP2040 waits.
 
 
 class Restart(Exception):
@@ -88,7 +88,7 @@ class Supervisor:
             self.watchdog.release()
             self.crashes.good()
             raise
-        except MemoryError:  # Not even to go on. Only a reset gives back what an application keeps.
+        except MemoryError:  # There is none to go on either. Only a reset frees what the application keeps.
             self._reset_board()
 
     def _run_for_good(self):
@@ -101,7 +101,7 @@ class Supervisor:
         failures = 0
         reduced = crashes.starts >= _STARTS and self._repair is not None
         if reduced and self.watchdog.timeout_ms:
-            # A handshake of TLS may take longer than the application's time, and then nobody could change that.
+            # A handshake of TLS may take longer than the application's time, and then nobody could change that time.
             self.watchdog.timeout_ms = max(self.watchdog.timeout_ms, _PATIENCE_MS)
         self.watchdog.start()
         while True:
