@@ -24,3 +24,12 @@ def printed(call):
     with printing() as said:
         call()
     return said.text
+
+
+class Unspeakable(Exception):
+    """An error that cannot be shown, as of a value that is nested deep."""
+
+    def __str__(self):
+        raise RuntimeError("maximum recursion depth exceeded")
+
+    __repr__ = __str__

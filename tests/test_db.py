@@ -13,7 +13,7 @@ from aimdb import (
     SpmcRing,
 )
 from harness import equal, raises
-from printing import printing
+from printing import Unspeakable, printing
 
 
 async def test_values_go_from_a_source_to_every_tap():
@@ -214,20 +214,14 @@ async def test_a_stage_that_dies_ends_run_with_its_error_and_is_named():
 
 
 async def test_a_stage_that_dies_of_an_error_that_has_no_words_is_named():
-    class Mute(Exception):
-        def __str__(self):
-            raise OSError(5)
-
-        __repr__ = __str__
-
-    error = Mute()
+    error = Unspeakable()
 
     async def dying(producer):
         raise error
 
     db = AimDb()
     db.configure("temperature", SpmcRing(2)).source(dying)
-    with raises(Mute):
+    with raises(Unspeakable):
         await db.run()
     equal(db.failed, ("temperature", "source", "dying", error))
 

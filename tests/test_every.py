@@ -8,6 +8,7 @@ import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, SingleLatest, SpmcRing, every, periodic
 from aimdb_conformance.support import drain, settle
 from harness import equal, heap_locked, only, raises
+from printing import Unspeakable
 from virtual_clock import VirtualClock
 
 
@@ -279,12 +280,6 @@ async def test_an_error_of_any_kind_that_read_raises_is_a_failure():
 
 
 async def test_an_error_that_has_no_words_is_a_failure_too():
-    class Mute(Exception):
-        def __str__(self):
-            raise OSError(5)
-
-        __repr__ = __str__
-
     ring = SpmcRing(16)
     calls = []
 
@@ -292,7 +287,7 @@ async def test_an_error_that_has_no_words_is_a_failure_too():
         calls.append(1)
         if len(calls) == 3:
             ring.close()
-        raise Mute
+        raise Unspeakable
 
     source = every(1, wire)
     with Stderr():

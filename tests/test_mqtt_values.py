@@ -10,7 +10,7 @@ if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import Broker, BytesCodec, JsonCodec, MqttTopic, Unreachable
-from printing import printing
+from printing import Unspeakable, printing
 from scripted_broker import ScriptedBroker, at_once, impatient, publish
 from scripted_peer import Kept, running, until
 
@@ -51,10 +51,6 @@ async def test_what_a_record_refuses_for_good_is_acknowledged_counted_and_passed
 
 
 async def test_neither_a_value_nor_an_error_that_cannot_be_shown_ends_a_link():
-    class Unspeakable(Exception):
-        def __repr__(self):
-            raise RuntimeError("maximum recursion depth exceeded")  # As of a value that is nested deep.
-
     class Codec(JsonCodec):
         def decode(self, data):
             value = super().decode(data)

@@ -7,6 +7,7 @@ import random
 from aimdb import Mailbox, SpmcRing
 from aimdb_node import Commands, Refused, console, one_of, whole
 from harness import equal, only, raises
+from printing import Unspeakable
 from scarce import Scarce
 
 
@@ -63,10 +64,6 @@ def test_an_error_in_a_command_is_its_answer():
 
 
 def test_an_error_that_cannot_be_shown_is_an_answer_too():
-    class Unspeakable(Exception):
-        def __repr__(self):
-            raise RuntimeError("maximum recursion depth exceeded")
-
     def fail():
         raise Unspeakable
 
@@ -76,7 +73,7 @@ def test_an_error_that_cannot_be_shown_is_an_answer_too():
 
 
 def test_an_answer_that_cannot_be_shown_ends_nothing():
-    class Unspeakable:
+    class Answer:
         def __str__(self):
             raise MemoryError
 
@@ -88,7 +85,7 @@ def test_an_answer_that_cannot_be_shown_ends_nothing():
         raise Bad
 
     commands = Commands()
-    commands.add("answer", Unspeakable)
+    commands.add("answer", Answer)
     commands.add("refuse", refuse)
     assert commands.obey("answer").startswith("failed: MemoryError"), commands.obey("answer")
     equal((commands.obey("refuse"), commands.refused_count), ("refused", 1))

@@ -8,7 +8,7 @@ from aimdb_node import Setting
 from flash_devices import AFTER, BEFORE, PARTLY, PowerCut
 from flash_folder import Folder
 from harness import equal, only, raises
-from printing import printed
+from printing import Unspeakable, printed
 from scarce import Scarce
 
 PATH = "/flash/interval"
@@ -109,13 +109,9 @@ def test_a_file_that_is_of_another_kind_than_the_check_expects_means_the_default
 
 
 def test_a_file_with_which_the_check_raises_what_cannot_be_shown_means_the_default():
-    class Silent:
-        def __repr__(self):
-            raise KeyError(1)
-
     def check(value):
         if value != 50:
-            raise ValueError(Silent())
+            raise ValueError(Unspeakable())
 
     Folder()
     with open(PATH, "w") as file:

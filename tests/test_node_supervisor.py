@@ -7,7 +7,7 @@ from aimdb import AimDb, Mailbox
 from aimdb_node import CrashBook, Restart, Supervisor, Watchdog, check_watchdog
 from flash_folder import Folder
 from harness import equal, only, raises
-from printing import printed
+from printing import Unspeakable, printed
 from scarce import Scarce
 
 PATH = "/flash/crashes.txt"
@@ -521,10 +521,6 @@ def test_a_damaged_file_is_an_empty_book():
 
 
 def test_an_error_that_cannot_be_shown_is_counted():
-    class Unspeakable(Exception):
-        def __str__(self):
-            raise RuntimeError("maximum recursion depth exceeded")
-
     Folder()
     node = Node(Unspeakable(), ValueError("next"))
     equal(node.start(), False)
@@ -532,14 +528,10 @@ def test_an_error_that_cannot_be_shown_is_counted():
 
 
 def test_the_class_of_an_error_that_cannot_be_shown_is_in_the_book():
-    class Silent:
-        def __str__(self):
-            raise RuntimeError("maximum recursion depth exceeded")
-
     Folder()
     book = CrashBook(PATH)
     book.note(ValueError("before"), 1)
-    equal(book.note(TypeError(Silent()), 7), "TypeError")
+    equal(book.note(TypeError(Unspeakable()), 7), "TypeError")
     assert CrashBook(PATH).text.endswith(", 7 s after the start\nTypeError"), CrashBook(PATH).text
 
 

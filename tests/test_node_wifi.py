@@ -7,7 +7,7 @@ import sys
 from aimdb import SpmcRing
 from aimdb_node import Wifi, answers
 from harness import equal, only
-from printing import printing
+from printing import Unspeakable, printing
 from scarce import Scarce
 from stepping import steps_when_left
 
@@ -162,12 +162,8 @@ async def test_an_interface_that_raises_ends_nothing():
 
 
 async def test_an_error_of_the_interface_that_cannot_be_shown_ends_nothing():
-    class Silent:
-        def __repr__(self):
-            raise KeyError(1)
-
     interface = Interface()
-    interface.errors = (OSError(Silent()),) * 3
+    interface.errors = (OSError(Unspeakable()),) * 3
     interface.busy = 2
     with printing() as said:
         story = Story(interface)

@@ -25,7 +25,7 @@ from aimdb import (
 )
 from harness import equal, heap_locked, only, raises
 from own_buffers import Largest, Log, Slots
-from printing import printing
+from printing import Unspeakable, printing
 from scarce import Scarce
 from stepping import Steps, outcome
 from virtual_clock import VirtualClock
@@ -238,13 +238,9 @@ async def test_the_1st_2nd_4th_value_that_a_buffer_does_not_store_is_told():
 
 
 async def test_an_error_of_a_buffer_whose_own_words_raise_does_not_end_the_loop():
-    class Wordless(Exception):
-        def __repr__(self):
-            raise OSError
-
     class Odd(Buffer):
         def push(self, value):
-            raise Wordless
+            raise Unspeakable
 
     db, _ = record(Odd())
     producer = db.sync_producer("x")
