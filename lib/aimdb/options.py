@@ -50,12 +50,11 @@ def check_named(name: str, package: str, options: dict) -> None:
         if known.lower() == name.lower():
             for option in options:
                 if option not in names:
-                    if package == "aimdb_mqtt" and option in _OF_URLS:
-                        raise TypeError(
-                            "%s has no option %r; the URL has it: mqtt://user:password@host:1883" % (known, option)
-                        )
                     names.sort(key=lambda each: -_likeness(each, option))
-                    raise TypeError("%s has no option %r; it has %s" % (known, option, ", ".join(names) or "none"))
+                    advice = "it has " + (", ".join(names) or "none")
+                    if package == "aimdb_mqtt" and option in _OF_URLS:
+                        advice = "the URL has it: mqtt://user:password@host:1883"
+                    raise TypeError("%s has no option %r; %s" % (known, option, advice))
 
 
 def _likeness(name, option):
