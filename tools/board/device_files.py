@@ -120,7 +120,7 @@ def imported_names(source: Path) -> list[str]:
 
 @functools.cache
 def names_imported_by(text: bytes) -> list[str]:
-    """The same of what stands in one. Kept, as several boards get the same sources. Raises SyntaxError."""
+    """The same of a source text. Kept, as several boards get the same sources. Raises SyntaxError."""
     names = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

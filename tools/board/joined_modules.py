@@ -43,7 +43,7 @@ def joined(sources: dict[str, bytes]) -> dict[str, bytes]:
 
 @functools.cache
 def joined_once(sources_by_place: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
-    """The same. Kept, as several boards get the same sources."""
+    """The same of pairs. Kept, as several boards get the same sources."""
     sources = dict(sources_by_place)
     places = {module_at(place): place for place in sources}
     moved = {old: new for old, new in JOINED.items() if {old, new} <= places.keys() or package_of(old) not in places}

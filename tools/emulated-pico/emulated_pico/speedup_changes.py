@@ -33,7 +33,7 @@ cdef inline void write_uint32_le(unsigned char[::1] buffer, Py_ssize_t offset, u
     write_uint16_le(buffer, offset + 2, value >> 16)
 """
 
-# The condition of a branch was asked for by a call of Python's.
+# With types, the condition of a branch is asked for without Python.
 CONDITION = "    def check_condition(self, cond) -> bool:\n        cdef unsigned int c = <unsigned int> cond\n"
 TYPED_CONDITION = "    cpdef bint check_condition(self, unsigned int c) noexcept"
 
@@ -65,6 +65,7 @@ TICK_TO_ALARM = """            alarm = clock._next_alarm
                 clock.tick(delta_nanos)
 """
 
+# With types, the two PIOs are called without Python.
 PIOS = """        for pio in pios:
             if not pio.stopped:
                 pio.advance(cycles)
@@ -99,7 +100,7 @@ WRITE_DIVIDER = """        if DIV_UDIVIDEND <= offset <= DIV_SDIVISOR:
 """
 
 CHANGES = (
-    # It asks for Python's stable interface.
+    # Python's stable interface is slow.
     ("setup.py", "\nUSE_LIMITED_API = (", "\nUSE_LIMITED_API = False and ("),
     (f"{BUS}.pxd", "\ncdef class RP2040:", f"{NOT_REPLACED}RP2040:"),
     (f"{BUS}.pyx", "\ncdef class RP2040:", f"{NOT_REPLACED}RP2040:"),
