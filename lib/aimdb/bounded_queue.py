@@ -85,12 +85,12 @@ class BoundedQueue(InMemory):
             return
         # No jump after the first change: Ctrl-C comes before the value is stored or when all is done.
         if empty:
-            asked = counts[_ASKED]
-            if asked:
+            woken = 0
+            if counts[_ASKED]:
                 self.wake_first(self._line)
-                asked = 1
+                woken = 1
             counts[_EMPTY] = empty - 1
-            counts[_FILLED] = counts[_FILLED] + 1 - asked
+            counts[_FILLED] = counts[_FILLED] + 1 - woken
         self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
 
@@ -175,12 +175,12 @@ class QueueReader(Reader):
             else:
                 counts[_NOTE] = 1
         # No jump after the first change, as in `push`.
-        wanted = counts[_WANTED]
-        if wanted:
+        woken = 0
+        if counts[_WANTED]:
             room = self.buffer._room
             room.wake_first(room)
-            wanted = 1
-        counts[_EMPTY] = counts[_EMPTY] + 1 - wanted
+            woken = 1
+        counts[_EMPTY] = counts[_EMPTY] + 1 - woken
         counts[_FILLED] = counts[_FILLED] - 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         return self.popleft()
