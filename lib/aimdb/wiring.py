@@ -45,6 +45,35 @@ def start(db) -> tuple:
 def checked(db) -> list[list]:
     """[record, kind, function or buffer, coroutine] of each stage, in the order of their start."""
     mistakes = list(db.mistakes)
+    stages = in_order(db, mistakes)
+    # A call of an async function runs none of its code.
+    unknown = []
+    for stage in stages:
+        record, kind, function, _ = stage
+        if kind == "buffer":
+            is_async = asynchronous(getattr(type(function), "run", None))
+        else:
+            is_async = asynchronous(function.fn if kind == "transform_join" else function)
+        if is_async:
+            call(stage, mistakes)
+        elif is_async is None:
+            unknown.append(stage)
+        else:
+            what = "class" if isinstance(function, type) else "def without async"
+            mistakes.append((record, kind, function, TypeError("it is a " + what)))
+    look_at_buffers(db, stages, mistakes)
+    if not mistakes:
+        for stage in unknown:
+            call(stage, mistakes)
+    if mistakes:
+        from .mistakes import invalid
+
+        raise invalid(mistakes)
+    return stages
+
+
+def in_order(db, mistakes: list) -> list:
+    """The stages in the order of their start, each without its coroutine. Two writers of a record are a mistake."""
     stages: list = [
         [record, "buffer", record.buffer, None]  # It has a `run` of its own.
         for record in db._records.values()
@@ -64,31 +93,22 @@ def checked(db) -> list[list]:
         once("computing").sort(db, kinds["computed"], mistakes)
     for kind in order:
         stages += kinds[kind]
+    return stages
 
-    def call(stage):
-        record, kind, function, _ = stage
-        try:
-            stage[3] = function.run() if kind == "buffer" else function(record)
-            if not hasattr(stage[3], "send"):
-                raise TypeError("it gives %r" % (stage[3],))
-        except TypeError as er:
-            mistakes.append((record, kind, function, er))
 
-    # A call of an async function runs none of its code.
-    unknown = []
-    for stage in stages:
-        record, kind, function, _ = stage
-        if kind == "buffer":
-            is_async = asynchronous(getattr(type(function), "run", None))
-        else:
-            is_async = asynchronous(function.fn if kind == "transform_join" else function)
-        if is_async:
-            call(stage)
-        elif is_async is None:
-            unknown.append(stage)
-        else:
-            what = "class" if isinstance(function, type) else "def without async"
-            mistakes.append((record, kind, function, TypeError("it is a " + what)))
+def call(stage: list, mistakes: list) -> None:
+    """Give a stage its coroutine. What it gives in place of one is a mistake."""
+    record, kind, function, _ = stage
+    try:
+        stage[3] = function.run() if kind == "buffer" else function(record)
+        if not hasattr(stage[3], "send"):
+            raise TypeError("it gives %r" % (stage[3],))
+    except TypeError as er:
+        mistakes.append((record, kind, function, er))
+
+
+def look_at_buffers(db, stages: list, mistakes: list) -> None:
+    """Add the mistakes in buffers: those that lack something, and those that another database runs."""
     records = [mistake[0] for mistake in mistakes if mistake[1] == "buffer"]
     for record in db._records.values():
         if record.buffer is None and record not in records:  # Else there is a mistake about its buffer already.
@@ -98,14 +118,6 @@ def checked(db) -> list[list]:
     others = [each for each in db._records.values() if not isinstance(each.buffer, (InMemory, type(None)))]
     if others:  # Of what is not in memory, any may be a user's.
         mistakes += once("own_buffers").flaws(others, stages)
-    if not mistakes:
-        for stage in unknown:
-            call(stage)
-    if mistakes:
-        from .mistakes import invalid
-
-        raise invalid(mistakes)
-    return stages
 
 
 def asynchronous(function) -> "bool | None":
