@@ -147,7 +147,8 @@ async def test_a_timeout_within_a_timeout_leaves_the_outer_one_working():
 
     buffer = Retrying()
     with raises(asyncio.TimeoutError):
-        await producer_of(buffer).produce_async(1, timeout_ms=20)
+        # Long enough for a board to load what the inner one needs.
+        await producer_of(buffer).produce_async(1, timeout_ms=500)
     assert buffer.lines
 
 
