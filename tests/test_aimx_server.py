@@ -222,6 +222,21 @@ async def test_what_a_codec_raises_or_gives_that_is_no_json_is_not_found_and_end
         equal(await client.set("coded", 4), "internal")
 
 
+async def test_a_value_that_was_taken_is_a_success_though_it_cannot_be_shown():
+    class Shy(SingleLatest):
+        error = RuntimeError
+
+        def peek(self):
+            raise self.error("peek")
+
+    db, client = program()
+    shy = Shy()
+    db.configure("shy", shy).remote(write=True)
+    async with Running(db):
+        for shy.error in (RuntimeError, OSError, MemoryError):
+            equal(await client.set("shy", 1), {"status": "success"})
+
+
 async def test_a_full_queue_holds_the_reply_back_until_the_value_is_in_it():
     db, client = program(timeout_ms=300)
     db.configure("work", BoundedQueue(1)).remote(write=True)
