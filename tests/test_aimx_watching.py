@@ -47,6 +47,25 @@ async def test_what_a_ring_has_overwritten_is_a_hole_in_seq():
         equal(await client.events(4), [(seq, seq) for seq in (7, 8, 9, 10)])
 
 
+async def test_a_ring_that_is_faster_than_the_line_is_heard_of_beside_another_record():
+    db, client = program(room=100)
+
+    async def work(counter):
+        while True:
+            for value in range(5):  # One more than the ring holds.
+                db.produce_any("sensors.temp", value)
+            counter.produce(value)
+            await asyncio.sleep_ms(0)
+
+    async with Running(db):
+        counter = await client.watch("counter")
+        temp = await client.watch("sensors.temp")
+        task = asyncio.create_task(work(db.producer("counter")))
+        heard = [frame["sub"] for frame in await client.frames(40)]
+        task.cancel()
+        equal(set(heard), {str(counter), str(temp)})
+
+
 async def test_a_value_that_json_has_not_is_a_hole_in_seq():
     db, client = program()
     async with Running(db):

@@ -93,15 +93,16 @@ class Subscription:
         commit = getattr(reader, "commit", None)
 
         def event():
-            try:
-                value = reader.try_recv()
-                self._seq += 1
-                text = b"null" if value is None else text_of(peer, entry, value)
-                return text and (self._head("event", entry[0].key, ""), text, b"}")
-            except BufferLagged as er:
-                self._seq += er.count
-            except (BufferEmpty, MemoryError):
-                pass
+            for _ in range(2):  # After a lag in the same turn: by the next one there may be another, without end.
+                try:
+                    value = reader.try_recv()
+                    self._seq += 1
+                    text = b"null" if value is None else text_of(peer, entry, value)
+                    return text and (self._head("event", entry[0].key, ""), text, b"}")
+                except BufferLagged as er:
+                    self._seq += er.count
+                except (BufferEmpty, MemoryError):
+                    return None
 
         try:
             while True:
