@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aimdb import AimDb, BoundedQueue, Buffer, BufferFull, SingleLatest, StructCodec
+from aimdb import AimDb, BoundedQueue, Buffer, BufferFull, SingleLatest, SpmcRing, StructCodec
 from aimdb_conformance.support import drain, raises_async
 from harness import equal, skip, target
 
@@ -251,6 +251,28 @@ async def test_no_message_is_given_up_for_a_network_that_is_away():
 
 async def swallow(server, client, packet_id):
     pass
+
+
+async def test_a_ring_that_is_faster_than_the_broker_is_sent_beside_other_records():
+    records = {"a": SingleLatest(), "ring": SpmcRing(4), "b": SingleLatest()}
+
+    async def acknowledge(server, client, packet_id):
+        for _ in range(5):  # One more than the ring holds.
+            for topic in records:
+                records[topic].push(topic)
+        await at_once(server, client, packet_id)
+
+    async with ScriptedBroker() as server:
+        server.acknowledge = acknowledge
+        db = AimDb()
+        broker = impatient(server, in_flight=1)
+        for topic in records:
+            db.configure(topic, records[topic]).link_to(server.url + "/" + topic, broker=broker)
+        async with running(db):
+            await until(lambda: broker.connected)
+            records["a"].push("a")
+            await until(lambda: len(server.published) > 30)
+        equal({each[0] for each in server.published}, {"a", "b", "ring"})
 
 
 async def test_a_link_without_heap_for_a_moment_loses_no_value_and_goes_on():

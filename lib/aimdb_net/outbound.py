@@ -124,7 +124,10 @@ class LinkTo:
             if self.value is nothing:
                 self._hungry = self._strikes = 0
                 try:
-                    self.value = reader.try_recv()
+                    try:
+                        self.value = reader.try_recv()
+                    except BufferLagged:
+                        self.value = reader.try_recv()  # In this place: by the next one it may lag again, without end.
                 except DbError as er:
                     if not isinstance(getattr(er, "value", None), (bytes, bytearray, memoryview)):
                         raise
