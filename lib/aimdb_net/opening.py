@@ -120,7 +120,8 @@ def _in_words(peer, error):
         return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
     number = getattr(error, "errno", None)
     code = errno.errorcode.get(errno.ECONNRESET if number == _EPIPE else number)
-    text = str(error) or repr(error)  # mbedtls raises ValueErrors, too.
+    # mbedtls raises ValueErrors, too, with a line for each reason.
+    text = str(error).strip().replace("\n", "; ") or repr(error)
     for words in _WORDS.split(","):
         name, _, sentence = words.partition(" ")
         if name == code:

@@ -36,11 +36,13 @@ asyncio.run(main())
 """
 
 
-def certificate(folder: Path, name: str) -> tuple[str, str]:
-    """A certificate for this computer, and its key: the files."""
+def certificate(folder: Path, name: str, host: str = "127.0.0.1") -> tuple[str, str]:
+    """A certificate for this computer or another one, and its key: the files."""
     key, made = str(folder / f"{name}.key"), str(folder / f"{name}.pem")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=127.0.0.1"
-    subprocess.run([*command.split(), "-keyout", key, "-out", made], check=True, capture_output=True)
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
+    subprocess.run(
+        [*command.split(), "-subj", f"/CN={host}", "-keyout", key, "-out", made], check=True, capture_output=True
+    )
     return made, key
 
 
@@ -60,9 +62,9 @@ class TlsServer(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def serving(folder: Path, handler: type[SmallHub] = SmallHub) -> Iterator[tuple[int, str]]:
+def serving(folder: Path, handler: type[SmallHub] = SmallHub, host: str = "127.0.0.1") -> Iterator[tuple[int, str]]:
     """The port of a hub, and its certificate."""
-    made, key = certificate(folder, "hub")
+    made, key = certificate(folder, "hub", host)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
     with TlsServer(context, handler) as server:
@@ -93,6 +95,13 @@ def test_a_hub_with_another_certificate_gets_nothing_and_is_named(hub: tuple[int
     printed = run(hub[0], certificate(tmp_path, "other")[0])
     assert printed.startswith("Unreachable aimxs://127.0.0.1:"), printed
     assert "cert" in printed.lower(), printed
+
+
+def test_a_hub_whose_certificate_is_for_another_name_is_told_in_one_line(tmp_path: Path) -> None:
+    with serving(tmp_path, host="elsewhere") as (port, trusted):
+        printed = run(port, trusted)
+    assert printed.count("\n") == 1, printed
+    assert "Name (CN) does not match" in printed, printed
 
 
 class BreakingHub(SmallHub):
