@@ -29,7 +29,7 @@ async def keep(peer) -> None:
             except Exception as er:
                 now = ticks_ms()
                 troubles += 1
-                if began is not None and ticks_diff(now, began) > pause and not _owes(peer, now):
+                if began is not None and ticks_diff(now, began) > pause and not _owes(peer, now, peer.timeout_ms):
                     pause = troubles = 0  # It was a good connection.
                 error = once("opening").failed(peer, er, troubles)
             else:
@@ -58,7 +58,7 @@ async def _watch(peer):
         if connection.resumed_at is not None and ticks_diff(now, connection.resumed_at) > timeout:
             connection.resumed_at = None  # Long ago. The clock will go round.
         # While we did not read, an acknowledgement may have come.
-        if not connection.held and connection.resumed_at is None and _owes(peer, now):
+        if not connection.held and connection.resumed_at is None and _owes(peer, now, timeout):
             raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
         if peer.pinged_at is not None:
             if not connection.held and min(ticks_diff(now, peer.pinged_at), heard) > timeout:
@@ -70,6 +70,8 @@ async def _watch(peer):
             peer.ping()  # When it is answered, the peer has all our acknowledgements.
         elif quiet and max(ticks_diff(now, connection.sent_at), heard) >= quiet:
             peer.ping()
+        elif heard >= timeout // 4 and _owes(peer, now, timeout // 4):
+            peer.ping()  # If it answers, it is not the network that keeps back what it owes.
         if ticks_diff(now, asked_at) > timeout:
             asked_at = now
             for inbox in peer.inboxes:
@@ -79,10 +81,10 @@ async def _watch(peer):
     raise connection.error
 
 
-def _owes(peer, now):
-    # Whether the peer has not acknowledged in time.
+def _owes(peer, now, milliseconds):
+    # Whether the peer has not acknowledged within this time.
     for answers in (peer.inboxes, peer.window.flights.values()):
         for due in answers:
-            if due.sent_at is not None and ticks_diff(now, due.sent_at) > peer.timeout_ms:
+            if due.sent_at is not None and ticks_diff(now, due.sent_at) > milliseconds:
                 return True
     return False
