@@ -787,6 +787,15 @@ async def test_retrying_now_ends_the_pause():
             await until(lambda: broker.connected)
 
 
+async def test_what_others_produce_in_the_state_does_not_keep_it_from_connecting():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        broker.state.push("away")
+        async with broker:
+            await until(lambda: broker.connected)
+            assert broker.state.peek().connected
+
+
 async def test_a_silent_broker_is_pinged_and_found_dead():
     async with ScriptedBroker() as server:
         broker = impatient(server, keepalive_s=1, timeout_ms=300)

@@ -86,6 +86,7 @@ class Peer:
     def __init__(self, in_flight: int):
         # What is said of it.
         self.state = SingleLatest()
+        self._said: "Any" = None  # The newest of it that is ours; as a record it may have other values.
         self.refused_count = self.stale_count = self.given_up_count = self.lost_count = self.oversize_count = 0
         self.error: "Any" = None  # Why the last attempt or connection failed.
         self.attempts = 0  # That failed since it was connected.
@@ -240,9 +241,10 @@ class Peer:
     # What is said of it
 
     def _tell(self, error):
-        last = self.state.peek()
+        last = self._said
         since = last.since if last and last.connected == self.connected else time()
-        self.state.push(State(self.connected, since, self.attempts, error))
+        self._said = State(self.connected, since, self.attempts, error)
+        self.state.push(self._said)
         self.moved.wake_all()
 
     def refused(self, key: str, name: str, what, error: Exception) -> None:
