@@ -82,8 +82,37 @@ def test_a_task_that_is_cancelled_after_its_loop_was_left_frees_nothing_twice():
         asyncio.run(cancel())
         return late  # Of the tasks of the loop that was left.
 
-    cancel_granted(True)
+    equal(cancel_granted(True), [])
     equal(cancel_granted(False), [])
+
+
+def test_a_task_that_is_cancelled_after_its_loop_was_left_costs_nobody_the_place_in_the_new_one():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+    tasks = []
+    order = []
+
+    async def read(name):
+        order.append((name, await reader.recv()))
+
+    async def grant(*names):
+        for name in names:
+            tasks.append(asyncio.create_task(read(name)))
+        await settle()
+        queue.push(len(tasks))
+
+    async def cancel():
+        equal(reader.try_recv(), 1)
+        await grant("first", "second", "third")
+        tasks[0].cancel()
+        await settle()
+        queue.push(5)
+        await settle()
+        equal(order, [("first", 4), ("second", 5)])
+
+    asyncio.run(grant("left"))
+    asyncio.new_event_loop()
+    asyncio.run(cancel())
 
 
 def test_a_task_that_is_cancelled_after_its_loop_was_left_hides_nobody_who_waits():

@@ -81,6 +81,10 @@ class Line(tuple):
         """In a new loop, begin anew: nobody waits in it yet, and what was kept in the old one is free. No heap."""
         if self.loop is not core._task_queue:
             counts = self._counts
+            while counts[_KEPT] and self.loop.peek():
+                task = self.loop.pop()  # Nobody runs that loop.
+                if isinstance(task.data, Line):
+                    task.data = self.tasks  # If it is cancelled, nothing is kept for it.
             counts[_FREE] += counts[_KEPT]
             counts[_ASKED] = counts[_KEPT] = counts[_WATCHED] = 0
             while self.tasks.peek():
