@@ -210,20 +210,24 @@ async def test_what_was_sent_before_the_buffer_closed_is_counted_as_dropped():
 
 
 class Broken(Buffer):
+    error = OSError("the disk is gone")
+
     def push(self, value):
-        raise OSError("the disk is gone")
+        raise self.error
 
 
 async def test_a_buffer_that_raises_loses_that_value_counted_and_not_the_next():
-    db, _ = record(Broken())
-    producer = db.sync_producer("x")
-    db.configure("y", SpmcRing(2))
-    after, reader = db.sync_producer("y"), db.consumer("y").subscribe()
-    producer.try_send(1)
-    producer.try_send(2)
-    after.try_send(3)
-    equal(await reader.recv(5000), 3)
-    equal(db.configure("x").buffer.metrics().dropped_count, 2)
+    for error in (Broken.error, asyncio.CancelledError()):
+        db, _ = record(Broken())
+        db.configure("x").buffer.error = error
+        producer = db.sync_producer("x")
+        db.configure("y", SpmcRing(2))
+        after, reader = db.sync_producer("y"), db.consumer("y").subscribe()
+        producer.try_send(1)
+        producer.try_send(2)
+        after.try_send(3)
+        equal(await reader.recv(5000), 3)
+        equal(db.configure("x").buffer.metrics().dropped_count, 2)
 
 
 async def test_the_1st_2nd_4th_value_that_a_buffer_does_not_store_is_told():

@@ -188,7 +188,7 @@ class SyncProducer:
                 pass
             except MemoryError:
                 pass
-            except Exception as er:
+            except _ENDS as er:
                 self._lost(er)
                 continue
             bell.waiting.append(self)
