@@ -366,9 +366,10 @@ def test_a_key_that_there_is_not_is_answered_with_those_there_are():
 
 
 def test_what_is_no_bool_for_profile_is_told():
-    with raises(TypeError) as caught:
-        AimDb("my database")
-    assert "profile is True or False" in str(caught.error), caught.error
+    for profile in ("my database", [], 0, None):
+        with raises(TypeError) as caught:
+            AimDb(profile)
+        assert "profile is True or False" in str(caught.error), caught.error
 
 
 def test_a_capacity_of_a_buffer_that_has_one_place_is_told():

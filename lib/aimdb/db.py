@@ -182,7 +182,7 @@ class AimDb:
         self.failed: tuple | None = None
         self._loop: Any = None  # The loop in which `run` is under way.
         self._profile: Any = None
-        if profile:
+        if profile is not False:
             self._profile = kept("profiling").Profile(profile)
         if type(self) is not AimDb:  # Its calls are perhaps reached by `super()`, which needs them in the class.
             once("registrar").fill()
