@@ -161,6 +161,14 @@ def test_json_that_is_nested_too_deep_is_refused_also_beside_an_escape():
         JSON.decode(b"[" * 5000 + rb'"\u00e9"' + b"]" * 5000)
 
 
+def test_codecs_without_options_refuse_arguments():
+    for codec in (JsonCodec, BytesCodec):
+        with raises(TypeError):
+            codec(3)
+        with raises(TypeError):
+            codec(size=3)
+
+
 def test_what_is_no_format_is_refused_by_name():
     db = AimDb()
     db.configure("x", BoundedQueue(1))

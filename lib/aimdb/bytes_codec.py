@@ -3,6 +3,9 @@ class BytesCodec:
 
     size = 32
 
+    def __init__(self) -> None:
+        pass  # Without it the interpreter takes any arguments.
+
     def encode(self, value):
         """`value` itself. Whoever stores or sends it raises for a value that is no bytes."""
         return value

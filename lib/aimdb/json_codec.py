@@ -14,6 +14,9 @@ class JsonCodec:
 
     size = 32
 
+    def __init__(self) -> None:
+        pass  # Without it the interpreter takes any arguments.
+
     def encode(self, value) -> bytes:
         """The bytes that stand for `value`.
 
