@@ -3,7 +3,8 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, SingleLatest, SpmcRing
+import micropython
+from aimdb import AimDb, JsonCodec, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 from aimdb_aimx.serial_line import begin
 from aimx_client import Client, Running, cable
@@ -67,6 +68,47 @@ async def test_requests_and_events_on_a_full_heap_end_nothing():
     for each in frames:
         for blocks in (0, 2, 5, 21, 89, 300):
             await scene(blocks, *each)
+
+
+async def test_a_value_that_finds_no_heap_at_all_to_be_encoded_ends_no_connection():
+    class Hungry(JsonCodec):
+        locked = False
+
+        def encode(self, value):
+            if value == 2:
+                self.locked = True
+                micropython.heap_lock()
+            return super().encode(value)
+
+    class Ring(SpmcRing):
+        def subscribe(self):
+            def unlock():
+                if codec.locked:
+                    micropython.heap_unlock()
+                    codec.locked = False
+                return ready()
+
+            reader = super().subscribe()
+            ready = reader.ready
+            reader.ready = unlock
+            return reader
+
+    codec = Hungry()
+    near, far = cable()
+    db = AimDb()
+    ring = db.configure("ring", Ring(4)).remote(codec=codec)
+    server = AimxServer(db, serial=far)
+    client = Client(near)
+    async with Running(db):
+        await client.hello()
+        await client.watch("ring")
+        await asyncio.sleep_ms(20)
+        for value in (1, 2, 3):
+            ring.produce(value)
+            await asyncio.sleep_ms(20)
+        equal(await client.event(), (1, 1))
+        equal(await client.event(), (3, 3))
+        equal(server.peers[0].error, None)
 
 
 async def test_a_line_has_one_peer_however_little_memory_there_was_to_make_it():

@@ -101,7 +101,9 @@ class Subscription:
                     return text and (self._head("event", entry[0].key, ""), text, b"}")
                 except BufferLagged as er:
                     self._seq += er.count
-                except (BufferEmpty, MemoryError):
+                except BufferEmpty:
+                    return None
+                except MemoryError:  # By itself, as a pair would be made now, and needs heap.
                     return None
 
         try:
