@@ -3,6 +3,7 @@
 import asyncio
 
 import aimdb.buffer
+import micropython
 from aimdb import AimDb, BoundedQueue, SpmcRing, once
 from aimdb.loop import wake_some
 from aimdb_conformance.support import settle
@@ -117,6 +118,33 @@ def test_what_a_transform_was_at_when_ctrl_c_came_is_computed_by_the_next_run():
     asyncio.new_event_loop()
     asyncio.run(db.run())
     equal([reader.try_recv(), reader.try_recv()], [10, 20])
+
+
+def test_ctrl_c_in_a_transform_is_no_other_error_where_there_is_no_heap():
+    class Queue(BoundedQueue):
+        def subscribe(self):
+            def unlock_and_close():
+                micropython.heap_unlock()
+                close()
+
+            reader = super().subscribe()
+            close = reader.close
+            reader.close = unlock_and_close
+            return reader
+
+    def compute(value):
+        micropython.heap_lock()
+        raise interrupt
+
+    interrupt = KeyboardInterrupt()
+    db = AimDb()
+    queue = Queue(4)
+    db.configure("x", queue)
+    db.configure("y", SpmcRing(4)).transform("x", compute)
+    queue.push(1)
+    with raises(KeyboardInterrupt):
+        asyncio.run(db.run())
+    asyncio.new_event_loop()
 
 
 class Interrupted(list):

@@ -14,6 +14,7 @@ async def _coroutine():
 _COROUTINE = type(_coroutine())
 _NOTHING = object()
 _NO_VALUE = (BufferLagged, BufferEmpty)  # Made here, because an `except` that makes it needs heap.
+_FOR_THE_NEXT_RUN = (MemoryError, KeyboardInterrupt)  # With them, a function has computed nothing.
 _FOR_NOW = (DbError, OSError, TimeoutError, MemoryError)  # What a record raises for a value that it may take later.
 
 
@@ -88,8 +89,8 @@ class Transform:
                     value = fn(value) if state is None else fn(value, state)
                     if type(value) is _COROUTINE and value is not hand.taken:
                         raise TypeError("a transform is a function without async, not %r" % (fn,))
-                except (MemoryError, KeyboardInterrupt):
-                    raise  # The next run computes it.
+                except _FOR_THE_NEXT_RUN:
+                    raise
                 except BaseException:
                     hand.taken = _NOTHING
                     if commit:
