@@ -545,6 +545,40 @@ async def test_a_join_that_has_ended_for_want_of_memory_takes_no_more_values():
     equal(first.held(), 1)
 
 
+async def test_a_join_that_has_ended_for_want_of_memory_says_so():
+    async def hungry_stage(inputs, _):
+        bytearray((await inputs.recv())[1])
+
+    async def stage(inputs, _):
+        async for _ in inputs:
+            pass
+
+    class Hungry(BoundedQueue):
+        def subscribe(self):
+            def try_recv():
+                bytearray(reader.park(reader) or 100)
+
+            reader = super().subscribe()
+            reader.try_recv = try_recv
+            return reader
+
+    for make, each in ((BoundedQueue, hungry_stage), (Hungry, stage)):
+        db = AimDb()
+        first = make(4)
+        db.configure("first", first)
+        db.configure("other", BoundedQueue(4))
+        db.configure("second", SpmcRing(1)).transform_join(("first", "other"), each)
+        task = asyncio.create_task(db.run())
+        await settle()
+        first.push(100)
+        await asyncio.sleep_ms(0)
+        with heap_locked():
+            for _ in range(5):
+                await asyncio.sleep_ms(1)
+        with raises(MemoryError):
+            await task
+
+
 async def test_a_transform_between_rings_needs_no_heap_for_its_first_value_nor_for_a_lag():
     db = AimDb()
     first, second = SpmcRing(2), SingleLatest()

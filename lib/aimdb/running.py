@@ -58,7 +58,12 @@ async def run(db, begun: list, listen) -> None:
         raise cause
     except Exception as er:
         cause = er
-        raise
+        try:
+            bytearray(1)
+        except MemoryError as own:
+            if er is own:  # It was a MemoryError of the interpreter's own.
+                cause = hungry
+        raise cause
     finally:
         died = False
         interruption = complaint = None
