@@ -6,7 +6,6 @@ import aimdb
 from harness import equal, only, raises
 from printing import printed
 
-
 newer = only("unix", reason="MicroPython 1.27, which the chip has, asks a module neither for __all__ nor for all names")
 
 
