@@ -619,6 +619,13 @@ async def test_awaiting_a_task_that_was_cancelled_is_hinted_at():
     assert "awaited a task that was cancelled" in await died(awaits)
 
 
+async def test_producing_by_a_sync_producer_as_by_a_record_is_hinted_at():
+    async def produces(record):
+        record.db.sync_producer(record.key).produce(1)
+
+    assert "; a SyncProducer has try_send(value)" in await died(produces)
+
+
 async def test_other_errors_get_no_hint():
     async def divides(record):
         return 1 / 0

@@ -27,6 +27,8 @@ def hint(error) -> str:
         return text + "; or has a buffer a subscribe_async without async?"
     if "Reader' object has no attribute '" in text and "__" not in text:
         return "; a reader has recv, try_recv, ready, close and lagged"
+    if "SyncProducer' object has no attribute '" in text:
+        return "; a SyncProducer has try_send(value), and for threads send(value)"
     if "isn't iterable" in text or "not iterable" in text:
         text = "; is there an await that must not be? produce, try_produce, try_recv and subscribe are not awaited"
         return text + "; or has a buffer a push_async or subscribe_async without async?"
