@@ -57,7 +57,14 @@ def mortal_node() -> Iterator[tuple[subprocess.Popen, SerialCable, str]]:
 
 def started(url: str, *command: str, stdout: int = subprocess.PIPE) -> subprocess.Popen:
     arguments = [sys.executable, str(PROGRAM), "--connect", url, "--timeout", "2", *command]
-    return subprocess.Popen(arguments, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        arguments,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Of a shell in the background it would inherit that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def watching(url: str) -> subprocess.Popen:

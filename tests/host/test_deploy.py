@@ -314,7 +314,7 @@ def test_user_module_that_would_be_imported_instead_is_named_and_kept(start, run
     board, port = start({"/aimdb.py": b"VERSION = 'mine'"})
     status, _, complaint = run(port)
     assert status == 1
-    assert f"remove it: mpremote connect {port} fs rm -r :/aimdb.py" in complaint
+    assert "remove it: " in complaint and f"mpremote connect {port} fs rm -r :/aimdb.py" in complaint
     assert files_on(board) == {"/aimdb.py": b"VERSION = 'mine'"}
 
 
