@@ -3,7 +3,7 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue, Buffer, Mailbox, SingleLatest, SpmcRing
+from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, Mailbox, Reader, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 from aimx_client import Client, Running, cable
 from harness import equal, only, target
@@ -274,6 +274,29 @@ async def test_get_of_a_ring_is_the_newest_since_the_last_read():
             db.produce_any("sensors.temp", value)
         equal(await client.get("sensors.temp"), 11)
         equal(await client.get("sensors.temp"), "not_found")
+
+
+async def test_a_buffer_that_only_lags_gives_a_drain_nothing_and_holds_up_nobody():
+    class Lagging(Reader):
+        def try_recv(self):
+            raise BufferLagged(1, self.buffer)
+
+    class Lags(Buffer):
+        def push(self, value):
+            pass
+
+        def subscribe(self):
+            return Lagging(self)
+
+    near, far = cable()
+    db = AimDb()
+    db.configure("lags", Lags()).remote(write=True)
+    AimxServer(db, serial=far)
+    client = Client(near)
+    async with Running(db):
+        await client.hello()
+        for _ in range(2):  # The first opens the cursor.
+            equal((await client.ask("record.drain", {"name": "lags"}))["values"], [])
 
 
 async def test_drain_gives_the_oldest_first_and_skips_what_was_overwritten():

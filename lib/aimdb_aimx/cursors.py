@@ -62,11 +62,14 @@ def _cursor_of(peer, record):
 
 
 def _next_of(reader):
-    """The next value of a cursor, or `_END`. Lag is skipped."""
-    while True:
+    """The next value of a cursor, or `_END`. A lag is skipped, and no second one: some buffer may only lag."""
+    for _ in range(2):
         try:
             return reader.try_recv()
         except BufferLagged:
             pass
-        except (BufferEmpty, BufferClosed):
-            return _END
+        except BufferEmpty:
+            break
+        except BufferClosed:  # By itself, as a pair would be made now, and needs heap.
+            break
+    return _END
