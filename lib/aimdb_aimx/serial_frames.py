@@ -4,8 +4,7 @@ In COBS a block is its length, of 1 to 255, and one byte less than that. Where a
 has a zero. JSON has none, so only the last block is shorter.
 """
 
-import json
-
+from . import parsed
 from .frames import FramedStream
 
 
@@ -50,10 +49,14 @@ class Frames(FramedStream):
             self._start = self._seen = end + 1
             # A frame may stand behind noise, or behind a part of one whose sender is gone.
             last = data.rfind(b'{"t":', start, end) - 1
-            if last > start and last + data[last] == end and _is_json(memoryview(data)[last + 1 : end]):
-                self.lost += not self._skips
-                self._skips = False
-                start = last
+            if last > start and last + data[last] == end:
+                try:
+                    parsed(memoryview(data)[last + 1 : end])
+                    self.lost += not self._skips
+                    self._skips = False
+                    start = last
+                except ValueError:
+                    pass  # It stands inside of a frame, whose end closes more braces than it opens.
             if self._skips:
                 self._skips = False
             elif end > start:
@@ -100,12 +103,3 @@ class Frames(FramedStream):
         buffer[used] = 0
         yield from self._flush(used + 1)
         self._begun = False
-
-
-def _is_json(text):
-    # Not from an object inside of a frame on to its end: that closes more braces than it opens.
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
