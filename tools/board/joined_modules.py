@@ -136,11 +136,11 @@ def written_out(text: str) -> str:
 
 def statements_of(text: str) -> list[str]:
     """The statements of a module as they stand there, without what is between them or behind them."""
-    lines = text.encode().splitlines(keepends=True)
+    content = text.encode()
+    starts = starts_of_lines(content)
     statements = []
     for node in ast.parse(text).body:
-        *others, last = lines[node.lineno - 1 : node.end_lineno]
-        segment = b"".join([*others, last[: node.end_col_offset]])[node.col_offset :].decode()
+        segment = content[span_of(node, starts)].decode()
         if segment != "pass":
             # What a decorator stands above begins with the decorator.
             decorators = "".join(f"@{ast.unparse(each)}\n" for each in getattr(node, "decorator_list", []))
@@ -157,14 +157,23 @@ def renamed(text: str, names: list[str], ending: str) -> str:
 def changed(text: str, changes: list[tuple[ast.stmt | ast.expr, str]]) -> str:
     """A source with other text in the places of these nodes."""
     # Written anew from its tree, `a, b = b, a` would get brackets, and need heap on the board.
-    lines = text.encode().splitlines(keepends=True)
-    starts = [0, *itertools.accumulate(map(len, lines))]
-    content = b"".join(lines)
+    content = text.encode()
+    starts = starts_of_lines(content)
     for node, new in sorted(changes, key=lambda change: (change[0].lineno, change[0].col_offset), reverse=True):
-        begin = starts[node.lineno - 1] + node.col_offset
-        end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
-        content = content[:begin] + new.encode() + content[end:]
+        span = span_of(node, starts)
+        content = content[: span.start] + new.encode() + content[span.stop :]
     return content.decode()
+
+
+def starts_of_lines(content: bytes) -> list[int]:
+    """Where each line of a source begins. Worked out once for all its nodes, unlike in `ast.get_source_segment`."""
+    return [0, *itertools.accumulate(map(len, content.splitlines(keepends=True)))]
+
+
+def span_of(node: ast.stmt | ast.expr, starts: list[int]) -> slice:
+    """The bytes of a source, whose lines begin at `starts`, from which the node was parsed."""
+    begin = starts[node.lineno - 1] + node.col_offset
+    return slice(begin, starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0))
 
 
 def definitions(tree: ast.Module) -> list[str]:
