@@ -288,11 +288,8 @@ async def test_a_buffer_that_only_lags_gives_a_drain_nothing_and_holds_up_nobody
         def subscribe(self):
             return Lagging(self)
 
-    near, far = cable()
-    db = AimDb()
+    db, client = program()
     db.configure("lags", Lags()).remote(write=True)
-    AimxServer(db, serial=far)
-    client = Client(near)
     async with Running(db):
         await client.hello()
         for _ in range(2):  # The first opens the cursor.
