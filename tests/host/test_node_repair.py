@@ -146,7 +146,7 @@ def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_pa
 
 
 def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
-    # Another key than that of the record that is served would be a mistake, for which no application starts.
+    # The server's record has its key from the firmware; a second one would keep the application from starting.
     code = "import aimdb, telemetry\nkey = {'tcp': 7433, 'anyone': 'read', 'key': 'wifi'}\n"
     code += "for options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}, key):\n"
     printed = Node(tmp_path, before=code + "    telemetry.serve(aimdb.AimDb(), options)").typed(b"restart\n")
