@@ -473,7 +473,7 @@ def test_unknown_board_is_said_with_the_known_ones(run):
 
 
 def test_line_numbers_are_kept_on_request(tree):
-    (tree / "lib/aimdb/__init__.py").write_text("a = 1\n" * 9)
+    (tree / "lib/aimdb/__init__.py").write_text("a = 1\n" * 99)
     smallest = files_for("pico_w", tree)["/lib/aimdb/__init__.mpy"]
     assert len(files_for("pico_w", tree, keep_line_numbers=True)["/lib/aimdb/__init__.mpy"]) > len(smallest)
 

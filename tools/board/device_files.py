@@ -9,6 +9,7 @@ from pathlib import Path
 from board_declaration import ROOT, DeployError, architecture_of, board_file
 from joined_modules import joined, module_at
 from pytest_micropython import mpy
+from smaller_code import smaller
 
 # MicroPython starts these two by name, and only as source.
 STARTED_BY_NAME = ("boot.py", "main.py")
@@ -70,9 +71,11 @@ def compiled_library(
     """
     level = WITH_LINE_NUMBERS if keep_line_numbers else SMALLEST
     texts = {place: source.read_bytes() for place, source in sources.items()}
+    if not keep_line_numbers:
+        texts = {place: smaller(text.decode()).encode() for place, text in joined(texts).items()}
     return {
         place.removesuffix(".py") + ".mpy": compiled_text(text, sources[place], place, level, architecture)
-        for place, text in (texts if keep_line_numbers else joined(texts)).items()
+        for place, text in texts.items()
     }
 
 
