@@ -3,7 +3,7 @@
 IRQ safety: none.
 """
 
-from .loop import waits_for, wake_some
+from .loop import wake_some
 from .waiting import current
 
 
@@ -17,7 +17,7 @@ def leave(reader, given_up=None):
 
     def park(_):
         # In place of the reader's `park`.
-        if waits_for(current(), line):
+        if current().data is line:  # One is kept for it.
             line.park(reader)
             line.share()
             if given_up:

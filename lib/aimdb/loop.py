@@ -7,6 +7,8 @@ from asyncio import CancelledError, Task
 
 from micropython import const
 
+# A board has all of them in this module, where compiled packages look for them.
+from .polling import entry, find_room, readable, schedule, writable  # noqa: F401
 from .waiting import current_loop
 
 _ASKED = const(1)  # In the counts of a line.
@@ -16,11 +18,6 @@ def resume(task, error=None):
     """Have a task that is in no queue run on, with `error` thrown in, if there is one."""
     current_loop().push(task)
     task.data = error
-
-
-def waits_for(task, owner) -> bool:
-    """Whether the task waits, parked with this owner; or, if that is a line, one is kept in it for the task."""
-    return task.data is owner
 
 
 def wake_some(line, chosen):

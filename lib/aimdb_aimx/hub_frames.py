@@ -2,10 +2,10 @@
 
 from time import ticks_ms
 
-import aimdb_net.receiving
 from aimdb import JsonCodec, kept
 from aimdb_net.errors import ConnectionLost
 from aimdb_net.peer import Peer
+from aimdb_net.receiving import Receiver as Base
 from micropython import const
 
 _BOARD = const(1)
@@ -15,7 +15,7 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
 _LONGEST = const(65536)  # Bytes of a frame that AimDB takes.
 
 
-class Receiver(aimdb_net.receiving.Receiver):
+class Receiver(Base):
     def header(self) -> int:
         view = self.view
         start = self.start

@@ -1,7 +1,7 @@
 """The packets of MQTT 3.1.1: what we send is made here, and what arrives is cut here. Source: the standard."""
 
-import aimdb_net.receiving
 from aimdb_net.errors import ConnectionLost
+from aimdb_net.receiving import Receiver as Base
 from micropython import const
 
 from . import once
@@ -32,7 +32,7 @@ def number(value: int) -> bytes:
     return bytes((value >> 8, value & 0xFF))
 
 
-class Receiver(aimdb_net.receiving.Receiver):
+class Receiver(Base):
     """Cuts what arrives into packets: `first` is their first byte."""
 
     cut = False  # The next packet comes without its topic, which was too long.
@@ -41,22 +41,18 @@ class Receiver(aimdb_net.receiving.Receiver):
         view = self.view
         at = self.start + 1
         length = shift = 0
-        while True:
+        byte = 0x80
+        while byte & 0x80 and shift < 28:
             if at >= self.end:
                 return -1
             byte = view[at]
             at += 1
             length |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
             shift += 7
-            if shift > 21:
-                raise ConnectionLost("the length of a packet has more than four bytes")
-        first = view[self.start]
-        if not first:
-            raise ConnectionLost("there is no packet of type 0")
-        self.first = first
         self.at = at
+        self.first = first = view[self.start]
+        if not first or byte & 0x80:
+            raise ConnectionLost("what has arrived is no packet of MQTT")
         if first >> 4 == 3 and self.end == self.size < at + length and not self.start and not self.cut:
             length = once("long_topics").shorten(self, at, length)
         return length

@@ -2,13 +2,13 @@
 
 from random import getrandbits
 
-from aimdb import kept
 from aimdb.errors import check_int
 from aimdb_net import checks
 from aimdb_net.address import parse
 from micropython import const
 
 from .arguments import check_flags, check_topic, name, text
+from .broker import Broker
 from .packets import number, packet
 
 _BOARD = const(1)
@@ -16,8 +16,6 @@ if not _BOARD:  # So that the board's compiler knows the constant, and stores no
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
     from typing import Any
-
-    from .broker import Broker
 
 
 def settle(broker, url, client_id, clean_session, will, numbers, retry_ms, tls) -> None:
@@ -48,7 +46,7 @@ def parts_of(url: str) -> tuple:
 
 def broker_for(url: str, broker: "Any" = None) -> "tuple[Broker, str]":
     """The broker that `url` means, made if there is none yet, and the topic. Raises `TypeError` or `ValueError`."""
-    return checks.peer_for(kept("broker", "aimdb_mqtt").Broker, url, parts_of(url), broker)
+    return checks.peer_for(Broker, url, parts_of(url), broker)
 
 
 def _chip():

@@ -11,3 +11,9 @@ import aimdb
 def once(name: str):
     """Module `name` of this package, for a single use: it does not stay loaded."""
     return aimdb.once(name, "aimdb_net")
+
+
+# A board has all of them in this module, where compiled packages look for them.
+from .errors import ConnectionLost, NotConnected, PeerError, Refused, Unreachable, drop, tell  # noqa: E402, F401
+from .peer import Peer, State  # noqa: E402, F401
+from .receiving import Receiver  # noqa: E402, F401

@@ -5,6 +5,7 @@ from micropython import const
 
 from . import once
 from .errors import HUNGRY_ATTEMPTS, drop, tell
+from .inbox import Inbox
 from .waits import Waits
 
 _BOARD = const(1)
@@ -27,7 +28,7 @@ class LinkFrom:
     Cancel safety: what is not acknowledged comes again, if the peer has it still. IRQ safety: none.
     """
 
-    def __init__(self, key: str, inbox):
+    def __init__(self, key: str, inbox: Inbox):
         self._line = Waits()
         self._inbox = inbox
         inbox.wake = self._line.wake_all

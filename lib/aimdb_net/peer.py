@@ -9,9 +9,7 @@ from aimdb.waiting import current_loop
 from micropython import const
 
 from . import once
-
-# Where this one is frozen, or there as sources, compiled packages find all of them here.
-from .errors import ConnectionLost, NotConnected, PeerError, Refused, Unreachable, drop, tell  # noqa: F401
+from .errors import ConnectionLost, PeerError, tell
 from .keeper import keep
 from .waits import Waits
 from .window import Window

@@ -77,7 +77,7 @@ def test_a_package_that_is_not_joined_has_all_that_compiled_ones_import_from_it(
         for module, *names in map(str.split, public["MODULES"].split("\n")):
             if package_of(module) != place.partition("/")[0]:
                 needed |= {f"from {module} import {name.rpartition('=')[2]}" for name in names}
-    assert {"from aimdb import Line", "from aimdb_net.peer import NotConnected"} <= needed
+    assert {"from aimdb import Line", "from aimdb_net import NotConnected"} <= needed
     run_on_unix("\n".join(sorted(needed)), ROOT / "lib")
 
 

@@ -22,10 +22,21 @@ from board_declaration import DeployError
 # package itself runs before them, as they use what it defines. Any other module runs after them, as it uses them.
 GROUPS = {
     "aimdb": ("waiting", "errors", "buffer", "spmc_ring", "bounded_queue", "db"),
-    "aimdb_flash.flash_queue": ("storage", "framing", "ledger", "segment_log", "flusher", "flash_reader", "values"),
-    "aimdb_net.peer": ("errors", "waits", "window", "connection", "keeper"),
+    "aimdb.loop": ("polling",),
     "aimdb.sync_producer": ("doorbell",),
-    "aimdb_mqtt.broker": ("packets",),
+    "aimdb_flash": (
+        "storage",
+        "framing",
+        "ledger",
+        "segment_log",
+        "flusher",
+        "flash_reader",
+        "values",
+        "flash_queue",
+    ),
+    "aimdb_net": ("errors", "waits", "window", "connection", "receiving", "keeper", "peer"),
+    "aimdb_net.inbound": ("inbox",),
+    "aimdb_mqtt": ("packets", "broker"),
     "aimdb_aimx.server": ("frames", "requests", "peer"),
     "aimdb_aimx.hub": ("hub_frames",),
 }
