@@ -163,6 +163,7 @@ class _Endless:
 
 
 _forever = iter(_Endless())
+del _Endless
 _done = StopIteration()  # What ends every `ready()`: made once, so that none needs heap.
 
 

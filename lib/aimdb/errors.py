@@ -64,6 +64,7 @@ class BufferLagged(RecordError):
 for kind in (BufferEmpty, BufferFull, BufferClosed, BufferLagged):
     kind._spare = kind()
     kind._spare.value = kind._spare._buffer = None  # Setting them needs no heap from now on.
+del kind
 
 
 def error(kind, value, buffer):

@@ -49,8 +49,6 @@ class SyncProducer:
     the other core; the rest for the asyncio thread.
     """
 
-    _lost_count = 0  # Of the values that the buffer did not store; the 1st, 2nd, 4th … is told.
-
     def __init__(self, buffer: Buffer, depth: int = 16):
         check_int("depth", depth, 1)
         if not isinstance(buffer, Buffer):
@@ -70,6 +68,7 @@ class SyncProducer:
         self.either = [None, self]
         # Only for the asyncio thread.
         self.due = 0  # So many values may be handed over now.
+        self._lost_count = 0  # Of the values that the buffer did not store; the 1st, 2nd, 4th … is told.
         self._task = None  # It waits for the buffer to store the first of them.
         self.record: Any = None  # Whose buffer it is; None for a buffer alone.
         bell.hold()
