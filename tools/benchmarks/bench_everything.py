@@ -16,14 +16,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure() -> tuple[Figures, dict]:
-    image = image_with(PACKAGES, "everything.py")
+    figures = {
+        **measured(native=True),
+        **{f"{name}, as bytecode": each for name, each in measured(native=False).items()},
+    }
+    return figures, figures
+
+
+def measured(native: bool) -> Figures:
+    image = image_with(PACKAGES, "everything.py", native)
     with Board(filesystem=image) as board:
         printed = board.exec("import everything; everything.run()", PATIENCE_SECONDS)
     modules = re.search("^MODULES (.*)$", printed, re.MULTILINE)[1].split()
     with Board(filesystem=image) as board:
         printed += board.exec(f"import everything; everything.load({modules})", PATIENCE_SECONDS)
-    figures = figures_in(printed)
-    return figures, figures
+    return figures_in(printed)
 
 
 if __name__ == "__main__":

@@ -70,11 +70,11 @@ def figures_in(printed: str) -> Figures:
     return {name: [int(rate), int(size)] for name, rate, size in re.findall(r"RESULT (.*): (\d+), (\d+)", printed)}
 
 
-def image_with(packages: tuple[str, ...], program: str) -> bytes:
-    """A filesystem with the packages and a program of bench/, as they are deployed."""
+def image_with(packages: tuple[str, ...], program: str, native: bool = True) -> bytes:
+    """A filesystem with the packages and a program of bench/, as they are deployed, or as bytecode."""
     sources = [source for package in packages for source in (ROOT / "lib" / package).glob("*.py")]
     places = {source.relative_to(ROOT / "lib").as_posix(): source for source in sources}
-    files = compiled_library(places, architecture_of("pico_w"))
+    files = compiled_library(places, architecture_of("pico_w") if native else None)
     for name in (program, "table_of_names.py"):
         files[name.removesuffix(".py") + ".mpy"] = compiled(ROOT / "bench" / name, name)
     return build_image({f"lib/{place}": code for place, code in files.items()})
