@@ -178,11 +178,11 @@ view: $(VENV)/ready ## a live picture of what a node does: emulated, or PORT=/de
 	@$(RUN) tools/aimx/view.py $(or $(URL),$(PORT)) $(if $(TOKEN),--token "$(TOKEN)") $(if $(PICTURE),--picture $(PICTURE) --seconds 40)
 
 .PHONY: install
-install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt"
+install: $(VENV)/ready ## put the library onto a board, compiled for its chip: PORT=/dev/ttyACM0 PACKAGES="aimdb aimdb_mqtt" BYTECODE=1
 	@$(RUN) tools/board/deploy.py --library $(or $(PACKAGES),aimdb) $(if $(PORT),--port "$(PORT)")
 
 .PHONY: deploy
-deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w FORCE=1
+deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w BYTECODE=1 FORCE=1
 	@$(RUN) tools/board/deploy.py $(if $(PORT),--port "$(PORT)") --board $(BOARD)
 
 .PHONY: wifi

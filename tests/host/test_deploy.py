@@ -255,6 +255,19 @@ def test_library_alone_leaves_the_users_program_and_runs_it(tree, start, run):
     board.wait_for("mine 1")
 
 
+@pytest.mark.parametrize("arguments", [["--library", "aimdb"], []])
+def test_bytecode_is_copied_on_request(arguments, tree, start, run, monkeypatch):
+    (tree / "boards/pico_w/board.py").write_text('_CHIP = const("rp2040")')
+    (tree / "lib/aimdb/__init__.py").write_text("import micropython\n@micropython.native\ndef f(): return 1\n")
+    board, port = start({"/main.py": b""})
+    assert run(port, *arguments, "--force")[0] == 0
+    native = files_on(board)["/lib/aimdb/__init__.mpy"]
+    assert native == library_files(["aimdb"], "armv6m", tree)["/lib/aimdb/__init__.mpy"]
+    monkeypatch.setenv("BYTECODE", "1")
+    assert run(port, *arguments, "--force")[0] == 0
+    assert files_on(board)["/lib/aimdb/__init__.mpy"] == library_files(["aimdb"], None, tree)["/lib/aimdb/__init__.mpy"]
+
+
 def test_what_was_deployed_stays_ours_when_the_library_is_installed_after_it(tree, start, run):
     board, port = start(shipped(tree))
     (tree / "lib/aimdb/__init__.py").write_text("VERSION = 2")

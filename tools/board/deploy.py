@@ -276,20 +276,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
     parser.add_argument("--library", nargs="+", metavar="PACKAGE", help="only these packages, for any board")
     parser.add_argument("--keep-line-numbers", action="store_true", help="larger files, better tracebacks")
+    parser.add_argument("--bytecode", action="store_true", help="no native code: less heap, slower (or BYTECODE=1)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be copied, and copy nothing")
     parser.add_argument("--no-reset", action="store_true", help="leave the board at its prompt, not running")
     parser.add_argument("--force", action="store_true", help="overwrite and remove your own files (or FORCE=1)")
     parser.add_argument("--root", type=Path, default=ROOT, help="repository to deploy from (this one)")
     options = parser.parse_args(arguments)
+    native = not (options.bytecode or os.environ.get("BYTECODE"))
     try:
         if options.library:
             link = BoardLink(options.port or find_port())
-            architecture = architecture_named(link.persist(lambda: link.run(["exec", ASK_ARCHITECTURE])).strip())
+            number = link.persist(lambda: link.run(["exec", ASK_ARCHITECTURE])).strip()
+            architecture = architecture_named(number) if native else None
             packages = ",".join(options.library).replace(",", " ").split()
             board, files = None, library_files(packages, architecture, options.root, options.keep_line_numbers)
         else:
             # Compiled first: a mistake in a source must not stop a running board.
-            board, files = options.board, files_for(options.board, options.root, options.keep_line_numbers)
+            board, files = options.board, files_for(options.board, options.root, options.keep_line_numbers, native)
             link = BoardLink(options.port or find_port())
         restart, force = not options.no_reset, options.force or bool(os.environ.get("FORCE"))
         deploy(link, files, board, options.root, options.dry_run, restart, force)

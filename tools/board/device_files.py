@@ -23,9 +23,10 @@ SMALLEST = "-O3"
 WITH_LINE_NUMBERS = "-O2"
 
 
-def files_for(board: str, root: Path = ROOT, keep_line_numbers: bool = False) -> dict[str, bytes]:
+def files_for(board: str, root: Path = ROOT, keep_line_numbers: bool = False, native: bool = True) -> dict[str, bytes]:
     """Content of every file that belongs on `board`, by device path, in the order in which to copy them."""
-    files = compiled_files(sources_for(board, root), architecture_of(board, root), keep_line_numbers)
+    architecture = architecture_of(board, root) if native else None
+    files = compiled_files(sources_for(board, root), architecture, keep_line_numbers)
     # Last, because main.py starts what stands above it.
     for name in STARTED_BY_NAME:
         source = root / "firmware" / name
