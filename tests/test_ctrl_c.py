@@ -4,10 +4,11 @@ import asyncio
 
 import aimdb.buffer
 import micropython
-from aimdb import AimDb, BoundedQueue, SpmcRing, once
+from aimdb import AimDb, BoundedQueue, BufferClosed, SpmcRing, once
 from aimdb.loop import wake_some
 from aimdb_conformance.support import settle
 from harness import equal, raises
+from own_buffers import Largest
 
 
 class Once:
@@ -85,6 +86,38 @@ def test_ctrl_c_behind_the_last_value_that_waited_for_space_ends_no_later_run():
         producer.try_send(2)
         asyncio.run(read_all())
         equal(seen, [0, 1, 2])
+
+
+async def test_closing_a_buffer_that_ctrl_c_ends_leaves_it_open():
+    for buffer in (SpmcRing(1), BoundedQueue(1), Largest()):
+        record = AimDb().configure("x", buffer)
+        reader = buffer.subscribe()
+        buffer._line.close = Once(buffer._line.close)
+        with raises(KeyboardInterrupt):
+            buffer.close()
+        equal(buffer.closed, False)
+        record.try_produce(1)
+        equal(await reader.recv(1000), 1)
+        buffer.close()
+        with raises(BufferClosed):
+            await reader.recv(1000)
+
+
+async def test_closing_a_queue_that_ctrl_c_ends_leaves_it_open_for_its_producers():
+    queue = BoundedQueue(1)
+    record = AimDb().configure("x", queue)
+    reader = queue.subscribe()
+    queue.push(1)
+    task = asyncio.create_task(record.produce_async(2))
+    await settle()
+    queue._room.wake_first = Once(queue._room.wake_first)
+    with raises(KeyboardInterrupt):
+        queue.close()
+    equal([reader.try_recv(), await reader.recv(1000)], [1, 2])
+    await task
+    queue.close()
+    with raises(BufferClosed):
+        await record.produce_async(3)
 
 
 async def test_closing_a_reader_that_ctrl_c_ends_loses_no_other_reader():

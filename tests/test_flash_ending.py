@@ -42,6 +42,21 @@ async def test_release_puts_everything_on_flash_before_it_returns():
     queue.release()
 
 
+async def test_a_close_that_ctrl_c_ends_leaves_the_queue_open():
+    def interrupt():
+        raise KeyboardInterrupt
+
+    queue = opened(Flash())
+    close, queue._line.close = queue._line.close, interrupt
+    with raises(KeyboardInterrupt):
+        queue.close()
+    equal(queue.closed, False)
+    queue._line.close = close
+    queue.close()
+    with raises(BufferClosed):
+        await queue.subscribe().recv(1000)
+
+
 async def test_an_open_queue_is_used_and_released_though_no_module_can_be_loaded_any_more():
     flash = Flash()
     queue = await filled(flash, [1, 2])

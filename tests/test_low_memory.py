@@ -314,6 +314,21 @@ async def test_closing_a_buffer_does_all_or_nothing():
     await sweep_all([(state, close) for state in states])
 
 
+async def test_closing_a_buffer_without_heap_does_all_or_nothing_however_many_attributes_it_has():
+    for count in range(12):
+        queue = BoundedQueue(1)
+        reader = queue.subscribe()
+        for number in range(count):
+            setattr(queue, "attribute%d" % number, number)
+        with heap_locked():
+            try:
+                queue.close()
+            except MemoryError:
+                pass
+        with raises(BufferClosed if queue.closed else asyncio.TimeoutError):
+            await reader.recv(0)
+
+
 async def test_cancelling_who_waits_does_all_or_nothing():
     await sweep_all([(state, cancel) for state in (value_is_granted, two_readers_wait, reader_waits_in_time)])
 

@@ -25,6 +25,7 @@ _NOTE = const(8)  # 1: who takes a value calls `note`. 2: the task that has just
 _EMPTY = const(10)  # How many slots are free.
 _WANTED = const(11)  # How many producers wait.
 _RESERVED = const(12)  # How many slots are kept for producers that were woken.
+_ROOM_CLOSED = const(13)
 _WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
@@ -123,8 +124,9 @@ class BoundedQueue(InMemory):
         self._room.forget(task)
 
     def close(self) -> None:
+        self._room.wake_all()
         super().close()
-        self._room.close()
+        self._counts[_ROOM_CLOSED] = 1
 
 
 class Mailbox(BoundedQueue):

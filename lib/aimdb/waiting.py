@@ -188,8 +188,8 @@ class Line(tuple):
 
     def close(self):
         """Wake all tasks, and let nobody park any more."""
-        self._counts[_CLOSED] = 1
         self.wake_all()
+        self._counts[_CLOSED] = 1  # No jump from here on, for the buffer to be closed as well or not at all.
 
     def wake_all(self):
         """Wake all tasks, in order."""

@@ -226,9 +226,9 @@ class FlashQueue(Buffer):
         Readers get what is held, can commit it, and then get `BufferClosed`. Producers that wait for room on flash
         get `BufferClosed`. The storage stays in use: see `release`.
         """
-        self.closed = True
         if not self._values.barred:
-            self._line.close()
+            self._line.close()  # It ends without a jump: Ctrl-C closes both or neither.
+        self.closed = True
         self.flush_ms = self.commit_ms = 0
         self._flusher.flush_within(0)
         self._flusher.flushed.wake_all()
