@@ -213,6 +213,18 @@ async def test_a_stage_that_dies_ends_run_with_its_error_and_is_named():
     equal(db.failed, ("temperature", "source", "dying", caught.error))
 
 
+async def test_a_stage_that_dies_for_want_of_memory_is_named_and_its_error_raised():
+    async def tap(consumer):
+        bytearray(1 << 28)
+
+    db = AimDb()
+    db.configure("x", SpmcRing(1)).tap(tap)
+    with raises(MemoryError) as caught:
+        await db.run()
+    equal(db.failed, ("x", "tap", "tap", caught.error))
+    assert "allocating" in str(caught.error)
+
+
 async def test_a_stage_that_dies_of_an_error_that_has_no_words_is_named():
     error = Unspeakable()
 

@@ -53,9 +53,6 @@ async def run(db, begun: list, listen) -> None:
             if stage[3].done() and isinstance(stage[3].data, asyncio.CancelledError):
                 culprit = stage
         raise
-    except MemoryError:
-        cause = hungry
-        raise cause
     except Exception as er:
         cause = er
         try:
