@@ -517,6 +517,27 @@ async def test_a_run_that_has_ended_for_want_of_memory_says_so_and_can_be_repeat
         await db.run()
 
 
+async def test_a_run_whose_watch_dies_for_want_of_memory_raises_what_has_ended_it():
+    sleep = asyncio.sleep
+
+    def hungry_sleep(seconds):
+        raise MemoryError  # As where no heap is left for the error by which the watch is cancelled.
+
+    async def dying(producer):
+        await asyncio.sleep_ms(1)
+        raise OSError(5)
+
+    db = AimDb()
+    db.configure("record", BoundedQueue(1)).source(dying)
+    asyncio.sleep = hungry_sleep
+    try:
+        with raises(OSError):
+            await db.run()
+    finally:
+        asyncio.sleep = sleep
+    equal(db.failed[:3], ("record", "source", "dying"))
+
+
 async def test_no_value_of_a_transform_is_lost_for_want_of_memory():
     def compute(value):
         return value if enough else bytearray(value)

@@ -135,7 +135,7 @@ def asynchronous(function) -> "bool | None":
 def end(db, stages: list[list], cause: "BaseException | None") -> None:
     """Name the stages that died: an error stands in place of their task. `cause` is the one that ended the run."""
     for record, kind, function, error in stages:
-        if isinstance(error, BaseException):
+        if record and isinstance(error, BaseException):  # None: what looks after the stages, which needs no name.
             name = getattr(function, "__name__", type(function).__name__)
             if error is cause:
                 db.failed = (record.key, kind, name, error)
