@@ -162,6 +162,17 @@ def test_a_capacity_that_is_no_number_of_values_is_none():
     equal([node["buffer_capacity"] for node in db.graph()["nodes"]], [None] * 5)
 
 
+def test_a_capacity_that_raises_is_none():
+    class Far(Buffer):
+        @property
+        def capacity(self):
+            raise OSError(5)
+
+    db = AimDb()
+    db.configure("far", Far())
+    equal(db.graph()["nodes"][0]["buffer_capacity"], None)
+
+
 def test_an_attribute_that_there_is_not_is_named():
     with raises(AttributeError) as caught:
         AimDb().graphs()

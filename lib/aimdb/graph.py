@@ -45,7 +45,10 @@ def graph(db) -> dict:
             for source in sources:
                 edges.append({"from": source, "to": target, "edge_type": edge})
         kind = _kind(record.buffer)
-        capacity = getattr(record.buffer, "capacity", None)
+        try:
+            capacity = record.buffer.capacity
+        except Exception:  # There is no buffer, or one of the program's own that raises, which spoils no list.
+            capacity = None
         if kind in ("single_latest", "mailbox") or type(capacity) is not int or capacity < 1:
             capacity = None
         nodes.append(
