@@ -591,7 +591,7 @@ def test_wrong_arguments_are_named_at_the_call():
         with raises(kind) as caught:
             record.transform_join(keys, double)
         assert "'b'" in str(caught.error) and repr(keys[-1] if keys else keys) in str(caught.error), caught.error
-    for keys in (5, None, double):
+    for keys in (5, None, double, record):
         with raises(TypeError) as caught:
             record.transform_join(keys, double)
         assert "'b'" in str(caught.error) and repr(keys) in str(caught.error), caught.error

@@ -76,7 +76,7 @@ def transform_join(record, keys=None, stage=None):
         raise refusal("transform_join", record.key, stage)
     try:
         inputs = () if isinstance(keys, (str, bytes)) else tuple(keys)
-    except TypeError:
+    except (TypeError, AttributeError):  # The latter of a record.
         raise TypeError("record %r: a transform_join's inputs are a tuple of keys, not %r" % (record.key, keys))
     for key in inputs:
         if not isinstance(key, str):
