@@ -517,6 +517,33 @@ async def test_a_run_that_has_ended_for_want_of_memory_says_so_and_can_be_repeat
         await db.run()
 
 
+async def test_a_run_for_want_of_memory_raises_memory_error_though_there_is_memory_again_when_it_ends():
+    async def hungry(consumer):
+        await consumer.subscribe().recv()
+        with heap_locked():
+            bytearray(100)
+
+    async def other(consumer):
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            with heap_locked():
+                try:
+                    raise OSError(5)  # The interpreter has one object for all errors then.
+                except OSError:
+                    pass
+
+    db = AimDb()
+    queue = BoundedQueue(1)
+    db.configure("first", queue).tap(hungry)
+    db.configure("second", BoundedQueue(1)).tap(other)
+    task = asyncio.create_task(db.run())
+    await settle()
+    queue.push(1)
+    with raises(MemoryError):
+        await task
+
+
 async def test_a_run_whose_watch_dies_for_want_of_memory_raises_what_has_ended_it():
     sleep = asyncio.sleep
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import micropython
+
 from . import once
 from .db import Record
 from .waiting import current_loop
@@ -55,11 +57,14 @@ async def run(db, begun: list, listen) -> None:
         raise
     except Exception as er:
         cause = er
+        micropython.heap_lock()
         try:
             bytearray(1)
         except MemoryError as own:
-            if er is own:  # It was a MemoryError of the interpreter's own.
+            if er is own:  # It was the interpreter's own, as there was no heap for another one.
                 cause = hungry
+        finally:
+            micropython.heap_unlock()
         raise cause
     finally:
         died = False
