@@ -544,6 +544,32 @@ async def test_a_run_for_want_of_memory_raises_memory_error_though_there_is_memo
         await task
 
 
+async def test_a_run_for_want_of_memory_raises_memory_error_though_a_task_has_ended_without_heap_meanwhile():
+    async def hungry(consumer):
+        await consumer.subscribe().recv()
+        with heap_locked():
+            bytearray(100)
+
+    async def end():
+        pass
+
+    db = AimDb()
+    queue = BoundedQueue(1)
+    db.configure("first", queue).tap(hungry)
+    task = asyncio.create_task(db.run())
+    await settle()
+    ending = end()
+    queue.push(1)
+    await asyncio.sleep_ms(0)
+    with heap_locked():
+        try:
+            ending.send(None)
+        except StopIteration:  # It is the object that the stage has raised.
+            pass
+    with raises(MemoryError):
+        await task
+
+
 async def test_a_run_whose_watch_dies_for_want_of_memory_raises_what_has_ended_it():
     sleep = asyncio.sleep
 

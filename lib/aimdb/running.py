@@ -61,7 +61,8 @@ async def run(db, begun: list, listen) -> None:
         try:
             bytearray(1)
         except MemoryError as own:
-            if er is own:  # It was the interpreter's own, as there was no heap for another one.
+            # The interpreter's own, of which there is one, as there was no heap for another.
+            if er is own or any_died_of(own, stages):
                 cause = hungry
         finally:
             micropython.heap_unlock()
@@ -112,6 +113,14 @@ async def run(db, begun: list, listen) -> None:
             raise cancelled(culprit[0].key, culprit[1])
         if interruption and not cause:
             raise interruption
+
+
+def any_died_of(error, stages) -> bool:
+    """Needs no heap."""
+    for stage in stages:
+        if stage[3].data is error:
+            return True
+    return False
 
 
 async def help_end(stages, waiters: list):
