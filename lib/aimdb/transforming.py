@@ -69,25 +69,34 @@ class Transform:
         try:
             while True:
                 if hand.computed is not None:
+                    # No jump between storing it and taking it out of hand: else Ctrl-C would have it stored again.
                     if push:
                         push(hand.computed)
+                        hand.computed = None
                     else:
                         await record.push_async(hand.computed)
-                    hand.computed = None
+                        hand.computed = None
                     if commit:
                         commit()
-                value = hand.taken
-                if value is _NOTHING:
+                taken = hand.taken
+                if taken is _NOTHING:
                     await reader.ready()
                     try:
-                        hand.taken = value = reader.try_recv()
+                        hand.taken = taken = reader.try_recv()
                     except _NO_VALUE:
                         continue
                     except BufferClosed:
                         return buffer.close()
                 try:
-                    value = fn(value) if state is None else fn(value, state)
-                    if type(value) is _COROUTINE and value is not hand.taken:
+                    # Nor between computing the value and noting that it has been taken.
+                    if state is None:
+                        hand.computed = value = fn(taken)
+                        hand.taken = _NOTHING
+                    else:
+                        hand.computed = value = fn(taken, state)
+                        hand.taken = _NOTHING
+                    if type(value) is _COROUTINE and value is not taken:
+                        hand.computed = None
                         raise TypeError("a transform is a function without async, not %r" % (fn,))
                 except _FOR_THE_NEXT_RUN:
                     raise
@@ -96,8 +105,6 @@ class Transform:
                     if commit:
                         commit()  # Else it would end each run from now on.
                     raise
-                hand.computed = value
-                hand.taken = _NOTHING
                 if commit and value is None:
                     commit()
         except BufferClosed as er:
