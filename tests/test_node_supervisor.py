@@ -1,10 +1,11 @@
 """A node comes back by itself: it runs again, is reset, and at last stays reachable."""
 
 import asyncio
+import sys
 
 import harness
 from aimdb import AimDb, Mailbox
-from aimdb_node import CrashBook, Restart, Supervisor, Watchdog, check_watchdog
+from aimdb_node import Clock, CrashBook, Restart, Supervisor, Watchdog, check_watchdog
 from flash_folder import Folder
 from harness import equal, only, raises
 from printing import Unspeakable, printed
@@ -217,6 +218,34 @@ def test_after_three_starts_without_a_good_run_the_board_stays_up_in_reduced_mod
     del node.runs[2:]
     equal(node.start(), False)
     equal(node.repaired, 3)  # Before the two failures that were left, and after each of them.
+
+
+class Esp32:
+    """What a program asks of the module `machine` of an ESP32 about the last reset."""
+
+    PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = range(1, 6)
+    cause = PWRON_RESET
+
+    @classmethod
+    def reset_cause(cls):
+        return cls.cause
+
+
+def test_a_board_that_tells_its_own_reset_as_that_of_a_pin_gets_to_reduced_mode_too():
+    Folder()
+    node = Node(*failing(30))
+    sys.modules["machine"] = Esp32
+    try:
+        equal(node.start(), True)
+        Esp32.cause = Esp32.HARD_RESET  # As after machine.reset().
+        equal([node.start() for _ in range(2)], [True] * 2)
+        node.options["repair_s"] = 0
+        del node.runs[:]
+        equal(node.start(), False)
+    finally:
+        del sys.modules["machine"]
+    equal(node.repaired, 1)
+    assert node.has_said("after: reset pin or machine.reset(); start 4 without a good run"), node.said
 
 
 def test_an_application_that_cannot_be_imported_ends_in_reduced_mode_too():

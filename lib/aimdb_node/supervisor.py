@@ -94,7 +94,7 @@ class Supervisor:
     def _run_for_good(self):
         crashes = self.crashes
         cause = reset_cause()
-        crashes.begin(cause in ("power on", "reset pin"), _STARTS)
+        crashes.begin(cause == "power on", _STARTS)
         self._tell("start", "after: %s; start %d without a good run" % (cause, crashes.starts))
         if crashes.text:
             self._tell("crash", "%d so far, the last one at %s" % (crashes.crashes, crashes.text.rstrip()))

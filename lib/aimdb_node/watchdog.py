@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 # In the order in which they are told apart; not every port has each of them.
 _CAUSES = const(
-    "PWRON_RESET power on,HARD_RESET reset pin,WDT_RESET watchdog,DEEPSLEEP_RESET deep sleep,SOFT_RESET soft reset"
+    "PWRON_RESET power on,HARD_RESET reset pin or machine.reset(),WDT_RESET watchdog,"
+    "DEEPSLEEP_RESET deep sleep,SOFT_RESET soft reset"
 )
 
 
 def reset_cause() -> str:
-    """Why the board has started, in words. An RP2040 cannot tell `machine.reset()` from a watchdog: both are named."""
+    """Why the board has started, in words.
+
+    An RP2040 cannot tell `machine.reset()` from a watchdog, nor an ESP32 from its reset pin: both are named.
+    """
     try:
         import machine
 
