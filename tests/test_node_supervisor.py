@@ -478,6 +478,58 @@ def test_at_the_prompt_a_timer_feeds_also_after_something_took_long():
     equal((len(machine.timers), machine.fed), (2, fed + 1))
 
 
+def test_what_takes_long_within_something_else_ends_no_timer_of_that():
+    machine = Machine()
+    watchdog = Watchdog(8000, machine)
+    watchdog.start()
+    with watchdog.patience(1000):
+        with watchdog.patience(1000):
+            pass
+        machine.timers[0].callback(None)
+    watchdog.release()
+    with watchdog.patience(20):
+        pass
+    machine.timers[1].callback(None)
+    equal(len(machine.timers), 2)
+
+
+class Told:
+    def produce(self, value):
+        raise ValueError(value)  # So that it ends.
+
+
+async def ask_for_the_time():
+    clock = Clock("localhost", 9)
+    try:
+        await asyncio.wait_for_ms(clock.keep(Told()), 20)
+    except asyncio.TimeoutError:
+        pass
+
+
+async def connect_to_a_broker():
+    db = AimDb()
+    db.configure("x", Mailbox()).link_to("mqtt://localhost:9/x")
+    try:
+        await asyncio.wait_for_ms(db.run(), 20)
+    except asyncio.TimeoutError:
+        pass
+
+
+async def ask_whether_there_is_a_way():
+    from aimdb_node import answers
+
+    await answers("localhost", 9, 100)
+
+
+def test_while_the_name_of_a_host_is_looked_up_a_timer_feeds_the_watchdog():
+    for look_up in (ask_for_the_time, connect_to_a_broker, ask_whether_there_is_a_way):
+        machine = Machine()
+        Watchdog(2000, machine).start()
+        asyncio.run(look_up())
+        asyncio.new_event_loop()
+        assert machine.timers and machine.timers[0].callback is None, (look_up, machine.timers)
+
+
 def test_without_a_watchdog_nothing_is_done():
     watchdog = Watchdog()
     watchdog.start()

@@ -13,6 +13,8 @@ from .waiting import current_loop, polled
 
 _ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
+watchdog = None  # Once there is one: what has to be fed while a name is looked up.
+
 
 def entry(thing):
     """An entry for the loop's queue: when its time has come, the loop calls `thing.send(None)`."""

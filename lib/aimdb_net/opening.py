@@ -5,6 +5,7 @@ import socket
 from asyncio import TimeoutError
 from time import localtime
 
+import aimdb
 from aimdb.polling import writable
 from micropython import const
 
@@ -29,8 +30,7 @@ async def connect(peer) -> None:
     """Return when the peer has accepted the connection. Raises `PeerError`, `OSError`, and what TLS raises."""
     host = peer.host
     try:
-        # This blocks, as everywhere on MicroPython.
-        address = socket.getaddrinfo(host, peer.port, 0, socket.SOCK_STREAM)[0]
+        address = aimdb.once("looking_up").address(host, peer.port, socket.SOCK_STREAM)
     except OSError as er:
         raise Unreachable("the host name %s cannot be looked up (%s)" % (host, er))
     for other in peer.known.values():

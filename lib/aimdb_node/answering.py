@@ -5,6 +5,8 @@ import errno
 import select
 import socket
 
+from aimdb import once
+
 
 async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
     """Whether anybody is there: `host` makes or refuses a connection at `port` within `timeout_ms` milliseconds.
@@ -13,7 +15,7 @@ async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
     """
     probe = None
     try:
-        info = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)[0]
+        info = once("looking_up").address(host, port, socket.SOCK_STREAM)
         probe = socket.socket(info[0])
         probe.setblocking(False)
         try:

@@ -4,7 +4,7 @@ import struct
 import time
 from random import getrandbits
 
-from aimdb import check_int
+from aimdb import check_int, once
 from aimdb.errors import new
 from aimdb.polling import readable
 from aimdb.timing import timed
@@ -112,7 +112,7 @@ async def ask(host: str, port: int = 123) -> int:
     Raises `OSError`, and `ValueError` for an answer that is none. It waits without end for one that is lost.
     Source: RFC 5905, 7.3. Cancel safety: the socket is closed.
     """
-    info = socket.getaddrinfo(host, port, 0, socket.SOCK_DGRAM)[0]
+    info = once("looking_up").address(host, port, socket.SOCK_DGRAM)
     server = socket.socket(info[0], socket.SOCK_DGRAM)
     try:
         server.setblocking(False)

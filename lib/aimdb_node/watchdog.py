@@ -1,7 +1,7 @@
 import sys
 from time import ticks_diff, ticks_ms
 
-from aimdb import check_int
+from aimdb import check_int, polling
 from aimdb.errors import new
 from micropython import const
 
@@ -47,9 +47,9 @@ def check_watchdog(timeout_ms: int) -> None:
 class Watchdog:
     """Resets the board when the loop has not run for `timeout_ms`. With 0 there is none, and nothing is done.
 
-    `Supervisor` starts it, and feeds it by a task of the loop every `pause_ms`. An RP2040 takes at most 8388 ms. Once
-    started it cannot be stopped. When the board does not accept the time, a line on stderr says so, and there is no
-    watchdog.
+    `Supervisor` starts it, and feeds it by a task of the loop every `pause_ms`. While the name of a host is looked up,
+    a timer feeds it; not on an ESP32, where no timer can. An RP2040 takes at most 8388 ms. Once started it cannot be
+    stopped. When the board does not accept the time, a line on stderr says so, and there is no watchdog.
 
     `machine`: what has the classes of `machine.WDT` and `machine.Timer`, for tests. Raises `TypeError` or `ValueError`
     for a wrong `timeout_ms`. IRQ safety: none. No method waits.
@@ -66,6 +66,7 @@ class Watchdog:
         self._dog: Any = None
         self._timer: Any = None
         self._until: Any = None  # Until when the timer feeds it, in ms; None: without end.
+        self._inside = 0  # Of how many blocks we are, each of which may take long.
 
     def start(self) -> None:
         """From now on it must be fed."""
@@ -76,6 +77,8 @@ class Watchdog:
 
                     self._machine = machine
                 self._dog = self._machine.WDT(timeout=self.timeout_ms)
+                if sys.platform != "esp32":  # Which runs no timer's function while a name is looked up.
+                    polling.watchdog = self  # type: ignore[assignment]
             except Exception as er:  # Or it has none. The board runs without it rather than not at all.
                 print("aimdb: there is no watchdog of %d ms: %r" % (self.timeout_ms, er), file=sys.stderr)
 
@@ -94,10 +97,12 @@ class Watchdog:
 
     def __enter__(self) -> "Watchdog":
         self._feed_by_timer(self._until)
+        self._inside += 1
         return self
 
     def __exit__(self, *_) -> None:
-        if self._timer:
+        self._inside -= 1
+        if self._timer and not self._inside:
             self._timer.deinit()
             self._timer = None
         self.feed()
@@ -105,6 +110,7 @@ class Watchdog:
     def release(self) -> None:
         """Somebody is at the prompt, where no loop runs: a timer feeds it until the next reset."""
         self._feed_by_timer(None)
+        self._inside += 1  # No block ends it.
 
     def _feed_by_timer(self, most_ms):
         if not self._dog or self._timer:
@@ -115,9 +121,9 @@ class Watchdog:
             if most_ms is None or ticks_diff(ticks_ms(), began) < most_ms:
                 self._dog.feed()
 
-        timer = self._machine.Timer
         try:
-            self._timer = timer(-1)
+            timer = self._machine.Timer(-1)
         except ValueError:  # An ESP32 has only timers of its own.
-            self._timer = timer(0)
-        self._timer.init(period=self.pause_ms, callback=feed)
+            timer = self._machine.Timer(0)
+        timer.init(period=self.pause_ms, callback=feed)
+        self._timer = timer
