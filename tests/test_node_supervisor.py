@@ -329,6 +329,20 @@ def test_a_restart_on_request_is_no_crash():
     equal(CrashBook(PATH).crashes, 0)
 
 
+def test_a_restart_on_request_in_reduced_mode_has_the_application_tried_again():
+    Folder()
+    for _ in range(3):
+        Node(*failing(5)).start()
+
+    async def mended():
+        raise Restart
+
+    equal(Node(repair=mended).start(), True)
+    node = Node()
+    equal(node.start(), False)
+    equal((node.repaired, CrashBook(PATH).starts), (0, 1))
+
+
 def test_ctrl_c_gives_the_prompt_and_forgets_the_quick_starts():
     Folder()
     machine = Machine()

@@ -32,9 +32,9 @@ class Supervisor:
     When `application()` raises, the error is written into the `crashes`, and the application runs again after 1, 2,
     4 and 8 seconds. The fifth failure in a row resets the board. A board that has started four times in a row
     without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
-    tries the application again when that returns, or after `repair_s`, and after twice as long each time. A run of
-    `good_s` is a good one. When the count of starts cannot be written to flash, the fifth failure leads to reduced mode
-    at once.
+    tries the application again when that returns or raises `Restart`, or after `repair_s`, and after twice as long each
+    time. A run of `good_s` is a good one. When the count of starts cannot be written to flash, the fifth failure leads
+    to reduced mode at once.
 
     application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
                           too. Without `repair` there is no reduced mode
@@ -118,6 +118,8 @@ class Supervisor:
             asyncio.new_event_loop()
             if isinstance(error, Restart):
                 self._tell("restart", "on request")
+                if reduced:
+                    crashes.good()  # Somebody has mended it: the application is to be tried.
                 self._reset_board()
             elif error is None:
                 self._tell("restart", "the application is tried again")
