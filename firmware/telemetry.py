@@ -129,6 +129,6 @@ def serve(db, options):
             "aimx",
         ):
             db.configure(key).remote()
-        say("aimx", "records are served: %r" % options)
+        say("aimx", "records are served at port %r" % options.get("tcp"))
     except (TypeError, ValueError, AttributeError) as error:  # The last of options that are no object.
-        say("aimx", "NOT SERVED, /network.json has %r: %r" % (options, error))
+        say("aimx", "NOT SERVED, aimx in /network.json is wrong: %r" % error)

@@ -60,4 +60,4 @@ def check_named(name: str, package: str, options: dict) -> None:
 def _likeness(name, option):
     # How many letters they share, less those that only one has.
     letters = set(name)
-    return 2 * len(letters & set(option)) - len(letters) + (name[0] == option[0])
+    return 2 * len(letters & set(option)) - len(letters) + (name[:1] == option[:1])

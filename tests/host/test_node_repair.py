@@ -148,9 +148,15 @@ def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_pa
 def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
     # The server's record has its key from the firmware; a second one would keep the application from starting.
     code = "import aimdb, telemetry\nkey = {'tcp': 7433, 'anyone': 'read', 'key': 'wifi'}\n"
-    code += "for options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}, key):\n"
+    code += "for options in (5, None, 'x', [1], {'tcp': 'x'}, {'no': 1}, {'': 1}, key):\n"
     printed = Node(tmp_path, before=code + "    telemetry.serve(aimdb.AimDb(), options)").typed(b"restart\n")
-    assert printed.count("NOT SERVED") == 7, printed
+    assert printed.count("NOT SERVED") == 8, printed
+
+
+def test_the_token_for_aimx_is_not_shown(tmp_path) -> None:
+    code = "import aimdb, telemetry\nfor options in ({'tcp': 7433, 'token': 'hush'}, {'token': 'hush', 'tcp': 'x'}):\n"
+    printed = Node(tmp_path, before=code + "    telemetry.serve(aimdb.AimDb(), options)").typed(b"restart\n")
+    assert "are served at port 7433" in printed and "NOT SERVED" in printed and "hush" not in printed, printed
 
 
 @pytest.mark.parametrize("content", ["{}", '"7"', "[", "-1", "536870911"])
