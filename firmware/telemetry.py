@@ -25,12 +25,12 @@ def settings():
     try:
         with open("/network.json") as file:
             found = json.loads(file.read(LONGEST))
-        if all(isinstance(found[name], str) for name in ("ssid", "password", "broker")):
+        if isinstance(found, dict) and all(isinstance(found.get(name), str) for name in ("ssid", "password", "broker")):
             return found
         say("network", "/network.json is to have ssid, password and broker, as text")
     except OSError:
         say("network", "none: there is no /network.json")
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         say("network", "/network.json is damaged: %r" % error)
     return {}
 
@@ -66,8 +66,11 @@ def connect(db, obey, journal=None):
         wifi = Wifi(found["ssid"], found["password"])
         clock = Clock(*found.get("ntp", ("pool.ntp.org", 123)))
         broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
-    except (OSError, TypeError, ValueError) as error:
-        say("network", "NONE: /network.json is wrong, or names a file that is: %r" % error)
+    except OSError as error:
+        say("network", "NONE: %s cannot be read, which /network.json names: %r" % (found.get("ca"), error))
+        return say
+    except (TypeError, ValueError) as error:
+        say("network", "NONE: /network.json is wrong: %r" % error)
         return say
     answers = SpmcRing(8)
 

@@ -139,6 +139,16 @@ def test_settings_of_the_network_that_are_damaged_leave_the_console(tmp_path, co
     assert "restarted" in printed and "network " in printed, printed
 
 
+def test_a_certificate_that_is_not_there_is_named(tmp_path) -> None:
+    printed = Node(tmp_path, wrong(ca="/broker.der")).typed(b"restart\n")
+    assert "NONE: /broker.der cannot be read, which /network.json names: OSError(2,)" in printed, printed
+
+
+@pytest.mark.parametrize("content", ['{"SSID": "a"}', "[]", "5", wrong(password=5)])
+def test_what_is_missing_in_the_settings_of_the_network_is_told(tmp_path, content) -> None:
+    assert "/network.json is to have ssid, password and broker, as text" in Node(tmp_path, content).typed(b"restart\n")
+
+
 def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_path) -> None:
     before = "import telemetry\nprint('settings', telemetry.settings())"
     printed = Node(tmp_path, wrong(ssid="x" * 2_000_000), before).typed(b"restart\n")
