@@ -42,7 +42,7 @@ class Supervisor:
     watchdog              is started, and fed by a task of the loop. In reduced mode it waits 8388 ms at least
     reset, pause_ms       what resets the board and what waits, for tests
 
-    Ctrl-C ends it and gives the prompt; from then on a timer feeds the watchdog, and the count of starts is zero.
+    Ctrl-C ends it and gives the prompt; from then on the watchdog resets nothing, and the count of starts is zero.
     `run` returns when the application does. Raises `TypeError` for what cannot be called, and `TypeError` or
     `ValueError` for times that are longer than six days. IRQ safety: none.
     """

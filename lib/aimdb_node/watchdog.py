@@ -17,6 +17,11 @@ _CAUSES = const(
     "DEEPSLEEP_RESET deep sleep,SOFT_RESET soft reset"
 )
 
+# What is written here clears bits of the watchdog's register CTRL; see "Atomic Register Access" in the datasheets.
+_RP2040_HELD = const(0x4005B000)
+_RP2350_HELD = const(0x400DB000)
+_ENABLED = const(1 << 30)
+
 
 def reset_cause() -> str:
     """Why the board has started, in words.
@@ -108,7 +113,14 @@ class Watchdog:
         self.feed()
 
     def release(self) -> None:
-        """Somebody is at the prompt, where no loop runs: a timer feeds it until the next reset."""
+        """Somebody is at the prompt, where no loop runs: it is held, or a timer feeds it, until the next start."""
+        for chip, place in (("RP2040", _RP2040_HELD), ("RP2350", _RP2350_HELD)):
+            if self._dog and chip in getattr(sys.implementation, "_machine", ""):
+                # mpremote begins with a soft reset, which stops all timers.
+                from machine import mem32
+
+                mem32[place] = _ENABLED
+                return
         self._feed_by_timer(None)
         self._inside += 1  # No block ends it.
 

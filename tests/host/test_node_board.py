@@ -54,6 +54,22 @@ def test_ctrl_c_gives_the_prompt_and_the_watchdog_does_not_take_it_away() -> Non
         assert "after: watchdog" not in board.console
 
 
+def test_after_ctrl_c_mpremote_may_take_its_time() -> None:
+    with node(watchdog__json=b"1000") as board:
+        board.adc[4] = SENSOR_CELSIUS_27
+        board.wait_for("journal   empty", 60)
+        board.write(b"\x03\x03")
+        board.wait_for(">>> ", 60)
+        board.write(b"\x01")
+        board.wait_for("raw REPL", 60)
+        board.write(b"\x04")  # As mpremote begins: a soft reset, which stops all timers.
+        board.wait_for("raw REPL", 60)
+        board.write(b"import time; time.sleep(10); print('still', 'here')\x04")
+        board.wait_for("still here", 60)
+        board.write(b"import machine; machine.reset()\x04")
+        board.wait_for("journal ", 60)
+
+
 def test_a_loop_that_stands_still_is_ended_by_the_watchdog_and_the_cause_is_told() -> None:
     hanging = b"async def main():\n    print('hangs')\n    while True:\n        pass\n"
     with node(watchdog__json=b"500", sensor_node__py=hanging) as board:
