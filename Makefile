@@ -186,9 +186,10 @@ deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev
 	@$(RUN) tools/board/deploy.py $(if $(PORT),--port "$(PORT)") --board $(BOARD)
 
 .PHONY: wifi
-wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board: PORT=/dev/ttyACM0
+wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board, and restart it: PORT=/dev/ttyACM0
 	@test -f firmware/network.json || { echo "Copy firmware/network.example.json to firmware/network.json, and fill it in."; exit 1; }
-	$(VENV)/bin/mpremote $(if $(PORT),connect "$(PORT)") fs cp firmware/network.json :network.json
+	@$(VENV)/bin/python -m json.tool firmware/network.json /dev/null || { echo "firmware/network.json is no JSON; see above where."; exit 1; }
+	$(VENV)/bin/mpremote $(if $(PORT),connect "$(PORT)") fs cp firmware/network.json :network.json + reset
 
 .PHONY: image
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file

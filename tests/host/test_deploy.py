@@ -12,6 +12,7 @@ import board_link
 import deploy
 import pytest
 import serial
+from board_declaration import ROOT
 from device_files import DeployError, files_for, library_files
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image, read_image
@@ -344,6 +345,32 @@ def test_watchdog_does_not_end_the_deploy():
     with Board() as board:
         code = f"import machine, time\nmachine.WDT(timeout=2000)\n{survey}\ntime.sleep(10)\nprint('still here')"
         assert "still here" in board.exec(code)
+
+
+@pytest.fixture
+def make_wifi(tmp_path):
+    """Runs `make wifi` in a folder with these settings of the network."""
+    (tmp_path / "firmware").mkdir()
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+
+    def make_wifi(port: str, settings: str) -> subprocess.CompletedProcess:
+        (tmp_path / "firmware" / "network.json").write_text(settings)
+        command = ["make", "-f", ROOT / "Makefile", "-o", ".venv/ready", "wifi", f"PORT={port}"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    return make_wifi
+
+
+def test_after_the_settings_of_the_network_are_copied_the_program_runs_with_them(start, make_wifi):
+    board, port = start({"/main.py": b"print(open('/network.json').read())\nwhile True: pass"})
+    made = make_wifi(port, '{"ssid": "new"}')
+    assert made.returncode == 0, made
+    board.wait_for('{"ssid": "new"}', 60)
+
+
+def test_settings_of_the_network_that_are_no_json_are_not_copied(make_wifi):
+    made = make_wifi("/dev/ttyACM77", '{"ssid": "new",}')
+    assert made.returncode and "firmware/network.json is no JSON" in made.stdout and "ttyACM77" not in made.stdout, made
 
 
 def test_absent_port_is_said(run):
