@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shlex
 import shutil
 import signal
 import subprocess
@@ -383,6 +384,12 @@ def test_command_that_shows_the_ports_can_be_pasted_into_a_shell(run):
     _, _, complaint = run("/dev/ttyACM77")
     command = complaint.split("('")[1].split("'")[0]
     assert command.endswith("mpremote connect list") and shutil.which(command.split()[0]), command
+
+
+def test_the_command_that_shows_the_ports_is_one_word_though_the_path_has_spaces(monkeypatch):
+    monkeypatch.setattr(board_link.shutil, "which", lambda program: None)
+    monkeypatch.setattr(board_link.sys, "executable", "/my projects/.venv/bin/python")
+    assert shlex.split(board_link.mpremote_by_hand()) == ["/my projects/.venv/bin/mpremote"]
 
 
 def test_busy_port_is_said(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def mpremote_command() -> list[str]:
 
 def mpremote_by_hand() -> str:
     """How to start it in a shell, which may not find the one beside this Python."""
-    return "mpremote" if shutil.which("mpremote") else str(Path(sys.executable).with_name("mpremote"))
+    return "mpremote" if shutil.which("mpremote") else shlex.quote(str(Path(sys.executable).with_name("mpremote")))
 
 
 class BoardLink:
