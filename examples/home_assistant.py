@@ -47,6 +47,9 @@ def announce(kind, name, **more):
 
 async def switch(consumer):
     async for command in consumer.subscribe():
+        if command not in (b"ON", b"OFF"):  # Anybody may send anything.
+            print("no command for the LED:", command)
+            continue
         led.value(command == b"ON")
         print("the LED is", command.decode())
         state.produce(command)  # So that Home Assistant knows that it was done.

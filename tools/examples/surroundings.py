@@ -191,7 +191,7 @@ class HomeAssistant(Surroundings):
             new = self.listener.messages[heard:]
             heard += len(new)
             for topic, payload in new:
-                self._say(f"* the broker has {topic}: {payload.decode()}")
+                self._say(f"* the broker has {topic}: {payload.decode(errors='replace')}")
                 if topic.startswith("homeassistant/switch/") and not told:
                     told = True
                     self._say("* Home Assistant switches the LED on")
