@@ -1,11 +1,12 @@
 """A data logger that loses nothing, however often the power goes out, and uploads when somebody listens.
 
 A sample is on the flash before the next one is taken. From there each goes over a serial line to a gateway: another
-computer, a modem, a radio. Only when that has answered `ok` is the sample acknowledged, and may go. Cut the power or
-the line at any moment: what has no answer is sent again.
+computer, a modem, a radio. Only when that has answered is the sample acknowledged, and may go. Cut the power or the
+line at any moment: what has no answer is sent again.
 
-Wiring: the gateway at UART 0, TX to GP0, RX to GP1, 115200 baud. It answers each line with `ok`. The samples are of the
-thermometer in the chip. Ctrl-C ends it.
+Wiring: the gateway at UART 0, TX to GP0, RX to GP1, 115200 baud. It answers each line with `ok`, the start and the
+number of the sample, so that a late answer counts for no other one. The samples are of the thermometer in the chip.
+Ctrl-C ends it.
 """
 
 import asyncio
@@ -57,10 +58,17 @@ async def upload(consumer):
 async def is_taken(value):
     gateway.write(json.dumps(value).encode() + b"\n")
     await gateway.drain()
+    wanted = "ok %(start)d %(number)d" % value
     try:
-        return (await asyncio.wait_for_ms(answers.readline(), PATIENCE_MS)).strip() == b"ok"
+        await asyncio.wait_for_ms(answer(wanted.encode()), PATIENCE_MS)
     except asyncio.TimeoutError:
         return False
+    return True
+
+
+async def answer(wanted):
+    while (await answers.readline()).strip() != wanted:
+        pass
 
 
 log = FlashQueue("/log", JsonCodec())

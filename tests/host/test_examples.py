@@ -11,7 +11,7 @@ import example
 import pytest
 from emulated_pico import Board, BoardError
 from emulated_pico.filesystem import build_image
-from surroundings import AROUND, HomeAssistant, Surroundings
+from surroundings import AROUND, DataLogger, HomeAssistant, Surroundings
 
 SECONDS = {"ring": 8, "latest": 4, "mailbox": 4, "weather_station": 7.5, "data_logger": 6, "buttons": 5}
 
@@ -95,6 +95,35 @@ def test_the_data_logger_uploads_every_sample_through_a_power_cut():
         assert numbers == list(range(1, len(numbers) + 1)), around.taken
     assert [life for life, _ in around.taken].count(1) == kept
     assert f"uploaded 1 {kept}\n" in after and "uploaded 2 1\n" in after
+
+
+class LateGateway(DataLogger):
+    """It answers 1.2 s late at first, and does not hear the third line."""
+
+    lives = 1
+    heard = 0
+
+    def arrange(self, board: Board, life: int) -> None:
+        super().arrange(board, 1)
+        uart = board.mcu.uart[0]
+        hear, answer = uart.on_byte, uart.feed_byte
+
+        def lossy(byte: int) -> None:
+            if self.heard != 2:
+                hear(byte)
+            self.heard += byte == 10
+
+        def late(byte: int) -> None:
+            board.after(1.2 if self.heard < 3 else 0.001, lambda: answer(byte))
+
+        uart.on_byte, uart.feed_byte = lossy, late
+
+
+def test_an_answer_that_comes_late_acknowledges_no_other_sample():
+    with LateGateway(lambda text: None) as around:
+        text = example.run("data_logger", 8, around)
+    numbers = sorted({number for _, number in around.taken})
+    assert "no answer" in text and len(numbers) > 4 and numbers == list(range(1, len(numbers) + 1)), around.taken
 
 
 def test_a_contact_that_bounces_makes_one_event():

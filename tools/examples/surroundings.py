@@ -122,7 +122,7 @@ class DataLogger(Surroundings):
                 line.clear()
                 if life > 0:
                     self.taken.append((sample["start"], sample["number"]))
-                    for each in b"ok\n":
+                    for each in b"ok %d %d\n" % self.taken[-1]:
                         uart.feed_byte(each)
 
         uart.on_byte = hear
