@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from time import sleep_ms
 
 import harness
 from aimdb import AimDb, Mailbox
@@ -293,6 +294,23 @@ def test_a_repair_that_runs_into_a_time_limit_of_its_own_has_failed_and_is_run_a
     equal([node.start() for _ in range(4)], [True] * 3 + [False])
     equal(node.repaired, 10)
     assert node.has_said("no answer"), node.said
+
+
+def test_after_its_time_a_repair_that_fails_again_and_again_gives_way_to_the_application_too():
+    class Quick(Node):
+        def pause_ms(self, milliseconds):
+            sleep_ms(milliseconds // 100)
+
+    Folder()
+
+    async def repair():
+        node.repaired += 1
+        raise OSError(5)
+
+    node = Quick(*failing(15), repair=repair, repair_s=1)
+    equal([node.start() for _ in range(4)], [True] * 3 + [False])
+    assert 3 < node.repaired < 10, node.repaired
+    assert node.has_said("OSError") and node.has_said("the application is tried again"), node.said
 
 
 def test_after_a_repair_that_returns_the_application_is_tried_again():

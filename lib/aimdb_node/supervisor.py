@@ -79,6 +79,7 @@ class Supervisor:
         self._seconds = 0  # That this start has lasted,
         self._counted_to = ticks_ms()  # up to here.
         self._is_good = False  # The present run.
+        self._reduced_at = 0  # In seconds of this start.
 
     def run(self) -> None:
         """Run until the application returns or Ctrl-C comes."""
@@ -107,9 +108,10 @@ class Supervisor:
         while True:
             error = None
             self._is_good = False
+            mending = reduced
             try:
-                asyncio.run(self._run(reduced))
-                if not reduced:
+                asyncio.run(self._run(mending))
+                if not mending:
                     return
             except KeyboardInterrupt:
                 raise
@@ -118,24 +120,25 @@ class Supervisor:
             asyncio.new_event_loop()
             if isinstance(error, Restart):
                 self._tell("restart", "on request")
-                if reduced:
+                if mending:
                     crashes.good()  # Somebody has mended it: the application is to be tried.
                 self._reset_board()
-            elif error is None:
+            if error is not None:
+                gc.collect()  # What the run has left.
+                failures = 1 if self._is_good else failures + 1
+                self._tell("crash", crashes.note(error, self._uptime()).rstrip())
+                if failures >= _RUNS and not mending:
+                    if crashes.starts < _STARTS and crashes.is_kept:
+                        self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
+                        self._reset_board()
+                    reduced = self._repair is not None
+                    self._reduced_at = self._uptime()
+                self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
+            if mending and (error is None or self._left_ms() <= 0):
                 self._tell("restart", "the application is tried again")
                 self._repair_ms = min(2 * self._repair_ms, 86400000)
                 reduced = False
                 failures = _RUNS - 1
-                continue
-            gc.collect()  # What the run has left.
-            failures = 1 if self._is_good else failures + 1
-            self._tell("crash", crashes.note(error, self._uptime()).rstrip())
-            if failures >= _RUNS and not reduced:
-                if crashes.starts < _STARTS and crashes.is_kept:
-                    self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
-                    self._reset_board()
-                reduced = self._repair is not None
-            self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
 
     async def _run(self, reduced):
         tasks = [asyncio.create_task(self._tend())]
@@ -153,7 +156,7 @@ class Supervisor:
     async def _mend(self):
         # Not by `timed`: a TimeoutError from `repair` would look like the end of its time.
         deadline = Deadline()
-        deadline.start(self._repair_ms)
+        deadline.start(max(0, self._left_ms()))
         try:
             await self._repair()
         except TimedOut:
@@ -161,6 +164,10 @@ class Supervisor:
                 raise
         finally:
             deadline.stop()
+
+    def _left_ms(self):
+        # Of reduced mode, until the application is tried again.
+        return self._repair_ms - 1000 * (self._uptime() - self._reduced_at)
 
     async def _tend(self):
         while True:
