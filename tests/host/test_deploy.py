@@ -202,6 +202,20 @@ def test_users_program_is_overwritten_when_forced(tree, start, run, monkeypatch)
     assert files_on(board) == shipped(tree)
 
 
+def test_users_program_that_is_no_utf_8_is_named_and_kept(tree, start, run):
+    theirs = "# für mich\nprint('mine')\n".encode("latin-1")
+    board, port = start({"/main.py": theirs})
+    status, _, complaint = run(port)
+    assert status == 1 and "/main.py would be overwritten" in complaint, complaint
+    assert files_on(board)["/main.py"] == theirs
+
+
+def test_list_on_the_board_that_is_damaged_is_an_empty_one(tree, start, run):
+    board, port = start({**shipped(tree), LIST: b"\xff\xfe garbage"})
+    assert run(port, "--force")[0] == 0
+    assert files_on(board) == shipped(tree)
+
+
 def test_our_program_is_the_users_from_its_first_edit_on(tree, start, run):
     edited = MAIN.encode() + b"# and my own line"
     board, port = start({**shipped(tree), "/main.py": edited})

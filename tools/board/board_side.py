@@ -35,8 +35,8 @@ def files_below(folder):
 
 
 def is_blank(path):
-    with open(path) as file:
-        return all(line.strip()[:1] in ("", "#") for line in file)
+    with open(path, "rb") as file:
+        return all(line.strip()[:1] in (b"", b"#") for line in file)
 
 
 def survey(paths, folders, rivals, list_path):
@@ -50,9 +50,9 @@ def survey(paths, folders, rivals, list_path):
     for folder in folders:
         files += files_below(folder)
     space = os.statvfs("/")
-    listed = ""
+    listed = b""
     if is_there(list_path):
-        with open(list_path) as file:
+        with open(list_path, "rb") as file:
             listed = file.read()
     answer = {
         "name": sys.implementation[0],

@@ -125,7 +125,7 @@ def parse_survey(output: str) -> dict:
         if line.startswith("SURVEY "):
             with contextlib.suppress(SyntaxError, ValueError):
                 found = ast.literal_eval(line.removeprefix("SURVEY "))
-                return {**found, "ours": ownership.parse(found["list"])}
+                return {**found, "ours": ownership.parse(found["list"].decode(errors="replace"))}
     raise DeployError("The board's answer was garbled, perhaps by something it prints meanwhile. Try again.")
 
 
