@@ -202,6 +202,26 @@ def test_users_program_is_overwritten_when_forced(tree, start, run, monkeypatch)
     assert files_on(board) == shipped(tree)
 
 
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"/main.py/x": b""}, "/main.py"),
+        ({"/lib": b""}, "/lib"),
+        ({"/lib/aimdb": b""}, "/lib/aimdb"),
+        ({LIST + "/x": b""}, LIST),
+        ({"/deploy.new": b""}, "/deploy.new"),
+    ],
+)
+def test_folder_in_the_place_of_a_file_and_the_other_way_round_is_named(start, run, files, place):
+    board, port = start(files)
+    status, _, complaint = run(port)
+    assert (
+        status == 1
+        and f"then remove it: {board_link.mpremote_by_hand()} connect {port} fs rm -r :{place}\n" in complaint
+    )
+    assert files_on(board) == files
+
+
 def test_users_program_that_is_no_utf_8_is_named_and_kept(tree, start, run):
     theirs = "# für mich\nprint('mine')\n".encode("latin-1")
     board, port = start({"/main.py": theirs})
@@ -429,6 +449,14 @@ def test_connection_that_breaks_off_is_said(start):
     link.patience = 2
     with pytest.raises(DeployError, match="broke off: it was unplugged, or it restarted"):
         link.run(["exec", "while True: pass"])
+
+
+def test_error_of_the_boards_files_is_not_taken_for_a_lost_connection(start):
+    _, port = start({})
+    link = board_link.BoardLink(port)
+    with pytest.raises(DeployError, match=r"The board reported an error: OSError: \[Errno 5\] EIO\.") as raised:
+        link.run(["exec", "raise OSError(5)"])
+    assert not isinstance(raised.value, board_link.BrokenOff)
 
 
 def test_error_on_the_board_is_said_without_its_traceback(start):

@@ -151,6 +151,8 @@ class BoardLink:
                 "The board has no usable filesystem. Flash MicroPython again; if that does not help, erase "
                 "the whole flash first."
             )
+        if last_line.startswith("OSError") and 'File "<stdin>"' in output:
+            return DeployError(f"The board reported an error: {last_line}.")  # Of its files, not of the connection.
         hung = not output or "could not enter raw repl" in output
         if hung and not self._has_answered:
             return (BrokenOff if output else DeployError)(

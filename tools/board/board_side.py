@@ -39,6 +39,11 @@ def is_blank(path):
         return all(line.strip()[:1] in (b"", b"#") for line in file)
 
 
+def is_folder(path):
+    found = is_there(path)
+    return found and found[0] & 0x4000
+
+
 def survey(paths, folders, rivals, list_path):
     machine = getattr(sys.implementation, "_machine", sys.platform)
     # Nobody feeds a watchdog while its program is stopped. The RP2040's can be held; the restart frees it.
@@ -46,12 +51,15 @@ def survey(paths, folders, rivals, list_path):
         from machine import mem32
 
         mem32[0x4005B000] = 1 << 30
-    files = [path for path in paths if is_there(path)]
+    blocked = [path for path in paths + [list_path] if is_folder(path)]
+    blocked += [path for path in ["/lib"] + folders if is_there(path) and not is_folder(path)]
+    files = [path for path in paths if is_there(path) and path not in blocked]
     for folder in folders:
-        files += files_below(folder)
+        if folder not in blocked:
+            files += files_below(folder)
     space = os.statvfs("/")
     listed = b""
-    if is_there(list_path):
+    if is_there(list_path) and list_path not in blocked:
         with open(list_path, "rb") as file:
             listed = file.read()
     answer = {
@@ -64,6 +72,7 @@ def survey(paths, folders, rivals, list_path):
         "files": {path: digest(path) for path in files},
         "blank": [path for path in paths if path in files and path[-3:] == ".py" and is_blank(path)],
         "list": listed,
+        "blocked": blocked,
         "rivals": [path for path in rivals if is_there(path)],
     }
     print("\nSURVEY", answer)

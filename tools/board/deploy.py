@@ -157,7 +157,13 @@ def check_board(found: dict, board: str | None, root: Path = ROOT) -> None:
 
 
 def check_rivals(found: dict, port: str) -> None:
-    """Refuse to deploy modules that something of the user's would hide: it is not ours to delete."""
+    """Refuse to deploy what something of the user's is in the place of, or would hide: it is not ours to delete."""
+    if found["blocked"]:
+        paths = " ".join(":" + path for path in found["blocked"])
+        raise DeployError(
+            "On the board a folder stands in the place of a file that we copy, or a file in that of a folder. Save "
+            f"it if you need it, then remove it: {mpremote_by_hand()} connect {port} fs rm -r {paths}"
+        )
     if found["rivals"]:
         paths = " ".join(":" + path for path in found["rivals"])
         raise DeployError(

@@ -50,7 +50,9 @@ def entry(path: str, digest: bytes) -> tuple[str, str]:
 
 def parse(text: str) -> Entries:
     """The entries of a list, as `write` made it."""
-    return {(path, digits) for digits, _, path in (line.partition(" ") for line in text.splitlines()) if path[:1] == "/"}
+    return {
+        (path, digits) for digits, _, path in (line.partition(" ") for line in text.splitlines()) if path[:1] == "/"
+    }
 
 
 def write(entries: Entries) -> bytes:
