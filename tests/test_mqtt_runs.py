@@ -435,3 +435,30 @@ async def test_a_topic_that_was_subscribed_to_without_a_run_leaves_nothing_behin
 
     left = left_by(use, 20)
     assert left < 8000, left
+
+
+def test_ctrl_c_while_it_is_connected_leaves_a_link_that_connects_when_the_loop_runs_on():
+    async def run():
+        await server.__aenter__()
+        broker = Interrupted(server.url)
+        db = AimDb()
+        db.configure("n", SingleLatest()).link_to(server.url + "/n", broker=broker)
+        db.producer("n").produce(1)
+        await db.run()
+
+    async def go_on():
+        await until(lambda: server.published)
+        await server.__aexit__()
+
+    class Interrupted(Broker):
+        is_ready = False
+
+        async def ready(self):
+            if not self.is_ready:
+                self.is_ready = True
+                raise KeyboardInterrupt
+
+    server = ScriptedBroker()
+    raises(KeyboardInterrupt, lambda: asyncio.run(run()))
+    asyncio.run(go_on())
+    asyncio.new_event_loop()

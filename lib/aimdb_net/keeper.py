@@ -16,8 +16,8 @@ async def keep(peer) -> None:
     troubles = 0  # Attempts that failed, and connections that were lost at once, in a row.
     while True:
         try:
-            if peer.connection:  # There was no heap to end it.
-                peer.disconnect(ConnectionLost("there was no memory"))
+            if peer.connection:  # There was no heap to end it, or this task takes the place of one that Ctrl-C has ended.
+                peer.disconnect(ConnectionLost("there was no memory, or Ctrl-C came"))
             began = None  # When it was connected.
             try:
                 await peer.ready()
@@ -44,6 +44,9 @@ async def keep(peer) -> None:
             if not isinstance(er, MemoryError):
                 tell(troubles or 1, "no connection to %s: %r", peer.name, er)
             await asyncio.sleep_ms(peer.retry_ms[0])
+        except KeyboardInterrupt:  # It ends the task in whose step it comes, and the loop may run on.
+            peer.task = asyncio.create_task(keep(peer))
+            raise
 
 
 async def _watch(peer):

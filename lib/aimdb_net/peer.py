@@ -103,7 +103,7 @@ class Peer:
         # Who needs it: links and buffers that run. The connection ends with the last of them, or with their loop.
         self.users: list = []
         self._loop: "Any" = None
-        self._task: "Any" = None  # Keeps up the connection while there are users.
+        self.task: "Any" = None  # Keeps up the connection while there are users.
         self.fresh = False  # Made by a URL, and no run has used it yet.
         self._tell(None)
 
@@ -130,7 +130,7 @@ class Peer:
             forget("aimdb_net", "checks", "address")
             forget(*self.made_by)
             self.window.begin()
-            self._task = asyncio.create_task(keep(self))
+            self.task = asyncio.create_task(keep(self))
             self._loop = current_loop()
             self.moved.wake_all()
         self.users.append(user)
@@ -143,11 +143,11 @@ class Peer:
         if user in self.users and self._loop is current_loop():
             self.users.remove(user)
             if not self.users:
-                self._task.cancel()
+                self.task.cancel()
                 self._finish()
 
     def _finish(self):
-        self._task = None
+        self.task = None
         try:
             once("handover").leave(self.window)
         except MemoryError:
