@@ -156,6 +156,20 @@ async def test_waiting_for_room_does_not_make_the_broker_look_dead():
         equal((got, broker.lost_count), (list(range(20)), 0))
 
 
+async def test_a_broker_hears_of_a_board_that_waits_for_room_as_often_as_it_was_promised():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        broker = impatient(server, keepalive_s=1, timeout_ms=60000)
+        db.configure("full", BoundedQueue(1)).link_from(server.url + "/full", capacity=1)
+        async with running(db):
+            await until(lambda: server.subscribed)
+            await server.send(b"".join([publish("full", b"%d" % value, 1, value + 1) for value in range(5)]))
+            await until(lambda: broker.connection.held)
+            server.pings = 0
+            await until(lambda: server.pings >= 3, 1500)
+            assert broker.connection.held
+
+
 async def test_with_a_clean_session_what_finds_no_room_for_long_is_dropped_counted_and_others_go_on():
     async with ScriptedBroker() as server:
         db = AimDb()

@@ -64,7 +64,10 @@ async def _watch(peer):
         if not connection.held and connection.resumed_at is None and _owes(peer, now, timeout):
             raise ConnectionLost("%s has owed an acknowledgement for %d ms" % (peer.name, timeout))
         if peer.pinged_at is not None:
-            if not connection.held and min(ticks_diff(now, peer.pinged_at), heard) > timeout:
+            if connection.held:
+                if quiet and ticks_diff(now, connection.sent_at) >= quiet:
+                    peer.ping()  # The answer is not read now, but a broker ends a connection on which nothing comes.
+            elif min(ticks_diff(now, peer.pinged_at), heard) > timeout:
                 raise ConnectionLost("%s has been silent for %d ms" % (peer.name, timeout))
         elif peer.renewing and not peer.window.flights:
             if peer.renewing == 2:
