@@ -219,6 +219,18 @@ async def test_a_message_at_which_the_broker_breaks_the_connection_is_given_up_a
         equal((broker.given_up_count, kept.metrics().dropped_count, other.metrics().dropped_count), (2, 2, 0))
 
 
+async def test_a_message_that_is_given_up_is_named_with_its_record():
+    async with ScriptedBroker() as server:
+        server.acknowledge = breaks(b"5")
+        db = AimDb()
+        kept = Kept([5])
+        db.configure("kept", kept).link_to(server.url + "/n", broker=impatient(server, retry_ms=(1, 2)))
+        with printing() as said:
+            async with running(db):
+                await until(lambda: kept.committed)
+        assert "record 'kept', %s/n: a message of" % server.url in said.text, said.text
+
+
 async def test_a_message_that_is_never_acknowledged_by_a_broker_that_answers_is_given_up():
     async def acknowledge(server, client, packet_id):
         if server.published[-1][1] != b"3":

@@ -65,8 +65,10 @@ def end(window, error, connection) -> None:
             why = type(error)(*error.args)  # For each task its own, with its own traceback.
         elif flight.strikes >= _GIVEN_UP:
             window.peer.given_up_count += 1
+            source = flight.source
+            name = "record %r, %s" % (source.key, source.__name__) if source else window.peer.name
             text = "%s: a message of %d bytes is given up, at which %d connections ended"
-            why = ConnectionLost(text % (window.peer.name, len(flight.packet), flight.strikes))
+            why = ConnectionLost(text % (name, len(flight.packet), flight.strikes))
             print("aimdb:", why, file=sys.stderr)
         if why:
             del window.flights[packet_id]
