@@ -388,7 +388,6 @@ MALFORMED = (
     b"\x30\xff\xff\xff\xff\x01",  # A length of five bytes.
     b"\x30\0",  # PUBLISH with nothing in it,
     b"\x30\x01\0",  # with half of a topic length,
-    b"\x30\x02\0\0",  # with an empty topic,
     b"\x30\x03\0\x05a",  # with less topic than it says,
     b"\x32\x03\0\x01n",  # with no packet id,
     b"\x32\x05\0\x01n\0\0",  # with packet id 0,

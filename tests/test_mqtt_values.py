@@ -92,6 +92,21 @@ async def test_a_topic_that_is_no_utf8_does_not_come_again_and_again():
         equal((record.values, broker.lost_count), ([1, 3], 0))
 
 
+async def test_a_message_without_a_topic_does_not_come_again_and_again():
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        latest = SingleLatest()
+        server.session = 1
+        server.greeting = publish("", b"1", 1, 1)
+        broker = impatient(server, clean_session=False)
+        db.configure("n", latest).link_from(server.url + "/n", broker=broker)
+        async with running(db):
+            await until(lambda: server.acknowledged == [1])
+            await server.send(publish("n", b"2", 1, 2))
+            await until(lambda: latest.peek() == 2)
+        equal((broker.unclaimed_count, broker.lost_count, server.unsubscribed), (1, 0, []))
+
+
 async def test_what_a_record_refuses_for_now_is_tried_again_and_not_acknowledged_before():
     tries = []
 

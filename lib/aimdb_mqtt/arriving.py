@@ -32,16 +32,18 @@ def published(broker, first: int, body, whole: bool) -> bool:
     length = (body[0] << 8 | body[1]) if size > 1 else 0
     start = length + (4 if qos else 2)
     packet_id = body[start - 2] << 8 | body[start - 1] if qos and start <= size else 0
-    if qos > 2 or not length or (start > size and whole) or (start <= size and qos and not packet_id):
+    if qos > 2 or (start > size and whole) or (start <= size and qos and not packet_id):
         raise ConnectionLost("malformed PUBLISH %#x" % first)
     if packet_id and broker.renewing == 2:
         return True  # It comes again by the next connection.
     # We ask for no QoS 2, but an earlier program may have: PUBREC in place of PUBACK.
     receipt = packet(0x30 + (qos << 4), number(packet_id)) if packet_id else None
     topic = body[2 : 2 + length] if start <= size else b"?"
+    # To end the connection for a topic that is empty or no UTF-8, as the standard has it, would have the broker send
+    # the message again for ever.
     try:
         name = str(topic, "utf-8")
-    except UnicodeError:  # To end the connection, as the standard has it, would have the broker send it again for ever.
+    except UnicodeError:
         name = "".join([chr(byte) for byte in topic])
     inboxes = wanted_by(broker, name)
     if not whole:
@@ -109,7 +111,8 @@ def _unclaimed(broker, name, receipt):
     tell(broker.unclaimed_count, "nobody has subscribed to %r: a message is dropped", name)
     if receipt:
         broker.connection.send(receipt)
-        broker.ask(0xA2, once("arguments").text(name))
+        if name:
+            broker.ask(0xA2, once("arguments").text(name))
     return True
 
 
