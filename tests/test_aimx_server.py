@@ -3,9 +3,12 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, Mailbox, Reader, SingleLatest, SpmcRing
+from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, JsonCodec, Mailbox, Reader, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
+from aimdb_flash import BlockStorage, FlashQueue
+from aimdb_flash.storage import claimed
 from aimx_client import Client, Running, cable
+from flash_devices import Flash
 from harness import equal, only, target
 
 STEP = 1 if target == "unix" else 9  # Of tests that try each length; the emulated chip is slow.
@@ -330,6 +333,56 @@ async def test_drain_gives_the_oldest_first_and_skips_what_was_overwritten():
         equal(await client.ask("record.drain", {}), "internal")
         for limit in (-1, 1.5, "x", True):
             equal(await drain("setting", limit=limit), "internal")
+
+
+async def test_a_drain_may_ask_for_any_number_of_values():
+    db, client = program()
+    async with Running(db):
+        for limit in (2**29, 2**32 - 1, 2**64):
+            db.produce_any("setting", limit)
+            equal(await client.ask("record.drain", {"name": "setting", "limit": limit}), drained("setting", limit))
+
+
+class Hungry(JsonCodec):
+    """There is no memory for 3 in the first attempt."""
+
+    attempts = 0
+
+    def encode(self, value):
+        if value == 3:
+            self.attempts += 1
+            if self.attempts == 1:
+                raise MemoryError
+        return super().encode(value)
+
+
+def drained(name, *values):
+    return {"record_name": name, "count": len(values), "values": list(values)}
+
+
+async def test_what_a_drain_lacks_memory_for_is_not_committed():
+    db, client = program()
+    claimed.clear()
+    queue = FlashQueue(BlockStorage(Flash(4, 4096)), JsonCodec(), flush_ms=0)
+    db.configure("flash", queue).remote(write=True, codec=Hungry())
+    async with Running(db):
+        for value in range(1, 5):
+            await queue.push_async(value)
+        equal(await client.ask("record.drain", {"name": "flash"}), "internal")
+        equal(await client.ask("record.drain", {"name": "flash"}), drained("flash", 1, 2, 3, 4))
+
+
+async def test_a_drain_that_lacks_memory_answers_what_it_has_taken():
+    db, client = program()
+    server = db.consumer("aimx").buffer
+    queue = BoundedQueue(4)
+    db.configure("taken", queue).remote(write=True, codec=Hungry())
+    async with Running(db):
+        for value in range(1, 5):
+            queue.push(value)
+        equal(await client.ask("record.drain", {"name": "taken"}), drained("taken", 1, 2))
+        equal(await client.ask("record.drain", {"name": "taken"}), drained("taken", 4))
+    equal((server.refused_count, "'taken'" in server.last_error), (1, True))
 
 
 async def test_get_of_a_ring_loses_no_value_that_counts():

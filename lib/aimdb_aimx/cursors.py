@@ -2,9 +2,9 @@
 
 import json
 
-from aimdb import BufferClosed, BufferEmpty, BufferLagged, check_int
+from aimdb import BufferClosed, BufferEmpty, BufferLagged
 
-from .requests import Refusal, entry_of, is_ring, may_write, name_in, text_of
+from .requests import Refusal, entry_of, is_ring, may_write, name_in, refused, text_of
 
 _DRAINED = 3840  # From so many bytes of values on, the rest comes with the next reply; see `text_of`.
 _END = object()  # There is no value now.
@@ -29,26 +29,33 @@ def drain(peer, params) -> tuple:
         raise Refusal("denied")
     limit = params.get("limit")
     if limit is None:
-        limit = 0x1FFFFFFF
-    try:
-        check_int("limit", limit)
-    except (ValueError, TypeError):
+        limit = _DRAINED
+    if type(limit) is not int or limit < 0:
         raise Refusal("internal")
     reader = _cursor_of(peer, record)
-    if hasattr(reader, "commit"):
+    commits = hasattr(reader, "commit")
+    if commits:
         reader.commit()  # Who asks for more has got what came before.
     values = bytearray()  # In one piece, as a thousand small ones take ten times as much of the heap.
     count = 0
-    while count < limit and len(values) < _DRAINED:
-        value = _next_of(reader)
-        if value is _END:
-            break
-        text = b"null" if value is None else text_of(peer, entry, value)
-        if text:
-            if count:
-                values.append(44)  # A comma.
-            values.extend(text)
-            count += 1
+    try:
+        while count < limit and len(values) < _DRAINED:
+            value = _next_of(reader)
+            if value is _END:
+                break
+            text = b"null" if value is None else text_of(peer, entry, value)
+            if text:
+                if count:
+                    values.append(44)  # A comma.
+                values.extend(text)
+                count += 1
+    except Exception as er:  # A buffer of the program's own may raise anything, and a codec lack memory.
+        if commits:
+            reader.close()  # All of it comes again.
+            del peer.cursors[record.key]
+        if commits or not count:
+            raise
+        refused(peer.server, "record %r: a drain ends after %d values: %r", record.key, count, er)
     head = '{"count":%d,"record_name":%s,"values":[' % (count, json.dumps(record.key))
     return head.encode(), values, b"]}"
 
