@@ -139,6 +139,31 @@ async def test_a_subscription_that_never_stands_is_refused_in_time():
         equal(await client.next(), {"t": "reply", "id": number, "err": "internal"})
 
 
+async def test_a_record_that_cannot_be_read_for_a_moment_is_named_and_watched_on():
+    class Shaky(BoundedQueue):
+        def subscribe(self):
+            def try_recv():
+                value = read()
+                if value == 2:
+                    raise OSError(5)
+                return value
+
+            reader = super().subscribe()
+            read = reader.try_recv
+            reader.try_recv = try_recv
+            return reader
+
+    db, client = program()
+    server = db.consumer("aimx").buffer
+    db.configure("shaky", Shaky(4)).remote(write=True)
+    async with Running(db):
+        await client.watch("shaky")
+        for value in (1, 2, 3):
+            db.produce_any("shaky", value)
+        equal(await client.events(2), [(1, 1), (2, 3)])
+        assert server.last_error.startswith("record 'shaky' cannot be watched now: OSError"), server.last_error
+
+
 async def test_a_pattern_has_snapshots_first_and_then_events_with_topics():
     db, client = program()
     async with Running(db):

@@ -4,9 +4,12 @@ import asyncio
 
 from aimdb import BufferClosed, BufferEmpty, BufferLagged
 from aimdb.timing import timed
+from micropython import const
 
 from . import once
-from .requests import Refusal, entry_of, is_ring, may_write, text_of
+from .requests import Refusal, entry_of, is_ring, may_write, refused, text_of
+
+_PAUSE_MS = const(1000)  # Before a record that has raised is read again.
 
 
 async def subscribe(peer, id: str, topic) -> None:
@@ -106,16 +109,20 @@ class Subscription:
                 except MemoryError:  # By itself, as a pair would be made now, and needs heap.
                     return None
 
-        try:
-            while True:
+        while True:
+            try:
                 await reader.ready()
                 await peer.send(event)
                 if commit:
                     done_with(commit)
-        except BufferClosed:
-            pass
-        except Exception as er:
-            peer.end(er)
+            except BufferClosed:
+                break
+            except Exception as er:
+                if peer.error:  # It was raised by sending.
+                    break
+                # A buffer of the program's own may raise anything.
+                refused(peer.server, "record %r cannot be watched now: %r", entry[0].key, er)
+                await asyncio.sleep_ms(_PAUSE_MS)
 
 
 def done_with(commit) -> None:
