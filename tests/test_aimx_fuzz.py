@@ -145,7 +145,7 @@ async def test_odd_frames_are_answered_or_counted_and_end_nothing():
         await visit(seed)
 
 
-async def test_a_value_too_deep_for_the_stack_is_refused_and_ends_nothing():
+async def test_a_value_too_deep_for_the_stack_is_refused_and_told_of_and_ends_nothing():
     near, far = cable(20000)
     db = AimDb()
     db.configure("setting", SingleLatest()).remote(write=True)
@@ -158,6 +158,7 @@ async def test_a_value_too_deep_for_the_stack_is_refused_and_ends_nothing():
         equal(await client.next(), {"t": "reply", "id": 1, "err": "internal"})
         equal(len([peer for peer in server.peers if peer.error]), 0)
     equal((server.refused_count, server.peek()), (2, 0))
+    assert server.last_error.startswith("record 'setting' did not take"), server.last_error
 
 
 async def test_what_is_no_frame_on_a_serial_line_is_counted():

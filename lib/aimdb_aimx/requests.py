@@ -39,13 +39,11 @@ def is_ring(record) -> bool:
 
 def refused(server, text: str, *values) -> None:
     """Count what was refused, as the `last_error`, and say it on stderr the 1st time, and the 2nd, 4th, 8th …"""
-    server.refused_count = count = server.refused_count + 1
+    server.refused_count += 1
     try:
-        server.last_error = text % values
-        if not count & (count - 1):
-            once("telling").tell(server.last_error, count)
+        once("telling").tell(server, text, values)
     except Exception:
-        pass  # There is no memory for it, or a value has no words.
+        pass  # There is no memory for it.
 
 
 def text_of(peer, entry: tuple, value) -> "bytes | None":
