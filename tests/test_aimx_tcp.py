@@ -72,6 +72,17 @@ async def test_whoever_comes_may_write_when_it_was_said_so():
         client.close()
 
 
+async def test_a_second_hello_ends_nothing_that_the_peer_watches():
+    db, port, server = program()
+    async with Running(db):
+        client = await there(port)
+        await client.watch("setting")
+        await client.hello()
+        db.produce_any("setting", 5)
+        equal(await client.event(), (1, 5))
+        client.close()
+
+
 async def test_with_a_token_nothing_is_answered_without_it():
     db, port, server = program(token="se\u00e9cret", anyone=None)
     async with Running(db):

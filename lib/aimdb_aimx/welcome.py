@@ -9,7 +9,8 @@ from .requests import Refusal, may_write, refused
 
 async def welcome(peer, params) -> tuple:
     """Its body. Raises `Refusal` for another version, and for a token that is wrong."""
-    once("ending").forget(peer)  # On a serial line this may be another peer than before.
+    if not peer.sockets:  # On a serial line this may be another peer than before.
+        once("ending").forget(peer)
     server = peer.server
     if not isinstance(params, dict):
         params = {}
