@@ -247,6 +247,19 @@ async def test_what_the_hub_refuses_for_good_is_named_and_passed_over_and_what_m
         assert hub.refused_count >= 4, hub.refused_count
 
 
+async def test_that_a_record_was_denied_is_no_attempt_of_its_value():
+    async with ScriptedHub() as server:
+        words = ["denied", "denied", "not_found", "internal", "internal", None]
+        server.errors["n"] = lambda value: words.pop(0)
+        hub = hasty(server)
+        db = AimDb()
+        db.configure("n", Kept([7])).link_to(server.url + "/n")
+        async with running(db):
+            await until(lambda: not words)
+            await until(lambda: server.sets == [("n", 7)])
+        equal(hub.refused_count, 5)
+
+
 async def test_a_link_that_is_refused_for_now_ends_and_goes_on_in_the_next_run():
     for record in (Kept([1, 2]), BoundedQueue(9)):
         async with ScriptedHub() as server:

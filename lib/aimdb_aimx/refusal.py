@@ -24,8 +24,9 @@ def of(hub, flight, number: int, word: str) -> "Refused | None":
     """The error with which the flight of this id ends. None: its link keeps it, to try it again."""
     source = flight.source
     name = source.__name__ if source else hub.name
-    refusals = getattr(flight, "refusals", 0) + 1
-    may_pass = word in ("denied", "not_found") or refusals < _ATTEMPTS
+    may_pass = word in ("denied", "not_found")
+    refusals = getattr(flight, "refusals", 0) + (not may_pass)
+    may_pass = may_pass or refusals < _ATTEMPTS
     is_kept = may_pass and hasattr(source, "stall") and source.stall(flight, number)
     error = Refused("%s does not take a value: %s" % (name, word))
     flight.refusals = refusals
