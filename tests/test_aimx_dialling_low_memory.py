@@ -210,3 +210,19 @@ def test_a_hub_or_record_that_there_was_no_memory_to_make_can_be_made_then():
     for make in (lambda: Hub(url), lambda: AimxRecord(url + "/n")):
         make_with_little(make, forget, STEP)
     hubs.clear()
+
+
+async def test_a_hub_that_greets_on_a_full_heap_is_connected_to_anew_at_once():
+    def subscribe(inbox):
+        calls.append(inbox)
+        if len(calls) == 1:
+            raise MemoryError
+        return Hub.subscribe(node.hub, inbox)
+
+    calls = []
+    with StillHub() as server:
+        node = Node(server)
+        node.hub.subscribe = subscribe
+        await node.begin()
+        await node.go_on()
+    equal(node.hub.lost_count, 0)

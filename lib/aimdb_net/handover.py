@@ -17,8 +17,17 @@ _GIVEN_UP = const(5)  # After so many it is sent no more.
 def begin(peer, session_kept: bool = False) -> None:
     """There is a new connection: subscribe again, and send again what the last one left.
 
-    `session_kept`: the peer sends again what we have not acknowledged.
+    `session_kept`: the peer sends again what we have not acknowledged. Raises `MemoryError`: there is none, then.
     """
+    peer.connected = True
+    try:
+        _begin(peer, session_kept)
+    except MemoryError:
+        peer.connected = False
+        raise
+
+
+def _begin(peer, session_kept):
     ask = once("subscribing").ask
     end(peer.window, peer.error, None)  # Perhaps there was no heap for it.
     peer.repeats += session_kept

@@ -195,9 +195,8 @@ class Peer:
     def greeted(self, session_kept=0) -> None:
         """The peer has accepted the connection. `session_kept`: it sends again what we have not acknowledged."""
         # Called when that arrives, and not by a task that is woken: the next packet may be in our hands already.
-        self.connected = True
-        self.first_port = 0
         once("handover").begin(self, session_kept)  # Before anybody can send something new.
+        self.first_port = 0
         self.attempts = 0
         self._tell(None)
         self.news.wake_all()
