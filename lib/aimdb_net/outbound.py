@@ -140,6 +140,7 @@ class LinkTo:
             except Exception as er:
                 # It would fail for ever. What is committed is in order, so it waits for those before it.
                 peer.refused(self.key, self.__name__, self.value, er)
+                drop(self.buffer)
                 while flights:
                     await peer.moved.wait()
             else:
