@@ -549,6 +549,34 @@ async def test_the_first_connection_comes_from_the_same_port_after_each_start_an
         assert ports[1] != first and ports[3] != first, ports
 
 
+async def test_what_is_refused_for_now_by_a_hub_that_is_made_anew_takes_the_place_of_no_other_value():
+    def program():
+        hub = hasty(server, retry_ms=(300, 300))
+        db = AimDb()
+        db.configure("locked", locked).link_to(server.url + "/locked")
+        db.configure("other", other).link_to(server.url + "/other")
+        return hub, db
+
+    locked, other = BoundedQueue(9), BoundedQueue(9)
+    locked.push(1)
+    async with ScriptedHub() as server:
+        server.errors["locked"] = "denied"
+        hub, db = program()
+        async with running(db):
+            await until(lambda: hub.refused_count)
+        hub, db = program()
+        async with running(db):
+            await until(lambda: hub.refused_count)
+            server.answers = False
+            other.push(2)
+            await until(lambda: hub.window.flights)
+        server.answers = True
+        server.errors.clear()
+        hub, db = program()
+        async with running(db):
+            await until(lambda: sorted(server.sets) == [("locked", 1), ("other", 2)])
+
+
 async def test_what_is_refused_for_now_when_a_link_ends_is_sent_by_the_next_one_though_the_hub_stayed_connected():
     async with ScriptedHub() as server:
         queue = BoundedQueue(9)

@@ -34,6 +34,7 @@ def enter(peer) -> None:
             raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, peer.name))
         if not other.in_use():
             peer.window.flights = other.window.flights
+            peer.window.packet_id = other.window.packet_id  # Links may keep more, which have lower ids.
             other.window.flights = OrderedDict()
         elif other.client_id == peer.client_id:
             raise ValueError("%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind))
