@@ -388,6 +388,15 @@ async def test_peers_that_flood_starve_nobody():
         client.close()
 
 
+class Deaf:
+    """No stream for the loop, which cannot look whether something has come."""
+
+    def readinto(self, view):
+        pass
+
+    write = readinto
+
+
 def test_wrong_arguments_are_told_where_they_are_given():
     db = AimDb()
     for kind, word, arguments in (
@@ -400,6 +409,7 @@ def test_wrong_arguments_are_told_where_they_are_given():
         (ValueError, "empty", {"tcp": 7433, "token": ""}),
         (TypeError, "string", {"tcp": 7433, "token": 5}),
         (TypeError, "readinto", {"serial": 5}),
+        (TypeError, "select.poll", {"serial": Deaf()}),
         (ValueError, "connections", {"tcp": 7433, "anyone": "read", "connections": 0}),
         (ValueError, "max_frame", {"tcp": 7433, "anyone": "read", "max_frame": 5}),
         (TypeError, "SSLContext", {"tcp": 7433, "anyone": "read", "tls": "x"}),
