@@ -7,7 +7,7 @@ from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, JsonCodec, Mailbox,
 from aimdb_aimx import AimxServer
 from aimdb_flash import BlockStorage, FlashQueue
 from aimdb_flash.storage import claimed
-from aimx_client import Client, Running, cable
+from aimx_client import Client, End, Running, cable
 from flash_devices import Flash
 from harness import equal, only, target
 
@@ -795,6 +795,21 @@ async def test_a_value_that_is_too_long_for_aimdbs_tool_is_not_found():
         equal(await client.get("fixed"), "not_found")
         db.produce_any("fixed", "x" * 3000)
         equal(await client.get("fixed"), "x" * 3000)
+
+
+async def test_a_serial_stream_that_raises_is_told_of():
+    class Broken(End):
+        def readinto(self, view):
+            raise OSError(5)
+
+    db = AimDb()
+    line = Broken(9)
+    line.other = line
+    line.data = b"x"
+    server = AimxServer(db, serial=line)
+    async with Running(db):
+        await asyncio.sleep_ms(20)
+    equal((server.refused_count, server.last_error), (1, "the serial line cannot be read or written: OSError(5,)"))
 
 
 def test_after_a_loop_that_was_left_the_same_server_serves_its_line():

@@ -5,6 +5,8 @@ from time import ticks_diff, ticks_ms
 
 from aimdb.waiting import current, current_loop
 
+from .requests import refused
+
 
 def unsubscribe(peer, id) -> None:
     """End a subscription, if there is one of this id."""
@@ -48,6 +50,8 @@ def finish(peer) -> None:
         if not isinstance(peer.error, OSError):
             server.ended_count += 1
             server.last_error = str(peer.error) or repr(peer.error)
+        elif peer.error.args and not peer.sockets:
+            refused(server, "the serial line cannot be read or written: %r", peer.error)
         server.show()
 
 
