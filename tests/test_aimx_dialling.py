@@ -397,6 +397,17 @@ async def test_a_connection_that_the_system_finds_broken_is_told_in_words_whatev
                 assert "the peer broke the connection" in hub.state.peek().last_error, hub.state.peek()
 
 
+async def test_errors_of_the_system_that_have_no_name_here_are_told_in_words():
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        async with hub:
+            for number, words in ((101, "there is no way to this address"), (97, "error 97 of the system")):
+                await until(lambda: hub.connected)
+                hub.connection.end(OSError(number))
+                await until(lambda: not hub.connected)
+                assert words in hub.state.peek().last_error, hub.state.peek()
+
+
 async def test_a_hub_whose_welcome_is_longer_than_what_is_received_is_understood():
     async with ScriptedHub() as server:
         server.welcome["writable_records"] = ["plant.hall.number%d" % number for number in range(200)]

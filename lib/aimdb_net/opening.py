@@ -16,6 +16,7 @@ from .errors import ConnectionLost, PeerError, Refused, Unreachable, tell
 _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
 _EPIPE = const(32)
+_ENETUNREACH = const(101)  # Of Linux and lwIP.
 
 _WORDS = const(
     "ECONNREFUSED nobody listens at this port,"
@@ -119,9 +120,15 @@ def _in_words(peer, error):
         peer.first_port = 0
         return Unreachable("%s did not answer for %d ms" % (peer.name, peer.timeout_ms))
     number = getattr(error, "errno", None)
-    code = errno.errorcode.get(errno.ECONNRESET if number == _EPIPE else number)
+    if number == _EPIPE:
+        number = errno.ECONNRESET
+    elif number == _ENETUNREACH:
+        number = errno.EHOSTUNREACH
+    code = errno.errorcode.get(number)
     # mbedtls raises ValueErrors, too, with a line for each reason.
     text = str(error).strip().replace("\n", "; ") or repr(error)
+    if text.isdigit():
+        text = "error %s of the system" % text
     for words in _WORDS.split(","):
         name, _, sentence = words.partition(" ")
         if name == code:
