@@ -16,7 +16,7 @@ async def keep(peer) -> None:
     troubles = 0  # Attempts that failed, and connections that were lost at once, in a row.
     while True:
         try:
-            if peer.connection:  # There was no heap to end it, or this task takes the place of one that Ctrl-C has ended.
+            if peer.connection:  # There was no heap to end it, or Ctrl-C has ended the task before this one.
                 peer.disconnect(ConnectionLost("there was no memory, or Ctrl-C came"))
             began = None  # When it was connected.
             try:
