@@ -124,6 +124,36 @@ async def test_what_a_peer_has_taken_from_a_queue_on_flash_is_committed():
     unmount()
 
 
+async def test_what_there_was_no_memory_to_send_from_a_queue_on_flash_is_not_committed():
+    if target != "unix":
+        return  # A flash in RAM takes more memory than a board has beside it.
+    from aimdb_flash import BlockStorage, FlashQueue
+    from aimdb_flash.storage import claimed
+    from flash_devices import Flash
+
+    class Hungry(JsonCodec):
+        fails = 1
+
+        def encode(self, value):
+            if value == 3 and self.fails:
+                self.fails = 0
+                raise MemoryError
+            return super().encode(value)
+
+    db, client = program()
+    claimed.clear()
+    queue = FlashQueue(BlockStorage(Flash(4, 4096)), JsonCodec(), flush_ms=0)
+    db.configure("kept", queue).remote(write=True, codec=Hungry())
+    async with Running(db):
+        await client.watch("kept")
+        for value in range(1, 5):
+            await queue.push_async(value)
+        equal(await client.events(2), [(1, 1), (2, 2)])
+        await asyncio.sleep_ms(1200)  # Until the server looks for a peer at the line again.
+        await client.watch("kept")
+        equal(await client.events(2), [(1, 3), (2, 4)])
+
+
 async def test_a_subscription_that_never_stands_is_refused_in_time():
     class Far(Buffer):
         def push(self, value):

@@ -107,6 +107,8 @@ class Subscription:
                 except BufferEmpty:
                     return None
                 except MemoryError:  # By itself, as a pair would be made now, and needs heap.
+                    if commit:
+                        raise
                     return None
 
         while True:
@@ -114,23 +116,17 @@ class Subscription:
                 await reader.ready()
                 await peer.send(event)
                 if commit:
-                    done_with(commit)
+                    commit()  # The peer does not say that it has it.
             except BufferClosed:
                 break
             except Exception as er:
-                if peer.error:  # It was raised by sending.
+                if commit and isinstance(er, MemoryError):
+                    peer.end(er)  # What was not sent is given back.
+                if peer.error:  # Or it was raised by sending.
                     break
                 # A buffer of the program's own may raise anything.
                 refused(peer.server, "record %r cannot be watched now: %r", entry[0].key, er)
                 await asyncio.sleep_ms(_PAUSE_MS)
-
-
-def done_with(commit) -> None:
-    """Commit what a peer was sent: it does not say that it has it. Without memory, the next time does it."""
-    try:
-        commit()
-    except MemoryError:
-        pass
 
 
 def matches(pattern: list, key: list) -> bool:
