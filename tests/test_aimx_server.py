@@ -6,7 +6,7 @@ import gc
 from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, JsonCodec, Mailbox, Reader, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 from aimx_client import Client, End, Running, cable
-from harness import equal, only, target
+from harness import equal, only, raises, target
 
 STEP = 1 if target == "unix" else 9  # Of tests that try each length; the emulated chip is slow.
 both_ends = only("unix", reason="the server's long list and the peer that reads it do not fit into one board's heap")
@@ -832,6 +832,35 @@ def test_after_a_loop_that_was_left_the_same_server_serves_its_line():
         asyncio.run(main())
         asyncio.new_event_loop()
     equal(found, [0, 1, 2])
+
+
+def test_a_line_is_served_after_ctrl_c_came_while_it_was_read():
+    class Interrupted(End):
+        is_new = True
+
+        def readinto(self, view):
+            if self.is_new:
+                self.is_new = False
+                raise KeyboardInterrupt
+            return super().readinto(view)
+
+    async def run():
+        await client.send(b'{"t":"ping"}')
+        await db.run()
+
+    async def go_on():
+        equal(await client.next(), {"t": "pong"})
+
+    near, far = cable()
+    far = near.other = Interrupted(2000)
+    far.other = near
+    client = Client(near)
+    db = AimDb()
+    AimxServer(db, serial=far)
+    with raises(KeyboardInterrupt):
+        asyncio.run(run())
+    asyncio.run(go_on())
+    asyncio.new_event_loop()
 
 
 async def test_a_run_that_has_ended_leaves_no_task_behind():

@@ -68,6 +68,9 @@ class Peer:
                 yield from asyncio.sleep_ms(0)
         except Exception as er:
             self.end(er)
+        finally:
+            if not self.error:  # Ctrl-C came.
+                self.end(OSError())
 
     def _take(self, frame):
         try:
