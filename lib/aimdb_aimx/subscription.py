@@ -4,12 +4,9 @@ import asyncio
 
 from aimdb import BufferClosed, BufferEmpty, BufferLagged
 from aimdb.timing import timed
-from micropython import const
 
 from . import once
 from .requests import Refusal, entry_of, is_ring, may_write, refused, text_of
-
-_PAUSE_MS = const(1000)  # Before a record that has raised is read again.
 
 
 async def subscribe(peer, id: str, topic) -> None:
@@ -126,7 +123,7 @@ class Subscription:
                     break
                 # A buffer of the program's own may raise anything.
                 refused(peer.server, "record %r cannot be watched now: %r", entry[0].key, er)
-                await asyncio.sleep_ms(_PAUSE_MS)
+                await asyncio.sleep_ms(1000)
 
 
 def matches(pattern: list, key: list) -> bool:
