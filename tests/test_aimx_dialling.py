@@ -605,6 +605,32 @@ async def test_what_is_refused_for_now_when_a_link_ends_is_sent_by_the_next_one_
             equal(([value for _, value in server.sets], hub.lost_count), ([0, 1, 2, 3], 0))
 
 
+async def test_what_an_earlier_run_has_sent_commits_nothing_that_the_next_one_has_sent():
+    async with ScriptedHub() as server:
+        kept = Kept(range(4))
+        server.answers = False
+        async with hasty(server, in_flight=2, timeout_ms=5000) as hub:
+
+            def program():
+                db = AimDb()
+                db.configure("n", kept).link_to(server.url + "/n")
+                return running(db)
+
+            async def answer():
+                await until(lambda: len(hub.window.flights) == 2)
+                for number in list(hub.window.flights):
+                    await server.send({"t": "reply", "id": number, "ok": {}})
+                await settle()
+
+            async with program():
+                await until(lambda: len(hub.window.flights) == 2)
+            async with program():
+                await answer()  # To what the first one has sent,
+                await answer()  # and to the same values, which the second one had to send again.
+                await until(lambda: len(hub.window.flights) == 2)
+                equal(kept.committed, 2)
+
+
 async def test_what_is_refused_for_now_after_its_link_has_ended_is_sent_once_more():
     for linked in (True, False):
         async with ScriptedHub() as server:

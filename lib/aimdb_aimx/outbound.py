@@ -19,7 +19,7 @@ class LinkTo(aimdb_net.outbound.LinkTo):
         for flight in self.peer.window.flights.values():
             # The first route in a packet is its own; another one may be in the value.
             is_ours = flight.packet.find(self.route) == flight.packet.find(b',"method":')
-            if is_ours and flight.source is None and len(self.flights) < self.limit:
+            if is_ours and flight.outlives and flight.source is None and len(self.flights) < self.limit:
                 flight.source = self
                 flight.waited = False
                 self.flights.append(flight)
