@@ -142,3 +142,23 @@ async def test_after_a_restart_places_on_a_raw_device_are_still_used_in_turn():
             await reader.commit()
         places.append(used[max(used)])
     equal(places, [start % 6 for start in range(8)])
+
+
+async def test_a_damaged_header_of_a_segment_without_values_costs_no_value_of_an_older_one():
+    files = Files()
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    for i in range(5):
+        await queue.push_async(b"%d" % i)
+    with open("/flash/queue/00000001", "ab") as file:  # So that the acknowledgement goes to a segment of its own.
+        file.write(b"\xff")
+    reader = queue.subscribe()
+    reader.try_recv()
+    await reader.commit()
+    queue.release()
+    with open("/flash/queue/00000002", "r+b") as file:
+        file.write(b"\0")
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    equal((queue.held(), queue.damaged_count), (4, 1))
+    await queue.push_async(b"5")
+    queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
+    equal(drain(queue.subscribe()), [b"%d" % i for i in range(1, 6)])

@@ -34,7 +34,7 @@ def recover(log) -> int:
     for number in sorted(patiently(log.storage.numbers), reverse=True):
         found = first = None
         try:
-            if everything:
+            if everything and limit:
                 head = patiently(log.storage.read, number, 0, _HEADER_SIZE)
             else:
                 head, _ = log.read(number, 0, _HEADER_SIZE)  # With what stands behind it.
@@ -48,10 +48,10 @@ def recover(log) -> int:
                 log.number = max(log.number, number)
             continue  # Else it may be anybody's.
         if limit:
-            first = min(first, limit)
+            first = min(first or limit, limit)
         log.number = max(log.number, number)
         log.damaged_count += not found
-        if everything:
+        if everything and limit:
             older.append(first)
             older.append(number)
         else:
@@ -60,10 +60,11 @@ def recover(log) -> int:
             everything, expected = _scan(log, segment, len(head), limit, gaps)
             if limit:
                 gaps.append((expected, limit))
-            else:
+            elif first:
                 log.next = expected
                 gaps.append((expected, _end(ledger)))
-                log.writable = log.writable and found is not None
+            if not found and not limit:
+                log.writable = False
         limit = first
     log.forget()
     log.piece = piece
@@ -74,6 +75,8 @@ def recover(log) -> int:
     log.segments += newer
     log.damaged_count += log.storage.unreadable_count
     log.next = max(log.next, _end(ledger))
+    for segment in newer:
+        segment.first = segment.first or log.next
     ledger.cover(log.next)
     if log.segments:
         if everything and log.storage.preallocated:
@@ -92,7 +95,8 @@ def recover(log) -> int:
 
 
 def _first_value(log, number):
-    # Of a segment without a valid header; None when it has no valid record, and so may be anybody's.
+    # Of a segment without a valid header. 0: it has only acknowledgements, and is behind all values of older segments.
+    # None: it has no valid record, and so may be anybody's.
     first = None
     length = patiently(log.storage.length, number)
     if length <= log.storage.segment_size:
@@ -100,7 +104,7 @@ def _first_value(log, number):
             if item and item[1] == _VALUE:
                 return item[2]
             if item:
-                first = item[2]
+                first = 0
     return first
 
 
@@ -132,7 +136,7 @@ def _scan(log, segment, length, limit, gaps):
                 _recall(ledger, number, number, data)
             elif kind == _NEWS:
                 _recall(ledger, number, unpack("<I", data[:4])[0] if data else 0, data[4:])
-        if not limit:
+        if len(log.segments) == 1:
             _find_end(log, segment, length, intact)
     except OSError:
         log.damaged_count += 1
