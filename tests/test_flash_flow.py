@@ -13,7 +13,7 @@ from aimdb_flash import (
     StorageError,
 )
 from flash_devices import Flash
-from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, settle
+from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, power_cut, settle
 from harness import equal, only, raises
 
 
@@ -51,6 +51,27 @@ async def test_a_full_queue_takes_more_commits_than_its_free_segments_hold():
     equal(len(after_restart(flash, BytesCodec())), 1)
     for task in tasks:
         task.cancel()
+
+
+async def test_a_full_queue_that_is_opened_anew_takes_as_many_commits():
+    for commits in (10, 45):  # From one restart to the next.
+        flash = Flash(4, 512)
+        queue = opened(flash, BytesCodec())
+        tasks = [asyncio.create_task(queue.push_async(b"")) for _ in range(100)]
+        await settle()
+        for task in tasks:
+            task.cancel()
+        left = queue.held()
+        while left > 1:
+            first, second = queue.subscribe(), queue.subscribe()
+            first.try_recv()
+            for _ in range(min(commits, left - 1)):
+                second.try_recv()
+                await timed(second.commit(), 5000)
+                left -= 1
+            flash = power_cut(flash)
+            queue = opened(flash, BytesCodec())
+        equal(queue.held(), 1)
 
 
 @only("unix", reason="needs more memory than a board has")

@@ -58,6 +58,8 @@ def recover(log) -> int:
             segment = Segment(number, first)
             log.segments.insert(0, segment)
             everything, expected = _scan(log, segment, len(head), limit, gaps)
+            if everything:
+                log.whole = max(log.whole, number)
             if limit:
                 gaps.append((expected, limit))
             elif first:
