@@ -21,7 +21,7 @@ from aimdb_flash import (
 )
 from flash_devices import Flash
 from flash_folder import Folder, vfs
-from flash_support import NEVER, Pieces, after_restart, drain, opened, power_cut, settle
+from flash_support import NEVER, Pieces, after_restart, drain, filled, opened, power_cut, settle
 from harness import equal, only, raises
 from printing import printed
 from stepping import outcome
@@ -180,6 +180,27 @@ async def test_a_queue_with_less_room_than_the_one_before_writes_acknowledgement
         await reader.recv()
         await reader.commit()
     equal(FlashQueue(storage).held(), 8)
+
+
+async def test_a_queue_in_a_region_that_has_become_smaller_and_is_full_of_values_goes_on():
+    values = [b"%03d" % i + bytes(20) for i in range(300)]
+    flash = Flash(16, 1024)
+    await filled(flash, values, BytesCodec())
+    flash = power_cut(flash)
+    flash.blocks = 8
+    queue = opened(flash, BytesCodec())
+    reader = queue.subscribe()
+    refused = 0
+    for i in range(queue.held()):
+        equal(await reader.recv(), values[i])
+        try:
+            await reader.commit()
+        except StorageError as error:
+            equal(error.cause.errno, 28)  # There is no place for an acknowledgement until a segment is committed.
+            refused += 1
+    assert refused
+    await queue.push_async(b"")
+    equal(after_restart(flash, BytesCodec()), [b""])
 
 
 async def test_values_are_read_with_another_write_size_than_they_were_written_with():

@@ -181,10 +181,10 @@ class SegmentLog:
         return self._begin(entries, until) or (self.write(entries, until) if entries else 0)
 
     def _most(self):
-        # How many segments there may be: more than the storage has now, if it had more when values were written.
+        # How many segments there may be: more files than the storage has now, if it had more when values were written.
         count = _SPARE
         for i, segment in enumerate(self.segments):
-            count += self.stop(i) > segment.first
+            count += self.stop(i) > segment.first and not self.storage.preallocated
         return max(count, self.storage.segment_count)
 
     def _add(self, parts, number, entries, until, room):
