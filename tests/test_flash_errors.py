@@ -112,6 +112,25 @@ async def test_a_segment_that_cannot_be_removed_refuses_no_value_while_there_is_
         equal(await outcome(task), None)
 
 
+async def test_a_segment_that_cannot_be_removed_stops_no_queue_that_drops_its_oldest_values():
+    storage = Pieces()
+    storage.segment_size, storage.segment_count = 512, 5
+    queue = FlashQueue(storage, flush_ms=0, drop_oldest=True)
+    works = storage.remove
+
+    def fails(number):
+        if number == 1:
+            raise OSError(5)
+        works(number)
+
+    storage.remove = fails
+    for i in range(300):
+        await queue.push_async(b"%d" % i)
+    left = drain(queue.subscribe())
+    equal(left, [b"%d" % i for i in range(300 - len(left), 300)])
+    equal((queue.dropped_count, queue.held()), (300 - len(left), len(left)))
+
+
 async def test_a_producer_behind_a_full_stage_learns_that_the_flash_fails():
     flash = Flash()
     queue = opened(flash, stage=1)

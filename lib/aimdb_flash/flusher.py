@@ -149,14 +149,16 @@ class Flusher:
         except OSError:
             if entries and not self.queue.drop_oldest:
                 raise  # It is why there is no room for them.
-        if entries and self.queue.drop_oldest and len(log.segments) > 1:
-            if values.barred and 0 < values.barred[0].number < log.stop(0):
-                return None  # The oldest value was stored just now; its producer must learn that first.
-            stop = log.stop(0)
-            log.remove(log.segments[0])
-            self.values.lose(self.ledger.acknowledged, stop)
-            self.ledger.commits += 1
-            return True
+        if entries and self.queue.drop_oldest:
+            for segment in log.segments:
+                stop = segment.first  # The end of the segment before.
+                if stop > self.ledger.acknowledged:
+                    if values.barred and 0 < values.barred[0].number < stop:
+                        return None  # The oldest value was stored just now; its producer must learn that first.
+                    values.lose(self.ledger.acknowledged, stop)
+                    self.ledger.commits += 1
+                    self._wrote = True  # The next step removes that segment.
+                    return True
         self.full = bool(entries)
         self._flushes = False
         if entries:
