@@ -198,6 +198,20 @@ async def test_segments_whose_headers_cannot_be_read_a_second_time_leave_their_p
             equal(after_restart(flash)[-5:], list(range(new))[-5:])
 
 
+async def test_newest_segments_that_could_not_be_read_once_hide_no_value_that_was_accepted_meanwhile():
+    flash = Flash(8, 512)
+    queue = await filled(flash, [bytes(100)] * 16, BytesCodec())
+    places = queue._values.log.storage.places
+    flash = power_cut(flash)
+    flash.unreadable = [places[number] for number in sorted(places)[-2:]]
+    queue = opened(flash, BytesCodec())
+    flash.unreadable = ()
+    held = queue.held()
+    for i in range(10):
+        await queue.push_async(b"%d" % i)
+    equal(after_restart(flash, BytesCodec())[held:], [b"%d" % i for i in range(10)])
+
+
 async def test_a_segment_that_cannot_be_read_any_more_is_passed_over_while_the_queue_is_open():
     flash = Flash(6, 512)
     queue = await filled(flash, ["%02d" % i for i in range(40)], drop_oldest=True)

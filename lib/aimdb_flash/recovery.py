@@ -76,6 +76,7 @@ def recover(log) -> int:
         log.segments.append(Segment(older.pop(), older.pop()))
     log.segments += newer
     log.damaged_count += log.storage.unreadable_count
+    log.number += log.storage.unreadable_count  # Those may be the newest, and be readable the next time.
     log.next = max(log.next, _end(ledger))
     for segment in newer:
         segment.first = segment.first or log.next
