@@ -144,6 +144,17 @@ async def test_a_producer_behind_a_full_stage_learns_that_the_flash_fails():
     equal(after_restart(flash), [1])
 
 
+async def test_a_file_of_which_nobody_can_tell_whether_it_is_there_is_not_written_over():
+    files = Files()
+    queue = FlashQueue(files.storage(), flush_ms=0)
+    await queue.push_async(b"kept")
+    queue.release()
+    storage = files.storage()
+    files.flash.unreadable = range(files.flash.blocks)
+    with raises(OSError):
+        storage.is_taken(1)
+
+
 async def test_a_full_filesystem_is_told_and_the_queue_goes_on_when_there_is_room():
     files = Files()
     queue = FlashQueue(files.storage(), JsonCodec(), flush_ms=0)

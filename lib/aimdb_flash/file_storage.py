@@ -41,7 +41,9 @@ class FileStorage(Storage):
         # An empty file counts: it may be what a power cut has left of a segment, but also the user's.
         try:
             os.stat(self._file(number))
-        except OSError:
+        except OSError as er:
+            if er.errno != ENOENT:
+                raise
             return False
         return True
 
