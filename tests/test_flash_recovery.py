@@ -4,7 +4,7 @@ from aimdb import BufferFull
 from aimdb_flash import BytesCodec, FlashQueue
 from flash_devices import Flash
 from flash_model import Files
-from flash_support import Pieces, drain, filled, opened, power_cut, settle
+from flash_support import Pieces, after_restart, drain, filled, opened, power_cut, settle
 from harness import equal, only
 
 
@@ -62,7 +62,7 @@ async def test_each_stretch_of_damage_is_counted_once():
 async def test_values_that_are_missing_when_a_queue_opens_count_as_dropped():
     flash = Flash(6, 512)
     await filled(flash, [b"value %02d" % i for i in range(40)], BytesCodec())
-    flash.data[0] = 0  # The header of the oldest segment,
+    flash.data[:512] = bytes(512)  # The oldest segment,
     flash.data[bytes(flash.data).find(b"value 35")] = 0  # and a value of the newest.
     queue = opened(power_cut(flash), BytesCodec())
     found = drain(queue.subscribe())
@@ -142,6 +142,19 @@ async def test_after_a_restart_places_on_a_raw_device_are_still_used_in_turn():
             await reader.commit()
         places.append(used[max(used)])
     equal(places, [start % 6 for start in range(8)])
+
+
+async def test_a_damaged_header_on_a_raw_device_is_counted_once_and_costs_no_value():
+    for segment in range(3):
+        for at in range(16):
+            flash = Flash(6, 512)
+            queue = await filled(flash, [b"value %02d" % i for i in range(60)], BytesCodec())
+            flash.data[512 * segment + at] ^= 0x10
+            queue = opened(power_cut(flash), BytesCodec())
+            found = (segment, at, queue.damaged_count, queue.held(), len(drain(queue.subscribe())))
+            equal(found, (segment, at, 1, 60, 60))
+            await queue.push_async(b"more")
+            equal(after_restart(flash, BytesCodec()), [b"value %02d" % i for i in range(60)] + [b"more"])
 
 
 async def test_a_damaged_header_of_a_segment_without_values_costs_no_value_of_an_older_one():

@@ -4,7 +4,7 @@ from aimdb.errors import check_int
 from micropython import const
 from uctypes import addressof
 
-from .framing import parse_header
+from .framing import parse_header, records
 from .storage import patiently
 
 _FEWEST = const(4)  # Segments: two for values, and two that are kept free for acknowledgements.
@@ -12,6 +12,8 @@ _FEWEST = const(4)  # Segments: two for values, and two that are kept free for a
 _BLOCK_COUNT = const(4)
 _BLOCK_SIZE = const(5)
 _PIECE = const(256)
+_HEADER_SIZE = const(16)
+_FEWEST_BYTES = const(512)  # Of a segment.
 
 
 def make(storage, device, write_size: int, rewritable: bool, blocks: int) -> None:
@@ -48,16 +50,39 @@ def _identity(device):
 def find(storage) -> "dict[int, int]":
     """The places of the segments, by their numbers."""
     places = {}
+    damaged = []
     storage.unreadable_count = 0
     for place in range(storage.segment_count):
-        storage.places = {0: place}  # For `read`.
         try:
-            found = parse_header(patiently(storage.read, 0, 0, _PIECE))
+            data = _start(storage, place, _PIECE)
         except OSError:
             storage.unreadable_count += 1
             if storage.unreadable_count == storage.segment_count:
                 raise  # The whole device fails; else that place is free, and is erased before it is used.
             continue
+        found = parse_header(data)
         if found:
             places[found[0]] = place
+        elif data.strip(b"\xff"):
+            damaged.append(place)
+    newest = max(places) if places else 0
+    for place in damaged:
+        data = _start(storage, place, _FEWEST_BYTES)
+        for number in range(max(newest - storage.segment_count, 0) + 1, newest + 2):
+            if number not in places and _has_record(data, number):
+                places[number] = place
     return places
+
+
+def _start(storage, place, size):
+    # The first bytes of what is there.
+    storage.places = {0: place}
+    return patiently(storage.read, 0, 0, size)
+
+
+def _has_record(data, number):
+    # Whether these are bytes of the segment of this number, with which the checks of its records are seeded.
+    for item in records(lambda _, offset, size: (data, offset), number, _HEADER_SIZE, len(data)):
+        if item:
+            return True
+    return False
