@@ -93,8 +93,8 @@ class FlashQueue(Buffer):
         with opening.Succession(self, device):
             self.path = device.identity
             log = SegmentLog(device, Ledger())
-            held = once("recovery", "aimdb_flash").recover(log)
-            self._values = Values(self, log, held)
+            once("recovery", "aimdb_flash").recover(log)
+            self._values = Values(self, log)
             self._line: "Any" = self._values.line
             self._readers = 0  # Attached and not closed.
             self.damaged_count = log.damaged_count
@@ -160,11 +160,11 @@ class FlashQueue(Buffer):
                 yield
             if entry.number < 0:
                 raise StorageError(value, self, flusher.cause)
+            if entry.loop is not None:  # Else `admit` has accepted it in another loop.
+                self._values.accept(entry)
         except BaseException:
             self._values.withdraw(entry)
             raise
-        if entry.loop is not None:  # Else `admit` has accepted it in another loop.
-            self._values.accept(entry)
 
     def _encoded(self, value):
         data = self.codec.encode(value)

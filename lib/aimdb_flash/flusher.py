@@ -76,6 +76,7 @@ class Flusher:
         try:
             self._steps = self.step() is not False
         except BaseException:  # Ctrl-C.
+            self.values.stored()
             self.flush_within(0)
             raise
         if self._steps:
@@ -94,7 +95,10 @@ class Flusher:
     def step(self) -> "bool | None":
         """Write to one segment, or remove one. False: that was all; None: there is more, but producers run first."""
         try:
-            more = self._step()
+            try:
+                more = self._step()
+            finally:
+                self.values.stored()  # Also after Ctrl-C.
         except Exception as er:
             more = False
             self.failures += 1
@@ -103,9 +107,7 @@ class Flusher:
             self._wrote = True  # Where others have filled the filesystem, what can be removed makes room.
             entries = self.values.entries
             for i in range(len(entries) - 1, -1, -1):
-                if entries[i].loop is not None:
-                    entries[i].number = -1
-                    self.values.withdraw(entries[i])
+                self.values.withdraw(entries[i])
             try:
                 # A new segment: values that were refused just now must not come to light after a restart.
                 if not self.log.writable:
@@ -135,10 +137,7 @@ class Flusher:
             if values.entries and values.entries[0].ticket <= self.until:
                 entries = values.entries
             if entries or self.ledger.commits != self.ledger.stored:
-                first = log.next
                 count = log.write(entries, self.until)
-                if count:
-                    values.stored(count, first)
                 if count or not entries:
                     self._wrote = True
                     self.unblock()
@@ -156,7 +155,6 @@ class Flusher:
                     if values.barred and 0 < values.barred[0].number < stop:
                         return None  # The oldest value was stored just now; its producer must learn that first.
                     values.lose(self.ledger.acknowledged, stop)
-                    self.ledger.commits += 1
                     self._wrote = True  # The next step removes that segment.
                     return True
         self.full = bool(entries)

@@ -31,20 +31,20 @@ class Ledger:
 
     def acknowledge(self, number: int) -> None:
         """Acknowledge a value that is not; its bit is there. Needs no heap."""
-        if number == self.acknowledged:
-            if number + 1 < self.top:
-                self.acknowledge_below(number + 1)
-            else:
-                self.acknowledged = number + 1  # As that would do, in a third of the time.
-        else:
-            i = number - self.base
-            self.marks[i >> 3] |= 1 << (i & 7)
+        self.commits += 1
+        if number != self.acknowledged:
             if not self.stop or number < self.first:
                 self.first = number
             if number >= self.stop:
                 self.stop = number + 1
             if number >= self.top:
                 self.top = number + 1
+            i = number - self.base
+            self.marks[i >> 3] |= 1 << (i & 7)
+            return
+        if number + 1 < self.top:
+            return self.acknowledge_below(number + 1)
+        self.acknowledged = number + 1  # As that would do, in a third of the time.
 
     def acknowledge_below(self, stop: int) -> None:
         """Acknowledge all values below `stop`. Needs no heap."""
@@ -62,6 +62,15 @@ class Ledger:
                 self.acknowledge(first)
                 count += 1
             first += 1
+        return count
+
+    def count(self, stop: int) -> int:
+        """How many values below `stop` are not acknowledged."""
+        count = stop - self.acknowledged
+        for byte in self.everything():
+            while byte:
+                count -= byte & 1
+                byte >>= 1
         return count
 
     # What stands in an acknowledgement: docs/flash-format.md.

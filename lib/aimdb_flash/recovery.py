@@ -15,8 +15,8 @@ _PAGE = const(256)
 _PIECE = const(4096)  # Bytes read at a time meanwhile.
 
 
-def recover(log) -> int:
-    """Tell a new log, and its ledger, what is on the flash; returns how many values are not acknowledged.
+def recover(log) -> None:
+    """Tell a new log, and its ledger, what is on the flash.
 
     Nothing is written. Whatever the bytes are, raises only `OSError`, when the storage fails, `MemoryError`, and
     `UnknownFormat`.
@@ -88,13 +88,6 @@ def recover(log) -> int:
             ledger.acknowledge_below(log.segments[0].first)
     for first, stop in gaps:
         log.lost_count += ledger.lose(first, stop)
-    ledger.commits += log.lost_count  # To be said in the next write.
-    held = log.next - ledger.acknowledged
-    for byte in ledger.everything():
-        while byte:
-            held -= byte & 1
-            byte >>= 1
-    return held
 
 
 def _first_value(log, number):

@@ -42,38 +42,34 @@ class Values:
     is known by its number on flash, or as an `Entry` until it has one.
     """
 
-    def __init__(self, queue, log, held):
+    def __init__(self, queue, log):
         self.queue = queue
         self.log = log
         self.flusher: "Any" = None
         # Those in RAM, which go to flash with the next flush.
         self.entries: list = []
         self.barred: list = []  # Those that must not be read yet: the first is awaited, the others came after it.
-        self.handed = 0  # So many of the first entries were handed out to readers.
         self.tickets = 0  # Given so far.
+        self.numbered = log.next  # The number of the next entry that goes to flash.
         self.bytes = 0
         self.again: list = []  # Handed out and given back, in order.
-        self.next = log.ledger.acknowledged  # Values on flash from here on were not handed out yet.
-        self.held = held  # Accepted and not acknowledged.
-        self.counts = array("i", (held, 0, 0, 0, 0, 0))
+        self.counts = array("i", bytes(24))
         self.line = Line(self.counts)  # Of the readers.
-        self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
         self.pauses = False  # So many values were passed over that a reader should let other tasks run.
-        self.loop = current_loop()  # Of the readers.
+        self.rewind()
 
     # Staging
 
     def add(self, data: bytes, loop) -> Entry:
         """A new entry, barred if a task awaits it or one before it. When there is no memory, nothing has changed."""
         entry = Entry(self.tickets + 1, data, loop)
-        barred = self.barred
-        self.entries.append(entry)
-        if loop is not None or barred:
-            try:
-                barred.append(entry)
-            except MemoryError:
-                self.entries.pop()
-                raise
+        entries = self.entries
+        if loop is not None or self.barred:
+            entries.append(entry)
+            entries.pop()  # There is room for it now.
+            self.barred.append(entry)
+        # Ctrl-C comes before all of this or after all of it.
+        entries.append(entry)
         self.tickets += 1
         self.bytes += len(data)
         return entry
@@ -81,27 +77,27 @@ class Values:
     def _unstage(self, entry):
         # It need not go to flash.
         i = self.entries.index(entry)
+        self.handed -= i < self.handed
         self.entries.pop(i)
-        if i < self.handed:
-            self.handed -= 1
+        entry.number = -1
         self.bytes -= len(entry.data)
         if not self.entries:
             self.flusher.unblock()
         elif not i:
             self.flusher.try_again()  # The next one may be shorter.
 
-    def stored(self, count: int, number: int) -> None:
-        """The first entries are on flash, from this number on. Needs no heap."""
-        entries = self.entries
-        for _ in range(count):
-            entry = entries.pop(0)
-            self.bytes -= len(entry.data)
-            entry.number = number
-            entry.data = b""
-            number += 1
+    def stored(self) -> None:
+        """The first entries may be on flash: those for which the log has taken numbers. Needs no heap."""
+        while self.numbered < self.log.next:
             if self.handed:
                 self.handed -= 1
-                self.next = number
+                self.next = self.numbered + 1
+            # Ctrl-C comes before all of this or after all of it.
+            entry = self.entries.pop(0)
+            self.bytes -= len(entry.data)
+            entry.number = self.numbered
+            entry.data = b""
+            self.numbered += 1
         again = self.again
         for i in range(len(again)):
             if not isinstance(again[i], int) and again[i].number:
@@ -125,15 +121,15 @@ class Values:
 
     def withdraw(self, entry) -> None:
         """No reader will have it: its producer is told that it was not accepted, or was cancelled."""
-        barred = self.barred
-        if entry not in barred:
-            return
+        if entry.loop is None:
+            return  # It was accepted, or withdrawn already.
         if entry.number > 0:
             self.log.ledger.acknowledge(entry.number)
             self._tell_acknowledged()
         else:
             self._unstage(entry)
-        barred.remove(entry)
+        entry.loop = None
+        self.barred.remove(entry)
         self.admit()
 
     def admit(self) -> None:
@@ -260,16 +256,22 @@ class Values:
         self.line.share()
 
     def rewind(self) -> None:
-        """What readers of a loop that was left have read and not acknowledged comes again. Needs no heap."""
-        self.loop = current_loop()
+        """What readers of a loop that was left have read and not acknowledged comes again.
+
+        All is counted anew, as Ctrl-C may have ended a call before it had counted what it had done.
+        """
+        ledger = self.log.ledger
+        held = ledger.count(self.log.next) + len(self.entries)  # It may lack memory; then nothing has changed.
+        self.loop = current_loop()  # Of the readers.
         self.line.renew()
         self.again.clear()
-        self.next = self.log.ledger.acknowledged
-        self.handed = self.owed = 0
-        free = self.held - self.counts[_KEPT]
+        self.next = ledger.acknowledged  # Values on flash from here on were not handed out yet.
+        self.handed = 0  # So many of the first entries were handed out to readers.
+        self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
+        self.counts[_FREE] = held - len(self.barred) - self.counts[_KEPT]
         for entry in self.barred:
-            free -= entry.loop is None
-        self.counts[_FREE] = free
+            held -= entry.loop is not None
+        self.held = held  # Accepted and not acknowledged.
         self.line.share()
 
     # Acknowledging
@@ -278,28 +280,24 @@ class Values:
         """Nobody needs the first `count` of these any more, which were handed out. Needs heap for the call alone."""
         log = self.log
         ledger = log.ledger
-        stored = False
         for i in range(count):
             number = values[i]
             if not isinstance(number, int):
                 number = number.number
             if not number:
+                self.held -= 1
                 self._unstage(values[i])
                 # After a failed write it may be on flash, and would count until something else is written.
-                stored = stored or bool(log.segments) and not log.writable
-            elif ledger.has(number):
-                continue
-            else:
+                ledger.commits += bool(log.segments) and not log.writable
+            elif not ledger.has(number):
                 ledger.acknowledge(number)
-                stored = True
-            self.held -= 1
-        if stored:
+                self.held -= 1
+        if ledger.commits != ledger.stored:
             self._tell_acknowledged()
 
     def _tell_acknowledged(self):
         # It goes to flash within `commit_ms`, or at once when it makes room that is waited for.
         log = self.log
-        log.ledger.commits += 1
         flusher = self.flusher
         flusher.flush_within(self.queue.commit_ms)
         if log.stop(0) <= log.ledger.acknowledged:
