@@ -7,9 +7,10 @@ from aimdb import AimDb
 from aimdb.timing import timed
 from aimdb_flash import FlashQueue, JsonCodec, StorageError
 from flash_devices import AFTER, BEFORE, PARTLY, Flash
+from flash_folder import vfs
 from flash_model import Files
 from flash_support import NEVER, Pieces, after_restart, drain, fill, filled, opened, power_cut, settle
-from harness import equal, raises
+from harness import equal, only, raises
 from stepping import outcome
 
 
@@ -229,6 +230,42 @@ async def test_a_read_that_fails_once_loses_nothing_neither_when_a_queue_opens_n
         again.readblocks = readblocks
         queue = opened(again)
         equal((failing, drain(queue.subscribe()), queue.damaged_count), (failing, whole, 0))
+
+
+@only("unix", reason="needs more memory than a board has")
+async def test_a_read_of_a_card_with_fat_that_fails_twice_loses_nothing_either():
+    card = Flash(100, 512)
+
+    def writeblocks(block, data):
+        card.data[block * 512 : block * 512 + len(data)] = data
+
+    def readblocks(block, buffer):
+        nonlocal reads
+        reads += 1
+        return -5 if failing <= reads < failing + 2 else Flash.readblocks(card, block, buffer)
+
+    reads, failing = 0, NEVER
+    card.writeblocks, card.readblocks = writeblocks, readblocks
+    vfs.VfsFat.mkfs(card)
+    vfs.mount(vfs.VfsFat(card), "/fat")
+    try:
+        queue = FlashQueue("/fat/queue", flush_ms=0)
+        values = [b"%02d" % i + bytes(1000) for i in range(10)]
+        for value in values:
+            await queue.push_async(value)
+        queue.release()
+        at = 0
+        while reads >= at:
+            vfs.umount("/fat")
+            failing = NEVER
+            vfs.mount(vfs.VfsFat(card), "/fat")
+            at += 1
+            reads, failing = 0, at
+            queue = FlashQueue("/fat/queue")
+            equal((at, drain(queue.subscribe()) == values, queue.damaged_count), (at, True, 0))
+            queue.release()
+    finally:
+        vfs.umount("/fat")
 
 
 async def test_a_queue_opens_though_its_storage_cannot_be_listed_at_first():

@@ -43,18 +43,19 @@ def _from_root(path):
     raise ValueError("path is that of a folder for the queue alone, not %r" % (path,))
 
 
-def find(storage) -> "list[int]":
+def find(storage) -> "set[int]":
     """The numbers of the files in the folder that may be segments.
 
     The folder is made with the first of them. Raises `OSError` when that is not possible.
     """
     path = storage.identity
-    found = []
+    found = set()
     try:
-        for entry in os.ilistdir(path):
-            name = entry[0]
-            if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
-                found.append(int(name, 16))
+        for _ in range(3):  # Where a read fails, MicroPython's list just lacks some names, or has one twice.
+            for entry in os.ilistdir(path):
+                name = entry[0]
+                if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
+                    found.add(int(name, 16))
     except OSError:
         if _is_folder(path):
             raise
