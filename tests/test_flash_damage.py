@@ -36,6 +36,23 @@ async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed
     equal(after_restart(flash, BytesCodec()), [b"1", b"2"])
 
 
+async def test_of_values_that_a_codec_reads_from_its_own_queue_none_comes_twice_and_none_is_left():
+    class Reading(BytesCodec):
+        reads = True
+
+        def decode(self, data):
+            if self.reads:
+                self.reads = False
+                seen.append(other.try_recv())
+            return data
+
+    seen = []
+    values = [b"%d" % i for i in range(4)]
+    queue = await filled(Flash(), values, Reading())
+    reader, other = queue.subscribe(), queue.subscribe()
+    equal((drain(reader), seen), (values[1:], values[:1]))
+
+
 async def test_a_reader_that_is_closed_when_a_value_cannot_be_decoded_reads_no_more():
     flash = Flash()
     queue = opened(flash, BytesCodec())

@@ -204,8 +204,11 @@ class Values:
             if found is None:
                 continue
             value, data = found
+            count = queue.consumed_count
             try:
-                return value, queue.codec.decode(data)
+                made = queue.codec.decode(data)
+                if count == queue.consumed_count:  # Else the codec has read it from its own queue.
+                    return value, made
             except MemoryError:
                 raise
             except Exception as er:
