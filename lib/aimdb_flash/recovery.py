@@ -11,6 +11,8 @@ _VALUE = const(1)
 _EVERYTHING = const(2)
 _NEWS = const(3)
 
+_NOTHING = const((None, 0, b""))
+
 _PAGE = const(256)
 _PIECE = const(4096)  # Bytes read at a time meanwhile.
 
@@ -68,7 +70,7 @@ def recover(log) -> None:
             if not found and not limit:
                 log.writable = False
         limit = first
-    log.forget()
+    log.chunk = _NOTHING
     log.piece = piece
     newer = log.segments
     log.segments = []

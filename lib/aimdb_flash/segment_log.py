@@ -18,6 +18,7 @@ _STEP = const(4096)  # The most bytes of values in one write, so that it takes n
 _SPARE = const(2)  # Segments that values leave free, so that a full queue can still write acknowledgements.
 _LONGEST = const(65535)  # The length of a payload has 16 bits.
 _CHUNK = const(512)  # About ten short records.
+_NOTHING = const((None, 0, b""))
 
 
 class Segment:
@@ -46,27 +47,22 @@ class SegmentLog:
         self.whole = 0  # The newest segment that begins with an acknowledgement of everything.
         self.next = 1  # The number of the next value.
         self.damaged_count = self.lost_count = 0  # Stretches and values, found when it was opened.
-        # What was read last: segment number, offset, bytes. And the value that was found last: segment number, number
-        # of the value, offsets of its record and of the next. At first nothing was.
-        self._chunk = (None, 0, b"")
+        self.chunk: tuple = _NOTHING  # What was read last: segment number, offset, bytes; until more is appended there.
         self.piece = _CHUNK  # Bytes that are read at a time.
-        self._found = (None, 0, 0, 0)
+        # The value that was found last: segment number, number of the value, offsets of its record and of the next.
+        self._found = (None, 0, 0, 0)  # At first nothing was.
         # The longest value that fits into a new segment together with an acknowledgement.
         self.largest = min(_LONGEST, storage.segment_size - _HEADER_SIZE - 2 * _OVERHEAD - _BITS)
-
-    def forget(self) -> None:
-        """What was read last may have changed."""
-        self._chunk = (None, 0, b"")
 
     # Reading
 
     def read(self, number: int, offset: int, size: int) -> "tuple[bytes, int]":
         """Bytes of a segment, and where `offset` is among them. They go on for `size`, except at its end."""
-        known, start, data = self._chunk
+        known, start, data = self.chunk
         if known != number or offset < start or offset + size > start + len(data):
             start = offset
             data = patiently(self.storage.read, number, offset, max(size, self.piece))
-            self._chunk = (number, offset, data)
+            self.chunk = (number, offset, data)
         return data, offset - start
 
     def stop(self, i: int) -> int:
@@ -129,19 +125,14 @@ class SegmentLog:
                 needed = stop > acknowledged and (segment.first != stop or segment.number >= self.whole)
             if not needed:
                 try:
-                    self.remove(segment)
+                    self.storage.remove(segment.number)
+                    self.segments.remove(segment)
                     return True
                 except OSError as er:
                     error = er
         if error:
             raise error
         return False
-
-    def remove(self, segment) -> None:
-        """Remove a segment, whatever is in it."""
-        self.storage.remove(segment.number)
-        self.segments.remove(segment)
-        self.forget()
 
     # Writing
 
@@ -210,7 +201,7 @@ class SegmentLog:
     def _append(self, segment, start, data, count):
         # False: the segment is gone, by other hands than ours.
         self.writable = False  # When it fails.
-        self.forget()
+        self.chunk = _NOTHING
         try:
             self.storage.append(segment.number, start, data)
         except OSError as er:
@@ -237,7 +228,6 @@ class SegmentLog:
         self.segments.append(segment)
         self.number = number
         self.writable = False
-        self.forget()
         storage.create(number, data)
         self._written(segment, len(data), count)
         if whole:
