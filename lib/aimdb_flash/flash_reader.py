@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .flash_queue import FlashQueue
 
+_FREE = const(0)  # In the counts of the readers' line.
 _MASK = const(0x1FFFFFFF)
 
 
@@ -134,9 +135,12 @@ class FlashReader(Reader):
         """Detach, and give what was not committed back to the other readers, in order."""
         if not self.closed:
             self._renew()
-            again = self._values.merge(self._taken)
-            super().close()
-            self._values.give_back(again)
+            values = self._values
+            again = values.merge(self._taken)
+            super().close()  # It may lack memory; then nothing has changed.
+            values.counts[_FREE] += len(again) - len(values.again)
+            values.again = again
+            values.line.share()
             self._taken.clear()
             self.buffer._readers -= 1
             self.buffer._flusher.flushed.wake_all()  # A producer may wait in vain now.

@@ -239,7 +239,7 @@ class Values:
             self.handed += 1
 
     def merge(self, values: list) -> list:
-        """What comes again, in order, once these are given back, too: the argument of `give_back`."""
+        """What comes again, in order, once these are given back, too."""
         numbers = []
         entries = []
         for value in self.again + values:
@@ -251,12 +251,6 @@ class Values:
         numbers.sort()
         entries.sort(key=lambda entry: entry.ticket)
         return numbers + entries
-
-    def give_back(self, again: list) -> None:
-        """These, which were handed out, come again. Needs no heap."""
-        self.counts[_FREE] += len(again) - len(self.again)
-        self.again = again
-        self.line.share()
 
     def rewind(self) -> None:
         """What readers of a loop that was left have read and not acknowledged comes again.
