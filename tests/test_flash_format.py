@@ -8,6 +8,7 @@ from struct import pack, unpack
 import aimdb_flash.storage
 import harness
 from aimdb import BufferEmpty, BufferFull
+from aimdb.timing import timed
 from aimdb_flash import BlockStorage, FlashQueue, UnknownFormat
 from flash_devices import PARTLY, Flash, PowerCut
 from flash_model import Files
@@ -277,6 +278,23 @@ async def test_values_that_are_damaged_after_opening_are_skipped():
     equal(await reader.recv(timeout_ms=1000), b"value 3")
     await reader.commit()
     equal(queue.held(), 0)
+
+
+async def test_values_wait_as_for_room_when_their_numbers_would_have_more_than_32_bits():
+    flash = Flash()
+    queue = opened(flash)
+    values = queue._values
+    log = values.log
+    log.next = log.ledger.acknowledged = values.next = values.numbered = 2**32 - 3
+    log.ledger.base = 2**32 - 8
+    for i in range(2):
+        await queue.push_async(b"%d" % i)
+    with raises(asyncio.TimeoutError):
+        await timed(queue.push_async(b"2"), 10)
+    reader = queue.subscribe()
+    equal(reader.try_recv(), b"0")
+    await reader.commit()
+    equal(held_by(opened(flash.restarted())), [b"1"])
 
 
 async def test_where_nothing_may_be_written_twice_each_flush_begins_a_new_piece():

@@ -147,9 +147,11 @@ class SegmentLog:
         commits = commits or ledger.commits != ledger.stored
         used = len(self.segments)
         for_values = storage.segment_count - _SPARE
-        if self.next - ledger.acknowledged > 8 * (storage.segment_size - 64):
-            for_values = 0  # Acknowledgements of more would not fit into a segment.
-        ledger.cover(self.next + len(entries))
+        stop = self.next + len(entries)
+        # Acknowledgements of more would not fit into a segment, and numbers of more bits not into a record.
+        if self.next - ledger.acknowledged > 8 * (storage.segment_size - 64) or stop >> 32:
+            for_values = 0
+        ledger.cover(stop)
         if self.writable:
             segment = self.segments[-1]
             start = -(-segment.end // storage.alignment) * storage.alignment

@@ -70,7 +70,7 @@ class Values:
             self.barred.append(entry)
         # Ctrl-C comes before all of this or after all of it.
         entries.append(entry)
-        self.tickets += 1
+        self.tickets = entry.ticket
         self.bytes += len(data)
         return entry
 
