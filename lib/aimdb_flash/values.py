@@ -263,7 +263,7 @@ class Values:
         self.line.renew()
         self.again.clear()
         self.next = ledger.acknowledged  # Values on flash from here on were not handed out yet.
-        self.handed = 0  # So many of the first entries were handed out to readers.
+        self.handed: int = 0  # So many of the first entries were handed out to readers.
         self.owed = 0  # Values were lost that were kept for readers: so many must wait again.
         self.counts[_FREE] = held - len(self.barred) - self.counts[_KEPT]
         for entry in self.barred:
