@@ -595,8 +595,24 @@ async def test_an_await_that_is_missing_is_hinted_at():
     async def reads(record):
         return record.subscribe_async().try_recv()
 
-    for stage in (adds, reads):
+    async def prints(record):
+        print("%.1f C" % record.subscribe().recv())
+
+    async def formats(record):
+        print("{:.1f} C".format(record.subscribe().recv()))
+
+    async def encodes(record):
+        return JsonCodec().encode({"celsius": record.subscribe().recv()})
+
+    for stage in (adds, reads, prints, formats, encodes):
         assert "is an await missing" in await died(stage)
+
+
+async def test_formatting_a_consumer_as_if_it_were_a_value_is_hinted_at():
+    async def formats(record):
+        print("{:.1f} C".format(record))
+
+    assert "a stage gets its record, and no value" in await died(formats)
 
 
 async def test_reading_a_consumer_without_subscribing_is_hinted_at():

@@ -14,13 +14,13 @@ def hint(error) -> str:
         return "; async for counts them in reader.lagged, and goes on"
     if text.startswith("BufferFull"):
         return "; await produce_async(value) waits for space"
-    if not isinstance(error, (TypeError, AttributeError)):
+    if not isinstance(error, (TypeError, AttributeError, ValueError)):
         return ""
     if "positional argument" in text:
         return "; MicroPython counts the object before the dot as one: produce(value) has two"
     if "keyword argument" in text:
         return "; produce_async(value, timeout_ms=…) and recv(timeout_ms=…) have a time limit, the others take no names"
-    if "'generator'" in text:
+    if "generator" in text:
         return "; is an await missing before recv, produce_async or subscribe_async?"
     if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:
         text = "; a reader is neither awaited nor read by a plain for: async for value in consumer.subscribe() reads it"
@@ -34,6 +34,6 @@ def hint(error) -> str:
         return text + "; or has a buffer a push_async or subscribe_async without async?"
     if "'__aiter__'" in text or "'Record'" in text and "'__getitem__'" in text:
         return "; a consumer is read by: async for value in consumer.subscribe()"
-    if isinstance(error, TypeError) and "Record" in text:
+    if isinstance(error, TypeError) and "Record" in text or "type 'Record'" in text:
         return "; a stage gets its record, and no value: async for value in consumer.subscribe() reads them"
     return ""
