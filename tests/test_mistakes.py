@@ -571,6 +571,13 @@ async def test_what_a_reader_has_is_told():
     assert "; await reader.recv() waits for a value" in await died(polls)
 
 
+def test_who_asks_a_record_for_its_value_is_told_which_buffer_has_one():
+    for name in ("value", "latest", "get"):
+        with raises(AttributeError) as caught:
+            getattr(AimDb().configure("temperature", SpmcRing(4)), name)
+        assert "record.buffer.peek() looks at that of a SingleLatest" in str(caught.error), caught.error
+
+
 async def test_what_goes_on_where_a_reader_lags_or_a_queue_is_full_is_told():
     async def lags(record):
         reader = record.subscribe()

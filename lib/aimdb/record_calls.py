@@ -15,7 +15,7 @@ def advice(record, name: str) -> str:
     if name in "recv try_recv ready close".split():
         return "; its readers have: record.subscribe()." + name
     if name in "get read value next latest".split():
-        return "; a task reads by record.subscribe(), and record.buffer.peek() looks at the newest value"
+        return "; a task reads values by record.subscribe(), and record.buffer.peek() looks at that of a SingleLatest"
     if name in "put send set write push append publish emit".split():
         return "; produce(value), try_produce(value) and await produce_async(value) write it"
     return ""
