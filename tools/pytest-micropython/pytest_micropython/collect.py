@@ -71,8 +71,7 @@ class MicroPythonTest(pytest.Item):
             result = self.parent.runner.result(self.name, later)
         except TargetError as error:
             raise TestFailed(Failure(str(error), str(error))) from None
-        if result.printed:
-            self.add_report_section("call", "stdout", result.printed)
+        print(result.printed, end="")
         if result.outcome == "skipped":
             pytest.skip(result.reason)
         if result.failure:

@@ -65,7 +65,11 @@ def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
         raise ListingError(f"hang: the import did not finish {hang}\n{''.join(printed)}") from None
     finally:
         run.stop()
-    lines = lines_of_tests(program.test_file)
+    source = parsed(program.test_file)
+    for node in source:
+        if isinstance(node, ast.ClassDef) and node.name.startswith("Test") and tests_among(node.body):
+            raise ListingError(f"class {node.name}: a test is a function of the file, and not in a class")
+    lines = tests_among(source)
     if cut_short:
         listing.tests = lines
     else:
@@ -74,11 +78,14 @@ def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
     return listing
 
 
-def lines_of_tests(test_file: Path) -> dict[str, int]:
-    """The test functions that the source spells out, in its order."""
+def parsed(test_file: Path) -> list[ast.stmt]:
     try:
-        tree = ast.parse(test_file.read_bytes())
+        return ast.parse(test_file.read_bytes()).body
     except SyntaxError:
-        return {}
-    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        return []
+
+
+def tests_among(statements: list[ast.stmt]) -> dict[str, int]:
+    """The test functions that the source spells out there, in its order, with their lines."""
+    functions = (node for node in statements if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     return {node.name: node.lineno for node in functions if node.name.startswith("test_")}

@@ -92,6 +92,11 @@ def test_output_of_a_test_that_passes_is_not_shown(run):
     assert "no newline" not in lines(result)
 
 
+def test_output_of_a_test_that_passes_is_shown_when_nothing_is_captured(run, capfd):
+    run("-s", "tests", test_x="def test_talks():\n    print('no newline', end='')").assert_outcomes(passed=1)
+    assert "no newline" in capfd.readouterr().out
+
+
 def test_skips_have_their_own_reasons(run):
     result = run(
         test_x="""
@@ -313,6 +318,12 @@ def test_an_error_of_the_import_is_reported_once(run):
         ]
     )
     assert lines(result).count("ImportError") == 1
+
+
+def test_tests_in_a_class_are_an_error_of_their_file(run):
+    result = run(test_bad="class TestMean:\n    def test_a(self): pass", test_good="class TestBoard:\n    pins = 3")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["class TestMean: a test is a function of the file, and not in a class"])
 
 
 def test_a_syntax_error_is_an_error_of_the_import(run):
