@@ -20,11 +20,11 @@ class PackedProducer(SyncProducer):
     `slot` is a memoryview of the next free sample, always there to be written; a driver that reads bytes into a
     buffer can fill it directly. Consumers get a tuple of the fields.
 
-    Unlike a `SyncProducer` it belongs to one context, because `slot` does: a second one would write into it between
-    the writing and `try_send_slot` of the first.
+    Unlike a `SyncProducer` it may be shared only by senders that cannot interrupt each other: another one would write
+    into `slot` between the writing and `try_send_slot` of the first.
 
-    IRQ safety: `slot` and `try_send_slot` are for one hard or soft interrupt, thread or other core; `send` for threads
-    and the other core; the rest for the asyncio thread.
+    IRQ safety: `slot` and `try_send_slot` are for such senders: interrupts, a thread, the other core or a task; the
+    rest is for the asyncio thread.
 
     `depth`: so many samples fit, besides the one in `slot`. Raises `ValueError` for a format that is wrong, empty
     or of addresses (O, P, S), and what `SyncProducer` raises.

@@ -34,8 +34,8 @@ class Hub(Speaker):
     keepalive_s  after a quarter of this time without traffic the hub is asked whether it is there; 0: never
     in_flight    how many values (1 to 1000) may be on their way at a time. Who has more to send waits
     timeout_ms   how long the hub has to connect, and to acknowledge
-    retry_ms     (shortest, longest) pause before the next attempt to connect. It doubles each time, and half of it is
-                 random
+    retry_ms     (shortest, longest) pause before the next attempt to connect. It doubles each time, and up to a half
+                 of it is left off at random
     tls          for aimxs: an ssl.SSLContext, or the bytes of the CA certificate (DER or PEM) that vouches for the hub.
                  Set the clock before. A handshake blocks an RP2040 for a second
     max_frame    bytes of the longest frame that is received. Longer ones are skipped and counted
