@@ -59,6 +59,7 @@ class Line(tuple):
         while line.park(owner):
             yield
         # Now one is free for this task, until its next yield; or the line is closed.
+        counts[0] -= 1  # To take it, if the line is open.
 
     `counts`: 6 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
     asked, kept, closed, note, watched (docs/states.md). None: the line has counts of its own, in which none is free.
