@@ -47,7 +47,7 @@ def serve(board: Board, options: argparse.Namespace, signals: set[signal.Signals
     print(link or path, flush=True)
     flash = f"goes to {options.dump}" if options.dump else "is lost: --dump FILE keeps it, --image FILE begins with it"
     print(
-        f"An emulated {options.board} is ready at this port, until Ctrl-C. Its flash then {flash}.",
+        f"An emulated {options.board} is ready at this port, until Ctrl-C. Then its flash {flash}.",
         file=sys.stderr,
         flush=True,
     )
