@@ -1,7 +1,8 @@
-"""docs/testing-your-program.md, followed word by word in a folder outside of this repository."""
+"""docs/testing-your-program.md, followed word by word in a folder outside of this repository, and what builds on it."""
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def test_the_same_file_passes_on_the_laptop_and_on_the_emulated_chip(project):
     said = shell(RUNS[0], project)
     assert said.count("1 passed") == 2
     assert "target: unix, MicroPython 1." in said and "target: rp2040, MicroPython 1." in said
+
+
+def test_the_buffer_that_another_page_shows_passes_the_tests_that_it_shows(project):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "writing-a-buffer.md").read_text(), re.DOTALL)
+    (project / "my_buffers.py").write_text(blocks[0])
+    (project / "tests" / "test_largest.py").write_text(blocks[-1])
+    shutil.copytree(ROOT / "lib" / "aimdb_conformance", project / "lib" / "aimdb_conformance")
+    assert " passed" in shell(".venv/bin/pytest tests/test_largest.py", project)
 
 
 @pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes minutes; SOAK=1 runs it")
