@@ -27,20 +27,27 @@ class Largest(Buffer):
 
     def __init__(self):
         super().__init__()
-        self.value = None
+        self.values = []
 
     def push(self, value):
+        if self.closed:
+            self.dropped_count += 1
+            return
         self.produced_count += 1
-        if self.value is None or value > self.value:
-            self.value = value
+        self.values = [max(self.values + [value])]
         self.wake()
 
     def has_value(self, reader):
-        return self.value is not None
+        return len(self.values) > 0
 
     def take(self, reader):
-        value, self.value = self.value, None
-        return value
+        return self.values.pop()
+
+    def peek(self):
+        return self.values[0] if self.values else None
+
+    def held(self):
+        return len(self.values)
 
 
 class Slots(Buffer):
