@@ -646,6 +646,20 @@ async def test_a_reader_that_commits_acknowledges_when_told_and_only_on_the_conn
             await until(lambda: server.acknowledged == [1, 9])
 
 
+async def test_a_count_that_cannot_be_committed_is_named_and_changes_nothing():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        async with broker:
+            reader = await MqttTopic(server.url + "/n", commits=True, broker=broker).subscribe_async()
+            await server.send(publish("n", b"7", 1, 1))
+            equal(await reader.recv(timeout_ms=5000), 7)
+            for count in (2, -1, "1", 0.5, True):
+                error = raises((ValueError, TypeError), lambda: reader.commit(count))
+                equal(str(error), "count is an int from 0 to 1, not %r" % (count,))
+            await reader.commit()
+            await until(lambda: server.acknowledged == [1])
+
+
 async def test_a_refused_or_lost_subscription_is_told_to_the_caller():
     async with ScriptedBroker() as server:
         topic = MqttTopic(server.url + "/n", broker=impatient(server))

@@ -1,4 +1,5 @@
 from aimdb import Reader
+from aimdb.errors import check_int
 from micropython import const
 
 _BOARD = const(1)
@@ -32,14 +33,14 @@ class CommittingReader(Reader):
         """Acknowledge the oldest `count` messages that this reader has taken, or all of them, at once.
 
         It may be awaited, as that of a `FlashQueue` is, but nothing is left to wait for. Raises `ValueError` when
-        `count` is negative, or more than was read.
+        `count` is negative, or more than was read, and `TypeError` when it is no int.
         """
         taken = self.taken
         held = self._repeated + len(taken)
         if count is None:
             count = held
-        elif not 0 <= count <= held:
-            raise ValueError("cannot commit %r values; %d are read and not committed" % (count, held))
+        else:
+            check_int("count", count, 0, held)
         repeated = min(count, self._repeated)
         self._repeated -= repeated
         for _ in range(count - repeated):
