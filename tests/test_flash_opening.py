@@ -79,11 +79,19 @@ def test_bad_arguments_are_refused():
     for path in ("", "/", "..", "a\0b", "/flash/..", "/./x/../."):
         with raises(ValueError):
             FlashQueue(path)
-    with raises(ValueError):
-        FlashQueue("/flash", max_size=8192)
     with raises(TypeError):
         FlashQueue(BlockStorage(Flash())).try_push("text")
     opened(Flash()).release()
+
+
+def test_a_size_that_is_too_small_is_told_with_the_smallest():
+    for size in (0, 8192, 16383):
+        with raises(ValueError) as caught:
+            FlashQueue("/flash", max_size=size)
+        equal(str(caught.error), "max_size is an int from 16384 to 536870911, not %d" % size)
+    with raises(ValueError) as caught:
+        FileStorage("/flash", max_size=5119, segment_size=1280)
+    equal(str(caught.error), "max_size is an int from 5120 to 536870911, not 5119")
 
 
 def test_values_come_back_through_the_codec():

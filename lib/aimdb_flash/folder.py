@@ -17,15 +17,15 @@ _ENOTDIR = const(20)
 
 def make(storage, path: str, max_size: int, segment_size: "int | None") -> None:
     """Set a `FileStorage` up for its arguments. Raises `TypeError` or `ValueError` for what is wrong with them."""
-    check_int("max_size", max_size, 1)
+    check_int("max_size", max_size)
     if segment_size is None:
         # Whole blocks of littlefs. Smaller ones mean shorter writes, as the last block is written anew each time.
         segment_size = max(4096, max_size // 32 // 4096 * 4096)
     check_int("segment_size", segment_size, 512)
+    check_int("max_size", max_size, _FEWEST * segment_size)
     storage.segment_size = segment_size
     storage.segment_count = max_size // segment_size
     storage.identity = _from_root(path)
-    check_int("the number of segments of %d bytes" % storage.segment_size, storage.segment_count, _FEWEST)
 
 
 def _from_root(path):
