@@ -2,8 +2,8 @@
 
 import asyncio
 
-import micropython
 from aimdb import BufferEmpty, BufferFull
+from micropython import heap_lock, heap_unlock
 
 from .support import Suite, settle
 
@@ -15,7 +15,7 @@ class NoHeap(Suite):
         try_push = buffer.try_push
         push(0)
         refused = 0
-        micropython.heap_lock()
+        heap_lock()
         try:
             for i in range(10):
                 push(i)
@@ -24,7 +24,7 @@ class NoHeap(Suite):
                 except BufferFull:
                     refused += 1
         finally:
-            micropython.heap_unlock()
+            heap_unlock()
 
     async def test_ready_and_try_recv_need_no_heap(self):
         buffer = self.make()
@@ -41,14 +41,14 @@ class NoHeap(Suite):
         await settle()
         push(0)
         await settle()
-        micropython.heap_lock()
+        heap_lock()
         try:
             for i in range(1, 8):
                 push(i)
                 await asyncio.sleep_ms(0)
                 await asyncio.sleep_ms(0)
         finally:
-            micropython.heap_unlock()
+            heap_unlock()
         await task
         assert received == [0, 1, 2, 3, 4, 5, 6, 7]
 
@@ -56,7 +56,7 @@ class NoHeap(Suite):
         buffer = self.make()
         reader = buffer.subscribe()
         empty = 0
-        micropython.heap_lock()
+        heap_lock()
         try:
             for i in range(4):
                 buffer.push(i)
@@ -66,5 +66,5 @@ class NoHeap(Suite):
                 except BufferEmpty:
                     empty += 1
         finally:
-            micropython.heap_unlock()
+            heap_unlock()
         assert empty == 4
