@@ -578,6 +578,13 @@ def test_who_asks_a_record_for_its_value_is_told_which_buffer_has_one():
         assert "record.buffer.peek() looks at that of a SingleLatest" in str(caught.error), caught.error
 
 
+def test_who_asks_a_database_to_stop_is_told_how_a_run_ends():
+    for name in ("stop", "close", "cancel"):
+        with raises(AttributeError) as caught:
+            getattr(AimDb(), name)
+        assert "cancel the task that awaits db.run()" in str(caught.error), caught.error
+
+
 async def test_what_goes_on_where_a_reader_lags_or_a_queue_is_full_is_told():
     async def lags(record):
         reader = record.subscribe()

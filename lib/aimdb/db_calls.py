@@ -14,6 +14,8 @@ def advice(_, name: str) -> str:
         return "; its records have: db.configure(key)." + name
     if name in "start loop run_forever main".split():
         return "; asyncio.run(db.run()) runs it"
+    if name in "stop close cancel end shutdown".split():
+        return "; cancel the task that awaits db.run(), or close the buffers"
     return ""
 
 
