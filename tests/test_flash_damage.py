@@ -16,6 +16,7 @@ from flash_devices import Flash
 from flash_model import Files
 from flash_support import after_restart, drain, filled, opened, power_cut, settle
 from harness import equal, raises
+from printing import printing
 from stepping import outcome
 
 NOTHING = (None, 0, b"")  # What the log has read last.
@@ -67,6 +68,14 @@ async def test_a_reader_that_is_closed_when_a_value_cannot_be_decoded_reads_no_m
     with raises(BufferClosed):
         reader.try_recv()
     equal(drain(other), [1, 2])
+
+
+async def test_the_line_about_a_value_that_cannot_be_decoded_begins_as_all_of_aimdb_do():
+    flash = Flash()
+    await filled(flash, [b"{"], BytesCodec())
+    with printing() as said:
+        equal(drain(opened(flash, JsonCodec()).subscribe()), [])
+    assert said.text.startswith("aimdb: "), said.text
 
 
 async def test_values_that_cannot_be_decoded_are_named_the_first_second_fourth_time():

@@ -60,7 +60,7 @@ def pass_over(values, value, data, cause) -> None:
         if queue.undecodable:
             queue.undecodable(error)
         elif not count & (count - 1):
-            print("%s (%d so far)" % (error, count), file=sys.stderr)
+            print("aimdb: %s (%d so far)" % (error, count), file=sys.stderr)
     except Exception as er:
         sys.print_exception(er)
 
