@@ -86,6 +86,11 @@ def test_a_module_that_is_imported_as_a_whole_is_the_joined_one():
     assert text_of(made, "aimdb/sentences.py") == "import aimdb as errors\n"
 
 
+def test_a_module_that_is_imported_beside_other_names_is_the_joined_one():
+    made = joined(core(errors="a = 1", timing="from . import kept, errors as e\n"))
+    assert text_of(made, "aimdb/timing.py") == "import aimdb as e; from aimdb import kept\n"
+
+
 def test_public_names_are_found_in_the_joined_module():
     made = joined(core(db="class AimDb: pass", loading='MODULES = """\\\naimdb.db AimDb\naimdb.metrics Metrics"""\n'))
     assert (

@@ -91,14 +91,15 @@ def redirected(text: str, module: str, moved: dict[str, str], group: str = "") -
             changes.append((node, "pass"))
         elif isinstance(node, ast.ImportFrom):
             source = ".".join(filter(None, (package_of(module) if node.level else "", node.module)))
-            whole = moved.get(f"{source}.{node.names[0].name}")  # A module itself, and not something in it.
-            if whole:
-                changes.append((node, f"import {whole} as {node.names[0].asname or node.names[0].name}"))
-            elif moved.get(source, source) == group:
-                assigned = [f"{name.asname} = {name.name}" for name in node.names if name.asname]
-                changes.append((node, "; ".join(assigned) or "pass"))
-            elif source in moved:
-                changes.append((node, f"from {moved[source]} import {', '.join(map(ast.unparse, node.names))}"))
+            modules = [name for name in node.names if f"{source}.{name.name}" in moved]  # And not something in one.
+            names = [name for name in node.names if name not in modules]
+            new = [f"import {moved[f'{source}.{name.name}']} as {name.asname or name.name}" for name in modules]
+            if names and moved.get(source, source) == group:
+                new += [f"{name.asname} = {name.name}" for name in names if name.asname] or ["pass"]
+            elif names and (modules or source in moved):
+                new.append(f"from {moved.get(source, source)} import {', '.join(map(ast.unparse, names))}")
+            if new:
+                changes.append((node, "; ".join(new)))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             # The lines by which a package finds its public names begin with the name of a module.
             value = re.sub(r"^\w+\.\w+(?= )", lambda name: moved.get(name[0], name[0]), node.value, flags=re.MULTILINE)
