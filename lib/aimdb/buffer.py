@@ -112,7 +112,7 @@ class Buffer:
 
     def close(self) -> None:
         """Take no more values. Readers get what is held, then `BufferClosed`; those who wait are woken."""
-        self.closed = self.closed  # Nothing below needs heap.
+        self.closed = self.closed  # The attribute has its place now, and nothing below needs heap.
         if self._line is not None:
             self._line.close()  # It ends without a jump: Ctrl-C closes both or neither.
         self.closed = True
