@@ -273,6 +273,31 @@ async def test_a_second_stage_that_dies_of_being_cancelled_does_not_hide_the_fir
     equal(db.failed[0], "b")
 
 
+async def test_a_stage_that_dies_of_being_cancelled_while_another_takes_its_time_crashes_nothing():
+    async def first(producer):
+        await asyncio.sleep_ms(10)
+        raise OSError(5)
+
+    async def second(consumer):
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            raise ValueError("on the way out")
+
+    async def slow(consumer):
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            await asyncio.sleep_ms(20)
+
+    db = AimDb()
+    db.configure("x", SpmcRing(1)).source(first).tap(second).tap(slow)
+    with printing() as said, raises(OSError):
+        await db.run()
+    assert "tap second of record 'x' died: ValueError('on the way out',)" in said.text, said.text
+    equal(db.failed[:3], ("x", "source", "first"))
+
+
 async def test_a_stage_that_awaits_a_cancelled_task_dies_by_name():
     db = AimDb()
 

@@ -83,18 +83,19 @@ async def run(db, begun: list, listen) -> None:
             error = None
             try:
                 if waiters:
-                    await waiters.pop(0)
+                    error = await waiters.pop(0)
             except MemoryError:
                 pass
             try:
                 while not stage[3].done():  # There was no memory for a waiter.
                     await asyncio.sleep_ms(1)
-                await stage[3]
             except _ENDS as er:
                 error = er
+            # Not by a second `await`: of a task that the loop takes for unawaited meanwhile, that crashes.
+            error = stage[3].data or error
             if stage is culprit:
                 cause = error
-            if stage is culprit or isinstance(error, Exception):
+            if stage is culprit or isinstance(error, Exception) and not isinstance(error, StopIteration):
                 stage[3] = error
                 died = True
         db._loop = None
@@ -150,11 +151,11 @@ def release(db, loop) -> None:
 
 
 async def end_of(task):
-    """Return when the task has ended, whatever it raises."""
+    """Return when the task has ended: what it has raised, or None."""
     try:
         await task
-    except _ENDS:
-        pass
+    except _ENDS as er:
+        return er
 
 
 def drop_configuring() -> None:
