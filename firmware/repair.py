@@ -8,7 +8,7 @@ import os
 from binascii import a2b_base64
 
 from aimdb import AimDb, Mailbox
-from aimdb_node import Commands, CrashBook, Refused, Restart, console
+from aimdb_node import Commands, CrashBook, Refused, Restart, console, reset_cause
 from report import say
 
 LONGEST = 400  # Bytes of a line, for `append`.
@@ -22,7 +22,8 @@ async def main():
             answer("answer", commands.obey(line))
 
     async def tell(consumer):
-        answer("reduced", "the node is in reduced mode: %s" % CrashBook().text)
+        text = "the node is in reduced mode, after: %s; the last crash: %s"
+        answer("reduced", text % (reset_cause(), CrashBook().text or "none"))
 
     db = AimDb()
     try:

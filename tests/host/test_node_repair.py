@@ -176,6 +176,11 @@ def test_a_count_of_starts_that_is_damaged_begins_anew(tmp_path, content) -> Non
     assert "starts 1\n" in node.typed(b"restart\n")
 
 
+def test_reduced_mode_says_why_it_began(tmp_path) -> None:
+    printed = Node(tmp_path).typed(b"restart\n")
+    assert "the node is in reduced mode, after: unknown; the last crash: none" in printed, printed
+
+
 def test_the_last_crash_is_told(tmp_path) -> None:
     (tmp_path / "crashes.txt").write_text("starts 4 crashes 20\nlast night\nValueError: why\n")
     assert "ValueError: why" in Node(tmp_path).typed(b"crash\nrestart\n")
