@@ -5,7 +5,7 @@ import socket
 import sys
 
 from aimdb import SpmcRing
-from aimdb_node import Wifi, answers
+from aimdb_node import Watchdog, Wifi, answers
 from harness import equal, only
 from printing import Unspeakable, printing
 from scarce import Scarce
@@ -104,6 +104,46 @@ async def test_it_joins_and_says_so():
     story = Story(Interface())
     equal(await story.told(), True)
     equal(story.wifi.joined, True)
+    story.task.cancel()
+
+
+class Machine:
+    """What a watchdog needs of the module `machine`. `running`: whether its timer does."""
+
+    running = False
+
+    def WDT(self, timeout):
+        return self
+
+    def feed(self):
+        pass
+
+    def Timer(self, number):
+        return self
+
+    def init(self, period, callback):
+        self.running = True
+
+    def deinit(self):
+        self.running = False
+
+
+async def test_while_the_chip_starts_a_timer_feeds_the_watchdog():
+    class Chip(Interface):
+        fed = []
+
+        def active(self, on=None):
+            if on:
+                self.fed.append(machine.running)
+            return super().active(on)
+
+    machine = Machine()
+    Watchdog(2000, machine).start()
+    chip = Chip()
+    chip.stuck = True  # So that it is started again.
+    story = Story(chip)
+    equal(await story.told(), True)
+    equal((chip.fed, machine.running), ([True, True], False))
     story.task.cancel()
 
 

@@ -13,7 +13,7 @@ from .waiting import current_loop, polled
 
 _ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
 
-watchdog = None  # Once there is one: what has to be fed while a name is looked up.
+watchdog = None  # Once there is one: what has to be fed while a call keeps the loop for long.
 
 
 def entry(thing):

@@ -31,7 +31,7 @@ async def connect(peer) -> None:
     """Return when the peer has accepted the connection. Raises `PeerError`, `OSError`, and what TLS raises."""
     host = peer.host
     try:
-        address = aimdb.once("looking_up").address(host, peer.port, socket.SOCK_STREAM)
+        address = aimdb.once("blocking").call(socket.getaddrinfo, host, peer.port, 0, socket.SOCK_STREAM)[0]
     except OSError as er:
         raise Unreachable("the host name %s cannot be looked up (%s)" % (host, er))
     for other in peer.known.values():

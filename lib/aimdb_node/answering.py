@@ -15,7 +15,7 @@ async def answers(host: str, port: int, timeout_ms: int = 5000) -> bool:
     """
     probe = None
     try:
-        info = once("looking_up").address(host, port, socket.SOCK_STREAM)
+        info = once("blocking").call(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)[0]
         probe = socket.socket(info[0])
         probe.setblocking(False)
         try:

@@ -112,7 +112,7 @@ async def ask(host: str, port: int = 123) -> int:
     Raises `OSError`, and `ValueError` for an answer that is none. It waits without end for one that is lost.
     Source: RFC 5905, 7.3. Cancel safety: the socket is closed.
     """
-    info = once("looking_up").address(host, port, socket.SOCK_DGRAM)
+    info = once("blocking").call(socket.getaddrinfo, host, port, 0, socket.SOCK_DGRAM)[0]
     server = socket.socket(info[0], socket.SOCK_DGRAM)
     try:
         server.setblocking(False)

@@ -53,8 +53,9 @@ class Watchdog:
     """Resets the board when the loop has not run for `timeout_ms`. With 0 there is none, and nothing is done.
 
     `Supervisor` starts it, and feeds it by a task of the loop every `pause_ms`. While the name of a host is looked up,
-    a timer feeds it; not on an ESP32, where no timer can. An RP2040 takes at most 8388 ms. Once started it cannot be
-    stopped. When the board does not accept the time, a line on stderr says so, and there is no watchdog.
+    or a WiFi chip starts, a timer feeds it; not on an ESP32, where no timer can. An RP2040 takes at most 8388 ms. Once
+    started it cannot be stopped. When the board does not accept the time, a line on stderr says so, and there is no
+    watchdog.
 
     `machine`: what has the classes of `machine.WDT` and `machine.Timer`, for tests. Raises `TypeError` or `ValueError`
     for a wrong `timeout_ms`. IRQ safety: none. No method waits.
@@ -82,7 +83,7 @@ class Watchdog:
 
                     self._machine = machine
                 self._dog = self._machine.WDT(timeout=self.timeout_ms)
-                if sys.platform != "esp32":  # Which runs no timer's function while a name is looked up.
+                if sys.platform != "esp32":  # Which runs no timer's function in such a call.
                     polling.watchdog = self  # type: ignore[assignment]
             except Exception as er:  # Or it has none. The board runs without it rather than not at all.
                 print("aimdb: there is no watchdog of %d ms: %r" % (self.timeout_ms, er), file=sys.stderr)

@@ -63,7 +63,7 @@ class Wifi:
 
                     interface = network.WLAN(network.STA_IF)
                 if not interface.active():
-                    interface.active(True)
+                    once("blocking").call(interface.active, True)  # A chip of its own takes a second.
                 if leave or not interface.isconnected():
                     if self.joined:
                         self.lost_count += 1
@@ -101,7 +101,7 @@ class Wifi:
         if hasattr(interface, "deinit"):  # Cuts the chip's power, where it is a chip of its own.
             interface.deinit()
         await asyncio.sleep_ms(1000)
-        interface.active(True)
+        once("blocking").call(interface.active, True)
 
     def rejoin(self, reset: bool = False) -> None:
         """Leave the network and join it anew; with `reset`, switch the interface off and on before."""
