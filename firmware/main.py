@@ -1,7 +1,7 @@
 import gc
 
 from aimdb_node import Setting, Supervisor, Watchdog, check_watchdog
-from report import say
+from report import book, say
 
 # Loading leaves holes in the heap. Collected this often, it fills them, and whoever opens a file finds the 1.2 KB
 # for it in one piece.
@@ -23,4 +23,4 @@ async def repair():
     await repair.main()
 
 
-Supervisor(application, repair, watchdog=watchdog, say=say).run()
+Supervisor(application, repair, crashes=book, watchdog=watchdog, say=say).run()

@@ -8,8 +8,8 @@ import os
 from binascii import a2b_base64
 
 from aimdb import AimDb, Mailbox
-from aimdb_node import Commands, CrashBook, Refused, Restart, console, reset_cause
-from report import say
+from aimdb_node import Commands, Refused, Restart, console, reset_cause
+from report import book, say
 
 LONGEST = 400  # Bytes of a line, for `append`.
 
@@ -23,7 +23,7 @@ async def main():
 
     async def tell(consumer):
         text = "the node is in reduced mode, after: %s; the last crash: %s"
-        answer("reduced", text % (reset_cause(), CrashBook().text or "none"))
+        answer("reduced", text % (reset_cause(), book.text or "none"))
 
     db = AimDb()
     try:
@@ -40,7 +40,7 @@ async def main():
 
 def repairs():
     commands = Commands(LONGEST, passed=(Restart,))
-    commands.add("crash", lambda: CrashBook().text or "none")
+    commands.add("crash", lambda: book.text or "none")
     commands.add("files", files, path)
     commands.add("remove", remove, path)
     commands.add("append", append, path, base64)

@@ -1,6 +1,10 @@
-"""How the node speaks on its console."""
+"""How the node speaks on its console, and the book of its crashes."""
 
 import time
+
+from aimdb_node import CrashBook
+
+book = CrashBook()  # One for all: what the flash does not take is in it alone.
 
 
 def say(who, text):

@@ -23,7 +23,6 @@ import telemetry
 from aimdb import AimDb, BoundedQueue, BufferFull, BufferLagged, Mailbox, SpmcRing, check_int, every
 from aimdb_node import (
     Commands,
-    CrashBook,
     Refused,
     Restart,
     Setting,
@@ -34,7 +33,7 @@ from aimdb_node import (
     whole,
 )
 from machine import Pin
-from report import say
+from report import book, say
 
 ALARM_CELSIUS = 30
 ARCHIVE_MS = 1500  # A slow SD card.
@@ -153,7 +152,7 @@ commands.add("status", status)
 commands.add("interval", set_interval, whole("MS", 1, LONGEST_MS))
 commands.add("led", led, one_of("on", "off"))
 commands.add("watchdog", set_watchdog, whole("MS", 0, 8388))
-commands.add("crash", lambda: CrashBook().text or "none")
+commands.add("crash", lambda: book.text or "none")
 commands.add("restart", restart)
 commands.add("break", break_)
 
@@ -180,7 +179,6 @@ answer = telemetry.connect(db, obey, "journal")
 async def main():
     say("start", "%s, %s" % (board.NAME, sys.version.split("; ")[1]))
     say("journal", journal.described())
-    book = CrashBook()
     last = book.text.strip().rpartition("\n")[2] or "none"
     answer(
         "start",

@@ -176,6 +176,13 @@ def test_a_count_of_starts_that_is_damaged_begins_anew(tmp_path, content) -> Non
     assert "starts 1\n" in node.typed(b"restart\n")
 
 
+def test_a_crash_that_the_flash_has_not_taken_is_told_too(tmp_path) -> None:
+    (tmp_path / "crashes.txt.new").mkdir()
+    before = "import report\nreport.book.note(ValueError('why'), 1)"
+    printed = Node(tmp_path, before=before).typed(b"crash\nrestart\n")
+    assert "/crashes.txt cannot be written" in printed and printed.count("ValueError: why") == 2, printed
+
+
 def test_reduced_mode_says_why_it_began(tmp_path) -> None:
     printed = Node(tmp_path).typed(b"restart\n")
     assert "the node is in reduced mode, after: unknown; the last crash: none" in printed, printed
