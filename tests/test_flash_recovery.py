@@ -146,7 +146,7 @@ async def test_after_a_restart_places_on_a_raw_device_are_still_used_in_turn():
 
 async def test_a_damaged_header_on_a_raw_device_is_counted_once_and_costs_no_value():
     for segment in range(3):
-        for at in range(16):
+        for at in (0, 5, 9, 13):
             flash = Flash(6, 512)
             queue = await filled(flash, [b"value %02d" % i for i in range(60)], BytesCodec())
             flash.data[512 * segment + at] ^= 0x10
