@@ -162,8 +162,16 @@ class SegmentLog:
             if room >= 0 and (count or not entries or used >= for_values):
                 if not count and not said:
                     return 0
-                if self._append(segment, start, b"".join(parts), count):
-                    return count
+                data = b"".join(parts)
+                self.writable = False  # When it fails.
+                self.chunk = _NOTHING
+                try:
+                    storage.append(segment.number, start, data)
+                    return self._written(segment, start + len(data), count)
+                except OSError as er:
+                    if er.errno != ENOENT:
+                        raise
+                    # The segment is gone, by other hands than ours.
         if used >= for_values:
             entries = []
             if not commits and self.writable:
@@ -200,19 +208,6 @@ class SegmentLog:
         first, marks = ledger.news()
         return b"".join(record(number, _NEWS, ledger.acknowledged, pack("<I", first) + marks if marks else b""))
 
-    def _append(self, segment, start, data, count):
-        # False: the segment is gone, by other hands than ours.
-        self.writable = False  # When it fails.
-        self.chunk = _NOTHING
-        try:
-            self.storage.append(segment.number, start, data)
-        except OSError as er:
-            if er.errno != ENOENT:
-                raise
-            return False
-        self._written(segment, start + len(data), count)
-        return True
-
     def _begin(self, entries, until):
         # A new segment.
         storage = self.storage
@@ -242,3 +237,4 @@ class SegmentLog:
         self.next += count
         self.ledger.stored = self.ledger.commits
         self.ledger.stop = 0
+        return count
