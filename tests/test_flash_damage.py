@@ -226,6 +226,18 @@ async def test_segments_whose_headers_cannot_be_read_a_second_time_leave_their_p
             equal(after_restart(flash)[-5:], list(range(new))[-5:])
 
 
+async def test_a_segment_with_a_damaged_header_and_a_page_that_cannot_be_read_leaves_its_place_free():
+    flash = Flash()
+    queue = await filled(flash, [bytes(100)] * 20, BytesCodec())
+    flash.data[0] = 0
+    flash = power_cut(flash)
+    works = flash.readblocks
+    flash.readblocks = lambda block, data, at=0: -5 if block == 0 and at + len(data) > 256 else works(block, data, at)
+    queue = opened(flash, BytesCodec())
+    equal(len(drain(queue.subscribe())), queue.held())
+    assert 0 < queue.held() < 20
+
+
 async def test_newest_segments_that_could_not_be_read_once_hide_no_value_that_was_accepted_meanwhile():
     flash = Flash(8, 512)
     queue = await filled(flash, [bytes(100)] * 16, BytesCodec())

@@ -67,7 +67,10 @@ def find(storage) -> "dict[int, int]":
             damaged.append(place)
     newest = max(places) if places else 0
     for place in damaged:
-        data = _start(storage, place, _FEWEST_BYTES)
+        try:
+            data = _start(storage, place, _FEWEST_BYTES)
+        except OSError:
+            continue
         for number in range(max(newest - storage.segment_count, 0) + 1, newest + 2):
             if number not in places and _has_record(data, number):
                 places[number] = place
