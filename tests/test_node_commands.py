@@ -27,6 +27,13 @@ def test_a_command_that_returns_nothing_is_done():
     equal(commands().obey("led on"), "done")
 
 
+def test_what_could_never_be_obeyed_is_refused_when_it_is_added():
+    for given in (("led", None), ("led", print, 5), ("led on", print), ("", print), (5, print)):
+        with raises(TypeError) as caught:
+            Commands().add(*given)
+        equal(str(caught.error), "a command is a word and functions, not %r" % (given,))
+
+
 def test_what_no_command_expects_is_refused_in_words():
     there_are = "; there are: interval, led"
     for line, answer in (

@@ -41,8 +41,11 @@ class Commands:
 
     def add(self, name: str, function: "Callable", *arguments: "Callable") -> None:
         """A new command, `name`. Each of `arguments` takes a word of the line and returns the value that `function` is
-        called with, or raises `Refused`; what `function` returns is the answer, "done" for None.
+        called with, or raises `Refused`; what `function` returns is the answer, "done" for None. Raises `TypeError`.
         """
+        given = (name, function) + arguments
+        if not isinstance(name, str) or name.split() != [name] or not all([callable(each) for each in given[1:]]):
+            raise TypeError("a command is a word and functions, not %r" % (given,))
         self._table[name] = function, arguments
 
     def obey(self, line: "Any") -> str:
