@@ -734,6 +734,13 @@ def test_a_coroutine_in_place_of_the_application_is_told():
         assert "pass main, not main()" in str(caught.error), caught.error
 
 
+def test_what_cannot_be_called_is_told_where_it_is_given():
+    for options in ({"application": None}, {"application": len, "say": 3}, {"application": len, "repair": "repair"}):
+        with raises(TypeError) as caught:
+            Supervisor(**options)
+        assert "a Supervisor is given functions, not " in str(caught.error), caught.error
+
+
 def test_times_that_no_timer_takes_are_told_where_they_are_given():
     for name in ("good_s", "repair_s"):
         for kind, wrong in ((ValueError, -1), (ValueError, 604800), (ValueError, "60"), (TypeError, None)):

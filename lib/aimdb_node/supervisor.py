@@ -62,9 +62,9 @@ class Supervisor:
         reset: "Callable[[], object] | None" = None,
         pause_ms: "Callable[[int], object]" = sleep_ms,
     ):
-        for what in (application, repair):
-            if what is not None and not callable(what):
-                raise TypeError("a Supervisor is given an async function, not %r; pass main, not main()" % (what,))
+        for what in (application, repair or application, say):
+            if not callable(what):
+                raise TypeError("a Supervisor is given functions, not %r; pass main, not main()" % (what,))
         self.crashes = crashes or CrashBook()
         self.watchdog = watchdog or Watchdog()
         self._application = application
