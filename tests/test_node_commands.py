@@ -34,6 +34,11 @@ def test_what_could_never_be_obeyed_is_refused_when_it_is_added():
         equal(str(caught.error), "a command is a word and functions, not %r" % (given,))
 
 
+def test_a_list_of_words_in_place_of_words_is_refused_when_it_is_given():
+    with raises(TypeError):
+        one_of(["on", "off"])
+
+
 def test_what_no_command_expects_is_refused_in_words():
     there_are = "; there are: interval, led"
     for line, answer in (

@@ -108,10 +108,11 @@ def whole(name: str, least: int, most: int) -> "Callable[[str], int]":
 
 def one_of(*words: str) -> "Callable[[str], str]":
     """An argument that is one of these words."""
+    shown = ", ".join(words)
 
     def argument(text):
         if text not in words:
-            raise Refused("one of %s, not %r" % (", ".join(words), text[:_SHOWN]))
+            raise Refused("one of %s, not %r" % (shown, text[:_SHOWN]))
         return text
 
     return argument
