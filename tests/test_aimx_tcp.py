@@ -397,6 +397,13 @@ class Deaf:
     write = readinto
 
 
+def test_what_is_no_database_is_told_with_what_a_server_needs():
+    for wrong in (None, 7433, AimDb().configure("k", SingleLatest())):
+        with raises(TypeError) as caught:
+            AimxServer(wrong, tcp=7433, anyone="read")
+        assert "an AimxServer serves an AimDb, not " in str(caught.error), caught.error
+
+
 def test_wrong_arguments_are_told_where_they_are_given():
     db = AimDb()
     for kind, word, arguments in (

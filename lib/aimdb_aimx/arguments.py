@@ -3,7 +3,7 @@
 import select
 import sys
 
-from aimdb import check_int, once
+from aimdb import AimDb, check_int, once
 from aimdb.waiting import current_loop
 
 
@@ -29,6 +29,8 @@ def settle(
     """
     if others:
         once("options").check(type(server), others)
+    if not isinstance(db, AimDb):
+        raise TypeError("an AimxServer serves an AimDb, not %r" % (db,))
     if tcp is None and serial is None:
         raise ValueError("an AimxServer has a tcp= port to listen at, or a serial= stream, or both")
     for name in ("readinto", "write"):
