@@ -656,6 +656,33 @@ async def test_producing_by_a_sync_producer_as_by_a_record_is_hinted_at():
     assert "; a SyncProducer has try_send(value)" in await died(produces)
 
 
+async def died_computing(call, *arguments, **options):
+    db = AimDb()
+    getattr(db.configure("computed", SpmcRing(4)), call)(*arguments, **options)
+    db.configure("temperature", SingleLatest()).produce(21)
+    with printing() as said:
+        try:
+            await db.run()
+        except Exception:
+            pass
+    return said.text
+
+
+async def test_a_transform_of_too_many_or_too_few_arguments_is_hinted_at():
+    for fn, options in ((lambda value, state: value, {}), (lambda value: value, {"state": []})):
+        text = await died_computing("transform", "temperature", fn, **options)
+        assert "; it is called as fn(value), and with a state as fn(value, state)" in text, text
+
+
+async def test_a_join_that_takes_its_producer_first_is_hinted_at():
+    async def comfort(producer, inputs):
+        async for key, value in inputs:
+            producer.produce(value)
+
+    text = await died_computing("transform_join", ("temperature",), comfort)
+    assert "; a join is async def stage(inputs, producer)" in text, text
+
+
 async def test_other_errors_get_no_hint():
     async def divides(record):
         return 1 / 0

@@ -3,8 +3,8 @@
 from asyncio import CancelledError
 
 
-def hint(error) -> str:
-    """The rest of the sentence about this error, or nothing."""
+def hint(error, kind: str) -> str:
+    """The rest of the sentence about this error of a stage of this kind, or nothing."""
     if isinstance(error, CancelledError):
         return "; it has awaited a task that was cancelled, or raised this itself"
     text = str(error)
@@ -16,6 +16,10 @@ def hint(error) -> str:
         return "; await produce_async(value) waits for space"
     if not isinstance(error, (TypeError, AttributeError, ValueError)):
         return ""
+    if "positional argument" in text and kind == "transform":
+        return "; it is called as fn(value), and with a state as fn(value, state)"
+    if "'__aiter__'" in text and kind == "transform_join":
+        return "; a join is async def stage(inputs, producer)"
     if "positional argument" in text:
         return "; MicroPython counts the object before the dot as one: produce(value) has two"
     if "keyword argument" in text:

@@ -140,7 +140,7 @@ def end(db, stages: list[list], cause: "BaseException | None") -> None:
             if error is cause:
                 db.failed = (record.key, kind, name, error)
             try:
-                words = "%r%s" % (error, once("hints").hint(error))
+                words = "%r%s" % (error, once("hints").hint(error, kind))
             except Exception:  # There is no memory for it, or its own words raise.
                 words = type(error).__name__
             print("aimdb: %s %s of record %r died: %s" % (kind, name, record.key, words), file=sys.stderr)
