@@ -578,6 +578,13 @@ def test_who_asks_a_record_for_its_value_is_told_which_buffer_has_one():
         assert "record.buffer.peek() looks at that of a SingleLatest" in str(caught.error), caught.error
 
 
+def test_who_asks_a_record_for_a_call_of_its_readers_is_told_to_keep_one():
+    for name in ("recv", "ready", "commit"):
+        with raises(AttributeError) as caught:
+            getattr(AimDb().configure("temperature", SpmcRing(4)), name)
+        assert "; reader = record.subscribe() once, and then reader." + name in str(caught.error), caught.error
+
+
 def test_who_asks_a_database_to_stop_is_told_how_a_run_ends():
     for name in ("stop", "close", "cancel"):
         with raises(AttributeError) as caught:
@@ -719,7 +726,7 @@ def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():
         ("xyz", "link_to"),
         ("peek", "record.buffer.peek"),
         ("metrics", "record.buffer.metrics"),
-        ("recv", "record.subscribe().recv"),
+        ("recv", "reader.recv"),
     ):
         with raises(AttributeError) as caught:
             getattr(record, name)

@@ -12,8 +12,8 @@ def advice(record, name: str) -> str:
     """The rest of the sentence about a name that records have not, or nothing."""
     if hasattr(record.buffer, name):
         return "; its buffer has: record.buffer." + name
-    if name in "recv try_recv ready close".split():
-        return "; its readers have: record.subscribe()." + name
+    if name in "recv try_recv ready commit lagged".split():
+        return "; reader = record.subscribe() once, and then reader." + name
     if name in "get read value next latest".split():
         return "; a task reads values by record.subscribe(), and record.buffer.peek() looks at that of a SingleLatest"
     if name in "put send set write push append publish emit".split():
