@@ -1,29 +1,8 @@
-"""Computed records at which Ctrl-C comes at one jump after the other; tests/host/test_ctrl_c_at_jumps.py runs it.
+"""Computed records at which Ctrl-C comes at one jump after the other; see jumping.py."""
 
-The library has a call of `jump` wherever bytecode jumps: only there the interpreter lets Ctrl-C in.
-"""
-
-import asyncio
-import builtins
+from aimdb import AimDb, BoundedQueue, BufferClosed, SpmcRing
 
 COUNT = 4  # Of values.
-
-
-class Jumps:
-    passed = 0
-    at = 0  # Ctrl-C comes at this one.
-
-
-def jump(condition=None):
-    Jumps.passed += 1
-    if Jumps.passed == Jumps.at:
-        raise KeyboardInterrupt
-    return condition
-
-
-builtins.jump = jump
-
-from aimdb import AimDb, BoundedQueue, BufferClosed, SpmcRing  # noqa: E402
 
 
 class Scene:
@@ -82,32 +61,3 @@ class Scene:
         assert self.seen == [("sums", 10 * value) for value in values], self.seen
         assert self.buffers[1].metrics().produced_count == COUNT, self.buffers[1].metrics()
         assert all([buffer.closed for buffer in self.buffers])
-
-
-async def in_time(coroutine):
-    await asyncio.wait_for(coroutine, 5)
-
-
-def interrupt():
-    """End the program at each jump in turn, and let it go on in a new loop. Says how often it was ended."""
-    ended = at = 0
-    while True:
-        at += 1
-        asyncio.new_event_loop()
-        scene = Scene()
-        Jumps.passed, Jumps.at = 0, at
-        try:
-            asyncio.run(scene.db.run())
-        except KeyboardInterrupt:
-            ended += 1
-        if Jumps.passed < at:
-            print("ended", ended, "times")
-            return
-        Jumps.at = 0
-        asyncio.new_event_loop()
-        try:
-            asyncio.run(in_time(scene.db.run()))
-            scene.check()
-        except Exception as error:
-            print("Ctrl-C at jump", at)
-            raise error

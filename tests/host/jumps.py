@@ -7,7 +7,6 @@ fewer such places.
 import ast
 
 NATIVE = ("micropython.native", "micropython.viper")
-LEFT_OUT = ("TYPE_CHECKING", "not _BOARD")  # What the compiler leaves out.
 
 
 def jump(condition: ast.expr | None = None) -> ast.expr:
@@ -29,7 +28,7 @@ class Marker(ast.NodeTransformer):
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_If(self, node):
-        if ast.unparse(node.test) in LEFT_OUT:
+        if ast.unparse(node.test) == "TYPE_CHECKING":  # The compiler leaves it out.
             return [self.visit(each) for each in node.orelse] or ast.Pass()
         self.generic_visit(node)
         if self.depth:
