@@ -46,8 +46,13 @@ def connect(db, obey, journal=None):
         return say
     # Here, so that a node without a network has none of it in its memory.
     from aimdb import BytesCodec, Mailbox, SingleLatest, SpmcRing
-    from aimdb_mqtt import Broker
-    from aimdb_node import Clock, Wifi
+
+    try:
+        from aimdb_mqtt import Broker
+        from aimdb_node import Clock, Wifi
+    except ImportError as error:
+        say("network", "NONE: this board has no network: %r" % error)
+        return say
 
     url = found["broker"].rstrip("/")
 

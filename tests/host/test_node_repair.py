@@ -155,6 +155,13 @@ def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_pa
     assert "settings {}" in printed and "/network.json is damaged" in printed, printed
 
 
+def test_a_board_without_a_network_does_the_rest_of_its_work(tmp_path) -> None:
+    (tmp_path / "socket.py").write_text("raise ImportError(\"no module named 'socket'\")")  # As on a Pico.
+    before = "import aimdb, telemetry\ntelemetry.connect(aimdb.AimDb(), None)('answer', 'by its console')"
+    printed = Node(tmp_path, wrong(), before).typed(b"restart\n")
+    assert "NONE: this board has no network: " in printed and "by its console" in printed, printed
+
+
 def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
     # The server's record has its key from the firmware; a second one would keep the application from starting.
     code = "import aimdb, telemetry\nkey = {'tcp': 7433, 'anyone': 'read', 'key': 'wifi'}\n"
