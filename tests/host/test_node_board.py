@@ -77,6 +77,14 @@ def test_a_loop_that_stands_still_is_ended_by_the_watchdog_and_the_cause_is_told
         board.wait_for("start     after: watchdog", 120)
 
 
+def test_a_silent_name_server_and_a_chip_that_starts_wake_no_short_watchdog() -> None:
+    settings = b'{"ssid": "RP2040PY-GUEST", "password": "-", "broker": "mqtt://broker.example"}'
+    with node(watchdog__json=b"500", network__json=settings) as board:
+        board.adc[4] = SENSOR_CELSIUS_27
+        board.wait_for("broker.example cannot be looked up", 120)
+        assert "after: watchdog" not in board.console
+
+
 def test_a_queue_that_opens_slowly_is_not_ended_by_the_watchdog() -> None:
     slow = b"import time\nfor _ in range(30): time.sleep_ms(100)\nasync def main():\n    print('open')\n"
     with node(watchdog__json=b"1000", sensor_node__py=slow) as board:
