@@ -30,6 +30,8 @@ class Marker(ast.NodeTransformer):
     def visit_If(self, node):
         if ast.unparse(node.test) == "TYPE_CHECKING":  # The compiler leaves it out.
             return [self.visit(each) for each in node.orelse] or ast.Pass()
+        if ast.unparse(node.test) == "not TYPE_CHECKING":
+            return [self.visit(each) for each in node.body]
         self.generic_visit(node)
         if self.depth:
             node.test = jump(node.test)
