@@ -312,6 +312,15 @@ async def test_files_of_others_in_the_folder_are_left_alone():
             equal(file.read(), content)
 
 
+async def test_a_file_with_a_name_that_is_no_utf_8_is_left_alone_too():
+    files = Files()
+    queue = FlashQueue(files.storage(), flush_ms=0)
+    await queue.push_async(b"1")
+    queue.release()
+    open(b"/flash/queue/M\xfcll", "w").close()  # As from a computer with another alphabet.
+    equal(drain(FlashQueue(files.storage()).subscribe()), [b"1"])
+
+
 async def test_an_empty_file_in_the_folder_is_left_alone_too():
     files = Files()
     os.mkdir("/flash/queue")

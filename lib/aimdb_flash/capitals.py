@@ -25,7 +25,7 @@ def _are_one(path, other):
     folder = "/"
     for part, others in zip(path.split("/"), other.split("/")):
         if part != others:
-            alike = [name for name in os.listdir(folder) if name.lower() == part.lower()]
+            alike = [name for name in os.listdir(folder.encode()) if name.lower() == part.lower().encode()]
             if len(alike) != 1:
                 return False
         folder = folder.rstrip("/") + "/" + part

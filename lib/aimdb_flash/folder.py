@@ -52,10 +52,11 @@ def find(storage) -> "set[int]":
     found = set()
     try:
         for _ in range(3):  # Where a read fails, MicroPython's list just lacks some names, or has one twice.
-            for entry in os.ilistdir(path):
+            for entry in os.ilistdir(path.encode()):  # So that names are bytes: those of others may be no UTF-8.
                 name = entry[0]
-                if len(name) == 8 and not name.strip("0123456789abcdef") and entry[1] & _TYPES == _FILE:
-                    found.add(int(name, 16))
+                if len(name) == 8 and entry[1] & _TYPES == _FILE:
+                    if not name.strip(b"0123456789abcdef"):  # type: ignore[call-overload]
+                        found.add(int(name, 16))
     except OSError:
         if _is_folder(path):
             raise
