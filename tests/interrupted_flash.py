@@ -1,42 +1,90 @@
 """A queue on flash at which Ctrl-C comes at one jump after the other; see jumping.py."""
 
-from aimdb import AimDb, BufferClosed
-from flash_devices import Flash
-from flash_support import opened
+import asyncio
 
-COUNT = 3  # Of values.
+from aimdb_flash import BytesCodec
+from flash_devices import Flash
+from flash_support import drain, opened, power_cut
+
+COUNT = 8  # Of values.
 
 
 class Scene:
-    """A source that writes in two ways, and a tap that commits each value."""
+    """Two producers, of which one awaits, and two readers, of which one commits and the other gives back."""
 
     def __init__(self):
-        self.db = AimDb()
-        self.queue = opened(Flash())
+        self.flash = Flash(6, 512)
+        self.queue = opened(self.flash, BytesCodec())
         self.made = 0
-        self.seen = []
-        self.db.configure("journal", self.queue).source(self.source).tap(self.tap)
+        self.accepted = []
+        self.committed = []  # Perhaps.
+        self.tasks = []
 
-    async def source(self, producer):
-        while self.made < COUNT:
-            if self.made % 2:
-                producer.try_produce(self.made)
-            else:
-                await producer.produce_async(self.made)
-            self.made += 1
-        producer.buffer.close()
+    async def run(self):
+        stages = self.stage(), self.store(), self.commit(), self.give_back()
+        self.tasks = [asyncio.create_task(each) for each in stages]
+        for task in self.tasks:
+            await task
 
-    async def tap(self, consumer):
-        reader = consumer.subscribe()
-        try:
-            while True:
-                self.seen.append(await reader.recv())
-                reader.commit()
-        except BufferClosed:
+    def new(self):
+        self.made += 1
+        return b"%d" % self.made
+
+    async def stage(self):
+        for _ in range(COUNT // 2):
+            value = self.new()
+            self.queue.try_push(value)
+            self.accepted.append(value)
+            await asyncio.sleep_ms(0)
+
+    async def store(self):
+        for _ in range(COUNT // 2):
+            value = self.new()
+            await self.queue.push_async(value)
+            self.accepted.append(value)
+
+    async def commit(self):
+        reader = self.queue.subscribe()
+        for i in range(COUNT // 2):
+            self.committed.append(await reader.recv())
+            done = reader.commit()
+            if i & 1:
+                await done
+
+    async def give_back(self):
+        for _ in range(2):
+            reader = self.queue.subscribe()
+            await reader.recv()
+            reader.close()
+
+    async def go_on(self):
+        """What is held now comes once, in order; so does what is produced now; and so it is after a restart."""
+        reader = self.queue.subscribe()
+        await self.queue.push_async(b"last")
+        held = self.queue.held()
+        found = drain(reader)
+        assert len(found) == held == len(set(found)), (held, found)
+        assert found[-1] == b"last", found
+        for value in self.accepted:
+            assert value in found or value in self.committed, (value, found)
+        await self.queue.flush()
+        again = self.after_restart()
+        assert again == found, (found, again)
+
+    def after_restart(self):
+        return drain(opened(power_cut(self.flash), BytesCodec()).subscribe())
+
+    async def go_on_in_this_loop(self):
+        """What is produced now is stored, and comes; and after a restart nothing is there twice."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.sleep_ms(0)
+        reader = self.queue.subscribe()
+        await self.queue.push_async(b"last")
+        while await reader.recv() != b"last":
             pass
-
-    def check(self):
-        # A value comes again when nobody knows whether it was written or committed.
-        seen = [value for i, value in enumerate(self.seen) if value not in self.seen[:i]]
-        assert seen == list(range(COUNT)), self.seen
-        assert self.queue.closed and self.queue.held() == 0, self.queue.held()
+        await self.queue.flush()
+        found = self.after_restart()
+        assert len(found) == len(set(found)), found
+        for value in self.accepted:
+            assert value in found or value in self.committed, (value, found)

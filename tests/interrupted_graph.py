@@ -55,7 +55,11 @@ class Scene:
                 copy.produce(0)
             copy.buffer.close()
 
-    def check(self):
+    async def run(self):
+        await self.db.run()
+
+    async def go_on(self):
+        await self.db.run()
         values = list(range(COUNT))
         assert self.added == values, self.added
         assert self.seen == [("sums", 10 * value) for value in values], self.seen

@@ -27,28 +27,34 @@ async def in_time(coroutine):
 
 
 def interrupt(make_scene):
-    """End the run of a scene's `db` at each jump in turn, let it go on in a new loop, and `check` it.
+    """End the run of a scene at each jump in turn, and let it go on: in a new loop, and in this one if it can.
 
     Says how often it was ended.
     """
-    ended = at = 0
-    while True:
+    at = 0
+    while goes_on(make_scene(), at + 1, True):
         at += 1
+        if hasattr(make_scene, "go_on_in_this_loop"):
+            goes_on(make_scene(), at, False)
+    print("ended", at, "times")
+
+
+def goes_on(scene, at, new_loop):
+    """Whether there is such a jump; then the scene has gone on behind it."""
+    asyncio.new_event_loop()
+    Jumps.passed, Jumps.at = 0, at
+    try:
+        asyncio.run(in_time(scene.run()))
+    except KeyboardInterrupt:
+        pass
+    if Jumps.passed < at:
+        return False
+    Jumps.at = 0
+    if new_loop:
         asyncio.new_event_loop()
-        scene = make_scene()
-        Jumps.passed, Jumps.at = 0, at
-        try:
-            asyncio.run(scene.db.run())
-        except KeyboardInterrupt:
-            ended += 1
-        if Jumps.passed < at:
-            print("ended", ended, "times")
-            return
-        Jumps.at = 0
-        asyncio.new_event_loop()
-        try:
-            asyncio.run(in_time(scene.db.run()))
-            scene.check()
-        except Exception as error:
-            print("Ctrl-C at jump", at)
-            raise error
+    try:
+        asyncio.run(in_time(scene.go_on() if new_loop else scene.go_on_in_this_loop()))
+    except Exception as error:
+        print("Ctrl-C at jump", at, "in a new loop" if new_loop else "in the same loop")
+        raise error
+    return True

@@ -44,7 +44,8 @@ class Flusher:
 
     def plan(self, awaited: bool) -> None:
         """A value is staged: have the flush come when the queue's policy says."""
-        if self.full or self._wait == 0:
+        planned = self._wait if self._timer.runs() else None  # Ctrl-C may have come in the timer's call.
+        if self.full or planned == 0:
             return
         queue = self.queue
         wait = queue.flush_ms
@@ -52,7 +53,7 @@ class Flusher:
             wait = 0
         elif wait is None:
             wait = 0 if awaited else _STAGED_MS  # Who awaits alone gains nothing by waiting for others.
-        if self._wait is None or wait < self._wait:
+        if planned is None or wait < planned:
             self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:
@@ -69,22 +70,22 @@ class Flusher:
 
     def _run(self):
         # Called by the timer: a step of the flush that is due, or goes on.
-        if not self.log:
-            return
-        if self._wait is not None and ticks_diff(self._due, ticks_ms()) <= 0:
-            self.begin()
         try:
+            if not self.log:
+                return
+            if self._wait is not None and ticks_diff(self._due, ticks_ms()) <= 0:
+                self.begin()
             self._steps = self.step() is not False
+            if self._steps:
+                self._timer.start(0)
+            elif self._wait is not None:
+                self._timer.start(max(ticks_diff(self._due, ticks_ms()), 0))
+            elif self.values.entries and not self.full:
+                self.flush_within(0)  # Staged while it was full.
         except BaseException:  # Ctrl-C.
             self.values.stored()
             self.flush_within(0)
             raise
-        if self._steps:
-            self._timer.start(0)
-        elif self._wait is not None:
-            self._timer.start(max(ticks_diff(self._due, ticks_ms()), 0))
-        elif self.values.entries and not self.full:
-            self.flush_within(0)  # Staged while it was full.
 
     def begin(self) -> None:
         """The next steps are for what is staged and acknowledged now."""

@@ -108,10 +108,8 @@ class Values:
     def accept(self, entry) -> None:
         """Readers may have it: its producer knows that it is stored, or does not await it."""
         self._accept(entry)
-        if self.barred:
-            self.admit()
-        else:
-            self.line.give()
+        self.counts[_FREE] += not self.barred
+        self.admit()
 
     def _accept(self, entry):
         queue = self.queue
@@ -230,13 +228,16 @@ class Values:
 
     def hand_out(self, value) -> None:
         """What came next is not free any more."""
-        self.counts[_FREE] -= 1
+        counts = self.counts
         if self.again:
             self.again.pop(0)
+            counts[_FREE] -= 1
         elif isinstance(value, int):
             self.next = value + 1
+            counts[_FREE] -= 1
         else:
             self.handed += 1
+            counts[_FREE] -= 1
 
     def merge(self, values: list) -> list:
         """What comes again, in order, once these are given back, too."""

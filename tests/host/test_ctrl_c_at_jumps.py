@@ -14,8 +14,8 @@ from pytest_micropython import mpy
 from pytest_micropython.files import ON_TARGET, find_tool
 
 
-@pytest.mark.parametrize("program", ["interrupted_graph", "interrupted_flash"])
-def test_nothing_is_lost_or_stuck_wherever_ctrl_c_comes(program: str, tmp_path: Path):
+@pytest.mark.parametrize("program", ["interrupted_graph", "interrupted_journal", "interrupted_flash"])
+def test_nothing_is_lost_doubled_or_stuck_wherever_ctrl_c_comes(program: str, tmp_path: Path):
     for package in ("aimdb", "aimdb_flash"):
         (tmp_path / package).mkdir()
         for source in ROOT.glob(f"lib/{package}/*.py"):
