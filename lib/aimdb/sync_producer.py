@@ -8,7 +8,7 @@ What both sides change is changed in critical sections; see doorbell.py for what
 
 import sys
 from array import array
-from asyncio import CancelledError, TimeoutError, create_task, current_task, sleep_ms
+from asyncio import CancelledError, TimeoutError, create_task, sleep_ms
 from collections import deque
 from time import sleep_us, ticks_diff, ticks_ms
 
@@ -227,7 +227,7 @@ class SyncProducer:
                     request.outcome = True
                     self._done()
             except _ENDS as er:
-                if self._task is not current_task():
+                if self._task is not current():
                     return
                 if request is not None:
                     request.outcome = er
@@ -240,7 +240,7 @@ class SyncProducer:
                     self._lost(er)
             hungry = 0
         # Not after Ctrl-C: then `bell.end` cancels what may still wait for space.
-        if self._task is current_task():
+        if self._task is current():
             self._forget_task()
 
     def _done(self):

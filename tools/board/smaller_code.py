@@ -18,7 +18,7 @@ def smaller(text: str) -> str:
 
 
 def with_fewer_entries(text: str) -> str:
-    """A source without `__file__`, whose classes have no `__module__` and `__qualname__`: nobody asks for them.
+    """A source whose classes have no `__module__` and `__qualname__`: nobody asks for them.
 
     The interpreter defines them before the body runs. What the body defines takes their places.
     """
@@ -29,7 +29,7 @@ def with_fewer_entries(text: str) -> str:
         line = min(each.lineno for each in [first, *getattr(first, "decorator_list", [])])
         if line > node.lineno:
             lines.insert(line - 1, " " * first.col_offset + "del __module__, __qualname__\n")
-    return "del __file__\n" + "".join(lines)
+    return "".join(lines)
 
 
 def with_frequent_names_first(text: str) -> str:
