@@ -298,6 +298,38 @@ async def test_a_stage_that_dies_of_being_cancelled_while_another_takes_its_time
     equal(db.failed[:3], ("x", "source", "first"))
 
 
+async def test_a_run_that_is_cancelled_again_and_again_waits_for_its_stages_and_can_be_repeated():
+    async def slow(consumer):
+        nonlocal alive
+        alive += 1
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            try:
+                for _ in range(3):
+                    await asyncio.sleep_ms(0)
+            finally:
+                alive -= 1
+
+    async def cancel_after(turns):
+        for _ in range(turns):
+            await asyncio.sleep_ms(0)
+        task.cancel()
+
+    alive = 0
+    db = AimDb()
+    db.configure("x", SpmcRing(1)).tap(slow)
+    for turns in range(64):
+        task = asyncio.create_task(db.run())
+        await asyncio.sleep_ms(1)
+        task.cancel()
+        await cancel_after(turns % 8)
+        await cancel_after(turns // 8)
+        with raises(asyncio.CancelledError):
+            await task
+        equal((turns, alive), (turns, 0))
+
+
 async def test_a_stage_that_awaits_a_cancelled_task_dies_by_name():
     db = AimDb()
 

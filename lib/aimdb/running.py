@@ -81,16 +81,18 @@ async def run(db, begun: list, listen) -> None:
         # Nothing below needs heap before `end`.
         for stage in stages:
             error = None
-            try:
-                if waiters:
-                    error = await waiters.pop(0)
-            except MemoryError:
-                pass
-            try:
-                while not stage[3].done():  # There was no memory for a waiter.
-                    await asyncio.sleep_ms(1)
-            except _ENDS as er:
-                error = er
+            waiter = waiters.pop(0) if waiters else None
+            while waiter or not stage[3].done():
+                try:
+                    if waiter:
+                        error = await waiter
+                        waiter = None
+                    else:  # There was no memory for one.
+                        await asyncio.sleep_ms(1)
+                except asyncio.CancelledError as er:  # Once more.
+                    interruption = er
+                except MemoryError:
+                    waiter = None
             # Not by a second `await`: of a task that the loop takes for unawaited meanwhile, that crashes.
             error = stage[3].data or error
             if stage is culprit:
