@@ -601,6 +601,30 @@ def test_wrong_arguments_are_named_at_the_call():
         assert "'b'" in str(caught.error), caught.error
 
 
+async def test_computed_and_periodic_records_wait_for_a_buffer_that_has_its_push_async_from_another_object():
+    class Door(Buffer):
+        def __init__(self, queue):
+            self.push = queue.push
+            self.try_push = queue.try_push
+            self.push_async = queue.push_async
+
+    values = [0, 1, 2]
+    doors = [BoundedQueue(1), BoundedQueue(1)]
+    db = AimDb()
+    db.configure("numbers", SpmcRing(4)).source(producing([0, 1, 2], False))
+    db.configure("computed", Door(doors[0])).transform("numbers", lambda value: value)
+    db.configure("periodic", Door(doors[1])).source(every(1, lambda: values.pop(0) if values else None, 1))
+    task = asyncio.create_task(db.run())
+    await asyncio.sleep_ms(10)
+    for queue in doors:
+        reader = queue.subscribe()
+        for value in (0, 1, 2):
+            equal(await reader.recv(1000), value)
+    task.cancel()
+    with raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_join_that_is_no_async_function_of_two_arguments_is_a_mistake():
     async def of_one(inputs):
         pass

@@ -93,7 +93,8 @@ class Every:
         buffer = producer.buffer
         buffer.periodic = self  # For its metrics.
         # What `push_async` does where it never waits.
-        never_waits = type(buffer).push_async is Buffer.push_async or type(buffer) is Mailbox
+        inherits = type(buffer).push_async is Buffer.push_async and "push_async" not in buffer.__dict__
+        never_waits = inherits or type(buffer) is Mailbox
         push = producer.try_produce if never_waits else None
         failures = 0  # In a row.
         self._look_at_period(producer)

@@ -46,7 +46,8 @@ class Transform:
         state = self.state
         buffer = record.buffer
         # What `push_async` does where it never waits, without heap.
-        never_waits = type(buffer).push_async is Buffer.push_async or type(buffer) is Mailbox
+        inherits = type(buffer).push_async is Buffer.push_async and "push_async" not in buffer.__dict__
+        never_waits = inherits or type(buffer) is Mailbox
         push = record.try_produce if never_waits else None
         hand = getattr(buffer, "in_hand", None)
         if hand is None:
