@@ -3,6 +3,7 @@
 import asyncio
 
 from aimdb import Buffer, BufferClosed, BufferFull
+from aimdb.waiting import current_loop
 
 
 class Log(Buffer):
@@ -57,8 +58,15 @@ class Slots(Buffer):
         super().__init__()
         self.capacity = capacity
         self.values = []
-        self._first = asyncio.Lock()  # Held by the producer that is next to get a slot.
-        self._room = asyncio.Event()  # Set by readers and by close.
+        self._loop = None
+        self._renew()
+
+    def _renew(self):
+        # In a new loop nobody gives the old lock back.
+        if self._loop is not current_loop():
+            self._loop = current_loop()
+            self._first = asyncio.Lock()  # Held by the producer that is next to get a slot.
+            self._room = asyncio.Event()  # Set by readers and by close.
 
     def push(self, value):
         try:
@@ -69,11 +77,13 @@ class Slots(Buffer):
     def try_push(self, value):
         if self.closed:
             raise BufferClosed(value, self)
+        self._renew()
         if len(self.values) == self.capacity or self._first.locked():
             raise BufferFull(value, self)
         self._store(value)
 
     async def push_async(self, value):
+        self._renew()
         async with self._first:
             while len(self.values) == self.capacity and not self.closed:
                 self._room.clear()

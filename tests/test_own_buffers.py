@@ -101,6 +101,27 @@ async def test_a_push_async_that_knows_nothing_of_timeouts_is_timed_out():
     equal(buffer.values, [3])
 
 
+def test_a_lock_of_a_loop_that_was_left_holds_up_nobody():
+    buffer = Slots(1)
+
+    async def leave():
+        asyncio.create_task(buffer.push_async(1))
+        asyncio.create_task(buffer.push_async(2))  # It holds the lock, and waits for a slot.
+        await asyncio.sleep_ms(5)
+
+    async def go_on():
+        reader = buffer.subscribe()
+        equal(reader.try_recv(), 1)
+        buffer.try_push(3)
+        equal(reader.try_recv(), 3)
+        await buffer.push_async(4)
+        equal(buffer.values, [4])
+
+    asyncio.run(leave())
+    asyncio.new_event_loop()
+    asyncio.run(go_on())
+
+
 async def test_a_push_async_that_sleeps_is_timed_out():
     class Sleepy(Log):
         async def push_async(self, value):
