@@ -7,7 +7,7 @@ from aimdb import AimDb, BoundedQueue, Buffer, JsonCodec, Mailbox, SingleLatest,
 from aimdb_aimx import AimxServer
 from aimdb_aimx.subscription import matches
 from aimx_client import Client, Running, cable
-from harness import equal, target
+from harness import equal, only, target
 
 
 def program(room=2000, **options):
@@ -95,9 +95,8 @@ async def test_a_mailbox_that_may_be_written_is_taken_from():
         equal(await client.get("cmd"), "not_found")
 
 
+@only("unix", reason="the folder of this test takes more memory than a board has beside it")
 async def test_what_a_peer_has_taken_from_a_queue_on_flash_is_committed():
-    if target != "unix":
-        return  # The folder of this test takes more memory than a board has beside it.
     from aimdb_flash import FlashQueue
     from flash_folder import Folder, unmount
 
@@ -124,9 +123,8 @@ async def test_what_a_peer_has_taken_from_a_queue_on_flash_is_committed():
     unmount()
 
 
+@only("unix", reason="a flash in RAM takes more memory than a board has beside it")
 async def test_what_there_was_no_memory_to_send_from_a_queue_on_flash_is_not_committed():
-    if target != "unix":
-        return  # A flash in RAM takes more memory than a board has beside it.
     from aimdb_flash import BlockStorage, FlashQueue
     from aimdb_flash.storage import claimed
     from flash_devices import Flash
