@@ -8,21 +8,8 @@ from aimdb import AimDb, BoundedQueue, BufferClosed, SpmcRing, once
 from aimdb.loop import wake_some
 from aimdb_conformance.support import settle
 from harness import equal, raises
+from interrupting import Interrupted
 from own_buffers import Largest
-
-
-class Once:
-    """In place of a function: the first call ends in Ctrl-C, before it has done anything."""
-
-    def __init__(self, function):
-        self.function = function
-        self.calls = 0
-
-    def __call__(self, *arguments):
-        self.calls += 1
-        if self.calls == 1:
-            raise KeyboardInterrupt
-        return self.function(*arguments)
 
 
 def test_what_ends_ready_has_no_state_that_ctrl_c_could_end():
@@ -34,7 +21,7 @@ async def test_a_read_that_ctrl_c_ends_has_taken_nothing():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
     queue.push(1)
-    reader.line.note = Once(reader.line.note)
+    reader.line.note = Interrupted(reader.line.note)
     with raises(KeyboardInterrupt):
         reader.try_recv()
     equal(reader.try_recv(), 1)
@@ -47,7 +34,7 @@ async def test_a_value_that_ctrl_c_keeps_out_of_a_queue_leaves_its_reader_waitin
     reader = queue.subscribe()
     task = asyncio.create_task(reader.recv())
     await settle()
-    queue.wake_first = Once(queue.wake_first)
+    queue.wake_first = Interrupted(queue.wake_first)
     with raises(KeyboardInterrupt):
         queue.push(1)
     equal(queue.held(), 0)
@@ -64,7 +51,7 @@ def test_ctrl_c_behind_the_last_value_that_waited_for_space_ends_no_later_run():
         producer = db.sync_producer("x")
         for value in range(2):
             producer.try_send(value)
-        producer._forget_task = Once(producer._forget_task)
+        producer._forget_task = Interrupted(producer._forget_task)
 
         seen = []
 
@@ -92,7 +79,7 @@ async def test_closing_a_buffer_that_ctrl_c_ends_leaves_it_open():
     for buffer in (SpmcRing(1), BoundedQueue(1), Largest()):
         record = AimDb().configure("x", buffer)
         reader = buffer.subscribe()
-        buffer._line.close = Once(buffer._line.close)
+        buffer._line.close = Interrupted(buffer._line.close)
         with raises(KeyboardInterrupt):
             buffer.close()
         equal(buffer.closed, False)
@@ -110,7 +97,7 @@ async def test_closing_a_queue_that_ctrl_c_ends_leaves_it_open_for_its_producers
     queue.push(1)
     task = asyncio.create_task(record.produce_async(2))
     await settle()
-    queue._room.wake_first = Once(queue._room.wake_first)
+    queue._room.wake_first = Interrupted(queue._room.wake_first)
     with raises(KeyboardInterrupt):
         queue.close()
     equal([reader.try_recv(), await reader.recv(1000)], [1, 2])
@@ -125,7 +112,7 @@ async def test_closing_a_reader_that_ctrl_c_ends_loses_no_other_reader():
     reader, other = ring.subscribe(), ring.subscribe()
     tasks = [asyncio.create_task(each.recv()) for each in (reader, other, reader)]
     await settle()
-    calls = Once(lambda task, owner: owner is reader)
+    calls = Interrupted(lambda task, owner: owner is reader)
     for at in range(3):
         calls.calls = -at
         with raises(KeyboardInterrupt):
@@ -141,7 +128,7 @@ def test_what_a_transform_was_at_when_ctrl_c_came_is_computed_by_the_next_run():
     db = AimDb()
     queue, ring = BoundedQueue(4), SpmcRing(4)
     db.configure("x", queue)
-    db.configure("y", ring).transform("x", Once(lambda value: 10 * value))
+    db.configure("y", ring).transform("x", Interrupted(lambda value: 10 * value))
     reader = ring.subscribe()
     for value in (1, 2):
         queue.push(value)
@@ -180,7 +167,7 @@ def test_ctrl_c_in_a_transform_is_no_other_error_where_there_is_no_heap():
     asyncio.new_event_loop()
 
 
-class Interrupted(list):
+class InterruptedList(list):
     """Ctrl-C comes at the first look into it."""
 
     looks = 0
@@ -193,7 +180,7 @@ class Interrupted(list):
 
 
 def test_ctrl_c_while_it_is_looked_whether_a_run_has_begun_ends_that_run():
-    begun = Interrupted()
+    begun = InterruptedList()
     run = once("running").run(AimDb(), begun, None)
     once("reminding").remind(run, begun)
     with raises(KeyboardInterrupt):

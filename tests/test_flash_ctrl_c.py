@@ -7,21 +7,7 @@ from aimdb_flash import BytesCodec
 from flash_devices import Flash
 from flash_support import NEVER, after_restart, drain, filled, opened
 from harness import equal, raises
-
-
-class Interrupt:
-    """In place of a function: the first call ends in Ctrl-C before it has done anything, or the second."""
-
-    def __init__(self, function, at=1):
-        self.function = function
-        self.calls = 0
-        self.at = at
-
-    def __call__(self, *arguments):
-        self.calls += 1
-        if self.calls == self.at:
-            raise KeyboardInterrupt
-        return self.function(*arguments)
+from interrupting import Interrupted
 
 
 class InterruptedList(list):
@@ -56,7 +42,7 @@ def test_values_on_flash_of_which_ctrl_c_has_let_only_some_be_noted_are_written_
 
 def test_a_value_that_ctrl_c_has_left_staged_and_uncounted_hides_no_other_in_the_next_loop():
     _, queue = staged(1)
-    queue._values.accept = Interrupt(queue._values.accept)
+    queue._values.accept = Interrupted(queue._values.accept)
     with raises(KeyboardInterrupt):
         queue.try_push(b"1")
     queue.try_push(b"2")
@@ -68,7 +54,7 @@ def test_a_value_that_ctrl_c_has_left_staged_and_uncounted_hides_no_other_in_the
 def test_a_producer_that_ctrl_c_ends_behind_its_flush_holds_up_no_reader():
     queue = opened(Flash(), BytesCodec())
     reader = queue.subscribe()
-    queue._values.accept = Interrupt(queue._values.accept)
+    queue._values.accept = Interrupted(queue._values.accept)
     with raises(KeyboardInterrupt):
         asyncio.run(queue.push_async(b"0"))
 
@@ -85,7 +71,7 @@ def test_what_a_commit_that_ctrl_c_ends_has_acknowledged_goes_to_flash_with_the_
     reader = queue.subscribe()
     drain(reader)
     ledger = queue._values.log.ledger
-    ledger.acknowledge = Interrupt(ledger.acknowledge, 2)
+    ledger.acknowledge = Interrupted(ledger.acknowledge, 2)
     with raises(KeyboardInterrupt):
         reader.commit()
     asyncio.run(timed(queue.flush(), 5000))
@@ -96,7 +82,7 @@ def test_a_commit_that_ctrl_c_ends_can_be_repeated():
     _, queue = staged(3)
     reader = queue.subscribe()
     drain(reader)
-    queue._flusher.unblock = Interrupt(queue._flusher.unblock)  # The last that it calls.
+    queue._flusher.unblock = Interrupted(queue._flusher.unblock)  # The last that it calls.
     with raises(KeyboardInterrupt):
         reader.commit()
     reader.commit()

@@ -7,6 +7,7 @@ from aimdb import AimDb, BufferClosed, BytesCodec
 from flash_devices import Flash
 from flash_support import NEVER, after_restart, drain, fill, filled, opened, settle
 from harness import equal, raises
+from interrupting import Interrupted
 from scarce import left_by
 from stepping import outcome
 
@@ -43,15 +44,11 @@ async def test_release_puts_everything_on_flash_before_it_returns():
 
 
 async def test_a_close_that_ctrl_c_ends_leaves_the_queue_open():
-    def interrupt():
-        raise KeyboardInterrupt
-
     queue = opened(Flash())
-    close, queue._line.close = queue._line.close, interrupt
+    queue._line.close = Interrupted(queue._line.close)
     with raises(KeyboardInterrupt):
         queue.close()
     equal(queue.closed, False)
-    queue._line.close = close
     queue.close()
     with raises(BufferClosed):
         await queue.subscribe().recv(1000)
