@@ -125,7 +125,7 @@ class BoundedQueue(InMemory):
 
     def close(self) -> None:
         self._room.wake_all()
-        super().close()
+        super().close()  # It ends without a jump: Ctrl-C closes both lines or neither.
         self._counts[_ROOM_CLOSED] = 1
 
 

@@ -7,7 +7,7 @@ from asyncio import CancelledError, Task
 
 from micropython import const
 
-# A board has all of them in this module, where compiled packages look for them.
+# On a board these are in this module, and compiled packages look for them here.
 from .polling import entry, find_room, readable, schedule, writable  # noqa: F401
 from .waiting import current_loop
 

@@ -61,7 +61,7 @@ async def run(db, begun: list, listen) -> None:
         try:
             bytearray(1)
         except MemoryError as own:
-            # The interpreter's own, of which there is one, as there was no heap for another.
+            # Without heap, all errors are one object of the interpreter.
             if er is own or any_died_of(own, stages):
                 cause = hungry
         finally:
@@ -93,7 +93,7 @@ async def run(db, begun: list, listen) -> None:
                     interruption = er
                 except MemoryError:
                     waiter = None
-            # Not by a second `await`: of a task that the loop takes for unawaited meanwhile, that crashes.
+            # Not awaited again: that crashes the interpreter if the loop has taken the task for unawaited meanwhile.
             error = stage[3].data or error
             if stage is culprit:
                 cause = error
@@ -119,7 +119,7 @@ async def run(db, begun: list, listen) -> None:
 
 
 def any_died_of(error, stages) -> bool:
-    """Needs no heap."""
+    """Whether a stage has ended with this very error. Needs no heap."""
     for stage in stages:
         if stage[3].data is error:
             return True

@@ -71,7 +71,7 @@ def settle(
 
 
 def _check_polling(stream):
-    # Here it raises what would end the loop, or make it stand still, when that polls the stream.
+    # What this raises would end the loop, or make it stand still, when the loop polls the stream.
     poller = select.poll()
     try:
         poller.register(stream, select.POLLIN)

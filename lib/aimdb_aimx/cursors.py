@@ -29,7 +29,7 @@ def drain(peer, params) -> tuple:
         raise Refusal("denied")
     limit = params.get("limit")
     if limit is None:
-        limit = _DRAINED
+        limit = _DRAINED  # A value has a byte at least.
     if type(limit) is not int or limit < 0:
         raise Refusal("internal")
     reader = _cursor_of(peer, record)

@@ -50,7 +50,7 @@ def finish(peer) -> None:
         if not isinstance(peer.error, OSError):
             server.ended_count += 1
             server.last_error = str(peer.error) or repr(peer.error)
-        elif peer.error.args and not peer.sockets:
+        elif peer.error.args and not peer.sockets:  # An OSError without arguments is our own: the run ends, say.
             refused(server, "the serial line cannot be read or written: %r", peer.error)
         server.show()
 

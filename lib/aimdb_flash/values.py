@@ -228,6 +228,7 @@ class Values:
 
     def hand_out(self, value) -> None:
         """What came next is not free any more."""
+        # No jump between taking it and counting it: else Ctrl-C could come there.
         counts = self.counts
         if self.again:
             self.again.pop(0)

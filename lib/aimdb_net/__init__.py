@@ -13,7 +13,7 @@ def once(name: str):
     return aimdb.once(name, "aimdb_net")
 
 
-# A board has all of them in this module, where compiled packages look for them.
+# On a board these are in this module, and compiled packages look for them here.
 from .errors import ConnectionLost, NotConnected, PeerError, Refused, Unreachable, drop, tell  # noqa: E402, F401
 from .peer import Peer, State  # noqa: E402, F401
 from .receiving import Receiver  # noqa: E402, F401

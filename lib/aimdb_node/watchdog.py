@@ -72,7 +72,7 @@ class Watchdog:
         self._dog: Any = None
         self._timer: Any = None
         self._until: Any = None  # Until when the timer feeds it, in ms; None: without end.
-        self._inside = 0  # Of how many blocks we are, each of which may take long.
+        self._inside = 0  # So many `with` blocks of it.
 
     def start(self) -> None:
         """From now on it must be fed."""
@@ -123,7 +123,7 @@ class Watchdog:
                 mem32[place] = _ENABLED
                 return
         self._feed_by_timer(None)
-        self._inside += 1  # No block ends it.
+        self._inside += 1  # So that no block stops the timer.
 
     def _feed_by_timer(self, most_ms):
         if not self._dog or self._timer:
