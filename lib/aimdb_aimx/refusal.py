@@ -24,10 +24,8 @@ def of(hub, flight, number: int, word: str) -> "Refused | None":
     """The error with which the flight of this id ends. None: its link keeps it, to try it again."""
     source = flight.source
     name = source.__name__ if source else hub.name
-    may_pass = word in ("denied", "not_found")
-    refusals = getattr(flight, "refusals", 0) + (not may_pass)
-    may_pass = may_pass or refusals < _ATTEMPTS
-    is_kept = may_pass and hasattr(source, "stall") and source.stall(flight, number)
+    refusals = getattr(flight, "refusals", 0) + (word not in ("denied", "not_found"))
+    is_kept = refusals < _ATTEMPTS and hasattr(source, "stall") and source.stall(flight, number)
     error = Refused("%s does not take a value: %s" % (name, word))
     flight.refusals = refusals
     if flight.resend or not source or source.sends_newest:
