@@ -168,7 +168,7 @@ def test_what_is_no_url_is_refused():
         "tcp://h/n",
     ):
         refused(ValueError, parse, wrong)
-    equal(refused(TypeError, parse, b"mqtt://:secret@h"), "a URL is a string, not of the class bytes")
+    equal(refused(TypeError, parse, b"mqtt://:secret@h"), "a URL is a string, not a value of the class bytes")
 
 
 def test_no_part_of_a_password_is_in_an_error():

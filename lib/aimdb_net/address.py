@@ -15,7 +15,7 @@ def parse(url: str, scheme: str, ports: "tuple[int, int]") -> "tuple[str, bool, 
     `ValueError` for what is no such URL.
     """
     if not isinstance(url, str):
-        raise TypeError("a URL is a string, not of the class %s" % type(url).__name__)
+        raise TypeError("a URL is a string, not a value of the class %s" % type(url).__name__)
     found, separator, rest = url.partition("://")
     found = found.lower()
     tls = found == scheme + "s"
