@@ -3,10 +3,11 @@
 import asyncio
 import gc
 
-from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, JsonCodec, Mailbox, Reader, SingleLatest, SpmcRing
+from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, Mailbox, Reader, SingleLatest, SpmcRing
 from aimdb_aimx import AimxServer
 from aimx_client import Client, End, Running, cable
 from harness import equal, only, raises, target
+from hungry_codec import HungryCodec
 
 STEP = 1 if target == "unix" else 9  # Of tests that try each length; the emulated chip is slow.
 both_ends = only("unix", reason="the server's long list and the peer that reads it do not fit into one board's heap")
@@ -340,33 +341,18 @@ async def test_a_drain_may_ask_for_any_number_of_values():
             equal(await client.ask("record.drain", {"name": "setting", "limit": limit}), drained("setting", limit))
 
 
-class Hungry(JsonCodec):
-    """There is no memory for 3 in the first attempt."""
-
-    attempts = 0
-
-    def encode(self, value):
-        if value == 3:
-            self.attempts += 1
-            if self.attempts == 1:
-                raise MemoryError
-        return super().encode(value)
-
-
 def drained(name, *values):
     return {"record_name": name, "count": len(values), "values": list(values)}
 
 
 @only("unix", reason="a flash in RAM takes more memory than a board has beside it")
 async def test_what_a_drain_lacks_memory_for_is_not_committed():
-    from aimdb_flash import BlockStorage, FlashQueue
-    from aimdb_flash.storage import claimed
     from flash_devices import Flash
+    from flash_support import opened
 
     db, client = program()
-    claimed.clear()
-    queue = FlashQueue(BlockStorage(Flash(4, 4096)), JsonCodec(), flush_ms=0)
-    db.configure("flash", queue).remote(write=True, codec=Hungry())
+    queue = opened(Flash(4, 4096))
+    db.configure("flash", queue).remote(write=True, codec=HungryCodec())
     async with Running(db):
         for value in range(1, 5):
             await queue.push_async(value)
@@ -378,7 +364,7 @@ async def test_a_drain_that_lacks_memory_answers_what_it_has_taken():
     db, client = program()
     server = db.consumer("aimx").buffer
     queue = BoundedQueue(4)
-    db.configure("taken", queue).remote(write=True, codec=Hungry())
+    db.configure("taken", queue).remote(write=True, codec=HungryCodec())
     async with Running(db):
         for value in range(1, 5):
             queue.push(value)

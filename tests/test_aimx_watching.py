@@ -8,6 +8,7 @@ from aimdb_aimx import AimxServer
 from aimdb_aimx.subscription import matches
 from aimx_client import Client, Running, cable
 from harness import equal, only, target
+from hungry_codec import HungryCodec
 
 
 def program(room=2000, **options):
@@ -125,23 +126,12 @@ async def test_what_a_peer_has_taken_from_a_queue_on_flash_is_committed():
 
 @only("unix", reason="a flash in RAM takes more memory than a board has beside it")
 async def test_what_there_was_no_memory_to_send_from_a_queue_on_flash_is_not_committed():
-    from aimdb_flash import BlockStorage, FlashQueue
-    from aimdb_flash.storage import claimed
     from flash_devices import Flash
-
-    class Hungry(JsonCodec):
-        fails = 1
-
-        def encode(self, value):
-            if value == 3 and self.fails:
-                self.fails = 0
-                raise MemoryError
-            return super().encode(value)
+    from flash_support import opened
 
     db, client = program()
-    claimed.clear()
-    queue = FlashQueue(BlockStorage(Flash(4, 4096)), JsonCodec(), flush_ms=0)
-    db.configure("kept", queue).remote(write=True, codec=Hungry())
+    queue = opened(Flash(4, 4096))
+    db.configure("kept", queue).remote(write=True, codec=HungryCodec())
     async with Running(db):
         await client.watch("kept")
         for value in range(1, 5):
