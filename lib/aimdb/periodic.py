@@ -92,10 +92,9 @@ class Every:
         # Needs no heap, so that a board without any for a while goes on; unless `read` or the record need some.
         buffer = producer.buffer
         buffer.periodic = self  # For its metrics.
-        # What `push_async` does where it never waits.
         inherits = type(buffer).push_async is Buffer.push_async and "push_async" not in buffer.__dict__
         never_waits = inherits or type(buffer) is Mailbox
-        push = producer.try_produce if never_waits else None
+        push = producer.try_produce if never_waits else None  # It does the same there, without heap.
         failures = 0  # In a row.
         self._look_at_period(producer)
         due = ticks_ms()

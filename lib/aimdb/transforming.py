@@ -45,10 +45,9 @@ class Transform:
         fn = self.fn
         state = self.state
         buffer = record.buffer
-        # What `push_async` does where it never waits, without heap.
         inherits = type(buffer).push_async is Buffer.push_async and "push_async" not in buffer.__dict__
         never_waits = inherits or type(buffer) is Mailbox
-        push = record.try_produce if never_waits else None
+        push = record.try_produce if never_waits else None  # It does the same there, without heap.
         hand = getattr(buffer, "in_hand", None)
         if hand is None:
             hand = buffer.in_hand = Hand()
