@@ -41,7 +41,8 @@ class Commands:
 
     def add(self, name: str, function: "Callable", *arguments: "Callable") -> None:
         """A new command, `name`. Each of `arguments` takes a word of the line and returns the value that `function` is
-        called with, or raises `Refused`; what `function` returns is the answer, "done" for None. Raises `TypeError`.
+        called with, or raises `Refused`; what `function` returns is the answer, "done" for None. Raises `TypeError`
+        for a name that is no word, and for what cannot be called.
         """
         given = (name, function) + arguments
         if not isinstance(name, str) or name.split() != [name] or not all([callable(each) for each in given[1:]]):
