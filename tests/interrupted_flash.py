@@ -75,7 +75,7 @@ class Scene:
         return drain(opened(power_cut(self.flash), BytesCodec()).subscribe())
 
     async def go_on_in_this_loop(self):
-        """What is produced now is stored, and comes; and after a restart nothing is there twice."""
+        """What is produced now is stored, and comes last; and after a restart nothing is there twice."""
         for task in self.tasks:
             task.cancel()
         await asyncio.sleep_ms(0)
@@ -83,6 +83,7 @@ class Scene:
         await self.queue.push_async(b"last")
         while await reader.recv() != b"last":
             pass
+        assert drain(reader) == []
         await self.queue.flush()
         found = self.after_restart()
         assert len(found) == len(set(found)), found
