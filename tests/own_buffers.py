@@ -58,6 +58,7 @@ class Slots(Buffer):
         super().__init__()
         self.capacity = capacity
         self.values = []
+        self.produced_count = 0  # Counting needs no heap then, so that what is stored is counted, too.
         self._loop = None
         self._renew()
 
