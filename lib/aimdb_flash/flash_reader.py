@@ -47,8 +47,7 @@ class FlashReader(Reader):
         self._renew()
         if not len(self._taken) & 15:
             self._tidy()
-        self._taken.append(taken)
-        self._values.take(taken)
+        self._values.take(taken, self._taken)
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
         return value
 

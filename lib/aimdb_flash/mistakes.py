@@ -51,8 +51,8 @@ def pass_over(values, value, data, cause) -> None:
     """Acknowledge the value that comes next, because the codec cannot decode it, and say so."""
     queue = values.queue
     error = CodecError(data, queue, cause)
-    handed = [value]  # Up to here it may fail for want of heap, and has done nothing.
-    values.hand_out(value)
+    handed: list = []
+    values.hand_out(value, handed)  # Up to here it may fail for want of heap, and has done nothing.
     values.acknowledge(handed, 1)
     queue.dropped_count += 1
     queue.undecodable_count = count = queue.undecodable_count + 1

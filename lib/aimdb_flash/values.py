@@ -217,26 +217,29 @@ class Values:
             raise queue.ended()
         raise error(BufferEmpty, None, queue)
 
-    def take(self, value) -> None:
-        """The running task has read what came next. Needs no heap."""
-        self.hand_out(value)
+    def take(self, value, taken: list) -> None:
+        """The running task has read what came next; see `hand_out`."""
+        self.hand_out(value, taken)
         counts = self.counts
         if counts[_NOTE] == 1:
             self.line.note()
         elif counts[_NOTE]:
             counts[_NOTE] = 1
 
-    def hand_out(self, value) -> None:
-        """What came next is not free any more."""
+    def hand_out(self, value, taken: list) -> None:
+        """What came next goes into `taken`, and is not free any more. Without memory for that, nothing has changed."""
         # No jump between taking it and counting it: else Ctrl-C could come there.
         counts = self.counts
         if self.again:
+            taken.append(value)
             self.again.pop(0)
             counts[_FREE] -= 1
         elif isinstance(value, int):
+            taken.append(value)
             self.next = value + 1
             counts[_FREE] -= 1
         else:
+            taken.append(value)
             self.handed += 1
             counts[_FREE] -= 1
 
