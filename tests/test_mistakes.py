@@ -782,6 +782,13 @@ async def test_a_misspelt_option_is_told_with_those_that_there_are():
     assert "capacity is an int" in made_by(BoundedQueue)
 
 
+def test_a_misspelt_option_of_a_server_of_ones_own_class_is_told_as_well():
+    class Server(AimxServer):
+        pass
+
+    equal(made_by(Server, AimDb(), port=7433)[:41], "AimxServer has no option 'port'; it has t")
+
+
 def test_options_that_are_right_load_nothing():
     once = aimdb.once
     loaded = []

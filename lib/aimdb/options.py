@@ -3,6 +3,8 @@
 A package of ours has such a module of its own, for its own classes and links.
 """
 
+import sys
+
 from . import once
 
 # A line for each name: its options, in the order in which it takes them.
@@ -34,13 +36,13 @@ _OF_URLS = ("host", "server", "port", "user", "username", "password")
 
 def check(kind, options: dict) -> None:
     """Raise `TypeError` for the first of `options` that the class `kind` has not."""
-    check_named(kind.__name__, kind.__module__.partition(".")[0], options)
+    for package in list(sys.modules):  # Compiled, a class does not name its own.
+        if package.startswith("aimdb") and kind in sys.modules[package].__dict__.values():
+            check_named(kind.__name__, package.partition(".")[0], options)
 
 
 def check_named(name: str, package: str, options: dict) -> None:
     """The same for a class or a function of this name in a package."""
-    if not package.startswith("aimdb"):
-        return  # A class of the program's own.
     try:
         lines = OPTIONS if package == "aimdb" else once("options", package).OPTIONS
     except ImportError:

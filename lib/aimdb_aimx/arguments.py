@@ -28,7 +28,7 @@ def settle(
     Raises `TypeError` or `ValueError`.
     """
     if others:
-        once("options").check(type(server), others)
+        once("options").check_named("AimxServer", "aimdb_aimx", others)
     if not isinstance(db, AimDb):
         raise TypeError("an AimxServer serves an AimDb, not %r" % (db,))
     if tcp is None and serial is None:

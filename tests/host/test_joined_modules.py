@@ -13,7 +13,7 @@ from pytest_micropython.files import find_tool
 from unix_library import LIBRARY, write_library
 
 # Quick ones that reach most of what is joined. With SOAK all do it.
-TESTS = "errors names own_buffers flash_queue conformance_flash_queue"
+TESTS = "errors names mistakes own_buffers flash_queue conformance_flash_queue"
 
 # They replace a part of a module. In the joined library that changes nothing, as the part is in another module.
 CHANGE_A_MODULE = (
