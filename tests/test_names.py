@@ -118,6 +118,15 @@ def test_dir_and_what_asks_for_an_attribute_by_name_do_not_fail():
         aimdb.__getattr__ = by_default
 
 
+def test_help_shows_little_after_dir():
+    by_default = aimdb.__getattr__
+    try:
+        dir(aimdb)
+        assert max([len(repr(value)) for value in aimdb.__dict__.values() if value is not aimdb.help]) < 200
+    finally:
+        aimdb.__getattr__ = by_default
+
+
 @newer
 def test_dir_of_a_record_and_of_a_database_shows_their_calls_and_loads_only_those():
     # dir() and the Tab key ask for each of some thousand names; to load a module for each takes a board minutes.

@@ -53,7 +53,7 @@ def load(package: dict, modules: str, name: str) -> object:
         return names_in(modules)
     if not name[0].isalpha():
         # This is dir() or the Tab key, which ask for every name that the interpreter knows, these first.
-        return listing(package, modules)(name)
+        return Listing(package, modules)(name)
     try:
         return __import__(package["__name__"] + "." + name, None, None, (name,))  # `from package import module`
     except ImportError:
@@ -72,24 +72,28 @@ def load(package: dict, modules: str, name: str) -> object:
     raise ImportError("%s has no name %s; %s" % (package["__name__"], name, advice))
 
 
-def listing(package: dict, modules: str):
+class Listing:
     """The `__getattr__` of a package from now on, quick for names that it has not. Tab shows those that it has."""
-    before = ""
 
-    def __getattr__(name):
-        nonlocal before
-        if name == "\n" and before != "__dir__":  # It comes first, of names without underscore; dir() asks for all.
-            print("", *names_in(modules))
-        before = name
-        if name[0].isalpha() and name in modules:
+    # No function in `load`: help(), which shows it, would show on the unix port all that such a function refers to.
+
+    def __init__(self, package, modules):
+        self.package = package
+        self.modules = modules
+        self.before = ""
+        package["__getattr__"] = self
+
+    def __call__(self, name):
+        # It comes first, of names without underscore; dir() asks for all.
+        if name == "\n" and self.before != "__dir__":
+            print("", *names_in(self.modules))
+        self.before = name
+        if name[0].isalpha() and name in self.modules:
             try:
-                return load(package, modules, name)
+                return load(self.package, self.modules, name)
             except ImportError:
                 pass
         raise AttributeError(name)
-
-    package["__getattr__"] = __getattr__
-    return __getattr__
 
 
 def names_in(modules: str) -> list[str]:
