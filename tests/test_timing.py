@@ -4,6 +4,7 @@ import asyncio
 import gc
 import time
 
+import aimdb.loop
 import aimdb.polling
 import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, SpmcRing
@@ -228,15 +229,17 @@ class Hasty:
     """Has the loop believe that much more time has passed than has."""
 
     def __init__(self):
-        self._kept = aimdb.polling.ticks_ms, asyncio.core.ticks
+        polling = aimdb.polling
+        self._module = polling if hasattr(polling, "ticks_ms") else aimdb.loop  # Joined, they are one module.
+        self._kept = self._module.ticks_ms, asyncio.core.ticks
         self._ahead = 0
 
     def __enter__(self):
-        aimdb.polling.ticks_ms = asyncio.core.ticks = self._ticks
+        self._module.ticks_ms = asyncio.core.ticks = self._ticks
         return self
 
     def __exit__(self, *_):
-        aimdb.polling.ticks_ms, asyncio.core.ticks = self._kept
+        self._module.ticks_ms, asyncio.core.ticks = self._kept
 
     def _ticks(self):
         return time.ticks_add(self._kept[0]() + self._ahead, 0)  # A board adds no more than half of all ticks.

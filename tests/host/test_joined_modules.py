@@ -20,6 +20,7 @@ CHANGE_A_MODULE = (
     "test_a_flush_that_is_overdue_is_not_put_off_by_a_commit_that_has_days_of_time",
     "test_what_ends_ready_has_no_state_that_ctrl_c_could_end",
     "test_dir_of_a_record_and_of_a_database_shows_their_calls_and_loads_only_those",
+    "test_a_flash_from_which_no_module_can_be_read_is_told_ever_less_often",
 )
 
 
