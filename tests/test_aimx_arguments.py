@@ -63,6 +63,7 @@ def test_arguments_that_are_wrong_are_named_with_their_range():
         ({"token": 5}, TypeError, "token"),
         ({"token": ""}, TypeError, "token"),
         ({"codec": 5}, TypeError, "codec"),
+        ({"codec": ""}, TypeError, "codec"),
         ({"capacity": 0}, ValueError, "capacity"),
         ({"hub": 5}, TypeError, "hub"),
     ):

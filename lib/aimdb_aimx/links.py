@@ -75,7 +75,9 @@ def link_from(record, url: str, codec: "Any" = None, capacity: int = 20, hub: "H
 def inbox_for(url: str, codec, capacity: int, hub) -> Inbox:
     """The inbox for the values of a URL's record."""
     hub, key = hub_for(url, hub)
-    return Inbox(hub, key, key.encode(), 1, codec and check_codec(codec), capacity)
+    if codec is not None:
+        check_codec(codec)
+    return Inbox(hub, key, key.encode(), 1, codec, capacity)
 
 
 def route_to(key: str) -> bytes:
