@@ -19,6 +19,7 @@ def configure(queue, storage, max_size: int) -> Storage:
     if queue.flush_ms is not None:
         check_int("flush_ms", queue.flush_ms)
     check_int("commit_ms", queue.commit_ms)
+    check_int("max_size", max_size)
     if queue.drop_oldest not in (False, True):
         raise TypeError("drop_oldest is True or False, not %r" % (queue.drop_oldest,))
     if queue.undecodable is not None and not callable(queue.undecodable):
