@@ -206,6 +206,12 @@ def test_a_default_in_place_of_the_path_is_told():
     assert "path" in str(caught.error) and "50" in str(caught.error), caught.error
 
 
+def test_a_check_that_cannot_be_called_is_told_where_it_is_given():
+    for wrong in (0, "", [], 5):
+        with raises(TypeError):
+            Setting("/flash/setting", 50, wrong)
+
+
 def test_a_time_that_no_timer_takes_is_told_where_it_is_given():
     for kind, wrong in ((ValueError, -1), (ValueError, 53687092), (TypeError, "5"), (TypeError, None)):
         with raises(kind) as caught:

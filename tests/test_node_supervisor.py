@@ -711,7 +711,7 @@ class Biting(Watchdog):
 
 @only("unix", reason="takes long")
 def test_a_thousand_crashes_of_a_supervised_node_cost_the_flash_little():
-    files = Folder(blocks=10, block_size=4096, program_size=256)
+    files = Folder(blocks=8, block_size=4096, program_size=256)
     before = files.flash.operations
     node = Node(*failing(1000), repair_s=0, say=lambda who, text: None)
     while node.start():
@@ -743,10 +743,29 @@ def test_what_cannot_be_called_is_told_where_it_is_given():
 
 def test_times_that_no_timer_takes_are_told_where_they_are_given():
     for name in ("good_s", "repair_s"):
-        for kind, wrong in ((ValueError, -1), (ValueError, 604800), (ValueError, "60"), (TypeError, None)):
-            with raises(kind):
+        for kind, wrong in (
+            (ValueError, -1),
+            (ValueError, 604800),
+            (TypeError, "60"),
+            (TypeError, None),
+            (TypeError, float("inf")),
+            (TypeError, float("nan")),
+            (TypeError, []),
+        ):
+            with raises(kind) as caught:
                 Supervisor(nothing, **{name: wrong})
+            assert str(caught.error).startswith(name + " is an int from 0 to 536870, not "), caught.error
         Supervisor(nothing, **{name: 536870})
+
+
+def test_a_book_with_no_path_or_a_size_that_no_board_holds_is_told_where_it_is_made():
+    for wrong in (-1, 0, 255, 16385, 2**29, 2**70):
+        with raises(ValueError) as caught:
+            CrashBook(PATH, wrong)
+        equal(str(caught.error), "size is an int from 256 to 16384, not %d" % wrong)
+    for arguments in ((PATH, "1024"), (PATH, None), (0,), (None,)):
+        with raises(TypeError):
+            CrashBook(*arguments)
 
 
 async def nothing():

@@ -2,6 +2,7 @@ import io
 import sys
 import time
 
+from aimdb import check_int
 from aimdb.errors import new
 from micropython import const
 
@@ -12,6 +13,8 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 
+_SHORTEST = const(256)  # Characters.
+_LONGEST = const(16384)
 _WRITES = const(8)  # Of texts, between two starts of the board.
 
 
@@ -19,20 +22,24 @@ class CrashBook:
     """The last error that ended a run, with its traceback, in the file `path` of at most `size` characters.
 
     A crash loop does not wear the flash out. An error of the same kind at the same place is written the 1st, 2nd, 4th,
-    8th … time only, and no more than 8 texts are written between two starts of the board. Nothing here raises: when the
+    8th … time only, and no more than 8 texts are written between two starts of the board. No method raises: when the
     flash is full or broken, the book is kept in RAM, until the next start.
 
     Attributes: `crashes`, how many there were; `starts`, how many of the board's last starts in a row were no good,
     this one included; `text`, when it was and the traceback, or an empty string; `is_kept`, whether the flash has taken
     what was written last.
 
-    IRQ safety: none. No method waits.
+    Raises `TypeError` or `ValueError` unless the path is a string and `size` is from 256 to 16384. IRQ safety: none.
+    No method waits.
     """
 
     if not TYPE_CHECKING:
         __new__ = new
 
     def __init__(self, path: str = "/crashes.txt", size: int = 1024):
+        if not isinstance(path, str):
+            raise TypeError("the path of the book's file comes first, not %r" % (path,))
+        check_int("size", size, _SHORTEST, _LONGEST)
         self.path = path
         self.size = size
         self.starts = self.crashes = self._written_starts = 0

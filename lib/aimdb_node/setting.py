@@ -51,7 +51,7 @@ class Setting(SingleLatest):
             raise TypeError("the path of a setting's file comes first, not %r" % (path,))
         check_int("quiet_ms", quiet_ms, 0, _LONGEST_QUIET_MS)
         self._path = path
-        self._check = check or _anything
+        self._check = _anything if check is None else check
         self._quiet_ms = quiet_ms
         self._written: "Any" = self._encoded(default)  # What a start from now would find, as JSON.
         value = default

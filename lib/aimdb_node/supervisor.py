@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _RUNS = const(5)  # Quick failures in a row, after which the board is reset.
 _STARTS = const(4)  # Quick starts in a row, of which the last one is in reduced mode.
 _LONGEST_PAUSE_S = const(60)
+_LONGEST_S = const(0x1FFFFFFF // 1000)
 _PATIENCE_MS = const(8388)  # The longest that the watchdog of an RP2040 waits.
 
 
@@ -70,10 +71,8 @@ class Supervisor:
         self._application = application
         self._repair = repair
         self._say = say
-        self._good_ms = int(good_s * 1000)
-        self._repair_ms = int(repair_s * 1000)
-        check_int("good_s in ms", self._good_ms)
-        check_int("repair_s in ms", self._repair_ms)
+        self._good_ms = _in_ms("good_s", good_s)
+        self._repair_ms = _in_ms("repair_s", repair_s)
         self._reset = reset
         self._pause_ms = pause_ms
         self._seconds = 0  # That this start has lasted,
@@ -206,3 +205,10 @@ class Supervisor:
             import machine
 
             machine.reset()
+
+
+def _in_ms(name, seconds):
+    # A fraction of a second is for tests. What is no number of seconds comes through whole, and is told.
+    is_fraction = type(seconds) is float and 0 <= seconds <= _LONGEST_S
+    check_int(name, int(seconds) if is_fraction else seconds, 0, _LONGEST_S)
+    return int(seconds * 1000)
