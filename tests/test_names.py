@@ -118,6 +118,28 @@ def test_dir_and_what_asks_for_an_attribute_by_name_do_not_fail():
         aimdb.__getattr__ = by_default
 
 
+@newer
+def test_all_names_are_found_after_dir():
+    import aimdb_mqtt
+    from aimdb import AimDb, Mailbox
+
+    by_default = [each.__getattr__ for each in (aimdb, aimdb_mqtt)]
+    try:
+        dir(aimdb)
+        from aimdb import Line, current, load, polling  # noqa: F401
+
+        for package in (aimdb, aimdb_mqtt):
+            dir(package)
+            imported = {}
+            exec("from %s import *" % package.__name__, imported)
+            assert "StructCodec" in imported, package
+        db = AimDb()
+        db.configure("a", Mailbox()).link_to("mqtt://host/a").link_from("mqtt://host/b")
+        equal(db.mistakes, [])
+    finally:
+        aimdb.__getattr__, aimdb_mqtt.__getattr__ = by_default
+
+
 def test_help_shows_little_after_dir():
     by_default = aimdb.__getattr__
     try:

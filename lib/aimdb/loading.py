@@ -26,6 +26,8 @@ aimdb.periodic every=Every""")
 _FOR_PACKAGES = const("""\
 aimdb.waiting Line current current_loop
 aimdb.errors RecordError error new""")
+# What `from package import *` asks for, and names that a package finds and does not list.
+_UNLISTED = const("__all__ Line current current_loop RecordError error new polling load link_to link_from")
 
 
 def find(package: dict, name: str) -> object:
@@ -78,19 +80,20 @@ class Listing:
     # No function in `load`: help(), which shows it, would show on the unix port all that such a function refers to.
 
     def __init__(self, package, modules):
-        self.package = package
-        self.modules = modules
+        self.find = package["__getattr__"]
+        self.public = names_in(modules)
+        self.known = (modules + " " + _UNLISTED).replace(".", " ").replace("=", " ").split()
         self.before = ""
         package["__getattr__"] = self
 
     def __call__(self, name):
         # It comes first, of names without underscore; dir() asks for all.
         if name == "\n" and self.before != "__dir__":
-            print("", *names_in(self.modules))
+            print("", *self.public)
         self.before = name
-        if name[0].isalpha() and name in self.modules:
+        if name in self.known:
             try:
-                return load(self.package, self.modules, name)
+                return self.find(name)
             except ImportError:
                 pass
         raise AttributeError(name)
