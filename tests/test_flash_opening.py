@@ -94,13 +94,6 @@ def test_a_size_that_is_too_small_is_told_with_the_smallest():
     equal(str(caught.error), "max_size is an int from 5120 to 536870911, not 5119")
 
 
-def test_a_size_that_is_no_number_is_told_also_beside_a_storage():
-    for kind, wrong in ((TypeError, "64k"), (TypeError, 65536.0), (ValueError, -1), (ValueError, 2**29)):
-        with raises(kind) as caught:
-            FlashQueue(BlockStorage(Flash()), max_size=wrong)
-        assert str(caught.error).startswith("max_size is an int from "), caught.error
-
-
 def test_values_come_back_through_the_codec():
     queue = opened(Flash(), StructCodec("<If"))
     queue.push((7, 0.5))

@@ -21,9 +21,10 @@ from aimdb import (
     every,
 )
 from aimdb_aimx import AimxServer, Hub
-from aimdb_flash import FlashQueue
+from aimdb_flash import BlockStorage, FlashQueue
 from aimdb_mqtt import Broker
 from aimdb_node import Setting
+from flash_devices import Flash
 from harness import equal, raises
 from printing import printing
 
@@ -787,6 +788,13 @@ def test_a_misspelt_option_of_a_server_of_ones_own_class_is_told_as_well():
         pass
 
     equal(made_by(Server, AimDb(), port=7433)[:41], "AimxServer has no option 'port'; it has t")
+
+
+def test_a_size_of_a_flash_queue_that_is_no_number_is_told_also_beside_a_storage():
+    for kind, wrong in ((TypeError, "64k"), (TypeError, 65536.0), (ValueError, -1), (ValueError, 2**29)):
+        with raises(kind) as caught:
+            FlashQueue(BlockStorage(Flash()), max_size=wrong)
+        assert str(caught.error).startswith("max_size is an int from "), caught.error
 
 
 def test_options_that_are_right_load_nothing():
