@@ -22,6 +22,15 @@ from stepping import outcome
 NOTHING = (None, 0, b"")  # What the log has read last.
 
 
+async def test_behind_damage_a_record_is_found_wherever_it_begins():
+    for size in (243, 244, 245, 500):  # With its record, 256 bytes are looked at together.
+        flash = Flash(4, 1536)
+        queue = await filled(flash, [b"%d" % i + b"." * (size - 1) for i in range(4)], BytesCodec())
+        flash.data[bytes(flash.data).find(b"1....")] = 0
+        queue = opened(power_cut(flash), BytesCodec())
+        equal([value[:1] for value in drain(queue.subscribe())], [b"0", b"2", b"3"])
+
+
 async def test_a_value_that_cannot_be_decoded_is_counted_acknowledged_and_passed_over():
     flash = Flash()
     queue = opened(flash, BytesCodec())
@@ -354,6 +363,7 @@ async def test_a_queue_whose_files_are_deleted_goes_on_in_new_ones():
 
 async def test_of_a_file_that_is_cut_short_while_the_queue_is_open_the_values_before_the_cut_are_read():
     for size in range(210, 235, 3):  # Somewhere in a value.
+        queue = reader = files = None  # A chip has room for one.
         files = Files()
         queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
         for i in range(30):

@@ -103,15 +103,6 @@ async def test_a_damaged_header_is_counted_once_and_costs_no_value():
         equal((i, queue.damaged_count, len(drain(queue.subscribe()))), (i, 1, 60))
 
 
-async def test_behind_damage_a_record_is_found_wherever_it_begins():
-    for size in (243, 244, 245, 500):  # With its record, 256 bytes are looked at together.
-        flash = Flash(6, 4096)
-        queue = await filled(flash, [b"%d" % i + b"." * (size - 1) for i in range(4)], BytesCodec())
-        flash.data[bytes(flash.data).find(b"1....")] = 0
-        queue = opened(power_cut(flash), BytesCodec())
-        equal([value[:1] for value in drain(queue.subscribe())], [b"0", b"2", b"3"])
-
-
 async def test_values_of_a_segment_that_is_gone_are_neither_held_nor_damaged():
     files = Files()
     queue = FlashQueue(files.storage(), BytesCodec(), flush_ms=0)
