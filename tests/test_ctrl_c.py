@@ -182,7 +182,7 @@ class InterruptedList(list):
 def test_ctrl_c_while_it_is_looked_whether_a_run_has_begun_ends_that_run():
     begun = InterruptedList()
     run = once("running").run(AimDb(), begun, None)
-    once("reminding").remind(run, begun)
+    once("reminding").remind(run, begun, None)
     with raises(KeyboardInterrupt):
         asyncio.run(run)
 

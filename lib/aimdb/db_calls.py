@@ -52,6 +52,7 @@ def sync_producer(db, key=None, depth=16, format=None):
 
 def run(db):
     begun: list = []
-    run = once("running").run(db, begun, once("awaited").listen)
-    once("reminding").remind(run, begun)
+    awaited = once("awaited")
+    run = once("running").run(db, begun, awaited.listen)
+    once("reminding").remind(run, begun, awaited.may_begin)
     return run

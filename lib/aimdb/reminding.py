@@ -6,13 +6,13 @@ from time import ticks_add, ticks_diff, ticks_ms
 import micropython
 from micropython import const
 
-from . import once
-
 _SOON_MS = const(1000)
 
 
-def remind(run, begun: list) -> None:
+def remind(run, begun: list, may_begin) -> None:
     """Say so when the coroutine has not put anything in `begun` a second from now, and could still do so.
+
+    `may_begin`: of awaited.py. The callback loads no module: the program may be loading the same one.
 
     Ctrl-C that comes meanwhile is put there, for the run to raise it.
     """
@@ -25,7 +25,7 @@ def remind(run, begun: list) -> None:
             if not begun:
                 if ticks_diff(until, ticks_ms()) >= 0:
                     return micropython.schedule(look, None)
-                if once("awaited").may_begin(run):
+                if may_begin(run):
                     print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
         except Exception:  # Too many callbacks wait, or there is no memory.
             pass
