@@ -24,16 +24,7 @@ GROUPS = {
     "aimdb": ("waiting", "errors", "buffer", "spmc_ring", "bounded_queue", "db"),
     "aimdb.loop": ("polling",),
     "aimdb.sync_producer": ("doorbell",),
-    "aimdb_flash": (
-        "storage",
-        "framing",
-        "ledger",
-        "segment_log",
-        "flusher",
-        "flash_reader",
-        "values",
-        "flash_queue",
-    ),
+    "aimdb_flash": ("storage", "framing", "ledger", "segment_log", "flusher", "flash_reader", "values", "flash_queue"),
     "aimdb_net": ("errors", "waits", "window", "connection", "receiving", "keeper", "peer"),
     "aimdb_net.inbound": ("inbox",),
     "aimdb_mqtt": ("packets", "broker"),
@@ -183,7 +174,7 @@ def starts_of_lines(content: bytes) -> list[int]:
 
 
 def span_of(node: ast.stmt | ast.expr, starts: list[int]) -> slice:
-    """The bytes of a source, whose lines begin at `starts`, from which the node was parsed."""
+    """Where a node stands among the bytes of its source. `starts`: where the lines of that begin."""
     begin = starts[node.lineno - 1] + node.col_offset
     return slice(begin, starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0))
 

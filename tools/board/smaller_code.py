@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 from collections.abc import Iterator
 
 from joined_modules import constants
@@ -12,8 +13,9 @@ from joined_modules import constants
 IN_A_BYTE = 128
 
 
+@functools.cache
 def smaller(text: str) -> str:
-    """The source of a module, written so."""
+    """The source of a module, written so. Kept, as several boards get the same sources."""
     return with_frequent_names_first(with_fewer_entries(text))
 
 
