@@ -1,4 +1,4 @@
-"""A codec that lacks memory once, for tests."""
+"""A codec that lacks memory once, and a queue on flash that peers read by it, for tests."""
 
 from aimdb import JsonCodec
 
@@ -13,3 +13,13 @@ class HungryCodec(JsonCodec):
             self.has_failed = True
             raise MemoryError
         return super().encode(value)
+
+
+def hungry_queue(db, key):
+    """A queue on flash as record `key`, with this codec for peers."""
+    from flash_devices import Flash
+    from flash_support import opened
+
+    queue = opened(Flash(4, 4096))
+    db.configure(key, queue).remote(write=True, codec=HungryCodec())
+    return queue

@@ -7,7 +7,7 @@ from aimdb import AimDb, BoundedQueue, Buffer, BufferLagged, Mailbox, Reader, Si
 from aimdb_aimx import AimxServer
 from aimx_client import Client, End, Running, cable
 from harness import equal, only, raises, target
-from hungry_codec import HungryCodec
+from hungry_codec import HungryCodec, hungry_queue
 
 STEP = 1 if target == "unix" else 9  # Of tests that try each length; the emulated chip is slow.
 both_ends = only("unix", reason="the server's long list and the peer that reads it do not fit into one board's heap")
@@ -347,12 +347,8 @@ def drained(name, *values):
 
 @only("unix", reason="a flash in RAM takes more memory than a board has beside it")
 async def test_what_a_drain_lacks_memory_for_is_not_committed():
-    from flash_devices import Flash
-    from flash_support import opened
-
     db, client = program()
-    queue = opened(Flash(4, 4096))
-    db.configure("flash", queue).remote(write=True, codec=HungryCodec())
+    queue = hungry_queue(db, "flash")
     async with Running(db):
         for value in range(1, 5):
             await queue.push_async(value)

@@ -8,7 +8,7 @@ from aimdb_aimx import AimxServer
 from aimdb_aimx.subscription import matches
 from aimx_client import Client, Running, cable
 from harness import equal, only, target
-from hungry_codec import HungryCodec
+from hungry_codec import hungry_queue
 
 
 def program(room=2000, **options):
@@ -126,12 +126,8 @@ async def test_what_a_peer_has_taken_from_a_queue_on_flash_is_committed():
 
 @only("unix", reason="a flash in RAM takes more memory than a board has beside it")
 async def test_what_there_was_no_memory_to_send_from_a_queue_on_flash_is_not_committed():
-    from flash_devices import Flash
-    from flash_support import opened
-
     db, client = program()
-    queue = opened(Flash(4, 4096))
-    db.configure("kept", queue).remote(write=True, codec=HungryCodec())
+    queue = hungry_queue(db, "kept")
     async with Running(db):
         await client.watch("kept")
         for value in range(1, 5):
