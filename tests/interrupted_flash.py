@@ -10,7 +10,7 @@ COUNT = 8  # Of values.
 
 
 class Scene:
-    """Two producers, of which one awaits, and two readers, of which one commits and the other gives back."""
+    """Two producers: one awaits each value. Two readers: one commits, and the other gives back what it has read."""
 
     def __init__(self):
         self.flash = Flash(6, 512)

@@ -38,9 +38,9 @@ class SyncProducer:
     """Writes one record from interrupts, threads and the other core, all of which may share it.
 
     Made by `AimDb.sync_producer`, when the program is wired. Up to `depth` values fit while the loop does not run.
-    From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`. If a
-    record with taps, links or transforms has a buffer that keeps nothing for readers that come late, as an `SpmcRing`,
-    its values wait here until `AimDb.run` runs these.
+    From there each goes into the buffer by `try_produce`, or, while that refuses, by `produce_async`. An `SpmcRing`
+    keeps nothing for readers that come late. So the values of a record with such a buffer wait here until `AimDb.run`
+    runs its taps, links and transforms.
 
     Several may write one record. Raises `TypeError` for what is no buffer, and `TypeError` or `ValueError` when `depth`
     is not an int of at least 1.

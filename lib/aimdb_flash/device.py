@@ -84,7 +84,7 @@ def _start(storage, place, size):
 
 
 def _has_record(data, number):
-    # Whether these are bytes of the segment of this number, with which the checks of its records are seeded.
+    # Whether these are bytes of the segment of this number: the checksums of its records begin with it.
     for item in records(lambda _, offset, size: (data, offset), number, _HEADER_SIZE, len(data)):
         if item:
             return True

@@ -39,8 +39,8 @@ def published(broker, first: int, body, whole: bool) -> bool:
     # We ask for no QoS 2, but an earlier program may have: PUBREC in place of PUBACK.
     receipt = packet(0x30 + (qos << 4), number(packet_id)) if packet_id else None
     topic = body[2 : 2 + length] if start <= size else b"?"
-    # To end the connection for a topic that is empty or no UTF-8, as the standard has it, would have the broker send
-    # the message again for ever.
+    # The standard ends the connection for a topic that is empty or no UTF-8. Then the broker would send the message
+    # again, for ever.
     try:
         name = str(topic, "utf-8")
     except UnicodeError:
