@@ -2,7 +2,7 @@ import micropython
 from micropython import const
 
 from . import kept
-from .buffer import InMemory, Reader
+from .buffer import Buffer, InMemory, Reader
 from .errors import BufferClosed, BufferFull, error
 from .waiting import Line, current, ptr32
 
@@ -51,12 +51,11 @@ class BoundedQueue(InMemory):
 
     # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
 
-    if TYPE_CHECKING:
-        _room: Line
-
+    _overwrites = False  # For `_counts`.
     _readers = 0  # Attached and not closed.
 
     if TYPE_CHECKING:
+        _room: Line
 
         def __init__(self, capacity: int): ...
 
@@ -64,6 +63,7 @@ class BoundedQueue(InMemory):
 
         def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
             super().__init__(capacity)
+            self._counts[_OVERWRITES] = self._overwrites
             self._room = Line(memoryview(self._counts)[_EMPTY:])
 
     def subscribe(self) -> "QueueReader":
@@ -99,7 +99,7 @@ class BoundedQueue(InMemory):
         counts = self._counts
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
-        if not counts[_EMPTY] and not counts[_OVERWRITES]:
+        if not counts[_EMPTY]:
             if counts[_RESERVED]:
                 self._room.renew()
             if not counts[_EMPTY]:
@@ -109,7 +109,7 @@ class BoundedQueue(InMemory):
     def push_async(self, value):
         # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
         counts = self._counts
-        if not counts[_EMPTY] and not counts[_OVERWRITES]:
+        if not counts[_EMPTY]:
             room = self._room
             while room.park(self):
                 if self._line.taken_by is current() or not counts[_WATCHED]:
@@ -137,16 +137,14 @@ class Mailbox(BoundedQueue):
     """
 
     capacity = 1
+    _overwrites = True
 
     if TYPE_CHECKING:
 
         def __init__(self): ...
 
-    else:
-
-        def __init__(self, capacity=None):
-            super().__init__(capacity)
-            self._counts[_OVERWRITES] = 1
+    try_push = Buffer.try_push  # `push` always has room.
+    push_async = Buffer.push_async
 
 
 class QueueReader(Reader):

@@ -7,7 +7,6 @@ from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
-from .bounded_queue import Mailbox
 from .buffer import Buffer
 from .errors import BufferClosed, check_int, new
 
@@ -93,8 +92,7 @@ class Every:
         buffer = producer.buffer
         buffer.periodic = self  # For its metrics.
         inherits = type(buffer).push_async is Buffer.push_async and "push_async" not in buffer.__dict__
-        never_waits = inherits or type(buffer) is Mailbox
-        push = producer.try_produce if never_waits else None  # It does the same there, without heap.
+        push = producer.try_produce if inherits else None  # It does the same there, without heap.
         failures = 0  # In a row.
         self._look_at_period(producer)
         due = ticks_ms()

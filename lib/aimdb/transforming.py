@@ -2,7 +2,6 @@
 
 from asyncio import TimeoutError
 
-from .bounded_queue import Mailbox
 from .buffer import Buffer
 from .errors import BufferClosed, BufferEmpty, BufferLagged, DbError
 
@@ -46,8 +45,7 @@ class Transform:
         state = self.state
         buffer = record.buffer
         inherits = type(buffer).push_async is Buffer.push_async and "push_async" not in buffer.__dict__
-        never_waits = inherits or type(buffer) is Mailbox
-        push = record.try_produce if never_waits else None  # It does the same there, without heap.
+        push = record.try_produce if inherits else None  # It does the same there, without heap.
         hand = getattr(buffer, "in_hand", None)
         if hand is None:
             hand = buffer.in_hand = Hand()
