@@ -83,7 +83,7 @@ class Alarm:
         loop = self.loop
         if loop is not None:
             self.loop = None
-            loop.remove(self.entry)  # Taken out of another loop's queue, it would bring its neighbours along.
+            loop.remove(self.entry)  # By the loop that has it: another one would take in its neighbours.
 
     def send(self, _):
         """Called by the loop."""

@@ -20,7 +20,7 @@ _FILLED = const(4)  # How many values are free.
 _ASKED = const(5)  # How many readers wait.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
 _CLOSED = const(7)
-_NOTE = const(8)  # 1: who takes a value calls `note`. 2: the task that has just parked need not. 0: nobody need.
+_NOTE = const(8)  # 1: a task that takes a value calls `note`. 2: the running task need not. 0: no task need.
 # The line of the producers:
 _EMPTY = const(10)  # How many slots are free.
 _WANTED = const(11)  # How many producers wait.
@@ -61,7 +61,7 @@ class BoundedQueue(InMemory):
 
     else:
 
-        def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
+        def __init__(self, capacity=None):
             super().__init__(capacity)
             self._counts[_OVERWRITES] = self._overwrites
             self._room = Line(memoryview(self._counts)[_EMPTY:])

@@ -137,8 +137,8 @@ class InMemory(Buffer):
     else:
         from .errors import new as __new__
 
-        def __init__(self, capacity=None):  # None is told with the name, where the interpreter would count arguments.
-            only = self.capacity  # Of a class that has no other.
+        def __init__(self, capacity=None):  # Without a default the interpreter's error would not name it.
+            only = self.capacity  # 0, but in a class that has one capacity only.
             if only and capacity is None:
                 capacity = only
             check_int("capacity", capacity, 1, only or _MASK)
@@ -158,8 +158,8 @@ class InMemory(Buffer):
 
 
 class _Endless:
-    # Iterates over None without end, and with no step of Python in it: a generator would be ended by Ctrl-C, and from
-    # then on each `ready()` of the program at once.
+    # Iterates over None without end, and with no step of Python in it: Ctrl-C would end a generator, and from then on
+    # every `ready()` of the program would return at once.
     __getitem__: "Any" = {}.get
 
 
@@ -196,7 +196,7 @@ class Reader:
         self._ready: Any = _Ready(self.look, _forever)
         if buffer._line is None:
             buffer._line = Line()
-        self._turns = buffer._line._counts  # Kept here, because native code reads them at each call.
+        self._line_counts = buffer._line._counts  # Here, because native code reads them at each call.
         # The interpreter finds an attribute of the instance ten times as fast as one of its class.
         self.park = self.park
         self.try_recv = self.try_recv
@@ -261,10 +261,10 @@ class Reader:
         """One step of awaiting `ready()`: return True to wait, or raise what ends it."""
         if self.park(self):
             return True
-        turns = ptr32(self._turns)
-        if turns[_NOTE]:
-            turns[_NOTE] = 1  # Another task may take it.
-        if turns[_ASKED] and turns[_FREE]:
+        counts = ptr32(self._line_counts)
+        if counts[_NOTE]:
+            counts[_NOTE] = 1  # Another task may take it.
+        if counts[_ASKED] and counts[_FREE]:
             self.buffer._line.lend()
         done = _done
         done.__traceback__ = none  # It would grow with use.
@@ -277,7 +277,10 @@ class Reader:
         return self.buffer._line.park(owner)
 
     def park_until(self, timeout_ms):
-        """The same for a while: an alarm, with which it has parked, or None. An alarm puts its own in place of this."""
+        """The same for at most so long. Returns the alarm with which the task has parked, or None.
+
+        The first alarm puts its own `park_until` in place of this one.
+        """
         return kept("alarm").Alarm(self).park_until(timeout_ms)
 
     def remove(self, task):

@@ -29,7 +29,7 @@ def produce(record, *_):
 try_produce = push_async = subscribe = subscribe_async = produce
 
 
-# An argument that is left out is None, and told with its name; the interpreter would only count.
+# An argument that is left out is None, so that the error names it. The interpreter's own would only count arguments.
 
 
 def source(record, stage=None):

@@ -13,7 +13,7 @@ from .loop import time_out
 from .polling import entry, schedule
 from .waiting import current, current_loop, due
 
-_STEPS = const(4)  # Within so many, asyncio.wait_for cancels the task in which it was cancelled.
+_STEPS = const(4)  # Within so many, an asyncio.wait_for that was cancelled cancels its task once more.
 _FAR = const(0x10000000)  # Milliseconds: the longest that `schedule` takes. A longer wait is made of two.
 
 
@@ -41,7 +41,7 @@ class Timer:
         loop = self._loop
         if loop is not None:
             self._loop = None
-            loop.remove(self._entry)  # Taken out of another loop's queue, it would bring its neighbours along.
+            loop.remove(self._entry)  # By the loop that has it: another one would take in its neighbours.
 
     def runs(self) -> bool:
         """Whether it will call."""
@@ -112,7 +112,8 @@ async def _timed(awaitable, milliseconds, what):
     finally:
         deadline.stop()
     if deadline.slept:
-        # Perhaps in asyncio.wait_for, whose cancel must not come later, where the caller waits.
+        # Perhaps in asyncio.wait_for, which then cancels this task once more. That must come here, and not where the
+        # caller waits next.
         for _ in range(_STEPS):
             try:
                 await sleep_ms(0)

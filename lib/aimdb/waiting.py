@@ -13,7 +13,8 @@ Others use two of its parts besides:
 
     Task(thing)              makes of any object with `send` an entry for the loop's queue
     task.data                what a task waits for: `Task.cancel` calls its `remove(task)`. When the loop runs a task,
-                             it throws the data into it, unless that is false. When a task has ended, it is how
+                             it throws the data into it, unless that is false. Of a task that has ended, what it has
+                             raised, or `StopIteration`
 
 docs/states.md has the states of a task and the counts of a line in tables.
 
@@ -39,15 +40,15 @@ _FREE = const(0)  # How many are there for whoever comes.
 _ASKED = const(1)  # How many tasks wait.
 _KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
 _CLOSED = const(3)  # 1: nobody parks any more.
-_NOTE = const(4)  # 1: who takes one calls `note`. 2: the task that has just parked need not. 0: nobody need.
+_NOTE = const(4)  # 1: a task that takes one calls `note`. 2: the running task need not. 0: no task need.
 _WATCHED = const(5)  # 1: a `Complaint` looks after the tasks that wait in this loop.
 _PLACES = const(6)
 
 
 def ptr32(counts):
-    """`counts` itself. Native code has a pointer of this name, and calls nothing; bytecode does with the array.
+    """`counts` itself, for bytecode. In native code `ptr32` is a pointer, and no function.
 
-    Of `counts[i] = counts[i] + 1` it takes a third of what it takes of `counts[i] += 1`.
+    Native code runs `counts[i] = counts[i] + 1` in a third of the time of `counts[i] += 1`.
     """
     return counts
 
@@ -80,20 +81,23 @@ class Line(tuple):
 
     def renew(self):
         """In a new loop, begin anew: nobody waits in it yet, and what was kept in the old one is free. No heap."""
-        if self.loop is not core._task_queue:
-            counts = self._counts
-            while counts[_KEPT] and self.loop.peek():
-                task = self.loop.pop()  # Nobody runs that loop.
+        if self.loop is core._task_queue:
+            return
+        counts = self._counts
+        if counts[_KEPT]:
+            # The tasks for which they are kept are in the old loop's queue, and nobody runs that.
+            while self.loop.peek():
+                task = self.loop.pop()
                 if isinstance(task.data, Line):
                     task.data = self.tasks  # If it is cancelled, nothing is kept for it.
-            counts[_FREE] += counts[_KEPT]
-            counts[_ASKED] = counts[_KEPT] = counts[_WATCHED] = 0
-            while self.tasks.peek():
-                task = self.tasks.pop()
-                task.data = self.tasks  # It is in no line: `Task.cancel` has nothing to take it out of.
-            if self.taken_by is not None:
-                self.begin_notes()
-            self.loop = core._task_queue
+        counts[_FREE] += counts[_KEPT]
+        counts[_ASKED] = counts[_KEPT] = counts[_WATCHED] = 0
+        while self.tasks.peek():
+            task = self.tasks.pop()
+            task.data = self.tasks  # It is in no line: `Task.cancel` has nothing to take it out of.
+        if self.taken_by is not None:
+            self.begin_notes()
+        self.loop = core._task_queue
 
     @micropython.viper
     def park(self, owner) -> bool:
@@ -177,7 +181,7 @@ class Line(tuple):
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""
-        self.loop.remove(task)  # Taken out of another loop's queue, it would bring its neighbours along.
+        self.loop.remove(task)  # By the loop that has it: another one would take in its neighbours.
         if self._counts[_KEPT]:  # Else its loop was left, and what was kept for it is free already.
             self._counts[_KEPT] -= 1
             self.give()
