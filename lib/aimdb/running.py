@@ -35,7 +35,7 @@ async def run(db, begun: list, listen) -> None:
         raise KeyboardInterrupt  # See `remind`.
     stages: list = []
     waiters: list = []
-    hungry = MemoryError()  # The interpreter's own becomes another error when the next one is raised without heap.
+    hungry = MemoryError()  # In place of the interpreter's own, which changes when the next one is raised without heap.
     # Nothing below needs heap before the try.
     db._loop = loop
     db.failed = None
@@ -56,16 +56,7 @@ async def run(db, begun: list, listen) -> None:
                 culprit = stage
         raise
     except Exception as er:
-        cause = er
-        micropython.heap_lock()
-        try:
-            bytearray(1)
-        except MemoryError as own:
-            # Without heap, all errors are one object of the interpreter.
-            if er is own or any_died_of(own, stages):
-                cause = hungry
-        finally:
-            micropython.heap_unlock()
+        cause = hungry if is_the_interpreters_own(er, stages) else er
         raise cause
     finally:
         died = False
@@ -118,11 +109,21 @@ async def run(db, begun: list, listen) -> None:
             raise interruption
 
 
-def any_died_of(error, stages) -> bool:
-    """Whether a stage has ended with this very error. Needs no heap."""
-    for stage in stages:
-        if stage[3].data is error:
-            return True
+def is_the_interpreters_own(error, stages) -> bool:
+    """Whether this error, or that of a stage, is the one object of which the interpreter makes all errors without heap.
+
+    Needs no heap.
+    """
+    micropython.heap_lock()
+    try:
+        bytearray(1)
+    except MemoryError as own:
+        for stage in stages:
+            if stage[3].data is own:
+                return True
+        return error is own
+    finally:
+        micropython.heap_unlock()
     return False
 
 
