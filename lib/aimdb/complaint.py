@@ -58,9 +58,11 @@ def complain(key, what: str, milliseconds: int) -> None:
     print("aimdb: record %r %s, for %d s now" % (key, what, milliseconds // 1000), file=sys.stderr)
 
 
-class _RoomComplaint(Complaint):
-    # For the producers that wait for space in a `BoundedQueue`. It looks by itself whether there are any. It does not
-    # refer to the queue, which would stay with its values until then.
+class RoomComplaint(Complaint):
+    """Complains while producers wait for space in a `BoundedQueue` and nobody reads. It sees by itself when that ends.
+
+    It does not refer to the queue, which would stay with its values until then.
+    """
 
     def __init__(self, queue):
         super().__init__(self._tell)
@@ -84,8 +86,3 @@ class _RoomComplaint(Complaint):
             return False
         held = counts[_FILLED] + counts[_KEPT]
         complain(self._key, "is full (%d values), and nobody reads it; a producer waits" % held, milliseconds)
-
-
-def watch_room(queue) -> None:
-    """Complain while producers wait and nobody reads."""
-    _RoomComplaint(queue)

@@ -31,7 +31,7 @@ def look_after(queue, value):
         if line.taken_by is task and "remove" not in line.__dict__:
             _look_at_cancels(queue, line)
         if not queue._counts[_WATCHED]:
-            kept("complaint").watch_room(queue)
+            kept("complaint").RoomComplaint(queue)
     except MemoryError:
         pass  # The next one to wait tries again.
 
