@@ -49,6 +49,8 @@ class Buffer:
     sync_refusals: "Any" = None  # In an array: how many values its `SyncProducer`s have refused.
     early_producers: "tuple[Any, ...]" = ()  # Those that have values for readers which `AimDb.run` has yet to start.
     _line: "Any" = None  # Where readers wait; a Line from the first reader on.
+    # Stages and runs leave more at a buffer, because it outlives their database: `runs_in` (running.py), `periodic`
+    # (periodic.py), `in_hand` (transforming.py), `join_state` (joining.py).
 
     def push(self, value: "Any") -> None:
         """Store `value`; never wait, never raise. Called by `Record.produce`, with no layer in between.
@@ -89,7 +91,7 @@ class Buffer:
             """Remove and return the reader's next value. Called only when `has_value(reader)` is true."""
 
     else:
-        take = push
+        take = push  # It raises, too.
 
     def peek(self) -> "Any":
         """The value that a reader would get next, left where it is, or None."""

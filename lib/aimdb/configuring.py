@@ -19,7 +19,8 @@ def configure(db, key, buffer, options):
     record = db._records.get(key)
     if record is None:
         record = Record(key, db)
-    # That another database had the buffer is no mistake: a program that is run again makes its database anew.
+    # Nothing to connect, or a mistake: a record has one buffer, and a buffer one record. That another database had the
+    # buffer is none: a program that is run again makes its database anew.
     if buffer is None or record.buffer is not None or any([each.buffer is buffer for each in db._records.values()]):
         db._records[key] = record
         if buffer is not None:

@@ -27,7 +27,7 @@ class RecordError(DbError):
     count: int
     key: "str | None"
     capacity: int
-    _buffer: "Any" = None  # Of a spare one; see below.
+    _buffer: "Any" = None  # Of the spare error, which has no arguments.
     _spare: "Any"
 
     def __getattr__(self, name):

@@ -139,9 +139,9 @@ class SyncProducer:
                     reason = TimeoutError("record %r has not stored it within %d ms" % (buffer.key, timeout_ms))
                 if reason:
                     request.given_up = True
-                    if request.claim() or current() is None:
+                    if request.claim() or current() is None:  # Asyncio has not begun with it, or does not run.
                         raise reason
-                    bell.ring(self)
+                    bell.ring(self)  # It is to stop.
                 sleep_us(pause_us)
                 waited_us += pause_us
                 pause_us = min(2 * pause_us, 8192)
@@ -172,7 +172,7 @@ class SyncProducer:
         while self.due:
             value = self.values[0]
             is_request = type(value) is Request
-            if is_request and value.given_up:
+            if is_request and value.given_up:  # By its thread.
                 self.stop()
                 self._done()
                 continue

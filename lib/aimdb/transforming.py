@@ -61,7 +61,7 @@ class Transform:
             reader.close()
         buffer.close = end  # So that a record which is closed ends this task at once.
         if commit:
-            # The reader gives their input once more.
+            # The reader gives once more what was in hand.
             hand.taken = _NOTHING
             hand.computed = None
         try:
@@ -86,7 +86,7 @@ class Transform:
                     except BufferClosed:
                         return buffer.close()
                 try:
-                    # Nor between computing the value and noting that it has been taken.
+                    # No jump either between computing the value and noting that it has been taken.
                     if state is None:
                         hand.computed = value = fn(taken)
                         hand.taken = _NOTHING
