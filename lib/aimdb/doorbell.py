@@ -6,7 +6,7 @@ and, where there is a global lock, other threads in.
 
 import micropython
 
-from .polling import entry, find_room, schedule
+from .polling import entry, find_heap, schedule
 from .waiting import current_loop, polled, run_as, surround_runs
 
 try:
@@ -90,7 +90,7 @@ class Doorbell(list):
         streams = polled()
         key = id(stream)
         if key not in streams.map:
-            find_room(stream)
+            find_heap(stream)
             streams.map[key] = self
             try:
                 streams.poller.register(stream, 1)

@@ -8,7 +8,7 @@ from asyncio import CancelledError, Task
 from micropython import const
 
 # On a board these are in this module, and compiled packages look for them here.
-from .polling import entry, find_room, readable, schedule, writable  # noqa: F401
+from .polling import entry, find_heap, readable, schedule, writable  # noqa: F401
 from .waiting import current_loop
 
 _ASKED = const(1)  # In the counts of a line.

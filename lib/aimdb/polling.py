@@ -11,7 +11,7 @@ from micropython import const
 
 from .waiting import current_loop, polled
 
-_ROOM = const(256)  # Bytes: more than it takes to poll one more stream.
+_HEAP = const(256)  # Bytes: more than it takes to poll one more stream.
 
 watchdog = None  # Once there is one: what has to be fed while a call keeps the loop for long.
 
@@ -31,17 +31,17 @@ def schedule(entry, milliseconds: int):
 
 def readable(stream):
     """What a generator yields to wait until `stream` has something to read."""
-    find_room(stream)
+    find_heap(stream)
     return polled().queue_read(stream)
 
 
 def writable(stream):
     """The same, until it takes something."""
-    find_room(stream)
+    find_heap(stream)
     return polled().queue_write(stream)
 
 
-def find_room(stream):
+def find_heap(stream):
     """Raise `MemoryError` now, if at all: `poll.register` would leave a stream at which the next poll crashes."""
     if id(stream) not in polled().map:
-        bytearray(_ROOM)  # It is free again at once.
+        bytearray(_HEAP)  # It is free again at once.
