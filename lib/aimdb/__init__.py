@@ -1,7 +1,8 @@
 """A data layer for MicroPython: records with buffers between the tasks that produce and those that consume.
 
 The public names are in `__init__.pyi`, for editors and people, and in `loading.py`, for boards. Packages that build on
-this one also use the modules `waiting`, `timing`, `complaint` and `errors`, and `load`, `kept` and `once`.
+this one also use the modules `waiting`, `timing`, `complaint`, `errors`, `polling` and `loop`, and `load`, `kept` and
+`once`.
 """
 
 import sys
