@@ -150,7 +150,7 @@ class InMemory(Buffer):
             self._counts = counts = array("i", bytes(4 * _PLACES))
             counts[_SLOTS] = capacity
             self._line = Line(memoryview(counts)[_LINE:])
-            self.wake_first = self._line.wake_first
+            self.wake_first = self._line.wake_first  # Here, because `push` calls it.
 
     def peek(self) -> "Any":
         return self._values[0] if self._values else None

@@ -280,8 +280,8 @@ class SyncProducer:
             self._forget_task()
 
 
-def release(buffer: Buffer) -> None:
-    """`AimDb.run` has made the tasks that read the buffer: hand over to it once they have had a step."""
+def hand_over_early(buffer: Buffer) -> None:
+    """`AimDb.run` has made the tasks that read the buffer: hand over what was too early, once they have had a step."""
     bell.hold()
     for producer in buffer.early_producers:
         bell.ring(producer)

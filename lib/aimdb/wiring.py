@@ -32,9 +32,9 @@ def start(db) -> tuple:
             stage[3] = tasks[-1]
         for record in db._records.values():
             if record.buffer.sync_refusals:  # There is a SyncProducer.
-                from .sync_producer import release
+                from .sync_producer import hand_over_early
 
-                release(record.buffer)
+                hand_over_early(record.buffer)
         return stages, asyncio.gather(*tasks)
     except BaseException:
         for task in tasks:
