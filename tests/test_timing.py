@@ -324,6 +324,27 @@ def test_a_queue_that_nobody_reads_is_named_in_each_loop():
     equal(said.text.count("nobody reads it"), 2)
 
 
+def test_a_full_queue_is_named_with_the_value_that_was_kept_for_a_reader_of_a_loop_that_was_left():
+    queue = BoundedQueue(1)
+
+    async def wake_a_reader():
+        asyncio.create_task(queue.subscribe().recv())
+        await settle()
+        queue.push(1)
+
+    async def wait():
+        with Hasty() as time_flies:
+            asyncio.create_task(queue.push_async(2))
+            await settle()
+            await time_flies.pass_by(10000)
+
+    asyncio.run(wake_a_reader())
+    asyncio.new_event_loop()
+    with printing() as said:
+        asyncio.run(wait())
+    assert "is full (1 values)" in said.text, said.text
+
+
 async def test_a_queue_that_is_dropped_after_a_producer_has_waited_is_collected_before_the_loop_goes_on():
     async def wait_for_space():
         queue = BoundedQueue(1)
