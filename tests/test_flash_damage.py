@@ -124,6 +124,20 @@ async def test_a_reader_that_was_woken_for_a_value_that_is_damaged_waits_for_the
     equal(await timed(waiting, 1000), b"third")
 
 
+async def test_a_reader_keeps_its_value_while_it_lets_other_tasks_run_after_many_that_cannot_be_decoded():
+    queue = opened(Flash(), JsonCodec(), stage=1000, undecodable=lambda error: None)
+    queue.codec.encode = str.encode
+    waiting = asyncio.create_task(queue.subscribe().recv())
+    other = queue.subscribe()
+    await settle()
+    for _ in range(39):
+        queue.push("{")
+    queue.push("1")
+    with raises(BufferEmpty):
+        other.try_recv()
+    equal(await timed(waiting, 1000), 1)
+
+
 async def test_many_values_that_cannot_be_decoded_let_other_tasks_run_in_between():
     async def by_recv(reader):
         return await reader.recv(timeout_ms=1000)

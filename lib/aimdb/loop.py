@@ -14,10 +14,11 @@ from .waiting import current_loop
 _ASKED = const(1)  # In the counts of a line.
 
 
-def resume(task, error=None):
-    """Have a task that is in no queue run on, with `error` thrown in, if there is one."""
-    current_loop().push(task)
-    task.data = error
+def resume(task):
+    """Have the running task, which must `yield` next, run on after one turn of the others."""
+    kept_for_it = task.data
+    current_loop().push(task)  # It sets the data to None.
+    task.data = kept_for_it
 
 
 def wake_some(line, chosen):

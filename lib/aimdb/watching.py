@@ -49,7 +49,7 @@ def wake_cancelled(stages: list) -> None:
     for stage in _lost(stages):
         task = stage[3]
         error = task.data
-        current_loop().push(task)  # As `loop.resume` does, which would stay loaded.
+        current_loop().push(task)  # It sets the data to None.
         task.data = error
 
 

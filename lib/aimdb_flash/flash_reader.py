@@ -115,7 +115,7 @@ class FlashReader(Reader):
         buffer.renew()
         if values.pauses:
             values.pauses = False
-            resume(current())  # It waits for one turn of the others.
+            resume(current())
             return True
         while not values.line.park(owner):
             # It need not wait, unless the value that was kept for it has been lost since.
