@@ -1,6 +1,7 @@
 """What cannot be decoded or read is passed over, and what is not the queue's is left alone."""
 
 import asyncio
+import gc
 import os
 
 from aimdb import BufferClosed, BufferEmpty
@@ -167,6 +168,26 @@ async def test_many_values_that_cannot_be_decoded_let_other_tasks_run_in_between
         equal(await read(queue.subscribe()), 1)
         counting.cancel()
         assert turns[0] > 5, turns
+
+
+async def test_after_many_values_that_cannot_be_decoded_no_time_limit_is_left_in_the_loop():
+    async def read():
+        queue = opened(Flash(), JsonCodec(), stage=1000, undecodable=lambda error: None)
+        queue.codec.encode = str.encode
+        for _ in range(40):
+            queue.push("{")
+        queue.push("1")
+        equal(await queue.subscribe().recv(timeout_ms=60000), 1)
+        queue.release()
+
+    await read()
+    gc.collect()
+    before = gc.mem_alloc()
+    for _ in range(10):
+        await read()
+    gc.collect()
+    left = gc.mem_alloc() - before
+    assert left < 10000, left
 
 
 async def test_who_only_polls_gets_past_many_values_that_cannot_be_decoded_and_to_the_end():
