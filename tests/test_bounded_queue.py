@@ -402,6 +402,28 @@ async def test_a_deadlock_is_named_when_the_other_reader_is_closed_while_a_value
         await asyncio.wait_for_ms(task, 1000)
 
 
+async def test_a_producer_that_alone_has_read_keeps_its_place_when_one_of_two_other_readers_is_closed():
+    queue = BoundedQueue(1)
+    reader, other, third = [queue.subscribe() for _ in range(3)]
+    queue.push(0)
+
+    async def read_once_and_fill():
+        reader.try_recv()
+        queue.push(1)
+        await queue.push_async(2)
+
+    asyncio.create_task(read_once_and_fill())
+    await settle()
+    asyncio.create_task(queue.push_async(3))
+    await settle()
+    third.close()
+    await settle()
+    read = []
+    for _ in range(3):
+        read.append(await other.recv())
+    equal(read, [1, 2, 3])
+
+
 async def test_a_deadlock_is_named_when_the_task_for_which_a_value_is_kept_is_cancelled():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
