@@ -456,6 +456,16 @@ async def test_a_class_in_place_of_a_stage_is_told():
     assert "Sensor" in mistake and "it is a class" in mistake, mistake
 
 
+async def test_a_def_without_async_in_place_of_a_stage_is_told():
+    def sense(producer):
+        pass
+
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).source(sense)
+    mistake = await mistake_of(db)
+    assert "sense" in mistake and "it is a def without async" in mistake, mistake
+
+
 async def died(stage):
     db = AimDb()
     db.configure("temperature", SpmcRing(4)).tap(stage)
