@@ -483,6 +483,32 @@ async def test_a_run_for_which_there_is_too_little_memory_can_be_repeated():
         blocks += 1 + blocks // 8  # From the source, loading the module that starts a run takes many.
 
 
+async def test_when_there_is_too_little_memory_to_start_all_stages_none_runs():
+    create_task = asyncio.create_task
+    begun = []
+
+    async def stage(consumer):
+        begun.append(consumer.key)
+
+    def create_first(coroutine):
+        asyncio.create_task = create_no_more
+        return create_task(coroutine)
+
+    def create_no_more(coroutine):
+        raise MemoryError
+
+    db = AimDb()
+    db.configure("record", BoundedQueue(1)).tap(stage).tap(stage)
+    asyncio.create_task = create_first
+    try:
+        with raises(MemoryError):
+            await db.run()
+    finally:
+        asyncio.create_task = create_task
+    await settle()
+    equal(begun, [])
+
+
 async def test_a_run_that_has_ended_for_want_of_memory_says_so_and_can_be_repeated_in_its_loop():
     error = None
 
