@@ -68,18 +68,13 @@ class TimedOut(CancelledError):
 
 
 class Deadline(Timer):
-    """Throws `TimedOut` into the task that starts it, where that waits when the time is up; then `passed` is true."""
+    """Throws `TimedOut` into the task that makes it, where that waits when the time is up; then `passed` is true."""
 
     def __init__(self):
         super().__init__(self._cancel)
         self.passed = False
         self.slept = False  # Whether the task slept when its time was up.
-        self._task = None
-
-    def start(self, milliseconds: int) -> None:
-        self.passed = False
         self._task = current()
-        super().start(milliseconds)
 
     def _cancel(self):
         task = self._task
@@ -87,7 +82,7 @@ class Deadline(Timer):
         if time_out(task, TimedOut):
             self.passed = True
         else:
-            super().start(0)
+            self.start(0)
 
 
 def timed(awaitable, milliseconds: int, what: object = "it"):
