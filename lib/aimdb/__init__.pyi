@@ -37,7 +37,36 @@ from .struct_codec import StructCodec as StructCodec
 from .sync_producer import SyncProducer as SyncProducer
 
 __version__: str
-__all__: list[str]
+__all__ = [
+    "AimDb",
+    "AlreadyRunning",
+    "BoundedQueue",
+    "Buffer",
+    "BufferClosed",
+    "BufferEmpty",
+    "BufferFull",
+    "BufferLagged",
+    "BytesCodec",
+    "Consumer",
+    "DbError",
+    "InvalidConfiguration",
+    "JsonCodec",
+    "Mailbox",
+    "Metrics",
+    "PackedProducer",
+    "Producer",
+    "Reader",
+    "Record",
+    "RecordKeyNotFound",
+    "SelfDeadlock",
+    "SendDeadlock",
+    "SingleLatest",
+    "SpmcRing",
+    "StructCodec",
+    "SyncProducer",
+    "check_int",
+    "every",
+]
 help: object  # What it prints is a page about the package.
 
 every = Every

@@ -106,18 +106,20 @@ class BoundedQueue(InMemory):
                 raise error(BufferFull, value, self)
         self.push(value)
 
-    def push_async(self, value):
-        # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
-        counts = self._counts
-        if not counts[_EMPTY]:
-            room = self._room
-            while room.park(self):
-                if self._line.taken_by is current() or not counts[_WATCHED]:
-                    look_after(self, value)
-                yield
-        if counts[_CLOSED]:
-            raise error(BufferClosed, value, self)
-        self.push(value)
+    if not TYPE_CHECKING:
+
+        def push_async(self, value):
+            # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
+            counts = self._counts
+            if not counts[_EMPTY]:
+                room = self._room
+                while room.park(self):
+                    if self._line.taken_by is current() or not counts[_WATCHED]:
+                        look_after(self, value)
+                    yield
+            if counts[_CLOSED]:
+                raise error(BufferClosed, value, self)
+            self.push(value)
 
     def remove(self, task):
         """Called by `Task.cancel` on a producer that waits."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .storage import Storage as Storage
     from .storage import StorageError as StorageError
 
+else:
 
-def __getattr__(name):
-    return once("loading").load(globals(), once("names", "aimdb_flash").MODULES, name)
+    def __getattr__(name):
+        return once("loading").load(globals(), once("names", "aimdb_flash").MODULES, name)

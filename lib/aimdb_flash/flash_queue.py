@@ -134,37 +134,53 @@ class FlashQueue(Buffer):
         values.accept(values.add(data, None))
         self._flusher.plan(False)
 
-    def push_async(self, value):
-        """Await it: it returns when `value` is on flash.
+    if TYPE_CHECKING:
 
-        Raises `BufferClosed`; `StorageError` when the flash failed; `SelfDeadlock` when the flash is full and only
-        this same task has read the queue; and what the codec raises. In all cases nothing was accepted.
-        """
-        data = self._encoded(value)
-        if self.closed:
-            raise self.ended(value)
-        self.renew()
-        flusher = self._flusher
-        entry = self._values.add(data, self.loop)
-        try:
-            flusher.plan(True)
-            while not entry.number:
-                if flusher.full:  # It may be of no use to wait for room.
-                    if self.closed:
-                        raise self.ended(value)
-                    if self._readers < 2 and self._line.taken_by is current():
-                        from aimdb import SelfDeadlock
+        async def push_async(self, value: "Any") -> None:
+            """Return when `value` is on flash.
 
-                        raise SelfDeadlock(value, self)
-                flusher.flushed.park(flusher)
-                yield
-            if entry.number < 0:
-                raise StorageError(value, self, flusher.cause)
-            if entry.loop is not None:  # Else `admit` has accepted it in another loop.
-                self._values.accept(entry)
-        except BaseException:
-            self._values.withdraw(entry)
-            raise
+            Raises `BufferClosed`; `StorageError` when the flash failed; `SelfDeadlock` when the flash is full and only
+            this same task has read the queue; and what the codec raises. In all cases nothing was accepted.
+            """
+
+        async def flush(self) -> None:
+            """What is staged and acknowledged now goes to flash at once, and is there when it returns.
+
+            Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When
+            there is no room on flash, it waits for commits.
+            """
+
+    else:
+
+        def push_async(self, value):
+            data = self._encoded(value)
+            if self.closed:
+                raise self.ended(value)
+            self.renew()
+            flusher = self._flusher
+            entry = self._values.add(data, self.loop)
+            try:
+                flusher.plan(True)
+                while not entry.number:
+                    if flusher.full:  # It may be of no use to wait for room.
+                        if self.closed:
+                            raise self.ended(value)
+                        if self._readers < 2 and self._line.taken_by is current():
+                            from aimdb import SelfDeadlock
+
+                            raise SelfDeadlock(value, self)
+                    flusher.flushed.park(flusher)
+                    yield
+                if entry.number < 0:
+                    raise StorageError(value, self, flusher.cause)
+                if entry.loop is not None:  # Else `admit` has accepted it in another loop.
+                    self._values.accept(entry)
+            except BaseException:
+                self._values.withdraw(entry)
+                raise
+
+        def flush(self):
+            return self._flusher.reached(self._values.tickets, 0)
 
     def _encoded(self, value):
         data = self.codec.encode(value)
@@ -173,14 +189,6 @@ class FlashQueue(Buffer):
         if isinstance(data, bytes) and len(data) <= self.largest:
             return data
         raise kept("mistakes", "aimdb_flash").unfit(self, data)
-
-    def flush(self) -> "Any":
-        """Await it: what is staged and acknowledged now goes to flash at once, and is there when it returns.
-
-        Raises `StorageError` when the flash fails, and `BufferClosed` when the queue is released meanwhile. When there
-        is no room on flash, it waits for commits.
-        """
-        return self._flusher.reached(self._values.tickets, 0)
 
     # Reading
 

@@ -123,12 +123,14 @@ class FlashReader(Reader):
                 return False
         return True
 
-    def recv(self, timeout_ms=None):
-        while True:
-            try:
-                return (yield from Reader.recv(self, timeout_ms))
-            except BufferEmpty:
-                pass  # What was counted on is damaged, or cannot be decoded, or was dropped.
+    if not TYPE_CHECKING:
+
+        def recv(self, timeout_ms=None):
+            while True:
+                try:
+                    return (yield from Reader.recv(self, timeout_ms))
+                except BufferEmpty:
+                    pass  # What was counted on is damaged, or cannot be decoded, or was dropped.
 
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order."""

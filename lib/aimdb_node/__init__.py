@@ -46,5 +46,7 @@ aimdb_node.wifi Wifi
 aimdb_node.answering answers""")
 
 
-def __getattr__(name):
-    return once("loading").load(globals(), _MODULES, name)
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        return once("loading").load(globals(), _MODULES, name)

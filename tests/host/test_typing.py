@@ -11,6 +11,7 @@ import pytest
 from programs import IMPORTED, PYRIGHT, STUBS
 
 BIN = Path(sys.executable).parent
+LIBRARY = Path(__file__).parents[2] / "lib"
 
 pytestmark = pytest.mark.skipif(
     not ((BIN / "basedpyright").exists() and (BIN / "mypy").exists() and STUBS.exists()),
@@ -109,16 +110,35 @@ asyncio.run(main())
 asyncio.run(db.run())
 """
 
+# All that a board gives for the asterisk.
+LISTED = re.search(r'_MODULES = const\("""(.*?)"""', (LIBRARY / "aimdb" / "loading.py").read_text(), re.DOTALL)
+ALL = [name.split("=")[0] for line in LISTED[1].strip("\\\n").split("\n") for name in line.split()[1:]]
+BY_ASTERISK = """
+from aimdb import *
+
+db = AimDb()
+
+
+def publish() -> None:
+    db.produce_any("temperature", 1)
+    print({names})
+""".format(names=", ".join(ALL))
+
 # Each follows this; both checkers name its last line.
 BEFORE = """
 import asyncio
-from aimdb import AimDb, Consumer, Mailbox, Producer, Reader
+from aimdb import AimDb, BoundedQueue, Consumer, Mailbox, Producer, Reader
+from aimdb_flash import FlashQueue, FlashReader
 db = AimDb()
 async def stage(producer: Producer, consumer: Consumer, reader: Reader) -> None:
     pass
 """
 FLAGGED = {
     "a misspelt import": "from aimdb import SpmcRng",
+    "a misspelt import from the queue on flash": "from aimdb_flash import FlashQue",
+    "a misspelt import from the node": "from aimdb_node import Superviser",
+    "a misspelt import from MQTT": "from aimdb_mqtt import Brokr",
+    "a misspelt import from AimX": "from aimdb_aimx import AimxServr",
     "a call that there is not": "    producer.publish(1)",
     "an argument that is missing": "    producer.produce()",
     "an await that was forgotten for recv": "    reader.recv()",
@@ -128,6 +148,10 @@ FLAGGED = {
     "an await that was forgotten for subscribe_async": "    consumer.subscribe_async()",
     "an await that was forgotten for produce_any_async": '    db.produce_any_async("a", 1)',
     "an await that was forgotten for run": "    db.run()",
+    "an await that was forgotten for push_async": "    BoundedQueue(1).push_async(1)",
+    "an await that was forgotten for push_async on flash": '    FlashQueue("/journal").push_async(b"1")',
+    "an await that was forgotten for flush": '    FlashQueue("/journal").flush()',
+    "an await that was forgotten for recv from flash": '    FlashReader(FlashQueue("/journal")).recv()',
     "an await too many": "    await producer.produce(1)",
     "a stage that is not async": 'db.configure("a").tap(lambda consumer: None)',
     "a stage that was called": 'db.configure("a").source(stage(db.producer("a"), db.consumer("a"), Reader(Mailbox())))',
@@ -161,7 +185,7 @@ def pyright(folder: Path) -> list[tuple[str, int, str]]:
 def checked(request, tmp_path_factory):
     """What a checker has against all programs of this file, which it sees at once: {name: [(line, sentence)]}."""
     folder = tmp_path_factory.mktemp("programs")
-    programs = {"accepted": ACCEPTED}
+    programs = {"accepted": ACCEPTED, "by_asterisk": BY_ASTERISK}
     for number, line in enumerate(FLAGGED.values()):
         programs[f"flagged_{number}"] = BEFORE + line
     for name, program in programs.items():
@@ -174,6 +198,10 @@ def checked(request, tmp_path_factory):
 
 def test_a_program_with_annotations_is_accepted(checked):
     assert checked["accepted"] == []
+
+
+def test_all_names_are_known_by_the_asterisk(checked):
+    assert checked["by_asterisk"] == []
 
 
 @pytest.mark.parametrize("mistake", FLAGGED)
