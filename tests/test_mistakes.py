@@ -20,9 +20,9 @@ from aimdb import (
     StructCodec,
     every,
 )
-from aimdb_aimx import AimxServer, Hub
+from aimdb_aimx import AimxRecord, AimxServer, Hub
 from aimdb_flash import BlockStorage, FlashQueue
-from aimdb_mqtt import Broker
+from aimdb_mqtt import Broker, MqttTopic
 from aimdb_node import Setting
 from flash_devices import Flash
 from harness import equal, raises
@@ -385,6 +385,26 @@ def test_what_is_no_bool_for_write_is_told():
     with raises(TypeError) as caught:
         record.remote(JsonCodec())
     assert "record 'a': write is True or False" in str(caught.error), caught.error
+
+
+def test_a_codec_whose_decode_is_async_is_told():
+    class Slow:
+        def encode(self, value):
+            return b""
+
+        async def decode(self, data):
+            return None
+
+    codec = Slow()
+    for use in (
+        AimDb().configure("a", Mailbox()).remote,
+        lambda codec: FlashQueue(BlockStorage(Flash()), codec),
+        lambda codec: MqttTopic("mqtt://host/topic", codec=codec),
+        lambda codec: AimxRecord("aimx://host/key", codec=codec),
+    ):
+        with raises(TypeError) as caught:
+            use(codec=codec)
+        equal(str(caught.error), "a codec has no async def: the decode of %r" % codec)
 
 
 async def test_a_buffer_of_ones_own_that_lacks_a_method_is_told_before_anything_starts():

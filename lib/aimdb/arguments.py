@@ -1,18 +1,30 @@
-"""Checks codecs, and formats for `struct`. Loaded for each, and not kept."""
+"""Checks codecs, functions, and formats for `struct`. Loaded for each, and not kept."""
 
 import struct
 
 
 def check_codec(codec):
-    """The codec. Raises `TypeError` for what is none, such as a class of codecs."""
+    """The codec. Raises `TypeError` for what is none, such as a class of codecs, or one that is async."""
     if not isinstance(codec, type):
         for method in ("encode", "decode"):
             if not callable(getattr(codec, method, None)):
                 break
+            if _is_async(getattr(type(codec), method, None)):
+                raise TypeError("a codec has no async def: the %s of %r" % (method, codec))
         else:
             if not isinstance(codec, str):
                 return codec
     raise TypeError("a codec is an object with encode and decode, such as JsonCodec(), not %r" % (codec,))
+
+
+def check_function(name: str, function) -> None:
+    """Raise `TypeError` for what cannot be called, and for an async function, which would never run."""
+    if not callable(function) or _is_async(function):
+        raise TypeError("%s is a function without async, not %r" % (name, function))
+
+
+def _is_async(function):
+    return type(function).__name__ == "generator"
 
 
 def count_fields(format: str) -> int:

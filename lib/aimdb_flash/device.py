@@ -11,6 +11,7 @@ _FEWEST = const(4)  # Segments: two for values, and two that are kept free for a
 
 _BLOCK_COUNT = const(4)
 _BLOCK_SIZE = const(5)
+_USUAL_SIZE = const(512)  # Of a block, when the device tells none.
 _PIECE = const(256)
 _HEADER_SIZE = const(16)
 _FEWEST_BYTES = const(512)  # Of a segment.
@@ -28,7 +29,7 @@ def make(storage, device, write_size: int, rewritable: bool, blocks: int) -> Non
     storage.identity = _identity(device)
     storage.alignment = 1 if rewritable else write_size
     storage.write_size = write_size
-    storage.block_size = device.ioctl(_BLOCK_SIZE, 0)
+    storage.block_size = device.ioctl(_BLOCK_SIZE, 0) or _USUAL_SIZE
     if storage.block_size % write_size:
         raise ValueError("write_size is no divisor of a block of %d bytes: %d" % (storage.block_size, write_size))
     storage.blocks = blocks

@@ -22,8 +22,8 @@ def configure(queue, storage, max_size: int) -> Storage:
     check_int("max_size", max_size)
     if queue.drop_oldest not in (False, True):
         raise TypeError("drop_oldest is True or False, not %r" % (queue.drop_oldest,))
-    if queue.undecodable is not None and not callable(queue.undecodable):
-        raise TypeError("undecodable is a function, not %r" % (queue.undecodable,))
+    if queue.undecodable is not None:
+        once("arguments").check_function("undecodable", queue.undecodable)
     if isinstance(storage, str):
         from .file_storage import FileStorage
 
@@ -38,8 +38,8 @@ def configure(queue, storage, max_size: int) -> Storage:
 
         queue.codec = BytesCodec()
     codec = queue.codec
-    made = callable(getattr(codec, "encode", None)) and callable(getattr(codec, "decode", None))
-    if isinstance(codec, type) or not made:
+    kinds = [type(getattr(type(codec), name, None)).__name__ for name in ("encode", "decode")]
+    if isinstance(codec, type) or kinds != ["function", "function"]:
         once("arguments").check_codec(codec)  # Says what is wrong. To load it takes 10 ms.
     check_int("codec.size", _size(queue))
     queue.flush_records = min(queue.flush_records, queue.stage)
