@@ -8,6 +8,7 @@ from aimdb.waiting import current_loop
 from aimdb_conformance.support import raises as raised
 from aimx_client import Running, connect
 from harness import equal, raises, skip, target
+from micropython import RingIO
 
 if target != "unix":
     skip("these tests need the loopback of a computer; tests/host has the board's")
@@ -420,6 +421,9 @@ def test_wrong_arguments_are_told_where_they_are_given():
         (ValueError, "connections", {"tcp": 7433, "anyone": "read", "connections": 0}),
         (ValueError, "max_frame", {"tcp": 7433, "anyone": "read", "max_frame": 5}),
         (TypeError, "SSLContext", {"tcp": 7433, "anyone": "read", "tls": "x"}),
+        (TypeError, "SSLContext", {"tcp": 7433, "anyone": "read", "tls": ()}),
+        (TypeError, "SSLContext", {"tcp": 7433, "anyone": "read", "tls": b""}),
+        (ValueError, "for tcp=", {"serial": RingIO(8), "tls": b""}),
         (ValueError, "DER", {"tcp": 7433, "anyone": "read", "tls": (b"x", b"y")}),
     ):
         with raises(kind) as caught:

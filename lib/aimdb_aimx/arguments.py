@@ -42,10 +42,10 @@ def settle(
         raise TypeError("token is a string, not %r" % (token,))
     if token == "":
         raise ValueError("token must not be empty")
-    if anyone not in (None, "read", "write"):
+    if anyone is not None and not (isinstance(anyone, str) and anyone in ("read", "write")):
         raise ValueError('anyone is "read" or "write", not %r' % (anyone,))
     if tcp is None:
-        if token or anyone or tls:
+        if not (token is None and anyone is None and tls is None):
             raise ValueError("token, anyone and tls are for tcp=, which is not given")
     else:
         check_int("tcp", tcp, 1, 65535)
@@ -56,7 +56,7 @@ def settle(
     check_int("max_frame", max_frame, 128, 65536)
     check_int("timeout_ms", timeout_ms, 1)
     check_int("silence_ms", silence_ms, 1)
-    server.tls = _context_of(tls) if tls else None
+    server.tls = None if tls is None else _context_of(tls)
     server.db = db
     server.tcp = tcp
     server.serial = serial
