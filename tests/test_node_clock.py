@@ -7,7 +7,7 @@ import time
 
 from aimdb import SingleLatest
 from aimdb_node import Clock
-from harness import equal, only
+from harness import equal, only, raises
 from scarce import Scarce
 from stepping import steps_when_left
 
@@ -74,6 +74,16 @@ async def set_by(answer, until=lambda server, found: found, **options):
 class Producer:
     def __init__(self, buffer):
         self.produce = buffer.push
+
+
+def test_what_cannot_set_a_clock_is_told_where_it_is_given():
+    async def set_clock(seconds):
+        pass
+
+    for wrong in (set_clock, 0, "", 5):
+        with raises(TypeError) as caught:
+            Clock(set_clock=wrong)
+        equal(str(caught.error), "set_clock is a function without async, not %r" % (wrong,))
 
 
 @only("unix", reason="needs a network")

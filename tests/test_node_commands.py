@@ -34,9 +34,58 @@ def test_what_could_never_be_obeyed_is_refused_when_it_is_added():
         equal(str(caught.error), "a command is a word and functions, not %r" % (given,))
 
 
-def test_a_list_of_words_in_place_of_words_is_refused_when_it_is_given():
-    with raises(TypeError):
-        one_of(["on", "off"])
+def test_an_async_command_which_would_never_run_is_refused_when_it_is_added():
+    async def save(*values):
+        pass
+
+    for functions in ((save,), (print, save)):
+        with raises(TypeError) as caught:
+            Commands().add("save", *functions)
+        equal(str(caught.error), "command 'save' is a function without async, not %r" % (save,))
+
+
+def test_an_async_method_is_told_when_it_is_called():
+    class Node:
+        async def save(self):
+            pass
+
+    made = commands()
+    made.add("save", Node().save)
+    answer = made.obey("save")
+    assert "command 'save' is async, and has not run" in answer, answer
+    equal(made.failed_count, 1)
+
+
+def test_what_is_no_word_is_refused_when_it_is_given():
+    for wrong in ((["on", "off"],), (), ("on", 5), (b"on",)):
+        with raises(TypeError) as caught:
+            one_of(*wrong)
+        equal(str(caught.error), "one_of is given words, not %r" % (wrong,))
+
+
+def test_a_range_of_what_are_no_whole_numbers_is_told_when_it_is_given():
+    for least, most in (("1", 5), (1, 5.0), (None, 5), (1, True)):
+        with raises(TypeError) as caught:
+            whole("MS", least, most)
+        equal(str(caught.error), "MS is a whole number from an int to an int, not from %r to %r" % (least, most))
+    with raises(ValueError) as caught:
+        whole("MS", 5, 1)
+    equal(str(caught.error), "MS is never a whole number from 5 to 1")
+    equal(whole("MS", -(2**70), 2**70)("-5"), -5)
+
+
+def test_the_length_of_a_line_is_checked_when_it_is_given():
+    for kind, wrong in ((ValueError, 0), (ValueError, 2**64), (TypeError, "80"), (TypeError, 0.5)):
+        with raises(kind) as caught:
+            Commands(wrong)
+        assert str(caught.error).startswith("longest is an int from 1 to "), caught.error
+
+
+def test_what_is_to_pass_and_is_no_error_is_told_when_it_is_given():
+    for wrong in (5, None, "KeyError", [KeyError], (KeyError, 5), KeyError()):
+        with raises(TypeError) as caught:
+            Commands(passed=wrong)
+        equal(str(caught.error), "passed is a tuple of kinds of errors, not %r" % (wrong,))
 
 
 def test_what_no_command_expects_is_refused_in_words():
@@ -104,10 +153,11 @@ def test_an_answer_that_cannot_be_shown_ends_nothing():
 
 
 def test_an_error_that_is_to_pass_does():
-    made = commands(passed=(KeyError,))
-    made.add("restart", lambda: {}["restart"])
-    with raises(KeyError):
-        made.obey("restart")
+    for passed in ((KeyError,), KeyError):
+        made = commands(passed=passed)
+        made.add("restart", lambda: {}["restart"])
+        with raises(KeyError):
+            made.obey("restart")
 
 
 def test_a_command_may_refuse():
@@ -197,6 +247,13 @@ def test_a_console_whose_lines_have_no_length_is_told():
     for kind, longest in ((ValueError, 0), (ValueError, -1), (TypeError, "80"), (TypeError, None)):
         with raises(kind):
             console(longest)
+
+
+def test_a_console_of_what_cannot_be_read_is_told():
+    for wrong in (0, 5, "", "/dev/tty", []):
+        with raises(TypeError) as caught:
+            console(stream=wrong)
+        equal(str(caught.error), "the stream of a console has a readinto, not %r" % (wrong,))
 
 
 async def test_empty_lines_are_none():

@@ -212,6 +212,27 @@ def test_a_check_that_cannot_be_called_is_told_where_it_is_given():
             Setting("/flash/setting", 50, wrong)
 
 
+def test_an_async_check_which_would_never_run_is_told_where_it_is_given():
+    class Node:
+        async def check(self, value):
+            pass
+
+    async def check(value):
+        pass
+
+    for wrong in (check, Node().check):
+        with raises(TypeError) as caught:
+            Setting("/flash/setting", 50, wrong)
+        equal(str(caught.error), "check is a function without async, not %r" % (wrong,))
+
+
+def test_a_path_that_names_no_file_is_told_where_it_is_given():
+    for wrong in ("", "/", "//", "a\0b"):
+        with raises(ValueError) as caught:
+            Setting(wrong, 50)
+        equal(str(caught.error), "the path of a setting's file names none: %r" % wrong)
+
+
 def test_a_time_that_no_timer_takes_is_told_where_it_is_given():
     for kind, wrong in ((ValueError, -1), (ValueError, 53687092), (TypeError, "5"), (TypeError, None)):
         with raises(kind) as caught:

@@ -741,6 +741,47 @@ def test_what_cannot_be_called_is_told_where_it_is_given():
         assert "a Supervisor is given functions, not " in str(caught.error), caught.error
 
 
+def test_what_is_called_in_passing_and_async_is_told_where_it_is_given():
+    for name in ("say", "reset", "pause_ms"):
+        for wrong in (nothing, 5, ""):
+            if name == "say" and wrong is not nothing:
+                continue  # As above.
+            with raises(TypeError) as caught:
+                Supervisor(nothing, **{name: wrong})
+            equal(str(caught.error), "%s is a function without async, not %r" % (name, wrong))
+
+
+def test_a_path_in_place_of_the_book_and_a_time_in_place_of_the_watchdog_are_told():
+    for wrong in ("/crashes.txt", 0, ""):
+        with raises(TypeError) as caught:
+            Supervisor(nothing, crashes=wrong)
+        equal(str(caught.error), "crashes is a CrashBook, not %r" % (wrong,))
+    for wrong in (8000, 0, object):
+        with raises(TypeError) as caught:
+            Supervisor(nothing, watchdog=wrong)
+        equal(str(caught.error), "watchdog is a Watchdog, not %r" % (wrong,))
+
+
+def test_an_application_without_async_is_told_in_the_book():
+    def application():
+        pass
+
+    def pause_ms(milliseconds):
+        raise KeyboardInterrupt
+
+    book = CrashBook(PATH)
+    with raises(KeyboardInterrupt):
+        Supervisor(application, crashes=book, say=lambda who, text: None, pause_ms=pause_ms).run()
+    assert "a Supervisor runs async functions, and %r is none" % (application,) in book.text, book.text
+
+
+def test_the_patience_of_a_watchdog_is_checked_where_it_is_given():
+    for kind, wrong in ((ValueError, -1), (ValueError, 2**29), (TypeError, None), (TypeError, 0.5), (TypeError, "5")):
+        with raises(kind) as caught:
+            Watchdog().patience(wrong)
+        assert str(caught.error).startswith("most_ms is an int from 0 to "), caught.error
+
+
 def test_times_that_no_timer_takes_are_told_where_they_are_given():
     for name in ("good_s", "repair_s"):
         for kind, wrong in (
@@ -766,6 +807,10 @@ def test_a_book_with_no_path_or_a_size_that_no_board_holds_is_told_where_it_is_m
     for arguments in ((PATH, "1024"), (PATH, None), (0,), (None,)):
         with raises(TypeError):
             CrashBook(*arguments)
+    for wrong in ("", "/", "a\0b"):
+        with raises(ValueError) as caught:
+            CrashBook(wrong)
+        equal(str(caught.error), "the path of the book's file names none: %r" % wrong)
 
 
 async def nothing():

@@ -6,7 +6,7 @@ import sys
 
 from aimdb import SpmcRing
 from aimdb_node import Watchdog, Wifi, answers
-from harness import equal, only
+from harness import equal, only, raises
 from printing import Unspeakable, printing
 from scarce import Scarce
 from stepping import steps_when_left
@@ -302,6 +302,58 @@ async def test_whoever_accepts_or_refuses_is_there_and_who_is_silent_is_not():
     equal(await answers("127.0.0.1", 9), True)
     with Silent() as port:
         equal(await answers("127.0.0.1", port, 200), False)
+
+
+@only("unix", reason="needs a network")
+async def test_a_short_time_for_an_answer_is_time_for_one():
+    with Silent() as silent:
+        for port, there in ((9, True), (silent, False)):
+            for milliseconds in (1, 99, 101):
+                equal(await answers("127.0.0.1", port, milliseconds), there)
+
+
+@only("unix", reason="needs a network")
+async def test_wrong_arguments_of_answers_are_told():
+    for kind, options, text in (
+        (TypeError, {"host": 5}, "host is a string, not 5"),
+        (ValueError, {"port": 0}, "port is an int from 1 to 65535, not 0"),
+        (TypeError, {"port": "1883"}, "port is an int from 1 to 65535, not '1883'"),
+        (ValueError, {"timeout_ms": -1}, "timeout_ms is an int from 0 to 536870911, not -1"),
+        (TypeError, {"timeout_ms": 0.5}, "timeout_ms is an int from 0 to 536870911, not 0.5"),
+    ):
+        arguments = {"host": "127.0.0.1", "port": 9, "timeout_ms": 100}
+        arguments.update(options)
+        with raises(kind) as caught:
+            await answers(**arguments)
+        equal(str(caught.error), text)
+
+
+@only("unix", reason="needs a network")
+def test_wrong_arguments_of_doubt_are_told_where_they_are_given():
+    async def alive():
+        pass
+
+    for kind, options, text in (
+        (TypeError, {"alive": alive}, "alive is a function without async, not %r" % (alive,)),
+        (TypeError, {"alive": True}, "alive is a function without async, not True"),
+        (ValueError, {"after_ms": 0}, "after_ms is an int from 1 to 536870911, not 0"),
+        (TypeError, {"after_ms": "60"}, "after_ms is an int from 1 to 536870911, not '60'"),
+        (ValueError, {"answer_ms": -1}, "answer_ms is an int from 0 to 536870911, not -1"),
+        (TypeError, {"host": None}, "host is a string, not None"),
+        (ValueError, {"port": 65536}, "port is an int from 1 to 65535, not 65536"),
+    ):
+        arguments = {"alive": lambda: True, "host": "127.0.0.1", "port": 9}
+        arguments.update(options)
+        with raises(kind) as caught:
+            Wifi("net", "secret", interface=Interface()).doubt(**arguments)
+        equal(str(caught.error), text)
+
+
+def test_what_is_no_interface_is_told_where_it_is_given():
+    for wrong in (0, "wlan0", ""):
+        with raises(TypeError) as caught:
+            Wifi("net", "secret", interface=wrong)
+        equal(str(caught.error), "interface is one as network.WLAN gives it, not %r" % (wrong,))
 
 
 def test_a_loop_that_was_left_does_nothing_when_the_next_one_rejoins():

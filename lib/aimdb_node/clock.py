@@ -66,7 +66,9 @@ class Clock:
         self.host = host
         self.port = port
         self.again_s = again_s
-        self._set = set_clock or set_rtc
+        if set_clock is not None:
+            once("arguments").check_function("set_clock", set_clock)
+        self._set = set_rtc if set_clock is None else set_clock
         self._news = asyncio.Event()
         self.failures = 0  # In a row.
 

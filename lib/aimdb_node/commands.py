@@ -1,6 +1,7 @@
 import json
 
-from aimdb.errors import new
+from aimdb import once
+from aimdb.errors import check_int, new
 from micropython import const
 
 _BOARD = const(1)
@@ -27,13 +28,18 @@ class Commands:
     `obey` takes whatever comes over the air or from a console, and returns an answer in words; it refuses what no
     command expects. An error that the command's function raises is its answer, too, except the kinds in `passed`.
 
-    `longest`: bytes of a line. Attributes: `refused_count`, `failed_count`. IRQ safety: none. No method waits.
+    `longest`: bytes of a line. Attributes: `refused_count`, `failed_count`. Raises `TypeError` or `ValueError`. IRQ
+    safety: none. No method waits.
     """
 
     if not TYPE_CHECKING:
         __new__ = new
 
     def __init__(self, longest: int = 80, passed: "tuple" = ()):
+        check_int("longest", longest, 1)
+        kinds = (passed,) if isinstance(passed, type) else passed
+        if not isinstance(kinds, tuple) or not all([isinstance(each, type) for each in kinds]):
+            raise TypeError("passed is a tuple of kinds of errors, not %r" % (passed,))
         self._table: dict = {}
         self._longest = longest
         self._passed = passed
@@ -42,11 +48,13 @@ class Commands:
     def add(self, name: str, function: "Callable", *arguments: "Callable") -> None:
         """A new command, `name`. Each of `arguments` takes a word of the line and returns the value that `function` is
         called with, or raises `Refused`; what `function` returns is the answer, "done" for None. Raises `TypeError`
-        for a name that is no word, and for what cannot be called.
+        for a name that is no word, and for what cannot be called or is async.
         """
         given = (name, function) + arguments
         if not isinstance(name, str) or name.split() != [name] or not all([callable(each) for each in given[1:]]):
             raise TypeError("a command is a word and functions, not %r" % (given,))
+        for each in given[1:]:
+            once("arguments").check_function("command %r" % name, each)
         self._table[name] = function, arguments
 
     def obey(self, line: "Any") -> str:
@@ -60,6 +68,8 @@ class Commands:
                 raise Refused("%s takes %d values, not %d" % (word, len(arguments), len(given)))
             values = [argument(text) for argument, text in zip(arguments, given)]
             answer = function(*values)
+            if hasattr(answer, "send"):  # Of a bound method only a call tells.
+                raise TypeError("command %r is async, and has not run" % word)
             return "done" if answer is None else str(answer)
         except Exception as er:
             if isinstance(er, self._passed):
@@ -93,7 +103,14 @@ class Commands:
 
 
 def whole(name: str, least: int, most: int) -> "Callable[[str], int]":
-    """An argument that is a whole number from `least` to `most`. The refusal calls it `name`."""
+    """An argument that is a whole number from `least` to `most`. The refusal calls it `name`.
+
+    Raises `TypeError` for what are no whole numbers, and `ValueError` when there is none from the one to the other.
+    """
+    if type(least) is not int or type(most) is not int:
+        raise TypeError("%s is a whole number from an int to an int, not from %r to %r" % (name, least, most))
+    if least > most:
+        raise ValueError("%s is never a whole number from %d to %d" % (name, least, most))
 
     def argument(text):
         try:
@@ -108,7 +125,9 @@ def whole(name: str, least: int, most: int) -> "Callable[[str], int]":
 
 
 def one_of(*words: str) -> "Callable[[str], str]":
-    """An argument that is one of these words."""
+    """An argument that is one of these words. Raises `TypeError` when there are none, or something else."""
+    if not words or not all([isinstance(each, str) for each in words]):
+        raise TypeError("one_of is given words, not %r" % (words,))
     shown = ", ".join(words)
 
     def argument(text):

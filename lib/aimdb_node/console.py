@@ -24,9 +24,11 @@ def console(longest: int = 80, stream=None) -> "Callable":
     """
 
     check_int("longest", longest, 1)
+    if stream is not None and not hasattr(stream, "readinto"):
+        raise TypeError("the stream of a console has a readinto, not %r" % (stream,))
 
     def read(producer):
-        source = stream or sys.stdin.buffer
+        source = sys.stdin.buffer if stream is None else stream
         byte = bytearray(1)
         line = bytearray(longest + 1)
         count = 0

@@ -6,7 +6,7 @@ from aimdb import check_int
 from aimdb.errors import new
 from micropython import const
 
-from .files import content, replace
+from .files import check_path, content, replace
 from .telling import tell
 
 _BOARD = const(1)
@@ -29,7 +29,7 @@ class CrashBook:
     this one included; `text`, when it was and the traceback, or an empty string; `is_kept`, whether the flash has taken
     what was written last.
 
-    Raises `TypeError` or `ValueError` unless the path is a string and `size` is from 256 to 16384. IRQ safety: none.
+    Raises `TypeError` or `ValueError` unless the path names a file and `size` is from 256 to 16384. IRQ safety: none.
     No method waits.
     """
 
@@ -37,8 +37,7 @@ class CrashBook:
         __new__ = new
 
     def __init__(self, path: str = "/crashes.txt", size: int = 1024):
-        if not isinstance(path, str):
-            raise TypeError("the path of the book's file comes first, not %r" % (path,))
+        check_path("the book's", path)
         check_int("size", size, _SHORTEST, _LONGEST)
         self.path = path
         self.size = size

@@ -3,6 +3,14 @@
 import os
 
 
+def check_path(whose: str, path: str) -> None:
+    """Raise `TypeError` or `ValueError` for what is no path of a file."""
+    if not isinstance(path, str):
+        raise TypeError("the path of %s file comes first, not %r" % (whose, path))
+    if not path.strip("/") or "\0" in path:
+        raise ValueError("the path of %s file names none: %r" % (whose, path))
+
+
 def content(path: str, most: int) -> bytes:
     """The first `most` bytes of the file; nothing when it is not there or cannot be read."""
     try:

@@ -1,10 +1,10 @@
 import asyncio
 from time import ticks_add, ticks_diff, ticks_ms
 
-from aimdb import JsonCodec, SingleLatest, check_int
+from aimdb import JsonCodec, SingleLatest, check_int, once
 from micropython import const
 
-from .files import content, replace
+from .files import check_path, content, replace
 from .telling import tell
 
 _BOARD = const(1)
@@ -35,8 +35,8 @@ class Setting(SingleLatest):
                what a `JsonCodec` raises for a value that could not be read again; `produce` drops the value and counts
                it
 
-    Raises `TypeError` for a path that is no string, `TypeError` or `ValueError` for a wrong `quiet_ms`, and what is
-    raised for the default. Cancel safety: that of `SingleLatest`. IRQ safety: none.
+    Raises `TypeError` or `ValueError` for a path that names no file, an async `check` and a wrong `quiet_ms`, and what
+    is raised for the default. Cancel safety: that of `SingleLatest`. IRQ safety: none.
     """
 
     def __init__(
@@ -47,8 +47,9 @@ class Setting(SingleLatest):
         quiet_ms: int = 5000,
     ):
         super().__init__()
-        if not isinstance(path, str):
-            raise TypeError("the path of a setting's file comes first, not %r" % (path,))
+        check_path("a setting's", path)
+        if check is not None:
+            once("arguments").check_function("check", check)
         check_int("quiet_ms", quiet_ms, 0, _LONGEST_QUIET_MS)
         self._path = path
         self._check = _anything if check is None else check
@@ -70,7 +71,8 @@ class Setting(SingleLatest):
 
     def _encoded(self, value):
         # As it is in the file. Raises what is wrong with it.
-        self._check(value)
+        if hasattr(self._check(value), "send"):  # Of a bound method only a call tells.
+            raise TypeError("check is a function without async, not %r" % (self._check,))
         data = _codec.encode(value)
         if len(data) > _LONGEST:
             raise ValueError("a setting of %d bytes is too long" % len(data))

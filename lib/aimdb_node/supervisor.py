@@ -2,7 +2,7 @@ import asyncio
 import gc
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
-from aimdb import check_int
+from aimdb import check_int, once
 from aimdb.errors import new
 from aimdb.timing import Deadline, TimedOut
 from micropython import const
@@ -44,8 +44,8 @@ class Supervisor:
     reset, pause_ms       what resets the board and what waits, for tests
 
     Ctrl-C ends it and gives the prompt; from then on the watchdog resets nothing, and the count of starts is zero.
-    `run` returns when the application does. Raises `TypeError` for what cannot be called, and `TypeError` or
-    `ValueError` for times that are longer than six days. IRQ safety: none.
+    `run` returns when the application does. Raises `TypeError` or `ValueError` for wrong arguments, and for times that
+    are longer than six days. IRQ safety: none.
     """
 
     if not TYPE_CHECKING:
@@ -63,11 +63,18 @@ class Supervisor:
         reset: "Callable[[], object] | None" = None,
         pause_ms: "Callable[[int], object]" = sleep_ms,
     ):
-        for what in (application, repair or application, say):
+        for what in (application, application if repair is None else repair, say):
             if not callable(what):
                 raise TypeError("a Supervisor is given functions, not %r; pass main, not main()" % (what,))
-        self.crashes = crashes or CrashBook()
-        self.watchdog = watchdog or Watchdog()
+        check_function = once("arguments").check_function
+        for name, function in (("say", say), ("reset", print if reset is None else reset), ("pause_ms", pause_ms)):
+            check_function(name, function)
+        self.crashes = CrashBook() if crashes is None else crashes
+        self.watchdog = Watchdog() if watchdog is None else watchdog
+        if not isinstance(self.crashes, CrashBook):
+            raise TypeError("crashes is a CrashBook, not %r" % (crashes,))
+        if not isinstance(self.watchdog, Watchdog):
+            raise TypeError("watchdog is a Watchdog, not %r" % (watchdog,))
         self._application = application
         self._repair = repair
         self._say = say
@@ -147,7 +154,7 @@ class Supervisor:
                 await self._mend()
             else:
                 tasks.append(asyncio.create_task(self._become_good()))
-                await self._application()
+                await _called(self._application)
         finally:
             for task in tasks:
                 task.cancel()
@@ -157,7 +164,7 @@ class Supervisor:
         deadline = Deadline()
         deadline.start(max(0, self._left_ms()))
         try:
-            await self._repair()
+            await _called(self._repair)
         except TimedOut:
             if not deadline.passed:
                 raise
@@ -205,6 +212,13 @@ class Supervisor:
             import machine
 
             machine.reset()
+
+
+def _called(function):
+    awaitable = function()
+    if awaitable is None:
+        raise TypeError("a Supervisor runs async functions, and %r is none" % (function,))
+    return awaitable
 
 
 def _in_ms(name, seconds):

@@ -98,6 +98,7 @@ class Watchdog:
 
         A timer feeds the watchdog meanwhile, for at most `most_ms` milliseconds: a program that hangs is still ended.
         """
+        check_int("most_ms", most_ms)
         self._until = most_ms
         return self
 

@@ -11,7 +11,7 @@ _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from typing import Any
 
 _STUCK = const(4)  # Attempts to join in a row, after which the interface is reset.
@@ -40,6 +40,8 @@ class Wifi:
         if not isinstance(ssid, str) or not isinstance(password, str):
             raise TypeError("ssid and password are strings")
         check_int("join_ms", join_ms, 100)
+        if interface is not None and not hasattr(interface, "isconnected"):
+            raise TypeError("interface is one as network.WLAN gives it, not %r" % (interface,))
         self._ssid = ssid
         self._password = password
         self._join_ms = join_ms
@@ -108,15 +110,23 @@ class Wifi:
         self._leave = "reset" if reset else "join"
         self._news.set()
 
-    async def doubt(
+    def doubt(
         self, alive: "Callable[[], object]", host: str, port: int, after_ms: int = 60000, answer_ms: int = 5000
-    ) -> None:
-        """A task: while joined, look whether anything passes.
+    ) -> "Coroutine[Any, Any, None]":
+        """A task's coroutine: while joined, look whether anything passes.
 
         When `alive()` was false for `after_ms`, it asks `host` at `port`. If that does not answer within `answer_ms`,
         not even with a refusal, it joins anew. If that has not helped after twice as long, it resets the interface, and
         so on, after pauses that grow up to an hour. Cancel safety: nothing to lose.
+
+        Raises `TypeError` or `ValueError` for wrong arguments.
         """
+        once("arguments").check_function("alive", alive)
+        check_int("after_ms", after_ms, 1)
+        once("answering", "aimdb_node").check(host, port, "answer_ms", answer_ms)
+        return self._doubt(alive, host, port, after_ms, answer_ms)
+
+    async def _doubt(self, alive, host, port, after_ms, answer_ms):
         wait_ms = after_ms
         silent_ms = 0
         step_ms = max(1, after_ms // 10)
