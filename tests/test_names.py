@@ -45,6 +45,9 @@ def test_a_name_of_another_package_is_answered_with_that_package():
     with raises(ImportError) as caught:
         from aimdb_mqtt import SpmcRing  # noqa: F401
     equal(str(caught.error), "aimdb_mqtt has no name SpmcRing; aimdb has it")
+    with raises(ImportError) as caught:
+        from aimdb import Supervisor  # noqa: F401
+    equal(str(caught.error), "aimdb has no name Supervisor; aimdb_node has it")
 
 
 @newer

@@ -64,7 +64,7 @@ def load(package: dict, modules: str, name: str) -> object:
     names = names_in(modules)
     near = [each for each in names if each[0].lower() == name[0].lower()]
     advice = "it has " + ", ".join(near or names)
-    for other in ("aimdb", "aimdb_flash", "aimdb_mqtt", "aimdb_aimx"):
+    for other in ("aimdb", "aimdb_flash", "aimdb_mqtt", "aimdb_aimx", "aimdb_node"):
         try:
             __import__(other)
             if name in names_in(_MODULES if other == "aimdb" else once("names", other).MODULES):

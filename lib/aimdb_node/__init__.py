@@ -33,20 +33,7 @@ if TYPE_CHECKING:
     from .watchdog import reset_cause as reset_cause
     from .wifi import Wifi as Wifi
 
-# A line for each module: it is loaded when one of its names is first used.
-_MODULES = const("""\
-aimdb_node.clock Clock
-aimdb_node.commands Commands Refused one_of whole
-aimdb_node.console console
-aimdb_node.crashes CrashBook
-aimdb_node.setting Setting
-aimdb_node.supervisor Restart Supervisor
-aimdb_node.watchdog Watchdog check_watchdog reset_cause
-aimdb_node.wifi Wifi
-aimdb_node.answering answers""")
-
-
-if not TYPE_CHECKING:
+else:
 
     def __getattr__(name):
-        return once("loading").load(globals(), _MODULES, name)
+        return once("loading").load(globals(), once("names", "aimdb_node").MODULES, name)
