@@ -37,6 +37,7 @@ def test_urls_that_are_wrong_are_refused_without_showing_them():
         "aimx://hub",
         "aimx://hub/",
         "aimx://hub/plant.#",
+        "aimx://hub/\ud800",
         "aimx://hub/*",
         'aimx://hub/a"b',
         "aimx://hub/a\\b",
@@ -62,6 +63,7 @@ def test_arguments_that_are_wrong_are_named_with_their_range():
         ({"max_frame": 10}, ValueError, "max_frame"),
         ({"token": 5}, TypeError, "token"),
         ({"token": ""}, TypeError, "token"),
+        ({"token": "\ud800"}, ValueError, "a token has no half of a surrogate pair"),
         ({"codec": 5}, TypeError, "codec"),
         ({"codec": ""}, TypeError, "codec"),
         ({"capacity": 0}, ValueError, "capacity"),
@@ -72,6 +74,7 @@ def test_arguments_that_are_wrong_are_named_with_their_range():
         else:
             error = raises(kind, lambda: Hub("aimx://hub", **options))
         assert word in str(error), error
+    raises(ValueError, Hub, "aimx://%ED%A0%80@hub")
     raises(TypeError, Hub, "aimxs://hub")
     raises(ValueError, lambda: Hub("aimxs://hub", tls=b"none"))
     hubs.clear()

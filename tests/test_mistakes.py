@@ -366,6 +366,16 @@ def test_a_key_that_there_is_not_is_answered_with_those_there_are():
     equal(str(caught.error), "no record 'temp' has a buffer; those that have: 'humidity', 'temperature'")
 
 
+def test_a_name_that_no_json_can_carry_is_told_where_others_would_get_it():
+    record = AimDb().configure("\ud800", Mailbox())
+    for use in (record.remote, lambda: record.signal_gauge("\udfff"), lambda: record.signal_gauge("level", "a\ud83d")):
+        with raises(ValueError) as caught:
+            use()
+        assert "has no half of a surrogate pair" in str(caught.error), caught.error
+    record = AimDb().configure("\ud7ff \ue000 \U0001f600", Mailbox())
+    record.remote().signal_gauge("\ud7ff", "°C")
+
+
 def test_what_is_no_bool_for_profile_is_told():
     for profile in ("my database", [], 0, None):
         with raises(TypeError) as caught:

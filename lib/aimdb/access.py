@@ -11,8 +11,10 @@ def grant(record, write: bool, codec):
     """What `Record.remote` does. Returns the record; raises `TypeError` or `ValueError`."""
     if not isinstance(write, bool):
         raise TypeError("record %r: write is True or False, not %r" % (record.key, write))
+    arguments = once("arguments")
     if codec is not None:
-        once("arguments").check_codec(codec)
+        arguments.check_codec(codec)
+    arguments.check_name("record %r: a name for others" % record.key, record.key)
     for code in record.key.encode():  # A string's characters would stay in the interpreter's table of names.
         if code < 32 or code in b'"\\\x7f':
             raise ValueError(

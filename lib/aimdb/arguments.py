@@ -1,4 +1,4 @@
-"""Checks codecs, functions, and formats for `struct`. Loaded for each, and not kept."""
+"""Checks codecs, functions, names for others, and formats for `struct`. Loaded for each, and not kept."""
 
 import struct
 
@@ -21,6 +21,16 @@ def check_function(name: str, function) -> None:
     """Raise `TypeError` for what cannot be called, and for an async function, which would never run."""
     if not callable(function) or _is_async(function):
         raise TypeError("%s is a function without async, not %r" % (name, function))
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise `ValueError` for a name with half of a surrogate pair: in JSON that is no UTF-8, which nobody reads."""
+    data = name.encode()
+    at = data.find(b"\xed")
+    while at >= 0:
+        if data[at + 1] >= 0xA0:
+            raise ValueError("%s has no half of a surrogate pair" % what)
+        at = data.find(b"\xed", at + 1)
 
 
 def _is_async(function):

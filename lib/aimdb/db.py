@@ -123,7 +123,8 @@ class Record:
             """The gauge of this name and unit for a number of this record: `gauge.update(value)` measures one, and
             `AimDb.signals` shows the result.
 
-            Without `AimDb(profile=True)` it does nothing. Raises `TypeError` when `name` or `unit` is no string.
+            Without `AimDb(profile=True)` it does nothing. Raises `TypeError` when `name` or `unit` is no string, and
+            `ValueError` when it has half of a surrogate pair.
             """
             return Gauge(self.key, name, unit)
 

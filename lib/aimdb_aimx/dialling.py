@@ -2,7 +2,7 @@
 
 import json
 
-from aimdb import kept
+from aimdb import kept, once
 from aimdb.errors import check_int
 from aimdb_net import checks
 from aimdb_net.address import parse
@@ -28,6 +28,8 @@ def settle(hub, url, token, in_flight, max_frame, times: tuple, tls) -> None:
         raise TypeError("token is a string, and not empty")
     elif user is not None and user != token:
         raise ValueError("the URL has another token")
+    if token is not None:
+        once("arguments").check_name("a token", token)
     check_int("in_flight", in_flight, 1, 1000)
     check_int("max_frame", max_frame, 256, 65536)
     keepalive_s, timeout_ms, retry_ms = times
@@ -58,4 +60,5 @@ def hub_for(url: str, hub: "Any") -> "tuple[Hub, str]":
     for character in key:
         if character in '"\\#*' or character < " ":
             raise ValueError("the key of a record has no quotes, backslashes, # or *: %r" % key)
+    once("arguments").check_name("the key of a record", key)
     return hub, key
