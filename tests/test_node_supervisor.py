@@ -525,6 +525,23 @@ def test_what_takes_long_within_something_else_ends_no_timer_of_that():
     equal(len(machine.timers), 2)
 
 
+def test_what_takes_longer_than_what_it_is_within_has_its_own_time():
+    from time import sleep_ms
+
+    machine = Machine()
+    watchdog = Watchdog(8000, machine)
+    watchdog.start()
+    with watchdog.patience(20):
+        with watchdog.patience(1000):
+            sleep_ms(25)
+            machine.timers[0].callback(None)
+            equal(machine.fed, 1)
+        with watchdog.patience(1):
+            machine.timers[0].callback(None)
+            equal(machine.fed, 3)  # Once at the end of the block before.
+    equal(len(machine.timers), 1)
+
+
 class Told:
     def produce(self, value):
         raise ValueError(value)  # So that it ends.

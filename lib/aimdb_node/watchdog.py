@@ -1,5 +1,5 @@
 import sys
-from time import ticks_diff, ticks_ms
+from time import ticks_add, ticks_diff, ticks_ms
 
 from aimdb import check_int, polling
 from aimdb.errors import new
@@ -71,7 +71,8 @@ class Watchdog:
         self._machine = machine
         self._dog: Any = None
         self._timer: Any = None
-        self._until: Any = None  # Until when the timer feeds it, in ms; None: without end.
+        self._most_ms = 0  # Of the next `with` block.
+        self._until: Any = 0  # The timer feeds it up to this `ticks_ms`; None: without end.
         self._inside = 0  # So many `with` blocks of it.
 
     def start(self) -> None:
@@ -99,11 +100,16 @@ class Watchdog:
         A timer feeds the watchdog meanwhile, for at most `most_ms` milliseconds: a program that hangs is still ended.
         """
         check_int("most_ms", most_ms)
-        self._until = most_ms
+        self._most_ms = most_ms
         return self
 
     def __enter__(self) -> "Watchdog":
-        self._feed_by_timer(self._until)
+        if self._dog:
+            until = ticks_add(ticks_ms(), self._most_ms)
+            # A block within another one, or at the prompt, never shortens the time.
+            if not self._timer or self._until is not None and ticks_diff(until, self._until) > 0:
+                self._until = until
+            self._feed_by_timer()
         self._inside += 1
         return self
 
@@ -123,16 +129,16 @@ class Watchdog:
 
                 mem32[place] = _ENABLED
                 return
-        self._feed_by_timer(None)
+        self._until = None
+        self._feed_by_timer()
         self._inside += 1  # So that no block stops the timer.
 
-    def _feed_by_timer(self, most_ms):
+    def _feed_by_timer(self):
         if not self._dog or self._timer:
             return
-        began = ticks_ms()
 
         def feed(_):
-            if most_ms is None or ticks_diff(ticks_ms(), began) < most_ms:
+            if self._until is None or ticks_diff(self._until, ticks_ms()) > 0:
                 self._dog.feed()
 
         try:
