@@ -14,7 +14,7 @@ if target != "unix":
 from aimdb_mqtt import Broker, BytesCodec, MqttTopic
 from aimdb_mqtt.broker import brokers
 from scarce import Scarce, left_by
-from scripted_broker import ScriptedBroker, at_once, impatient, never, publish
+from scripted_broker import ScriptedBroker, at_once, impatient, late, never, publish
 from scripted_peer import Kept, cancelled, running, until
 
 TIME_LIMIT = 1800  # With SOAK=100.
@@ -218,6 +218,73 @@ async def test_what_arrives_for_a_record_whose_run_has_ended_stays_with_the_brok
                 await server.send(publish("n", b"1", 1, 1))
                 await until(lambda: server.acknowledged == [1])
         equal(broker.lost_count, 0)
+
+
+async def test_what_comes_while_older_messages_are_to_come_again_stays_behind_them():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, clean_session=False, timeout_ms=2000)
+        queue = BoundedQueue(9)
+        async with broker:
+            db = AimDb()
+            db.configure("n", queue).link_from(server.url + "/n")
+            async with running(db):
+                await until(lambda: server.subscribed)
+            await server.send(publish("n", b"1", 1, 1))
+            await asyncio.sleep_ms(20)
+            server.session = 1
+            server.acknowledge = late(200)
+            sending = asyncio.create_task(MqttTopic(server.url + "/other", broker=broker).push_async(0))
+            await until(lambda: server.published)  # What is on its way holds up the new connection.
+            async with running(db):
+                await server.send(publish("n", b"2", 1, 2))
+                await asyncio.sleep_ms(20)
+                equal((server.acknowledged, len(server.connects)), ([], 1))
+                await until(lambda: len(server.connects) == 2)
+                await server.send(publish("n", b"1", 1, 1) + publish("n", b"2", 1, 2))
+                await until(lambda: server.acknowledged == [1, 2])
+                equal([queue.subscribe().try_recv() for _ in range(2)], [1, 2])
+            await sending
+
+
+async def test_what_one_database_has_not_acknowledged_comes_to_the_next_one_while_the_connection_lasts():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, clean_session=False)
+        async with broker:
+            db = AimDb()
+            db.configure("n", BoundedQueue(1)).link_from(server.url + "/n")
+            async with running(db):
+                await until(lambda: server.subscribed)
+                await server.send(b"".join([publish("n", b"%d" % value, 1, value) for value in (1, 2, 3)]))
+                await until(lambda: server.acknowledged == [1])
+                await settle()
+            server.session = 1
+            db = AimDb()
+            queue = BoundedQueue(9)
+            db.configure("n", queue).link_from(server.url + "/n")
+            async with running(db):
+                await until(lambda: len(server.connects) == 2, 2000)
+                await server.send(publish("n", b"2", 1, 2) + publish("n", b"3", 1, 3))
+                await until(lambda: server.acknowledged == [1, 2, 3])
+        equal(broker.lost_count, 0)
+
+
+async def test_with_a_clean_session_the_end_of_a_run_leaves_nothing_unacknowledged():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, clean_session=True)
+        async with broker:
+            db = AimDb()
+            queue = BoundedQueue(1)
+            db.configure("n", queue).link_from(server.url + "/n")
+            async with running(db):
+                await until(lambda: server.subscribed)
+                await server.send(b"".join([publish("n", b"%d" % value, 1, value) for value in (1, 2, 3)]))
+                await until(lambda: server.acknowledged == [1])
+                await settle()
+            await until(lambda: server.acknowledged == [1, 2, 3], 2000)
+            async with running(db):
+                reader = queue.subscribe()
+                for value in (1, 2, 3):
+                    equal(await reader.recv(timeout_ms=2000), value)
 
 
 async def test_what_the_broker_kept_for_a_topic_waits_for_who_subscribes():

@@ -10,13 +10,16 @@ def attach(inbox) -> None:
     peer = inbox.peer
     if inbox in peer.inboxes and not inbox.ended:
         return
+    skips = False
     for other in peer.inboxes[:]:
         if other.ended and other.route == inbox.route:
             peer.inboxes.remove(other)
-            if other.skips:
-                peer.renew()  # What was left with the peer is for us.
+            if other.skips or other is not inbox and other.values:
+                peer.renew()  # What was left with the peer is for us, before what comes now.
+                skips = peer.connected
     inbox.ended = False
     inbox.recover()
+    inbox.skips = skips
     peer.inboxes.append(inbox)
     peer.freed.wake_all()
     if inbox.asked:
@@ -43,6 +46,13 @@ def detach(inbox, unsubscribe: bool = False) -> None:
             peer.inboxes.remove(inbox)
             if unsubscribe and peer.connected and inbox.route not in [other.route for other in peer.inboxes]:
                 peer.unsubscribe(inbox)
+            if not peer.keeps:
+                # It does not send them again, and would wait for the acknowledgements of a run that may never come.
+                for entry in [(value, None) for value, _ in inbox.values]:
+                    arrival = inbox.values.popleft()[1]
+                    inbox.values.append(entry)
+                    if arrival:
+                        arrival.done()
         else:
             inbox.ended = True  # It stays as long as the connection: nothing is acknowledged for it.
         peer.freed.wake_all()
