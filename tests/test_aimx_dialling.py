@@ -155,6 +155,37 @@ async def test_no_two_subscriptions_have_one_id():
             equal(sorted(server.clients[0].topics.values()), ["0", "1", "2"])
 
 
+async def test_of_runs_that_share_a_connection_none_leaves_a_subscription():
+    # AimDB refuses the 33rd.
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        async with hub:
+            for start in range(3):
+                db = AimDb()
+                latest = SingleLatest()
+                db.configure("n", latest).link_from(server.url + "/n")
+                async with running(db):
+                    await until(lambda: len(server.subs) == start + 1)
+                    await server.tell("n", start)
+                    await until(lambda: latest.peek() == start)
+            await until(lambda: len(server.unsubs) == 3, 2000)
+            equal(server.clients[0].topics, {})
+        equal(hub.lost_count, 0)
+
+
+async def test_of_two_records_of_one_key_each_ends_its_own_subscription():
+    async with ScriptedHub() as server:
+        hub = hasty(server)
+        first, second = [AimxRecord(server.url + "/n", hub=hub) for _ in range(2)]
+        async with hub:
+            await first.subscribe_async()
+            reader = await second.subscribe_async()
+            first.close()
+            await until(lambda: server.unsubs == ["n"], 2000)
+            await server.tell("n", 1)
+            equal(await reader.recv(timeout_ms=2000), 1)
+
+
 async def test_a_record_that_is_closed_is_subscribed_to_by_nobody_and_who_waits_for_that_goes_on():
     async with ScriptedHub() as server:
         hub = hasty(server)

@@ -69,7 +69,8 @@ class Speaker(Peer):
         return asked
 
     def unsubscribe(self, inbox) -> None:
-        self._send(b'{"t":"unsub","sub":"%d"}' % inbox.packet_id)
+        if inbox.packet_id:
+            self._send(b'{"t":"unsub","sub":"%d"}' % inbox.packet_id)
 
     def ping(self) -> None:
         self.pinged_at = ticks_ms()

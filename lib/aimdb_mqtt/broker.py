@@ -141,7 +141,8 @@ class Broker(Peer):
         return self.ask(0x82, inbox.route, bytes((qos,)))
 
     def unsubscribe(self, inbox) -> None:
-        self.ask(0xA2, inbox.route)
+        if inbox.route not in [other.route for other in self.inboxes]:  # They have this subscription, too.
+            self.ask(0xA2, inbox.route)
 
     def ask(self, first: int, *parts) -> int:
         """SUBSCRIBE or UNSUBSCRIBE: its packet id. Those of messages are lower."""

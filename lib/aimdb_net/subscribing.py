@@ -44,7 +44,7 @@ def detach(inbox, unsubscribe: bool = False) -> None:
             inbox.complaint.end()
         if unsubscribe or not peer.keeps:
             peer.inboxes.remove(inbox)
-            if unsubscribe and peer.connected and inbox.route not in [other.route for other in peer.inboxes]:
+            if peer.connected and (unsubscribe or len(peer.users) > 1):  # Else the connection ends, too.
                 peer.unsubscribe(inbox)
             if not peer.keeps:
                 # It does not send them again, and would wait for the acknowledgements of a run that may never come.
