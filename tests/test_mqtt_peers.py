@@ -220,6 +220,21 @@ async def test_what_went_wrong_is_said_in_words():
             assert words in str(error), error
 
 
+async def test_connections_that_are_lost_again_and_again_are_told_of_though_each_was_good():
+    async with ScriptedBroker() as server:
+        broker = impatient(server, client_id="node", retry_ms=(1, 5))
+        with printing() as said:
+            async with broker:
+                for _ in range(9):
+                    await until(lambda: broker.connected)
+                    await asyncio.sleep_ms(30)  # Longer than a pause.
+                    server.kick()
+                    await until(lambda: not broker.connected)
+        lost = [line for line in said.text.split("\n") if "is lost again and again" in line]
+        equal([line[-8:] for line in lost], ["4 in all", "8 in all"])
+        assert all("closed the connection; perhaps another client has its client_id" in line for line in lost), lost
+
+
 async def test_a_broker_that_never_acknowledges_is_told_of():
     for acknowledge, granted in ((never, 1), (at_once, None)):
         async with ScriptedBroker() as server:

@@ -18,6 +18,8 @@ _TCP_NODELAY = const(1)
 _EPIPE = const(32)
 _ENETUNREACH = const(101)  # Of Linux and lwIP.
 
+_MANY = const(4)  # Good connections that are lost.
+
 _WORDS = const(
     "ECONNREFUSED nobody listens at this port,"
     "EHOSTUNREACH there is no way to this address,"
@@ -100,16 +102,21 @@ def _opened(raw, address, host, tls, begun):
 def failed(peer, error: Exception, troubles: int) -> PeerError:
     """Why a connection, or an attempt to make one, has ended, in words for somebody who is to mend it.
 
-    It is counted. `troubles`: how many attempts or connections have failed in a row; with 0 nothing is printed.
+    It is counted. `troubles`: how many attempts or connections have failed in a row. With 0 it was a good connection, of
+    which only the 4th, 8th, 16th … that is lost is told.
     """
     why = _in_words(peer, error)
-    if troubles:
+    peer.lost_count += peer.connected
+    peer.attempts += not peer.connected
+    count = troubles or peer.lost_count
+    if troubles or count >= _MANY:
         name = peer.name  # Once in the sentence.
         reason = str(why).replace(name + ": ", "").replace(name, "it")
         keys = ", ".join([repr(user.key) for user in peer.users if user])
-        tell(troubles, "%sno connection to %s: %s", "record %s: " % keys if keys else "", name, reason)
-    peer.lost_count += peer.connected
-    peer.attempts += not peer.connected
+        text = "%sno connection to %s: %s" if troubles else "%sthe connection to %s is lost again and again: %s"
+        if not troubles and peer.client_id:
+            reason += "; perhaps another client has its client_id"
+        tell(count, text, "record %s: " % keys if keys else "", name, reason)
     return why
 
 
