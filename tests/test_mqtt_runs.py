@@ -103,6 +103,20 @@ async def test_values_of_a_queue_that_were_on_their_way_when_a_run_ended_are_sen
             equal(len(broker.window.flights), 0)
 
 
+async def test_what_a_record_keeps_and_the_broker_acknowledges_at_the_end_of_a_run_is_not_sent_again():
+    async with ScriptedBroker() as server:
+        server.acknowledge = late(60)
+        impatient(server, timeout_ms=4000)
+        kept = Kept(range(20))
+        for expected in (8, 20):  # The first run has so many on their way when it is cancelled.
+            db = AimDb()
+            db.configure("n", kept).link_to(server.url + "/n")
+            async with running(db):
+                await until(lambda: len(server.published) >= expected)
+            equal(kept.committed, expected)
+        equal([int(payload) for _, payload, _, _ in server.published], list(range(20)))
+
+
 async def test_values_that_a_record_keeps_are_sent_once_by_the_next_run():
     async with ScriptedBroker() as server:
         server.acknowledge = never

@@ -86,6 +86,13 @@ class LinkTo:
                 await asyncio.sleep_ms(self.peer.retry_ms[0])
             while self.flights:
                 await self.peer.moved.wait()
+        except asyncio.CancelledError:
+            try:
+                if self._commit and self.flights:
+                    await once("handover").settle(self)
+            except MemoryError:
+                pass  # The record gives them again.
+            raise
         finally:
             try:
                 self.leave()

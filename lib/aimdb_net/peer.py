@@ -112,11 +112,7 @@ class Peer:
     def in_use(self) -> bool:
         """Whether links or buffers of the loop that runs need the connection."""
         if self.users and self._loop is not current_loop():
-            for user in self.users:
-                if hasattr(user, "leave"):
-                    user.leave(True)
-            self.users.clear()  # They are of a loop that was left, and never run again.
-            self._finish()
+            self._finish()  # They are of a loop that was left, and never run again.
         return bool(self.users)
 
     def open(self, user=None) -> None:
@@ -148,11 +144,15 @@ class Peer:
 
     def _finish(self):
         self.task = None
+        self.disconnect(None, True)  # Until then what is on its way may be acknowledged.
+        for user in self.users:
+            if hasattr(user, "leave"):
+                user.leave(True)
+        self.users.clear()
         try:
             once("handover").leave(self.window)
         except MemoryError:
             pass  # What was on its way is sent again.
-        self.disconnect(None, True)
         if self.raw:
             self.raw.close()
         self.inboxes.clear()

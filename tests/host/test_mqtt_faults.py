@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fault_proxy import FaultProxy
 from mqtt_broker import Listener, LocalBroker, find_mosquitto
 from test_mqtt import Program, firsts, mosquitto, needs_mosquitto, password_file, readable, until
 
@@ -258,6 +259,48 @@ def test_restarts_from_inside_leave_the_heap_and_the_sockets_as_they_were(mosqui
 def sockets_of(program: Program) -> int:
     files = [os.readlink(file) for file in Path(f"/proc/{program.process.pid}/fd").iterdir()]
     return sum(file.startswith("socket:") for file in files)
+
+
+JOURNAL = """
+from aimdb import JsonCodec
+from aimdb_flash import FlashQueue
+journal = FlashQueue("journal", JsonCodec())
+made = 0
+
+async def main():
+    global made
+    Broker("mqtt://127.0.0.1:PORT", client_id="node", retry_ms=(10, 50))
+    db = AimDb()
+    db.configure("journal", journal).link_to("mqtt://127.0.0.1:PORT/journal")
+    task = asyncio.create_task(db.run())
+    for made in range(made, made + 20):
+        await journal.push_async(made)
+    made += 1
+    while made == 120 and journal.held():
+        await asyncio.sleep_ms(10)
+    await asyncio.sleep_ms(70)
+    if HOW == "is cancelled":
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+
+for start in range(6):
+    asyncio.run(main())
+    asyncio.new_event_loop()
+"""
+
+
+@pytest.mark.parametrize("how", ["is cancelled", "is left"])
+def test_what_the_broker_acknowledges_at_the_end_of_a_run_is_in_no_queue_on_flash_for_the_next(
+    mosquitto, tmp_path, how
+) -> None:
+    with Listener(mosquitto.port) as listener, FaultProxy(mosquitto.port) as proxy:
+        proxy.answer_delay = 0.03
+        Program(tmp_path, JOURNAL, PORT=proxy.port, HOW=repr(how)).output()
+        until(lambda: 119 in firsts(listener.payloads("journal")))
+        assert [int(payload) for payload in listener.payloads("journal")] == list(range(120))
 
 
 SILENCE = """
