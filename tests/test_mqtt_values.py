@@ -246,6 +246,19 @@ async def test_a_message_that_is_given_up_is_named_with_its_record():
         assert "record 'kept', %s/n: a message of" % server.url in said.text, said.text
 
 
+async def test_of_many_messages_that_are_given_up_the_first_and_ever_fewer_are_named():
+    async with ScriptedBroker() as server:
+        server.acknowledge = breaks(b"5")
+        db = AimDb()
+        kept = Kept([5] * 5)
+        broker = impatient(server, retry_ms=(1, 2), in_flight=1)
+        db.configure("kept", kept).link_to(server.url + "/n", broker=broker)
+        with printing() as said:
+            async with running(db):
+                await until(lambda: kept.committed == 5)
+        equal((broker.given_up_count, said.text.count("is given up")), (5, 3))
+
+
 async def test_a_message_that_is_never_acknowledged_by_a_broker_that_answers_is_given_up():
     async def acknowledge(server, client, packet_id):
         if server.published[-1][1] != b"3":

@@ -1,6 +1,5 @@
 """What becomes of messages when a connection, or a run, begins or ends. Loaded then, and not kept."""
 
-import sys
 from asyncio import TimeoutError
 from time import ticks_diff, ticks_ms
 
@@ -82,7 +81,7 @@ def end(window, error, connection) -> None:
             name = "record %r, %s" % (source.key, source.__name__) if source else window.peer.name
             text = "%s: a message of %d bytes is given up, at which %d connections ended"
             why = ConnectionLost(text % (name, len(flight.packet), flight.strikes))
-            print("aimdb:", why, file=sys.stderr)
+            tell(window.peer.given_up_count, "%s", why.args[0])
         if why:
             del window.flights[packet_id]
             flight.end(why)
@@ -97,7 +96,8 @@ def give_up(link, strikes: int) -> bool:
         return False
     link.peer.given_up_count += 1
     drop(link.buffer)
-    print("aimdb: record %r: a value is given up, at which %d connections ended" % (link.key, strikes), file=sys.stderr)
+    text = "record %r: a value is given up, at which %d connections ended"
+    tell(link.peer.given_up_count, text, link.key, strikes)
     return True
 
 
