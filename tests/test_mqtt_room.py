@@ -3,12 +3,14 @@
 import asyncio
 
 from aimdb import AimDb, BoundedQueue, SingleLatest
+from aimdb_conformance.support import settle
 from harness import equal, skip, target
 
 if target != "unix":
     skip("the broker of these tests needs the loopback of a computer; tests/host has the board's")
 
 from aimdb_mqtt import MqttTopic
+from printing import printing
 from scripted_broker import ScriptedBroker, impatient, publish
 from scripted_peer import Kept, running, until
 
@@ -60,6 +62,28 @@ async def test_a_record_with_no_room_for_long_leaves_its_messages_with_the_broke
                 equal(await reader.recv(timeout_ms=5000), number)
             await until(lambda: server.acknowledged == [1, 9, 2, 3, 4, 5])
         equal((len(server.connects), broker.lost_count), (2, 0))
+
+
+async def test_a_record_that_is_slow_again_and_again_is_told_of_ever_less_often_and_one_that_stands_still_in_any_case():
+    async with ScriptedBroker() as server:
+        impatient(server, clean_session=True)
+        db = AimDb()
+        queue = BoundedQueue(1)
+        db.configure("slow", queue).link_from(server.url + "/slow", capacity=1)
+        with printing() as said:
+            async with running(db):
+                reader = queue.subscribe()
+                await until(lambda: server.subscribed)
+                for number in range(1, 40, 4):  # One is in the queue, one in hand, and the others are too many.
+                    await server.send(b"".join([publish("slow", b"0", 1, number + i) for i in range(4)]))
+                    await until(lambda: number + 3 in server.acknowledged)  # It was dropped.
+                    if number < 37:
+                        while queue.held() or len(server.acknowledged) < number + 3:
+                            if queue.held():
+                                reader.try_recv()
+                            await settle()
+                equal(said.text.count("that it does not take"), 4)  # The 1st, 2nd, 4th and 8th time.
+                await until(lambda: said.text.count("that it does not take") == 5, 2000)
 
 
 async def test_a_tap_that_answers_on_the_same_broker_is_not_locked_by_its_own_backlog():

@@ -47,7 +47,9 @@ class Inbox:
         self.asked = False  # Somebody has subscribed.
         self.skips = False  # Messages were left with the peer, and so are those that come after them.
         self.ended = True  # There is no run: all that comes is left with the peer.
-        self.complaint: "Any" = None  # That it skips.
+        self.complaint: "Any" = None  # That it skips,
+        self.skipped = 0  # how often it has begun to do so,
+        self.waited = 0  # and the longest time, in milliseconds, that was told of.
         self.refusals = 0  # Of the subscription, by the peer.
         # Of the subscription on this connection:
         self.packet_id = 0

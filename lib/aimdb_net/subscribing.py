@@ -90,7 +90,8 @@ def overdue(peer) -> None:
 
 
 def _skip(inbox):
-    # From now on messages stay with the peer, unless it forgets them.
+    # From now on messages stay with the peer, unless it forgets them. It is said the 1st time, and then the 2nd, 4th,
+    # 8th …; and when it lasts twice as long as has been said before.
     from aimdb.complaint import Complaint, complain
 
     peer = inbox.peer
@@ -99,9 +100,11 @@ def _skip(inbox):
         text = "left with the peer" if peer.keeps else "dropped"
         what = "has %d messages of %s that it does not take; others are %s" % (inbox.capacity, inbox.name, text)
         complain(inbox.buffer.key, what, milliseconds)
+        inbox.waited = max(inbox.waited, milliseconds)
 
     inbox.skips = True
-    if inbox.complaint is None:
-        inbox.complaint = Complaint(say, 2 * peer.patience_ms)
-    say(peer.patience_ms)
+    inbox.skipped += 1
+    if not inbox.skipped & (inbox.skipped - 1):
+        say(peer.patience_ms)
+    inbox.complaint = Complaint(say, 2 * max(inbox.waited, peer.patience_ms))
     inbox.complaint.begin()
