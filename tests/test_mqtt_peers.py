@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import time
 
 from aimdb import AimDb, BoundedQueue, SingleLatest
@@ -206,6 +207,29 @@ async def test_connecting_to_who_does_not_answer_blocks_nobody():
     assert steps.count(0) > 5, steps
     for one in waiting + [listener]:
         one.close()
+
+
+class TwoAddresses:
+    """The module `socket`, with a name server that has another address for each name, before the right one."""
+
+    def __getattr__(self, name):
+        return getattr(socket, name)
+
+    def getaddrinfo(self, host, port, *others):
+        return socket.getaddrinfo(host, 1, *others) + socket.getaddrinfo(host, port, *others)
+
+
+async def test_of_a_name_with_several_addresses_the_next_one_is_tried_when_one_does_not_answer():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        sys.modules["socket"] = TwoAddresses()
+        try:
+            async with broker:
+                await until(lambda: broker.connected, 2000)
+                server.kick()
+                await until(lambda: broker.lost_count and broker.connected, 2000)
+        finally:
+            sys.modules["socket"] = socket
 
 
 async def test_what_went_wrong_is_said_in_words():

@@ -33,9 +33,10 @@ async def connect(peer) -> None:
     """Return when the peer has accepted the connection. Raises `PeerError`, `OSError`, and what TLS raises."""
     host = peer.host
     try:
-        address = aimdb.once("blocking").call(socket.getaddrinfo, host, peer.port, 0, socket.SOCK_STREAM)[0]
+        addresses = aimdb.once("blocking").call(socket.getaddrinfo, host, peer.port, 0, socket.SOCK_STREAM)
     except OSError as er:
         raise Unreachable("the host name %s cannot be looked up (%s)" % (host, er))
+    address = addresses[peer.attempts % len(addresses)]  # Of several, the next one after each failure.
     for other in peer.known.values():
         if other is not peer and other.connection and peer.client_id and other.client_id == peer.client_id:
             if other.address == address[-1]:
