@@ -172,6 +172,33 @@ def test_what_leaves_no_heap_for_another_run_has_the_board_reset():
         asyncio.new_event_loop()
 
 
+def test_five_runs_without_memory_reset_the_board_though_there_is_none_to_write_that_down():
+    class Unwritten(CrashBook):
+        def _write(self):
+            self.is_kept = False
+
+    node = Node(*([MemoryError()] * 6), crashes=Unwritten("/nowhere/x"))
+    equal((node.start(), node.repaired), (True, 0))
+
+
+def test_a_repair_without_memory_resets_the_board():
+    Folder()
+
+    async def repair():
+        raise MemoryError
+
+    node = Node(*failing(15), repair=repair)
+    equal([node.start() for _ in range(5)], [True] * 5)
+    equal(len(node.has_said("REDUCED")), 10)
+
+
+def test_an_application_that_is_tried_again_and_takes_all_memory_does_not_take_it_from_the_repair():
+    Folder()
+    node = Node(*failing(15), MemoryError(), MemoryError(), repair_s=0)
+    equal([node.start() for _ in range(5)], [True] * 5)
+    equal(node.runs, [])
+
+
 def test_what_tells_may_fail_and_the_node_runs_all_the_same():
     def say(who, text):
         raise OSError(5)

@@ -35,7 +35,7 @@ class Supervisor:
     without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
     tries the application again when that returns or raises `Restart`, or after `repair_s`, and after twice as long each
     time. A run of `good_s` is a good one. When the count of starts cannot be written to flash, the fifth failure leads
-    to reduced mode at once.
+    to reduced mode at once. When it was for lack of memory, it always resets the board: only that frees it.
 
     application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
                           too. Without `repair` there is no reduced mode
@@ -133,12 +133,15 @@ class Supervisor:
                 gc.collect()  # What the run has left.
                 failures = 1 if self._is_good else failures + 1
                 self._tell("crash", crashes.note(error, self._uptime()).rstrip())
-                if failures >= _RUNS and not mending:
-                    if crashes.starts < _STARTS and crashes.is_kept:
+                if failures >= _RUNS:
+                    # Only a reset frees what the runs have kept; without memory reduced mode mends nothing.
+                    is_full = isinstance(error, MemoryError)
+                    if is_full or not mending and crashes.starts < _STARTS and crashes.is_kept:
                         self._tell("crash", "%d runs in a row have failed; the board is reset" % failures)
                         self._reset_board()
-                    reduced = self._repair is not None
-                    self._reduced_at = self._uptime()
+                    if not mending:
+                        reduced = self._repair is not None
+                        self._reduced_at = self._uptime()
                 self._pause(min(1 << min(failures - 1, 6), _LONGEST_PAUSE_S))
             if mending and (error is None or self._left_ms() <= 0):
                 self._tell("restart", "the application is tried again")
