@@ -119,6 +119,12 @@ def test_a_file_with_which_the_check_raises_what_cannot_be_shown_means_the_defau
     assert "ValueError" in printed(lambda: equal(Setting(PATH, 50, check).peek(), 50))
 
 
+def test_a_file_that_cannot_be_read_is_told_and_means_the_default():
+    Folder()
+    os.mkdir(PATH)
+    assert PATH + " cannot be read: " in printed(lambda: equal(Setting(PATH, 50).peek(), 50))
+
+
 def test_what_could_not_be_read_again_is_refused():
     Folder()
     kept = Setting(PATH, 0)

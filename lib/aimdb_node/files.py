@@ -1,6 +1,9 @@
 """Small files that are either as before or as wanted, whenever the power goes out."""
 
+import errno
 import os
+
+from .telling import tell
 
 
 def check_path(whose: str, path: str) -> None:
@@ -12,11 +15,13 @@ def check_path(whose: str, path: str) -> None:
 
 
 def content(path: str, most: int) -> bytes:
-    """The first `most` bytes of the file; nothing when it is not there or cannot be read."""
+    """The first `most` bytes of the file; nothing when it is not there, or cannot be read, which is said."""
     try:
         with open(path, "rb") as file:
             return file.read(most)
-    except OSError:
+    except OSError as er:
+        if er.errno != errno.ENOENT:
+            tell("%s cannot be read: %r", path, er)
         return b""
 
 
