@@ -42,9 +42,9 @@ def repairs():
     commands = Commands(LONGEST, passed=(Restart,))
     commands.add("crash", lambda: book.text or "none")
     commands.add("files", files, path)
-    commands.add("remove", remove, path)
-    commands.add("append", append, path, base64)
-    commands.add("rename", os.rename, path, path)
+    commands.add("remove", remove, place)
+    commands.add("append", append, place, base64)
+    commands.add("rename", os.rename, place, place)
     commands.add("restart", restart)
     return commands
 
@@ -55,12 +55,19 @@ def path(text):
     return text
 
 
+def place(text):
+    """A path, but not that of all files: without them no board comes back."""
+    if ".." in path(text) or not text.strip("/."):
+        raise Refused("name a file or folder below /")
+    return text
+
+
 def base64(text):
     try:
         data = a2b_base64(text)
     except ValueError:
         data = b""
-    if len(text) % 4 or not data:
+    if not data or len(data) != len(text) * 3 / 4 - text.count("="):  # What is none would be left out.
         raise Refused("that is no base64, in groups of four")
     return data
 

@@ -123,6 +123,19 @@ def test_what_is_wrong_is_refused_or_has_failed_and_the_node_goes_on(node) -> No
         assert answer in printed, printed
 
 
+@pytest.mark.parametrize("path", ["/", "//", "/.", "/aimdb/..", "/aimdb/../aimdb"])
+def test_no_command_removes_all_files_at_once(node, tmp_path, path) -> None:
+    printed = node.typed(f"remove {path}\nrename {path} /x\nrestart\n".encode())
+    assert printed.count("refused: name a file or folder below /") == 2, printed
+    assert (tmp_path / "main.py").exists() and (tmp_path / "aimdb").exists()
+
+
+@pytest.mark.parametrize("text", ["YQ==YQ==", "YWJj!!!!"])
+def test_base64_of_which_a_part_would_be_lost_is_refused(node, tmp_path, text) -> None:
+    printed = node.typed(f"append /x {text}\nrestart\n".encode())
+    assert "refused: that is no base64" in printed and not (tmp_path / "x").exists(), printed
+
+
 def wrong(**settings) -> str:
     """Settings of which these are wrong."""
     return json.dumps({"ssid": "a", "password": "b", "broker": "mqtt://127.0.0.1:9"} | settings)
