@@ -13,6 +13,7 @@ import image
 import pytest
 import serial
 from board_declaration import DeployError, board_called
+from board_link import BoardLink, BrokenOff
 from device_files import files_for
 from emulated_pico import Board
 from emulated_pico.filesystem import build_image
@@ -70,9 +71,13 @@ def silent():
     os.close(theirs)
 
 
-def test_the_board_is_put_into_its_bootloader_and_each_of_its_files_checked(pico_w, drive, started, capsys):
-    # The emulated board has no bootloader drive, and restarts from its flash instead, which holds the same image.
-    port, place = started(firmware=pico_w.path), drive("RPI-RP2")
+@pytest.fixture
+def later_drive(drive, monkeypatch):
+    """A drive that is there once the board was put into its bootloader.
+
+    The emulated board has none, and restarts from its flash instead, which holds the same image.
+    """
+    place = drive("RPI-RP2")
     (place / "INFO_UF2.TXT").rename(place / "later")
     enter_bootloader = flash.enter_bootloader
 
@@ -80,15 +85,35 @@ def test_the_board_is_put_into_its_bootloader_and_each_of_its_files_checked(pico
         enter_bootloader(link, board)
         (place / "later").rename(place / "INFO_UF2.TXT")
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flash, "enter_bootloader", enter)
-        flash.flash(PICO_W, pico_w, port, place)
+    monkeypatch.setattr(flash, "enter_bootloader", enter)
+    return place
+
+
+def test_the_board_is_put_into_its_bootloader_and_each_of_its_files_checked(pico_w, later_drive, started, capsys):
+    port, place = started(firmware=pico_w.path), later_drive
+    flash.flash(PICO_W, pico_w, port, place)
     said = capsys.readouterr().out
     assert (place / "pico_w.uf2").read_bytes() == pico_w.path.read_bytes()
     assert f"Putting the board on {port} into its bootloader" in said
     assert said.count("% of") == 10 and "100 % of" in said
     assert f"all {len(pico_w.files)} files are right" in said
     assert "Raspberry Pi Pico W on" in said and "holds the image and runs it" in said
+
+
+def test_a_board_that_does_not_answer_at_once_is_asked_again(pico_w, later_drive, started, monkeypatch, capsys):
+    port = started(firmware=pico_w.path)
+    asked: list[BoardLink] = []
+    run = BoardLink.run
+
+    def run_when_asked_again(link, *commands, **options):
+        if link in asked:
+            return run(link, *commands, **options)
+        asked.append(link)
+        raise BrokenOff(f"{port} is there, but no MicroPython answers.")
+
+    monkeypatch.setattr(BoardLink, "run", run_when_asked_again)
+    flash.flash(PICO_W, pico_w, port, later_drive)
+    assert len(asked) == 2 and capsys.readouterr().out.count("it is asked again") == 2
 
 
 def test_a_board_that_kept_its_old_files_is_found_out(pico_w, drive, started):

@@ -62,7 +62,7 @@ def check(port: str | None, image: Image) -> str:
         DeployError: something is not as it should be.
     """
     link = BoardLink(wait_for(lambda: reappeared(port)) or port or find_port())
-    found = survey(link, image.files)
+    found = link.persist(lambda: survey(link, image.files))
     if tuple(found["version"]) != image.firmware.version or found["machine"] != image.firmware.machine:
         raise DeployError(
             f"The board still runs MicroPython {'.'.join(map(str, found['version']))} for {found['machine']}: it did "
@@ -142,7 +142,8 @@ def port_to_reset(board: Board) -> str:
 
 def enter_bootloader(link: BoardLink, board: Board) -> None:
     """Have MicroPython start the bootloader; its port then goes away, which mpremote may take for a failure."""
-    machine = link.run(["exec", "import sys; print(sys.implementation._machine)"]).strip()
+    asking = ["exec", "import sys; print(sys.implementation._machine)"]
+    machine = link.persist(lambda: link.run(asking)).strip()
     if machine.rpartition(" with ")[2].lower() != board.chip_name:
         link.restart()
         raise DeployError(
