@@ -46,9 +46,17 @@ def drive(tmp_path):
 
 
 @pytest.fixture
-def started():
+def boards():
+    """Those that a test has started."""
+    boards: list[Board] = []
+    yield boards
+    for board in boards:
+        board.stop()
+
+
+@pytest.fixture
+def started(boards):
     """Starts emulated boards; gives their ports."""
-    boards = []
 
     def started(**arguments) -> str:
         board = Board(paced=True, **arguments)
@@ -56,9 +64,7 @@ def started():
         boards.append(board)
         return board.serve_pty()
 
-    yield started
-    for board in boards:
-        board.stop()
+    return started
 
 
 @pytest.fixture
@@ -72,17 +78,20 @@ def silent():
 
 
 @pytest.fixture
-def later_drive(drive, monkeypatch):
+def later_drive(drive, boards, monkeypatch):
     """A drive that is there once the board was put into its bootloader.
 
-    The emulated board has none, and restarts from its flash instead, which holds the same image.
+    The emulated board has none, and restarts from its flash instead, which holds the same image. A real one no longer
+    runs its program by then.
     """
     place = drive("RPI-RP2")
     (place / "INFO_UF2.TXT").rename(place / "later")
     enter_bootloader = flash.enter_bootloader
 
     def enter(link, board):
+        boards[0].wait_for("start     after: ", 120)
         enter_bootloader(link, board)
+        boards[0].wait_for("start     after: ", 120)
         (place / "later").rename(place / "INFO_UF2.TXT")
 
     monkeypatch.setattr(flash, "enter_bootloader", enter)
