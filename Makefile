@@ -29,11 +29,11 @@ $(VENV)/ready-to-develop: $(VENV)/ready
 
 .PHONY: run
 run: $(VENV)/ready ## deploy the sensor node and watch it: emulated board, or PORT=/dev/ttyACM0
-	@$(RUN) tools/run.py --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(SECONDS),--seconds $(SECONDS))
+	@$(RUN) tools/run.py --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(SECONDS),--seconds "$(SECONDS)")
 
 .PHONY: example
 example: $(VENV)/ready ## run a program of examples/, on an emulated board or at PORT: NAME=weather_station SECONDS=10
-	@$(RUN) tools/examples/example.py $(NAME) $(if $(PORT),--port "$(PORT)") $(if $(SECONDS),--seconds $(SECONDS))
+	@$(RUN) tools/examples/example.py "$(NAME)" $(if $(PORT),--port "$(PORT)") $(if $(SECONDS),--seconds "$(SECONDS)")
 
 .PHONY: test
 test: $(VENV)/ready-to-develop ## run the tests: TARGET=unix (default), rp2040 (emulated) or a serial port; TESTS= to choose
@@ -110,7 +110,7 @@ interrupts: $(VENV)/ready ## measure interrupts on the emulated chip: cycles, la
 
 .PHONY: graph
 graph: $(VENV)/ready ## draw a program's records, as text and for Mermaid: PROGRAM=firmware/sensor_node.py BOARD=pico_w
-	@$(RUN) tools/graph/draw.py "$(or $(PROGRAM),firmware/sensor_node.py)" --board $(BOARD)
+	@$(RUN) tools/graph/draw.py "$(or $(PROGRAM),firmware/sensor_node.py)" --board "$(BOARD)"
 
 .PHONY: budgets
 budgets: $(VENV)/ready ## lower the budgets in bench/budgets.json to what is measured now
@@ -183,7 +183,7 @@ install: $(VENV)/ready ## put the library onto a board, compiled for its chip: P
 
 .PHONY: deploy
 deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev/ttyACM0 BOARD=pico_w BYTECODE=1 FORCE=1
-	@$(RUN) tools/board/deploy.py $(if $(PORT),--port "$(PORT)") --board $(BOARD)
+	@$(RUN) tools/board/deploy.py $(if $(PORT),--port "$(PORT)") --board "$(BOARD)"
 
 .PHONY: wifi
 wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board, and restart it: PORT=/dev/ttyACM0
@@ -193,11 +193,11 @@ wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, t
 
 .PHONY: image
 image: $(VENV)/ready ## write one file with official firmware, library and application: BOARD=pico_w FIRMWARE=file
-	@$(RUN) tools/board/image.py --board $(BOARD)
+	@$(RUN) tools/board/image.py --board "$(BOARD)"
 
 .PHONY: flash
 flash: $(VENV)/ready ## write that file onto a board, and check it: BOARD=pico_w PORT=/dev/ttyACM0 DRIVE=folder
-	@$(RUN) tools/board/flash.py --board $(BOARD) $(if $(PORT),--port "$(PORT)") $(if $(DRIVE),--drive "$(DRIVE)")
+	@$(RUN) tools/board/flash.py --board "$(BOARD)" $(if $(PORT),--port "$(PORT)") $(if $(DRIVE),--drive "$(DRIVE)")
 
 .PHONY: peers
 peers: ## build AimDB's own command line and a hub, for tests with them and for `make run`: optional, needs Rust's cargo

@@ -21,6 +21,7 @@ from emulated_pico.filesystem import build_image
 from emulated_pico.firmware import FirmwareError
 from run_aimx import look_at_records
 from run_network import AIMX_PORT, Network
+from seconds import seconds
 
 WITH_WIFI = ("pico_w",)
 
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
-    parser.add_argument("--seconds", type=float, default=8, help="how long to watch, by the board's clock (8)")
+    parser.add_argument("--seconds", type=seconds, default=8, help="how long to watch, by the board's clock (8)")
     options = parser.parse_args(arguments)
     if not options.port and options.board in board_folders() and options.board not in MODELS:
         where = f"with the board plugged in: make run BOARD={options.board} PORT=/dev/ttyACM0"

@@ -192,6 +192,12 @@ def test_an_example_runs_on_a_board_at_a_port(capfd):
     assert re.findall(r"the lamp is (\w+)", capfd.readouterr().out) == ["blue", "yellow", "black"]
 
 
+def test_a_time_that_never_ends_gets_a_sentence():
+    command = [sys.executable, example.__file__, "mailbox", "--seconds", "nan"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 2 and "'nan' is no number of seconds, such as 10" in result.stderr
+
+
 def test_a_name_that_is_none_gets_a_sentence():
     result = subprocess.run([sys.executable, example.__file__, "weathr"], capture_output=True, text=True)
     assert result.returncode == 1

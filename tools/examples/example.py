@@ -15,6 +15,7 @@ from device_files import ROOT, DeployError, imported_names, library_files
 from emulated_pico import Board, BoardError
 from emulated_pico.filesystem import build_image
 from emulated_pico.firmware import FirmwareError
+from seconds import seconds
 from surroundings import AROUND, Surroundings
 
 FOLDER = ROOT / "examples"
@@ -133,7 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[2])
     parser.add_argument("name", nargs="?", default="", help="the file below examples/, without .py")
     parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
-    parser.add_argument("--seconds", type=float, help="how long to watch, by the board's clock (10, or until it ends)")
+    parser.add_argument("--seconds", type=seconds, help="how long to watch, by its clock (10, or until it ends)")
     options = parser.parse_args(arguments)
     if options.name not in names():
         print(f"example: there is no example {options.name!r}; there are {', '.join(names())}", file=sys.stderr)
