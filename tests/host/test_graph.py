@@ -144,6 +144,11 @@ def test_a_program_that_fails_or_has_no_database_is_said(draw):
         assert result.returncode == 1 and words in result.stderr and "program.py" in result.stderr, result
 
 
+def test_a_board_that_is_not_there_is_said_with_those_that_are(draw):
+    result = draw(PROGRAM, "--board", "toaster")
+    assert result.returncode == 1 and result.stderr.startswith("graph: There is no board called 'toaster'. "), result
+
+
 def test_the_sensor_node_of_this_repository_is_drawn_with_its_network(draw):
     command = [sys.executable, ROOT / "tools" / "graph" / "draw.py", ROOT / "firmware" / "sensor_node.py"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -111,12 +111,20 @@ def test_the_running_node_shows_its_records_by_aimx(output):
         (["--port", "/dev/ttyNONE"], "deploy: There is no /dev/ttyNONE."),
         (["--board", "esp32"], "run: esp32 is not emulated, as pico and pico_w are; with the board plugged in"),
         (["--board", "toaster"], "run: There is no board called 'toaster'."),
+        (["--board", "pico_w/"], "run: There is no board called 'pico_w/'."),
     ],
 )
 def test_what_is_not_there_gets_a_sentence(options, complaint):
     result = subprocess.run([sys.executable, RUN, *options], capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith(complaint)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "0", "ten"])
+def test_a_time_that_never_ends_or_begins_gets_a_sentence(text):
+    result = subprocess.run([sys.executable, RUN, "--seconds", text], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert f"{text!r} is no number of seconds, such as 10" in result.stderr
 
 
 def test_a_firmware_that_is_not_there_gets_a_sentence():

@@ -116,11 +116,12 @@ def board_folders(root: Path = ROOT) -> list[str]:
 
 def board_file(folder: str, root: Path = ROOT) -> Path:
     """The file that declares a board."""
-    file = root / "boards" / folder / "board.py"
-    if not file.is_file():
-        known = ", ".join(board_folders(root)) or "none"
-        raise DeployError(f"There is no board called '{folder}'. Boards in this repository: {known}.")
-    return file
+    known = board_folders(root)
+    if folder not in known:
+        raise DeployError(
+            f"There is no board called '{folder}'. Boards in this repository: {', '.join(known) or 'none'}."
+        )
+    return root / "boards" / folder / "board.py"
 
 
 def declared_values(file: Path) -> dict[str, object]:

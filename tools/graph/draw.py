@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Timer
 
+from board_declaration import DeployError, board_file
 from pytest_micropython.files import find_tool
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=("text", "mermaid"), help="print this alone")
     options = parser.parse_args(arguments)
     try:
+        board_file(options.board)
         programs, notes = seen(options.program, options.board)
-    except GraphError as error:
+    except (DeployError, GraphError) as error:
         print(f"graph: {error}", file=sys.stderr)
         return 1
     for note in notes:
