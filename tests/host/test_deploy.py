@@ -434,6 +434,11 @@ def test_busy_port_is_said(run):
     assert f"{os.ttyname(theirs)} is busy" in complaint
 
 
+@pytest.mark.parametrize("port", ["/dev/null", "/tmp", __file__])
+def test_a_port_that_is_none_is_said(run, port):
+    assert run(port)[::2] == (1, f"deploy: {port} is no serial port. Name the board's: PORT=/dev/ttyACM0, say.\n")
+
+
 def test_port_without_micropython_is_said():
     ours, theirs = pty.openpty()
     link = board_link.BoardLink(os.ttyname(theirs))

@@ -134,10 +134,7 @@ class BoardLink:
         """What to tell the user about a failed mpremote run, from what it printed; nothing when it hung."""
         last_line = (output.strip().splitlines() or [""])[-1]
         if "failed to access" in output:
-            return DeployError(
-                f"{self.port} is busy: another program holds it. Close the serial terminal, Thonny or other "
-                "mpremote that uses it, then run this again."
-            )
+            return not_opened(self.port)
         if "ENOSPC" in output or os.strerror(errno.ENOSPC) in output:
             return BoardFull(
                 f"The board's filesystem is full. Delete files that you no longer need ({mpremote_by_hand()} connect "
@@ -165,6 +162,30 @@ class BoardLink:
                 "Run this again; it goes on with what is missing."
             )
         return DeployError(f"The board reported an error: {last_line.rstrip(': ')}.")
+
+
+def not_opened(port: str) -> DeployError:
+    """Why a port that is there could not be opened."""
+    if os.name != "nt" and not is_terminal(port):
+        return DeployError(f"{port} is no serial port. Name the board's: PORT=/dev/ttyACM0, say.")
+    return DeployError(
+        f"{port} is busy: another program holds it. Close the serial terminal, Thonny or other mpremote that uses it, "
+        "then run this again."
+    )
+
+
+def is_terminal(port: str) -> bool:
+    """What a serial port is; one that cannot be asked counts as one."""
+    if not Path(port).is_char_device():
+        return False
+    try:
+        file = os.open(port, os.O_RDWR | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.isatty(file)
+    finally:
+        os.close(file)
 
 
 def find_port() -> str:

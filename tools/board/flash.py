@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from board_declaration import ROOT, Board, DeployError, board_called
-from board_link import BoardLink, find_port
+from board_link import BoardLink, find_port, not_opened
 from deploy import holds, survey
 from emulated_pico.errors import FirmwareError
 from image import Image, build, default_output
@@ -257,7 +257,7 @@ def explain(said: str, board: Board, port: str) -> DeployError:
             "make flash BOARD=..."
         )
     if "port is busy" in said:
-        return DeployError(f"{port} is busy: another program holds it. Close it, then run this again.")
+        return not_opened(port)
     if "Failed to connect" in said:
         return DeployError(
             f"The board on {port} did not go into its bootloader. By hand: {board.bootloader}; then run this again."
