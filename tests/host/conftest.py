@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 from board_image import library_image
+from board_link import BoardLink
 from emulated_pico import Board
 from emulated_pico.network import JOIN
 
 # What a test starts finds the tools where the test does.
 os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if "tools" in Path(path).parts)
+
+# Boards are emulated here, three at a time and more: one that is starved is not one that hangs.
+BoardLink.patience = 600
 
 # Each of these files takes 20 s and more. With three at a time, the longest begin first, so that all end together.
 LONGEST = (
