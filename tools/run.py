@@ -40,6 +40,9 @@ PATIENCE_SECONDS = 10
 
 WHY_SO_LONG = "an emulated WiFi chip needs 5 s and more to start"
 
+# In less time the node has not come back from its crash when it is asked for its status.
+SHORTEST_SECONDS = 8
+
 # What is typed on the node's console, after which part of the time.
 TYPED = ((0.05, "interval 25"), (0.3, "interval 9999999999"), (0.5, "break"), (0.92, "status"))
 
@@ -49,8 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", help="serial port of a real board; without it an emulated one is started")
     parser.add_argument("--board", default="pico_w", help="folder below boards/ that describes it (pico_w)")
-    parser.add_argument("--seconds", type=seconds, default=8, help="how long to watch, by the board's clock (8)")
+    parser.add_argument(
+        "--seconds", type=seconds, default=SHORTEST_SECONDS, help="how long to watch, by the board's clock (8)"
+    )
     options = parser.parse_args(arguments)
+    if not options.seconds >= SHORTEST_SECONDS:
+        print(f"run: SECONDS is {SHORTEST_SECONDS} or more: the node is to fail and to come back", file=sys.stderr)
+        return 1
     if not options.port and options.board in board_folders() and options.board not in MODELS:
         where = f"with the board plugged in: make run BOARD={options.board} PORT=/dev/ttyACM0"
         print(f"run: {options.board} is not emulated, as {' and '.join(MODELS)} are; {where}", file=sys.stderr)

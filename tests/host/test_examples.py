@@ -192,13 +192,21 @@ def test_an_example_runs_on_a_board_at_a_port(capfd):
     assert re.findall(r"the lamp is (\w+)", capfd.readouterr().out) == ["blue", "yellow", "black"]
 
 
-def test_a_time_that_never_ends_gets_a_sentence():
-    command = [sys.executable, example.__file__, "mailbox", "--seconds", "nan"]
+@pytest.mark.parametrize("time", ["nan", "-3"])
+def test_a_time_that_never_ends_or_is_over_gets_a_sentence(time):
+    command = [sys.executable, example.__file__, "mailbox", "--seconds", time]
     result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 2 and "'nan' is no number of seconds, such as 10" in result.stderr
+    assert result.returncode == 2 and f"'{time}' is no number of seconds, such as 10" in result.stderr
 
 
-def test_a_name_that_is_none_gets_a_sentence():
-    result = subprocess.run([sys.executable, example.__file__, "weathr"], capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        ([], "NAME is one of buttons, data_logger, home_assistant, latest, mailbox, ring, weather_station, not ''"),
+        (["weathr"], "NAME is one of buttons, data_logger"),
+    ],
+)
+def test_what_cannot_be_run_gets_a_sentence(options, complaint):
+    result = subprocess.run([sys.executable, example.__file__, *options], capture_output=True, text=True)
     assert result.returncode == 1
-    assert result.stderr.startswith("example: there is no example 'weathr'; there are buttons, data_logger")
+    assert result.stderr.startswith("example: " + complaint)

@@ -112,9 +112,10 @@ def test_the_running_node_shows_its_records_by_aimx(output):
         (["--board", "esp32"], "run: esp32 is not emulated, as pico and pico_w are; with the board plugged in"),
         (["--board", "toaster"], "run: There is no board called 'toaster'."),
         (["--board", "pico_w/"], "run: There is no board called 'pico_w/'."),
+        (["--seconds", "5"], "run: SECONDS is 8 or more"),
     ],
 )
-def test_what_is_not_there_gets_a_sentence(options, complaint):
+def test_what_cannot_be_run_gets_a_sentence(options, complaint):
     result = subprocess.run([sys.executable, RUN, *options], capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith(complaint)

@@ -137,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=seconds, help="how long to watch, by its clock (10, or until it ends)")
     options = parser.parse_args(arguments)
     if options.name not in names():
-        print(f"example: there is no example {options.name!r}; there are {', '.join(names())}", file=sys.stderr)
+        print(f"example: NAME is one of {', '.join(names())}, not {options.name!r}", file=sys.stderr)
         return 1
     try:
         if options.port:
