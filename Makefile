@@ -151,7 +151,8 @@ lint: $(VENV)/ready-to-develop ## ruff, codespell and the type checkers, also of
 # Asked before a set-up that takes minutes.
 .PHONY: named-program
 named-program:
-	@test -f "$(PROGRAM)" || { echo "Name the file of your program: make types PROGRAM=main.py"; exit 1; }
+	@test -n "$(PROGRAM)" || { echo "Name the file of your program: make types PROGRAM=main.py"; exit 1; }
+	@test -f "$(PROGRAM)" || { echo "There is no file $(PROGRAM) in $(CURDIR): give its whole path."; exit 1; }
 
 .PHONY: types
 types: named-program $(VENV)/ready-to-develop ## let a type checker read a program of yours: PROGRAM=file

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from programs import IMPORTED, PYRIGHT, STUBS
+from programs import IMPORTED, PYRIGHT, ROOT, STUBS
 
 BIN = Path(sys.executable).parent
 LIBRARY = Path(__file__).parents[2] / "lib"
@@ -208,3 +208,15 @@ def test_all_names_are_known_by_the_asterisk(checked):
 def test_a_mistake_is_flagged(checked, mistake):
     number = list(FLAGGED).index(mistake)
     assert {line for line, _ in checked[f"flagged_{number}"]} == {BEFORE.count("\n") + 1}
+
+
+@pytest.mark.parametrize(
+    "argument, said",
+    [
+        ([], "Name the file of your program: make types PROGRAM=main.py"),
+        (["PROGRAM=no/such.py"], f"There is no file no/such.py in {ROOT}: give its whole path."),
+    ],
+)
+def test_a_program_that_is_not_there_gets_a_sentence(argument, said):
+    result = subprocess.run(["make", "types", *argument], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode and result.stdout == said + "\n"
