@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "testing-your-program.md").read_text()
 FILES = dict(re.findall(r"`([a-z_/]+\.(?:py|toml))`:\n\n```(?:python|toml)\n(.*?)```", PAGE, re.DOTALL))
+STUBS = ROOT / ".cache" / "stubs"
 INSTALL, *RUNS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -51,6 +52,14 @@ def test_the_buffer_that_another_page_shows_passes_the_tests_that_it_shows(proje
     (project / "tests" / "test_largest.py").write_text(blocks[-1])
     shutil.copytree(ROOT / "lib" / "aimdb_conformance", project / "lib" / "aimdb_conformance")
     assert " passed" in shell(".venv/bin/pytest tests/test_largest.py", project)
+
+
+@pytest.mark.skipif(not STUBS.exists(), reason="the stubs are not installed; make lint does that")
+def test_an_editor_finds_nothing_wrong_with_the_settings_that_the_page_shows(project):
+    (settings,) = re.findall(r"```toml\n(\[tool\.pyright\]\n.*?)```", PAGE, re.DOTALL)
+    settings = settings.replace("/home/me/aimdb", str(ROOT)) + 'typeCheckingMode = "standard"\n'  # That of pyright.
+    (project / "pyproject.toml").write_text(FILES["pyproject.toml"] + settings)
+    assert shell(f"{ROOT}/.venv/bin/basedpyright", project).startswith("0 errors, 0 warnings")
 
 
 @pytest.mark.skipif(not os.environ.get("SOAK"), reason="takes minutes; SOAK=1 runs it")
