@@ -201,7 +201,7 @@ def test_why_it_cannot_connect_is_told(url, more, why, capsys) -> None:
         (("record", "get", "nowhere"), "record.get: not_found (there is no such record"),
         (("record", "set", "counter", "1"), "record.set: denied (it may not be written"),
         (("watch", "nowhere"), "nowhere: not_found (there is no such record"),
-        (("watch", "#"), "#: denied (it may not be written; or not watched: its readers compete, or it is too many;"),
+        (("watch", "#"), "#: denied (it may not be written; or not watched: its readers compete, or it is too many)"),
     ],
 )
 def test_what_the_node_refuses_is_told_in_words(node, command, why) -> None:

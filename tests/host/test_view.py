@@ -366,11 +366,12 @@ def test_all_of_why_a_port_cannot_be_opened_is_shown():
     tried(view, look)
 
 
-def test_a_wrong_token_is_told(node):
-    view = view_of(node, token="wrong")
+@pytest.mark.parametrize("token, why", [("wrong", "the token is wrong"), (None, "it wants a token")])
+def test_a_token_that_is_wrong_or_missing_is_told(node, token, why):
+    view = view_of(node, token=token)
 
     async def look(pilot):
-        await until(lambda: "hello: denied" in state_of(view))
+        await until(lambda: f"hello: denied, as {why}" in state_of(view))
 
     tried(view, look)
 

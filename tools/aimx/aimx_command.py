@@ -31,7 +31,7 @@ UNREAD = 141
 # What the words mean with which AimX refuses something.
 MEANINGS = {
     "not_found": "there is no such record, or no value to get; a ring's values are seen by watch",
-    "denied": "it may not be written; or not watched: its readers compete, or it is too many; or the token is wrong",
+    "denied": "it may not be written; or not watched: its readers compete, or it is too many",
     "internal": "the record did not take it",
     "version_mismatch": "the other side speaks another version of AimX",
 }

@@ -176,7 +176,12 @@ class AimxClient:
         params = {"client": name, "version": VERSION, "max_frame": LONGEST_FRAME}
         if token is not None:
             params["auth_token"] = token
-        return self.call("hello", params)
+        try:
+            return self.call("hello", params)
+        except Refused as error:
+            if error.code != "denied":
+                raise
+            raise AimxError(f"{error}, as {'the token is wrong' if token else 'it wants a token'}") from None
 
     def call(self, method: str, params: Any = None) -> Any:
         """The answer to one call. Raises `Refused`, and `AimxError` when no answer comes."""
