@@ -201,6 +201,26 @@ async def test_an_interface_that_raises_ends_nothing():
     story.task.cancel()
 
 
+async def test_why_a_network_is_not_joined_is_told_by_the_name_of_the_status():
+    class network:
+        STAT_IDLE = 0
+        STAT_NO_AP_FOUND = -2  # As in that of a Pico W.
+
+    known = sys.modules.get("network")
+    if not known:
+        sys.modules["network"] = network
+    try:
+        with printing() as said:
+            story = Story(Interface(near=False))
+            while not said.text:
+                await asyncio.sleep_ms(10)
+        equal(said.text, "aimdb: no WiFi 'net', status -2, STAT_NO_AP_FOUND\n")
+        story.task.cancel()
+    finally:
+        if not known:
+            del sys.modules["network"]
+
+
 async def test_an_error_of_the_interface_that_cannot_be_shown_ends_nothing():
     interface = Interface()
     interface.errors = (OSError(Unspeakable()),) * 3

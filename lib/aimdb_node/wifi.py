@@ -85,7 +85,8 @@ class Wifi:
                     self.joined = True
                     producer.produce(True)
                 elif failures and not failures & (failures - 1):
-                    tell("no WiFi %r, status %r", self._ssid, interface.status())
+                    why = once("wifi_status", "aimdb_node").named(interface.status())
+                    tell("no WiFi %r, status %s", self._ssid, why)
             except Exception as er:  # The chip is busy, or was switched off; each driver has errors of its own.
                 troubles += 1
                 if not troubles & (troubles - 1):
