@@ -103,8 +103,8 @@ def _opened(raw, address, host, tls, begun):
 def failed(peer, error: Exception, troubles: int) -> PeerError:
     """Why a connection, or an attempt to make one, has ended, in words for somebody who is to mend it.
 
-    It is counted. `troubles`: how many attempts or connections have failed in a row. With 0 it was a good connection, of
-    which only the 4th, 8th, 16th … that is lost is told.
+    It is counted. `troubles`: how many attempts or connections have failed in a row. With 0 it was a good connection,
+    of which only the 4th, 8th, 16th … that is lost is told.
     """
     why = _in_words(peer, error)
     peer.lost_count += peer.connected
