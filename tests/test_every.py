@@ -418,6 +418,17 @@ async def test_it_ends_when_its_record_is_closed():
             assert ticks_diff(clock.ticks_ms(), start) <= 6000
 
 
+async def test_a_read_that_ends_with_its_record_has_no_value_that_counts_as_dropped():
+    ring = SpmcRing(2)
+
+    async def read():
+        ring.close()
+        raise BufferClosed(None, SpmcRing(1))
+
+    await wired(ring, every(1, read)).run()
+    equal(ring.metrics().dropped_count, 0)
+
+
 async def test_what_read_raises_of_another_record_does_not_end_it():
     other, ring = SpmcRing(2), SpmcRing(2)
     other.close()

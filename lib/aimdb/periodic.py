@@ -112,7 +112,7 @@ class Every:
                 if not isinstance(er, Exception) and (value is not self or isinstance(er, _EXITS)):
                     raise  # The task is cancelled. If `read` raises such an error itself, it is a failure like others.
                 if isinstance(er, BufferClosed) and buffer.closed:
-                    if value is not None and value is not self:
+                    if value is not self and type(value) is not _COROUTINE:  # `read` has returned it.
                         producer.produce(value)  # It is dropped, and counted.
                     return
                 self._fail(producer, er)
