@@ -252,6 +252,20 @@ async def test_what_fn_raises_ends_the_run_and_is_named():
     equal(db.failed, ("b", "transform", "fail", caught.error))
 
 
+async def test_a_closed_record_that_fn_reads_ends_the_run():
+    other = SpmcRing(1)
+    reader = other.subscribe()
+    other.close()
+
+    db = AimDb()
+    last = SpmcRing(8)
+    db.configure("a", SpmcRing(8)).source(producing([5]))
+    db.configure("b", last).transform("a", lambda value: reader.try_recv())
+    with raises(BufferClosed):
+        await db.run()
+    equal(last.metrics().produced_count, 0)
+
+
 async def test_a_value_that_its_record_refuses_for_good_does_not_come_again():
     class Picky(BoundedQueue):
         async def push_async(self, value):
@@ -408,6 +422,20 @@ async def test_an_output_that_fn_closes_counts_the_value_as_dropped():
     for _ in range(2):  # Once, though a second run begins with the closed record.
         await asyncio.wait_for(db.run(), 1)
         equal((last.metrics().dropped_count, first.held()), (1, 1))
+
+
+async def test_an_output_that_fn_closes_before_it_has_a_value_counts_none_as_dropped():
+    def close(value):
+        last.close()
+        raise BufferClosed(None, SpmcRing(1))
+
+    db = AimDb()
+    first, last = BoundedQueue(2), BoundedQueue(2)
+    db.configure("a", first)
+    db.configure("b", last).transform("a", close)
+    first.push(1)
+    await asyncio.wait_for(db.run(), 1)
+    equal(last.metrics().dropped_count, 0)
 
 
 async def test_a_transform_ends_when_its_output_is_closed_though_an_earlier_one_of_it_was_cancelled_in_between():

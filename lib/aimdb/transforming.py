@@ -105,11 +105,12 @@ class Transform:
                     raise
                 if commit and value is None:
                     commit()
-        except BufferClosed as er:
+        except BufferClosed:
             if not buffer.closed:
                 raise
-            record.produce(er.value)  # It is dropped, and counted.
-            hand.computed = None
+            if hand.computed is not None:
+                record.produce(hand.computed)  # It is dropped, and counted.
+                hand.computed = None
         except Exception as er:
             if hand.computed is not None and not isinstance(er, _FOR_NOW):
                 hand.computed = None
