@@ -20,12 +20,10 @@ class Lender:
 
     def lend(self):
         """What `Line.lend` does. Needs no heap."""
-        line = self._line
-        line.renew()
-        if self._loop is not line.loop:
-            if self._loop:
-                self._loop.remove(self._entry)  # That loop was left.
-            self._loop = schedule(self._entry, _FIRST)
+        self._line.renew()
+        if self._loop:
+            self._loop.remove(self._entry)  # Perhaps that loop was left.
+        self._loop = schedule(self._entry, _FIRST)
 
     def send(self, _):
         self._loop = None
