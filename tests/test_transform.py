@@ -744,6 +744,17 @@ async def test_all_mistakes_are_reported_at_once():
 # Joins.
 
 
+async def test_a_join_whose_record_has_no_buffer_is_a_mistake():
+    async def stage(inputs, producer):
+        pass
+
+    db = AimDb()
+    db.configure("a", Mailbox())
+    db.configure("no buffer").transform_join(("a",), stage)
+    (mistake,) = await mistakes_of(db)
+    assert "'no buffer' has no buffer" in mistake, mistake
+
+
 async def test_a_join_gets_the_values_of_its_inputs_with_their_keys():
     db = AimDb()
     seen = []
