@@ -384,6 +384,20 @@ def test_wrong_arguments_are_named_at_the_call():
         every(10, print, give_up_after=1.5)
 
 
+async def test_the_least_lateness_is_that_of_the_read_that_was_least_late():
+    ring = SpmcRing(8)
+    with VirtualClock(periodic) as clock:
+        read = Read(clock, 3, ring)
+        source = every(20, read)
+        run = asyncio.create_task(wired(ring, source).run())
+        await asyncio.sleep_ms(15)
+        clock.busy(10)
+        await asyncio.sleep_ms(10)
+        clock.busy(8)
+        await run
+    equal(source.lateness, (3, 4.0, 5))
+
+
 async def test_lateness_and_overruns_are_in_the_records_metrics():
     ring = SpmcRing(8)
     with VirtualClock(periodic) as clock:

@@ -161,6 +161,12 @@ async def test_what_is_not_done_in_time_is_cancelled_and_told():
     assert "the wait" in str(error) and str(UNIT) in str(error), error
 
 
+async def test_a_task_that_is_not_done_in_time_is_cancelled():
+    task = asyncio.create_task(wait(asyncio.Event()))
+    await raises_async(asyncio.TimeoutError, timed(task, UNIT))
+    equal(task.done(), True)
+
+
 async def test_a_result_that_meets_the_end_of_the_time_is_not_lost():
     event = asyncio.Event()
     task = asyncio.create_task(timed(wait(event), UNIT))

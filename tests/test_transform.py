@@ -11,10 +11,12 @@ from aimdb import (
     InvalidConfiguration,
     Mailbox,
     Reader,
+    SelfDeadlock,
     SingleLatest,
     SpmcRing,
     every,
 )
+from aimdb.timing import timed
 from aimdb_conformance.support import drain, settle
 from harness import equal, heap_locked, raises
 
@@ -895,6 +897,23 @@ async def test_what_a_join_raises_ends_the_run_and_is_named():
     with raises(OSError) as caught:
         await db.run()
     equal(db.failed, ("b", "transform_join", "fail", caught.error))
+
+
+async def test_a_join_that_fails_at_once_leaves_no_reader_at_its_inputs():
+    async def fail(inputs, producer):
+        raise OSError(5)
+
+    db = AimDb()
+    queue = BoundedQueue(1)
+    db.configure("a", queue)
+    db.configure("b", SpmcRing(8)).transform_join(("a",), fail)
+    with raises(OSError):
+        await db.run()
+    queue.push(1)
+    queue.subscribe().try_recv()
+    queue.push(2)
+    with raises(SelfDeadlock):  # With another reader it would wait.
+        await timed(queue.push_async(3), 1000)
 
 
 async def test_what_an_input_of_a_join_raises_ends_the_run():
