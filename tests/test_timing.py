@@ -148,6 +148,17 @@ async def wait(event):
     return 7
 
 
+async def test_what_a_timers_call_raises_is_told_without_a_handler_of_the_programs():
+    def fail():
+        raise ValueError
+
+    with printing() as said:
+        Timer(fail).start(0)
+        await settle()
+    assert said.text.startswith("aimdb: a timer's call failed\nfuture: "), said.text
+    assert "wasn't retrieved" not in said.text, said.text  # As of an error in the telling.
+
+
 async def test_what_is_done_in_time_gives_its_value():
     event = asyncio.Event()
     event.set()

@@ -59,7 +59,7 @@ class Timer:
             self._function()
         except Exception as er:
             # The loop puts an entry that raises into its queue, where this one is already if `function` started it.
-            context = {"message": "aimdb: a timer's call failed", "exception": er, "future": self}
+            context = {"message": "aimdb: a timer's call failed", "exception": er, "future": self._entry}
             get_event_loop().call_exception_handler(context)
 
 
