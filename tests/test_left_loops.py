@@ -86,6 +86,26 @@ def test_a_task_that_is_cancelled_after_its_loop_was_left_frees_nothing_twice():
     equal(cancel_granted(False), [])
 
 
+def test_a_task_of_a_loop_that_was_left_can_be_cancelled_after_its_reader_is_closed():
+    for queue in (BoundedQueue(2), SpmcRing(2)):
+        reader = queue.subscribe()
+        tasks = []
+
+        async def wait():
+            tasks.append(asyncio.create_task(reader.recv()))
+            await settle()
+
+        async def cancel():
+            reader.close()
+            tasks[0].cancel()
+            with raises(asyncio.CancelledError):
+                await tasks[0]
+
+        asyncio.run(wait())
+        asyncio.new_event_loop()
+        asyncio.run(cancel())
+
+
 def test_a_task_that_is_cancelled_after_its_loop_was_left_costs_nobody_the_place_in_the_new_one():
     queue = BoundedQueue(2)
     reader = queue.subscribe()
