@@ -324,6 +324,17 @@ async def test_a_queue_that_nobody_reads_is_named_while_a_producer_waits():
             equal(said.text, line % 10 + line % 20)
 
 
+async def test_a_queue_that_nobody_reads_is_named_once_however_many_producers_wait():
+    queue = BoundedQueue(1)
+    queue.push(1)
+    with Hasty() as time_flies, printing() as said:
+        for i in range(3):
+            asyncio.create_task(queue.push_async(i))
+        await settle()
+        await time_flies.pass_by(10000)
+    equal(said.text.count("nobody reads it"), 1)
+
+
 def test_a_queue_that_nobody_reads_is_named_in_each_loop():
     queue = BoundedQueue(1)
     queue.push(1)
