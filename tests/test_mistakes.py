@@ -496,6 +496,13 @@ async def test_a_def_without_async_in_place_of_a_stage_is_told():
     assert "sense" in mistake and "it is a def without async" in mistake, mistake
 
 
+async def test_a_lambda_in_place_of_a_stage_that_gives_no_coroutine_is_told():
+    db = AimDb()
+    db.configure("temperature", SpmcRing(4)).source(lambda producer: 5)
+    mistake = await mistake_of(db)
+    assert "not an async function of one argument: it gives 5" in mistake, mistake
+
+
 async def died(stage):
     db = AimDb()
     db.configure("temperature", SpmcRing(4)).tap(stage)
