@@ -646,6 +646,16 @@ async def test_a_reader_that_commits_acknowledges_when_told_and_only_on_the_conn
             await until(lambda: server.acknowledged == [1, 9])
 
 
+async def test_a_commit_may_be_awaited_by_the_tools_of_asyncio():
+    async with ScriptedBroker() as server:
+        broker = impatient(server)
+        async with broker:
+            reader = await MqttTopic(server.url + "/n", commits=True, broker=broker).subscribe_async()
+            await asyncio.wait_for(reader.commit(), 1)
+            await asyncio.gather(reader.commit(0), reader.commit())
+            await asyncio.create_task(reader.commit())
+
+
 async def test_a_count_that_cannot_be_committed_is_named_and_changes_nothing():
     async with ScriptedBroker() as server:
         broker = impatient(server)
