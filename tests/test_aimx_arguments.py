@@ -74,6 +74,8 @@ def test_arguments_that_are_wrong_are_named_with_their_range():
         else:
             error = raises(kind, lambda: Hub("aimx://hub", **options))
         assert word in str(error), error
+    error = raises(TypeError, lambda: link("link_to", "aimx://hub/k", newest="newest"))
+    equal(str(error), "newest is True or False, not 'newest'")
     raises(ValueError, Hub, "aimx://%ED%A0%80@hub")
     raises(TypeError, Hub, "aimxs://hub")
     raises(ValueError, lambda: Hub("aimxs://hub", tls=b"none"))

@@ -41,6 +41,8 @@ def link_to(record, url: str, codec: "Any" = None, newest: bool = False, hub: "H
     """
     from .outbound import LinkTo
 
+    if newest not in (False, True):
+        raise TypeError("newest is True or False, not %r" % (newest,))
     hub, key = hub_for(url, hub)
     link = LinkTo(record.key, hub, key, route_to(key), 1, check_codec(codec), newest)
     note_link(record, hub.name, [key], False, _meet)
