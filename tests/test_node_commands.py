@@ -256,6 +256,16 @@ def test_a_console_of_what_cannot_be_read_is_told():
         equal(str(caught.error), "the stream of a console has a readinto, not %r" % (wrong,))
 
 
+def test_a_console_that_would_end_the_loop_is_told():
+    class Deaf:
+        def readinto(self, view):
+            pass
+
+    with raises(TypeError) as caught:
+        console(stream=Deaf())
+    assert str(caught.error).startswith("stream is a stream that select.poll takes"), caught.error
+
+
 async def test_empty_lines_are_none():
     equal(await lines(b"\r\n\n\r\n"), [])
 

@@ -1,5 +1,6 @@
-"""Checks codecs, functions, names for others, and formats for `struct`. Loaded for each, and not kept."""
+"""Checks codecs, functions, streams, names for others, and formats for `struct`. Loaded for each, and not kept."""
 
+import select
 import struct
 
 
@@ -21,6 +22,17 @@ def check_function(name: str, function) -> None:
     """Raise `TypeError` for what cannot be called, and for an async function, which would never run."""
     if not callable(function) or _is_async(function):
         raise TypeError("%s is a function without async, not %r" % (name, function))
+
+
+def check_stream(name: str, stream) -> None:
+    """Raise `TypeError` for what the loop cannot poll: what that raises would end the loop, or make it stand still."""
+    poller = select.poll()
+    try:
+        poller.register(stream, select.POLLIN)
+        poller.poll(0)
+    except Exception as er:
+        text = "%s is a stream that select.poll takes, such as a machine.UART, not %r: %r"
+        raise TypeError(text % (name, stream, er))
 
 
 def check_name(what: str, name: str) -> None:

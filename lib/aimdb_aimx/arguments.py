@@ -1,6 +1,5 @@
 """Checks what `AimxServer` is given, and tells how it serves. Loaded for that, and not kept."""
 
-import select
 import sys
 
 from aimdb import AimDb, check_int, once
@@ -37,7 +36,7 @@ def settle(
         if serial is not None and not hasattr(serial, name):
             raise TypeError("serial is a stream with readinto and write, not %r" % (serial,))
     if serial is not None:
-        _check_polling(serial)
+        once("arguments").check_stream("serial", serial)
     if token is not None and not isinstance(token, str):
         raise TypeError("token is a string, not %r" % (token,))
     if token == "":
@@ -68,16 +67,6 @@ def settle(
     server.timeout_ms = timeout_ms
     server.silence_ms = silence_ms
     return key
-
-
-def _check_polling(stream):
-    # What this raises would end the loop, or make it stand still, when the loop polls the stream.
-    poller = select.poll()
-    try:
-        poller.register(stream, select.POLLIN)
-        poller.poll(0)
-    except Exception as er:
-        raise TypeError("serial is a stream that select.poll takes, such as a machine.UART, not %r: %r" % (stream, er))
 
 
 def announce(server) -> None:

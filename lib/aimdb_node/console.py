@@ -1,7 +1,7 @@
 import asyncio
 import sys
 
-from aimdb import check_int
+from aimdb import check_int, once
 from aimdb.polling import readable
 from micropython import const
 
@@ -24,8 +24,10 @@ def console(longest: int = 80, stream=None) -> "Callable":
     """
 
     check_int("longest", longest, 1)
-    if stream is not None and not hasattr(stream, "readinto"):
-        raise TypeError("the stream of a console has a readinto, not %r" % (stream,))
+    if stream is not None:
+        if not hasattr(stream, "readinto"):
+            raise TypeError("the stream of a console has a readinto, not %r" % (stream,))
+        once("arguments").check_stream("stream", stream)
 
     def read(producer):
         source = sys.stdin.buffer if stream is None else stream
