@@ -340,26 +340,6 @@ def test_what_is_no_codec_is_refused_when_the_queue_is_opened():
         assert "JsonCodec()" in str(caught.error), caught.error
 
 
-def test_an_async_function_for_what_cannot_be_decoded_is_refused():
-    async def tell(error):
-        pass
-
-    for wrong in (tell, 0, "print"):
-        with raises(TypeError) as caught:
-            opened(Flash(), JsonCodec(), undecodable=wrong)
-        equal(str(caught.error), "undecodable is a function without async, not %r" % (wrong,))
-
-
-def test_a_device_that_tells_no_block_size_has_blocks_of_512_bytes():
-    flash = Flash(8, 512)
-    works = flash.ioctl
-    flash.ioctl = lambda operation, argument: None if operation == 5 else works(operation, argument)
-    queue = opened(flash)
-    queue.push(1)
-    queue.release()
-    equal(opened(flash).peek(), 1)
-
-
 def test_a_class_where_a_storage_or_device_is_needed_is_refused():
     for storage in (FileStorage, BlockStorage, Flash):
         with raises(TypeError) as caught:

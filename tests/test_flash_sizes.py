@@ -1,4 +1,4 @@
-"""A queue on flash is opened with other sizes than those with which its values were written."""
+"""Sizes with which a queue on flash is opened: others than before, and of a device that tells none."""
 
 import aimdb_flash.storage
 from aimdb_flash import BlockStorage, BytesCodec, FlashQueue, StorageError
@@ -53,3 +53,13 @@ async def test_values_are_read_with_another_write_size_than_they_were_written_wi
     queue = opened(power_cut(flash), BytesCodec())
     equal(drain(queue.subscribe()), [b"32"] * 3 + [b"256"] * 3 + [b"16"] * 3 + [b"512"] * 3)
     equal((queue.damaged_count, queue.dropped_count), (0, 0))
+
+
+def test_a_device_that_tells_no_block_size_has_blocks_of_512_bytes():
+    flash = Flash(8, 512)
+    works = flash.ioctl
+    flash.ioctl = lambda operation, argument: None if operation == 5 else works(operation, argument)
+    queue = opened(flash)
+    queue.push(1)
+    queue.release()
+    equal(opened(flash).peek(), 1)

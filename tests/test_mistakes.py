@@ -417,6 +417,16 @@ def test_a_codec_whose_decode_is_async_is_told():
         equal(str(caught.error), "a codec has no async def: the decode of %r" % codec)
 
 
+def test_an_async_function_for_what_cannot_be_decoded_is_refused():
+    async def tell(error):
+        pass
+
+    for wrong in (tell, 0, "print"):
+        with raises(TypeError) as caught:
+            FlashQueue(BlockStorage(Flash()), undecodable=wrong)
+        equal(str(caught.error), "undecodable is a function without async, not %r" % (wrong,))
+
+
 async def test_a_buffer_of_ones_own_that_lacks_a_method_is_told_before_anything_starts():
     for kind, missing in ((WithoutTake, "take(self, reader)"), (WithoutHasValue, "has_value(self, reader)")):
         db = AimDb()

@@ -181,6 +181,7 @@ def test_now_is_unix_time():
     assert abs(Clock().now() - time.time()) <= 1
 
 
+@only("unix", reason="needs a network")
 async def test_asked_again_at_once_it_is_asked_once_and_an_answer_ends_the_count_of_failures():
     found = []
     server = Server(lambda question: told(TODAY)(question) if server.asked > 1 else b"no time")
