@@ -213,6 +213,9 @@ class AimDb:
         @overload
         def sync_producer(self, key: str, depth: int, format: str) -> PackedProducer: ...
 
+        @overload
+        def sync_producer(self, key: str, depth: int = 16, *, format: str) -> PackedProducer: ...
+
         def sync_producer(self, key: str, depth: int = 16, format: str | None = None) -> SyncProducer:
             """A new `SyncProducer` of the record of `key`, for interrupts, threads and the other core.
 

@@ -23,7 +23,8 @@ import asyncio
 from typing import Any
 
 from aimdb import AimDb, BoundedQueue, Buffer, BufferFull, BufferLagged, Consumer, DbError, InvalidConfiguration
-from aimdb import Mailbox, Metrics, Producer, Reader, Record, RecordKeyNotFound, SingleLatest, SpmcRing, SyncProducer
+from aimdb import Mailbox, Metrics, PackedProducer, Producer, Reader, Record, RecordKeyNotFound, SingleLatest, SpmcRing
+from aimdb import SyncProducer
 
 
 async def sensor(producer: Producer) -> None:
@@ -88,7 +89,9 @@ for buffer in (SingleLatest(), Mailbox(), BoundedQueue(3)):
 producer: Producer = db.producer("temperature")
 consumer: Consumer = db.consumer("temperature")
 from_interrupts: SyncProducer = db.sync_producer("temperature", 16)
-if from_interrupts.try_send(1):
+samples: PackedProducer = db.sync_producer("temperature", format="<I")
+samples = db.sync_producer("temperature", 16, "<I")
+if from_interrupts.try_send(1) or samples.try_send_slot():
     from_interrupts.send(2, timeout_ms=100)
 try:
     db.produce_any("temperature", 3)
@@ -110,9 +113,18 @@ asyncio.run(main())
 asyncio.run(db.run())
 """
 
-# All that a board gives for the asterisk.
-LISTED = re.search(r'_MODULES = const\("""(.*?)"""', (LIBRARY / "aimdb" / "loading.py").read_text(), re.DOTALL)
-ALL = [name.split("=")[0] for line in LISTED[1].strip("\\\n").split("\n") for name in line.split()[1:]]
+
+def names_on_boards(file: str) -> list[str]:
+    """All public names of a package, as the file lists them by which a board finds them."""
+    lines = re.search(r'^_?MODULES = .*?"""\\\n(.*?)"""', (LIBRARY / file).read_text(), re.DOTALL | re.MULTILINE)[1]
+    return [name.split("=")[0] for line in lines.split("\n") for name in line.split()[1:]]
+
+
+ALL = names_on_boards("aimdb/loading.py")
+BY_NAME = "".join(
+    "from {} import {}\n".format(package, ", ".join(names_on_boards(f"{package}/names.py")))
+    for package in ("aimdb_flash", "aimdb_mqtt", "aimdb_aimx", "aimdb_node")
+)
 BY_ASTERISK = """
 from aimdb import *
 
@@ -185,7 +197,7 @@ def pyright(folder: Path) -> list[tuple[str, int, str]]:
 def checked(request, tmp_path_factory):
     """What a checker has against all programs of this file, which it sees at once: {name: [(line, sentence)]}."""
     folder = tmp_path_factory.mktemp("programs")
-    programs = {"accepted": ACCEPTED, "by_asterisk": BY_ASTERISK}
+    programs = {"accepted": ACCEPTED, "by_asterisk": BY_ASTERISK, "by_name": BY_NAME}
     for number, line in enumerate(FLAGGED.values()):
         programs[f"flagged_{number}"] = BEFORE + line
     for name, program in programs.items():
@@ -198,6 +210,10 @@ def checked(request, tmp_path_factory):
 
 def test_a_program_with_annotations_is_accepted(checked):
     assert checked["accepted"] == []
+
+
+def test_all_names_of_the_other_packages_are_known(checked):
+    assert checked["by_name"] == []
 
 
 def test_all_names_are_known_by_the_asterisk(checked):
