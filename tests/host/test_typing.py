@@ -122,7 +122,9 @@ def names_on_boards(file: str) -> list[str]:
 
 ALL = names_on_boards("aimdb/loading.py")
 BY_NAME = "".join(
-    "from {} import {}\n".format(package, ", ".join(names_on_boards(f"{package}/names.py")))
+    "def of_{0}() -> None:\n    from {0} import {1}\n".format(
+        package, ", ".join(names_on_boards(f"{package}/names.py"))
+    )
     for package in ("aimdb_flash", "aimdb_mqtt", "aimdb_aimx", "aimdb_node")
 )
 BY_ASTERISK = """
