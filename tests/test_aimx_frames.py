@@ -154,6 +154,13 @@ async def test_a_frame_of_any_length_is_found_behind_a_part_of_one_of_any_length
             equal(received(serial_frames, data, 256), ([frame], 1))
 
 
+async def test_a_frame_is_found_behind_noise_of_any_length():
+    frame = b'{"t":"req","id":1,"method":"graph.nodes"}'
+    for size in range(1, 600):
+        data = b"\7" * size + await sent(serial_frames, (frame,))
+        equal(received(serial_frames, data, 256), ([frame], 1))
+
+
 async def test_an_object_inside_a_frame_of_any_length_is_none():
     for size in range(8, 120):
         inner = b'{"t":"' + b"x" * (size - 9) + b'"}'

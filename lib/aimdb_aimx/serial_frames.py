@@ -43,7 +43,7 @@ class Frames(FramedStream):
                         self.lost += 1
                         self.cut = bytes(data[1:50])
                     self._skips = True
-                    self._start = self._end = self._seen = 0
+                    self._start = self._end - self._most // 2  # A frame may have begun in there, if it was noise.
                 return None
             start = self._start
             self._start = self._seen = end + 1
