@@ -131,6 +131,25 @@ async def test_what_a_record_refuses_for_now_is_tried_again_and_not_acknowledged
         equal(tries, [1] * 6 + [2])
 
 
+async def test_a_record_that_refuses_every_value_once_is_told_of_once():
+    refused = set()
+
+    def accept(value):
+        if value not in refused:
+            refused.add(value)
+            raise OSError(5)
+
+    async with ScriptedBroker() as server:
+        db = AimDb()
+        db.configure("n", Choosy(accept)).link_from(server.url + "/n", broker=impatient(server))
+        with printing() as said:
+            async with running(db):
+                await until(lambda: server.subscribed)
+                await server.send(b"".join([publish("n", b"%d" % number, 1, number) for number in range(1, 11)]))
+                await until(lambda: len(server.acknowledged) == 10)
+        equal(said.text.count("refuses for now"), 1)
+
+
 async def test_a_record_on_another_broker_that_is_down_gets_its_values_when_that_is_back():
     async with ScriptedBroker() as here, ScriptedBroker() as there:
         await there.stop()

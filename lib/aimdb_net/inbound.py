@@ -36,6 +36,7 @@ class LinkFrom:
         self.__name__ = inbox.name
         self.key = key
         self._entry: "Any" = None  # The message in hand.
+        self._attempts = 0  # The most that a message has taken and were told of.
 
     async def __call__(self, record):
         inbox = self._inbox
@@ -80,7 +81,9 @@ class LinkFrom:
                     raise BufferClosed(value, record.buffer)
                 attempts += 1
                 if isinstance(er, _FOR_NOW) and not (isinstance(er, MemoryError) and attempts == HUNGRY_ATTEMPTS):
-                    tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
+                    if attempts > self._attempts:
+                        self._attempts = attempts
+                        tell(attempts, "record %r refuses for now what came from %s: %r", self.key, self.__name__, er)
                     shortest, longest = self.peer.retry_ms
                     await asyncio.sleep_ms(min(shortest << min(attempts - 1, 10), longest))
                     continue
