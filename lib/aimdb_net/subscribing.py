@@ -10,16 +10,14 @@ def attach(inbox) -> None:
     peer = inbox.peer
     if inbox in peer.inboxes and not inbox.ended:
         return
-    skips = False
     for other in peer.inboxes[:]:
         if other.ended and other.route == inbox.route:
             peer.inboxes.remove(other)
             if other.skips or other is not inbox and other.values:
-                peer.renew()  # What was left with the peer is for us, before what comes now.
-                skips = peer.connected
+                peer.renew()  # What was left with the peer is for us.
     inbox.ended = False
     inbox.recover()
-    inbox.skips = skips
+    inbox.skips = bool(peer.renewing)  # What comes now is newer than what comes again.
     peer.inboxes.append(inbox)
     peer.freed.wake_all()
     if inbox.asked:
