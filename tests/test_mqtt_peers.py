@@ -244,19 +244,31 @@ async def test_what_went_wrong_is_said_in_words():
             assert words in str(error), error
 
 
-async def test_connections_that_are_lost_again_and_again_are_told_of_though_each_was_good():
+async def lost_nine_times(longest):
+    """What is said when good connections are lost; `longest`: the pause that a connection has to outlast to count anew."""
     async with ScriptedBroker() as server:
-        broker = impatient(server, client_id="node", retry_ms=(1, 5))
+        broker = impatient(server, client_id="node", retry_ms=(1, longest))
         with printing() as said:
             async with broker:
                 for _ in range(9):
                     await until(lambda: broker.connected)
-                    await asyncio.sleep_ms(30)  # Longer than a pause.
+                    await asyncio.sleep_ms(30)
                     server.kick()
                     await until(lambda: not broker.connected)
-        lost = [line for line in said.text.split("\n") if "is lost again and again" in line]
-        equal([line[-8:] for line in lost], ["4 in all", "8 in all"])
-        assert all("closed the connection; perhaps another client has its client_id" in line for line in lost), lost
+    return [line for line in said.text.split("\n") if "aimdb:" in line]
+
+
+async def test_connections_that_are_lost_again_and_again_are_told_of_though_each_was_good():
+    lines = await lost_nine_times(5)
+    equal([line[-8:] for line in lines], ["4 in all", "8 in all"])
+    for line in lines:
+        assert "is lost again and again: the peer closed the connection; perhaps another client has its" in line, line
+
+
+async def test_connections_that_are_lost_soon_are_told_of_ever_less_often():
+    lines = await lost_nine_times(10000)
+    equal([line[-8:] for line in lines], ["1 in all", "2 in all", "4 in all", "8 in all"])
+    equal(["perhaps another client has its client_id" in line for line in lines], [False, False, True, True])
 
 
 async def test_a_broker_that_never_acknowledges_is_told_of():

@@ -13,7 +13,7 @@ from .errors import ConnectionLost, tell
 async def keep(peer) -> None:
     """Keep up the connection until cancelled. Nothing that the network, the peer or the heap does ends it."""
     pause = 0  # Before the next attempt, without its random part.
-    troubles = 0  # Attempts that failed, and connections that were lost at once, in a row.
+    troubles = 0  # Attempts that failed, and connections that were lost soon, in a row.
     while True:
         try:
             if peer.connection:  # There was no heap to end it, or Ctrl-C has ended the task before this one.
@@ -29,8 +29,11 @@ async def keep(peer) -> None:
             except Exception as er:
                 now = ticks_ms()
                 troubles += 1
-                if began is not None and ticks_diff(now, began) > pause and not _owes(peer, now, peer.timeout_ms):
-                    pause = troubles = 0  # It was a good connection.
+                lasted = ticks_diff(now, began) if began is not None else 0
+                if lasted > pause and not _owes(peer, now, peer.timeout_ms):
+                    pause = 0  # It was a good connection.
+                    if lasted > peer.retry_ms[1]:
+                        troubles = 0
                 error = once("opening").failed(peer, er, troubles)
             else:
                 peer.disconnect(None, True)

@@ -103,8 +103,8 @@ def _opened(raw, address, host, tls, begun):
 def failed(peer, error: Exception, troubles: int) -> PeerError:
     """Why a connection, or an attempt to make one, has ended, in words for somebody who is to mend it.
 
-    It is counted. `troubles`: how many attempts or connections have failed in a row. With 0 it was a good connection,
-    of which only the 4th, 8th, 16th … that is lost is told.
+    It is counted. `troubles`: how many attempts failed, or connections were lost soon, in a row. With 0 it was a good
+    connection: only the 4th, 8th, 16th … that is lost is told of.
     """
     why = _in_words(peer, error)
     peer.lost_count += peer.connected
@@ -115,7 +115,7 @@ def failed(peer, error: Exception, troubles: int) -> PeerError:
         reason = str(why).replace(name + ": ", "").replace(name, "it")
         keys = ", ".join([repr(user.key) for user in peer.users if user])
         text = "%sno connection to %s: %s" if troubles else "%sthe connection to %s is lost again and again: %s"
-        if not troubles and peer.client_id:
+        if count >= _MANY and peer.connected and peer.connection.broken and peer.client_id:
             reason += "; perhaps another client has its client_id"
         tell(count, text, "record %s: " % keys if keys else "", name, reason)
     return why
