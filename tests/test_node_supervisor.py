@@ -656,6 +656,20 @@ def test_a_start_by_power_begins_the_count_of_starts_anew_also_for_the_starts_af
     equal(book.starts, 2)
 
 
+def test_a_board_that_sleeps_deeply_after_each_short_run_is_no_board_that_fails():
+    Folder()
+    sys.modules["machine"] = Esp32
+    Esp32.cause = Esp32.DEEPSLEEP_RESET
+    try:
+        for _ in range(6):
+            with raises(Reset):
+                Supervisor(hang, hang, CrashBook(PATH), watchdog=Biting(), say=lambda who, text: None).run()
+            asyncio.new_event_loop()
+    finally:
+        del sys.modules["machine"]
+    equal(CrashBook(PATH).starts, 1)
+
+
 def test_what_is_in_the_file_is_bounded():
     Folder()
     CrashBook(PATH, 300).note(ValueError("x" * 5000), 7)

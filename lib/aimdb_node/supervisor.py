@@ -43,6 +43,9 @@ class Supervisor:
     watchdog              is started, and fed by a task of the loop. In reduced mode it waits 8388 ms at least
     reset, pause_ms       what resets the board and what waits, for tests
 
+    The end of a deep sleep is a start like one by power. An RP2 board cannot tell it from a reset: there call
+    `crashes.good()` before it.
+
     Ctrl-C ends it and gives the prompt; from then on the watchdog resets nothing, and the count of starts is zero.
     `run` returns when the application does. Raises `TypeError` or `ValueError` for wrong arguments, and for times that
     are longer than six days. IRQ safety: none.
@@ -101,7 +104,7 @@ class Supervisor:
     def _run_for_good(self):
         crashes = self.crashes
         cause = reset_cause()
-        crashes.begin(cause == "power on", _STARTS)
+        crashes.begin(cause in ("power on", "deep sleep"), _STARTS)
         self._tell("start", "after: %s; start %d without a good run" % (cause, crashes.starts))
         if crashes.text:
             self._tell("crash", "%d so far, the last one at %s" % (crashes.crashes, crashes.text.rstrip()))
