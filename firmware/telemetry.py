@@ -18,6 +18,7 @@ import time
 from report import say
 
 LONGEST = 4096  # Characters of /network.json. A damaged file may have more than there is memory for.
+LONGEST_CA = 8192  # Bytes of the certificate that it names.
 
 
 def settings():
@@ -66,10 +67,15 @@ def connect(db, obey, journal=None):
     try:
         tls = None
         if "ca" in found:
+            if not isinstance(found["ca"], str):
+                raise TypeError("ca is the path of a certificate, not %r" % (found["ca"],))
             with open(found["ca"], "rb") as file:
-                tls = file.read()
+                tls = file.read(LONGEST_CA)
+        ntp = found.get("ntp", ["pool.ntp.org", 123])
+        if not isinstance(ntp, list) or len(ntp) != 2:
+            raise TypeError("ntp is an address and a port, not %r" % (ntp,))
         wifi = Wifi(found["ssid"], found["password"])
-        clock = Clock(*found.get("ntp", ("pool.ntp.org", 123)))
+        clock = Clock(*ntp)
         broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
     except OSError as error:
         say("network", "NONE: %s cannot be read, which /network.json names: %r" % (found.get("ca"), error))

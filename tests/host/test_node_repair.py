@@ -157,9 +157,25 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path) -> None:
     assert "NONE: /broker.der cannot be read, which /network.json names: OSError(2,)" in printed, printed
 
 
+def test_a_certificate_that_is_longer_than_the_memory_is_named(tmp_path) -> None:
+    (tmp_path / "broker.der").write_bytes(bytes(2_000_000))
+    printed = Node(tmp_path, wrong(ca="/broker.der", broker="mqtts://127.0.0.1:9")).typed(b"restart\n")
+    assert "/network.json is wrong: " in printed and "no certificate" in printed, printed
+
+
 @pytest.mark.parametrize("content", ['{"SSID": "a"}', "[]", "5", wrong(password=5)])
 def test_what_is_missing_in_the_settings_of_the_network_is_told(tmp_path, content) -> None:
     assert "/network.json is to have ssid, password and broker, as text" in Node(tmp_path, content).typed(b"restart\n")
+
+
+@pytest.mark.parametrize("ntp", [None, "pool.ntp.org", [], ["pool.ntp.org", 123, 0]])
+def test_what_is_no_time_server_is_named(tmp_path, ntp) -> None:
+    assert "ntp is an address and a port, not " in Node(tmp_path, wrong(ntp=ntp)).typed(b"restart\n")
+
+
+@pytest.mark.parametrize("ca", [None, 5, {}])
+def test_what_is_no_path_of_a_certificate_is_named(tmp_path, ca) -> None:
+    assert "ca is the path of a certificate, not " in Node(tmp_path, wrong(ca=ca)).typed(b"restart\n")
 
 
 def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_path) -> None:
