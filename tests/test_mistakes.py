@@ -747,6 +747,15 @@ async def test_a_join_that_takes_its_producer_first_is_hinted_at():
     assert "; a join is async def stage(inputs, producer)" in text, text
 
 
+async def test_a_join_that_takes_its_pairs_for_values_is_hinted_at():
+    async def comfort(inputs, producer):
+        async for value in inputs:
+            producer.produce(value + 1)
+
+    text = await died_computing("transform_join", ("temperature",), comfort)
+    assert "; a join reads pairs: async for key, value in inputs" in text, text
+
+
 async def test_other_errors_get_no_hint():
     async def divides(record):
         return 1 / 0

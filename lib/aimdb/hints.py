@@ -20,6 +20,8 @@ def hint(error, kind: str) -> str:
         return "; it is called as fn(value), and with a state as fn(value, state)"
     if "'__aiter__'" in text and kind == "transform_join":
         return "; a join is async def stage(inputs, producer)"
+    if "tuple" in text and kind == "transform_join":
+        return "; a join reads pairs: async for key, value in inputs"
     if "positional argument" in text:
         return "; MicroPython counts the object before the dot as one: produce(value) has two"
     if "keyword argument" in text:
