@@ -778,7 +778,10 @@ async def test_an_argument_that_is_left_out_is_told_by_its_name():
             call()
         equal(str(caught.error), "record 'a': " + words)
     record.link_to()
-    equal(await mistake_of(db), "record 'a' has a link_to with no URL, such as mqtt://host/topic")
+    equal(
+        await mistake_of(db),
+        "record 'a' has a link_to with no URL; one begins with its scheme, as in mqtt://host/topic",
+    )
 
 
 def test_a_call_that_a_record_has_not_is_answered_with_those_like_it():

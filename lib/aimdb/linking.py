@@ -5,10 +5,15 @@ For the scheme `mqtt`, or `mqtts`, that is `aimdb_mqtt`. Such a package has `lin
 that `AimDb.run` runs until it ends, and raises `TypeError` or `ValueError` for what is wrong with the URL or options.
 """
 
+from micropython import const
+
 from . import once
 from .configuring import add
 
 _OWN = "aimdb_mqtt", "aimdb_aimx"
+
+# What was given is not shown: a password may be in it.
+_NO_SCHEME = const("with no URL; one begins with its scheme, as in mqtt://host/topic")
 
 
 def link(record, direction: str, url: str, options: dict):
@@ -20,7 +25,7 @@ def link(record, direction: str, url: str, options: dict):
             once("options").check_named(direction, package, options)
         return add(record, direction, make(record, url, **options), url)
     except (TypeError, ValueError) as er:
-        mistake = "%s:// that is wrong: %s" % (scheme, er) if scheme else "with no URL, such as mqtt://host/topic"
+        mistake = "%s:// that is wrong: %s" % (scheme, er) if scheme else _NO_SCHEME
     except ImportError as er:
         mistake = "%s:// that %s" % (scheme, er)
     record.db.mistakes.append((record, direction, url, mistake))
