@@ -7,9 +7,9 @@ remote   Mailbox       <- node/command, as bytes (whatever it is, it is checked 
 answer   SpmcRing      -> node/answer
 aimx     AimxServer    lets AimDB's own tools read the records
 
-/network.json has "ssid", "password" and "broker", and may have "ca", the path of the certificate for a broker
-with mqtts, in DER, "ntp", an address and port, and "aimx", what an `AimxServer` is given, such as
-{"tcp": 7433, "anyone": "read"}; `make wifi` puts it there.
+/network.json has "ssid", "password" and "broker", and may have "topic", which takes the place of `node` above, "ca",
+the path of the certificate for a broker with mqtts, in DER, "ntp", an address and port, and "aimx", what an
+`AimxServer` is given, such as {"tcp": 7433, "anyone": "read"}; `make wifi` puts it there.
 """
 
 import json
@@ -46,7 +46,7 @@ def connect(db, obey, journal=None):
     if not found:
         return say
     # Here, so that a node without a network has none of it in its memory.
-    from aimdb import BytesCodec, Mailbox, SingleLatest, SpmcRing
+    from aimdb import BytesCodec, Mailbox, SingleLatest, SpmcRing, once
 
     try:
         from aimdb_mqtt import Broker
@@ -74,6 +74,9 @@ def connect(db, obey, journal=None):
         ntp = found.get("ntp", ["pool.ntp.org", 123])
         if not isinstance(ntp, list) or len(ntp) != 2:
             raise TypeError("ntp is an address and a port, not %r" % (ntp,))
+        topic = found.get("topic", "node")
+        once("arguments", "aimdb_mqtt").check_topic(topic)
+        base = "%s/%s/" % (url, topic)
         wifi = Wifi(found["ssid"], found["password"])
         clock = Clock(*ntp)
         broker = AfterClock(url, keepalive_s=10, timeout_ms=4000, retry_ms=(500, 10000), tls=tls)
@@ -115,10 +118,10 @@ def connect(db, obey, journal=None):
     db.configure("clock", SingleLatest()).source(clock.keep).tap(timed)
     db.configure("network", broker.state).tap(tell).tap(doubt)
     # A command that the broker keeps, such as a restart, would come again at each start.
-    db.configure("remote", Mailbox()).link_from(url + "/node/command", codec=BytesCodec(), retained=False).tap(obey)
-    db.configure("answer", answers).link_to(url + "/node/answer")
+    db.configure("remote", Mailbox()).link_from(base + "command", codec=BytesCodec(), retained=False).tap(obey)
+    db.configure("answer", answers).link_to(base + "answer")
     if journal:
-        db.configure(journal).link_to(url + "/node/samples")
+        db.configure(journal).link_to(base + "samples")
         if "aimx" in found:
             serve(db, found["aimx"])
     return answer

@@ -145,7 +145,7 @@ def wrong(**settings) -> str:
     "content",
     ["", "{", "null", "[]", '{"ssid": 5}', "[" * 3000, "\udcff", wrong(broker="c"), wrong(ssid=None), wrong(ntp=5)]
     + [wrong(broker="mqtt://127.0.0.1/topic"), wrong(broker="mqtts://127.0.0.1"), wrong(ntp=[5, 123])]
-    + [wrong(ntp=["a", "123"]), wrong(ca="/missing"), wrong(ca=5)],
+    + [wrong(ntp=["a", "123"]), wrong(ca="/missing"), wrong(ca=5), wrong(topic="+"), wrong(topic=7), wrong(topic="a/")],
 )
 def test_settings_of_the_network_that_are_damaged_leave_the_console(tmp_path, content) -> None:
     printed = Node(tmp_path, content).typed(b"files /\nrestart\n")
@@ -271,6 +271,18 @@ def test_a_slash_behind_the_address_of_the_broker_is_of_no_topic(network, tmp_pa
     until(lambda: listener.messages)
     listener.publish("node/command", b"restart")
     assert node.typed(b"").endswith("restarted\n")
+
+
+def test_a_node_of_several_has_topics_of_its_own(tmp_path) -> None:
+    with LocalBroker() as broker, Listener(broker.port, "#") as listener:
+        settings = {"ssid": "a", "password": "b", "broker": f"mqtt://127.0.0.1:{broker.port}", "topic": "plant/node7"}
+        node = Node(tmp_path, settings)
+        until(lambda: listener.payloads("plant/node7/answer"))
+        listener.publish("node/command", b"restart")  # For another one.
+        listener.publish("plant/node7/command", b"files /nowhere")
+        until(lambda: b"failed" in listener.payloads("plant/node7/answer")[-1])
+        listener.publish("plant/node7/command", b"restart")
+        assert node.typed(b"").endswith("restarted\n") and not listener.payloads("node/answer")
 
 
 def test_three_hundred_messages_of_garbage_are_refused_over_the_air(network, tmp_path) -> None:
