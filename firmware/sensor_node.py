@@ -133,6 +133,10 @@ def restart():
     raise Restart
 
 
+def repair():
+    raise Restart("repair")
+
+
 def break_():
     wind.push("a storm")  # A stage dies of it: to see what the node does then.
 
@@ -154,6 +158,7 @@ commands.add("led", led, one_of("on", "off"))
 commands.add("watchdog", set_watchdog, whole("MS", 0, 8388))
 commands.add("crash", lambda: book.text or "none")
 commands.add("restart", restart)
+commands.add("repair", repair)
 commands.add("break", break_)
 
 temperature = SpmcRing(16)

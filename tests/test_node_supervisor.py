@@ -374,6 +374,14 @@ def test_a_restart_on_request_is_no_crash():
     equal(CrashBook(PATH).crashes, 0)
 
 
+def test_a_restart_for_repair_leads_to_reduced_mode():
+    Folder()
+    equal(Node(Restart("repair")).start(), True)
+    node = Node(repair_s=0.05)
+    equal(node.start(), False)
+    equal((node.repaired, CrashBook(PATH).crashes), (1, 0))
+
+
 def test_a_restart_on_request_in_reduced_mode_has_the_application_tried_again():
     Folder()
     for _ in range(3):

@@ -24,7 +24,10 @@ _PATIENCE_MS = const(8388)  # The longest that the watchdog of an RP2040 waits.
 
 
 class Restart(Exception):
-    """Raised by a stage: the run ends in order, and then the board is reset. It is no crash."""
+    """Raised by a stage: the run ends in order, and then the board is reset. It is no crash.
+
+    After `Restart("repair")` the board comes up in reduced mode, where it can be given other code.
+    """
 
 
 class Supervisor:
@@ -131,6 +134,9 @@ class Supervisor:
                 self._tell("restart", "on request")
                 if mending:
                     crashes.good()  # Somebody has mended it: the application is to be tried.
+                elif error.args == ("repair",):
+                    crashes.starts = _STARTS - 2
+                    crashes.begin(False, _STARTS)
                 self._reset_board()
             if error is not None:
                 gc.collect()  # What the run has left.

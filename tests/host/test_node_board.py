@@ -104,6 +104,17 @@ def test_settings_outlast_a_restart_on_request() -> None:
         assert board.exec("print(open('/interval.json').read(), open('/watchdog.json').read())", 60) == "777 5000\n"
 
 
+def test_a_node_that_works_can_be_sent_into_reduced_mode_and_back() -> None:
+    with node() as board:
+        board.adc[4] = SENSOR_CELSIUS_27
+        board.wait_for("journal   empty", 60)
+        board.write(b"repair\n")
+        board.wait_for("start     REDUCED", 60)
+        board.write(b"restart\n")
+        board.wait_for("start 1 without a good run", 60)
+        board.wait_for("journal ", 60)
+
+
 JOIN_AND_RESET = """
 import os
 import asyncio
