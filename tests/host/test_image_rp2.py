@@ -238,3 +238,12 @@ def test_a_firmware_that_mpflash_fetched_earlier_is_used(tmp_path, monkeypatch):
     small_firmware(kept, board)
     assert firmware.find(board) == kept
     assert image.build(board, Path(tmp_path, "image.uf2")).firmware.version == (1, 27, 0)
+
+
+def test_ctrl_c_is_told_in_a_sentence(tmp_path, monkeypatch, capsys):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(image, "files_for", stopped)
+    assert image.main(["--output", str(tmp_path / "image.uf2")]) == 1
+    assert capsys.readouterr().err == "image: stopped; there is no new image.\n"

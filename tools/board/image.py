@@ -137,6 +137,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (DeployError, FirmwareError) as error:
         print(f"image: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("image: stopped; there is no new image.", file=sys.stderr)
+        return 1
     print(describe(image, board))
     return 0
 
