@@ -12,6 +12,8 @@ from .targets.unix import UnixTarget
 
 SECONDS = 30
 
+ELSEWHERE = "MicroPython runs this file; what needs pytest itself goes into one below a folder called host"
+
 
 class ListingError(Exception):
     """The file cannot be imported; the message says why."""
@@ -52,6 +54,8 @@ def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
             elif event == "end":
                 failure = explain("".join(printed), program.root)
                 cut_short = kind != "unix" and failure.message.startswith("ImportError")
+                if failure.message == "ImportError: no module named 'pytest'":
+                    raise ListingError(f"{failure.text}\n{ELSEWHERE}")
                 if not cut_short:
                     raise ListingError(failure.text)
             elif event == "text":
@@ -69,6 +73,9 @@ def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
     for node in source:
         if isinstance(node, ast.ClassDef) and node.name.startswith("Test") and tests_among(node.body):
             raise ListingError(f"class {node.name}: a test is a function of the file, and not in a class")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            if len(node.args.args) > len(node.args.defaults) and not node.decorator_list:
+                raise ListingError(f"{node.name}: a test takes no arguments, as there are no fixtures. {ELSEWHERE}")
     lines = tests_among(source)
     if cut_short:
         listing.tests = lines

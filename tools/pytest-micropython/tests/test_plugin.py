@@ -326,6 +326,19 @@ def test_tests_in_a_class_are_an_error_of_their_file(run):
     result.stdout.fnmatch_lines(["class TestMean: a test is a function of the file, and not in a class"])
 
 
+def test_a_fixture_is_an_error_of_its_file(run):
+    result = run(test_bad="def test_a(tmp_path): pass", test_good="def test_b(value=3): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["test_a: a test takes no arguments, as there are no fixtures. MicroPython runs this*"])
+
+
+@pytest.mark.parametrize("kind", ["unix", "rp2040"])
+def test_an_import_of_pytest_is_told_where_it_belongs(run, kind):
+    result = run(f"--target={kind}", test_bad="import pytest\n\ndef test_a(): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["ImportError: no module named 'pytest'", "MicroPython runs this file; what needs*"])
+
+
 def test_a_syntax_error_is_an_error_of_the_import(run):
     result = run(test_bad="def test_a(: pass")
     result.assert_outcomes(errors=1)
