@@ -102,7 +102,7 @@ def versions(folder: Path, form: str, name: str) -> list[str]:
 
 
 def main() -> int:
-    print("Compiling all packages for each architecture, which takes some seconds ...", flush=True)
+    print("Compiling all packages for each architecture, which takes up to a minute ...", flush=True)
     try:
         write_indexes(OUTPUT)
     except DeployError as error:
