@@ -245,7 +245,7 @@ async def test_what_went_wrong_is_said_in_words():
 
 
 async def lost_nine_times(longest):
-    """What is said when good connections are lost; `longest`: the pause that a connection has to outlast to count anew."""
+    """What is said when good connections are lost; `longest`: how long one must last for the next to count anew."""
     async with ScriptedBroker() as server:
         broker = impatient(server, client_id="node", retry_ms=(1, longest))
         with printing() as said:
