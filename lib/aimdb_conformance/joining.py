@@ -29,6 +29,14 @@ class Late(Suite):
         await self.arrive()
         assert buffer.peek() == 1
 
+    async def test_peek_shows_the_next_of_several_values(self):
+        buffer = self.make()
+        buffer.push(1)
+        buffer.push(2)
+        await self.arrive()
+        shown = buffer.peek()
+        assert buffer.subscribe().try_recv() == shown
+
 
 class NothingOld(Suite):
     async def test_a_late_reader_gets_nothing_old(self):
