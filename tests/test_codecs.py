@@ -156,6 +156,14 @@ def test_json_of_others_may_escape_any_character_and_half_a_pair_is_none():
 
 
 @only("unix", reason="a board has no memory for what is nested so deep")
+def test_json_with_the_bytes_of_half_a_pair_is_refused_and_characters_that_begin_like_it_are_taken():
+    for data in (b'"\xed\xa0\x80"', b'{"a":["b\xed\xbf\xbf"]}', b'{"\xed\xb0\x80":1}'):
+        with raises(ValueError):
+            JSON.decode(data)
+    for text in ("\ud55c\uae00", "\ud7ff", "\ue000"):
+        equal(JSON.decode(b'["%s"]' % text.encode()), [text])
+
+
 def test_json_that_is_nested_too_deep_is_refused_also_beside_an_escape():
     with raises(ValueError):
         JSON.decode(b"[" * 5000 + rb'"\u00e9"' + b"]" * 5000)

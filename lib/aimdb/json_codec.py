@@ -41,7 +41,7 @@ class JsonCodec:
     def decode(self, data: bytes):
         """The value that `data` stands for. Raises `ValueError`, with the first bytes, for what it cannot decode."""
         try:
-            if b"\\u" not in data:
+            if b"\\u" not in data and b"\xed" not in data:
                 return json.loads(data)
             value = json.loads(once("escapes").joined(str(data, "utf-8")))
             if _has_surrogate(json.dumps(value).encode()):
