@@ -30,6 +30,7 @@ LONGEST = (
     "test_flash_low_memory.py",
     "test_aimx_board.py",
     "test_deploy.py",
+    "test_deploy_power_cuts.py",
     "test_make_flash.py",
     "test_aimx_low_memory.py",
     "test_mqtt_faults.py",

@@ -89,8 +89,18 @@ def install(moves, stale, staging):
     for source, path, wanted in moves:
         if digest(source) != wanted:
             raise ValueError("damaged on the way: " + path)
-    for source, path, _ in moves:
+    for _, path, _ in moves:
         make_folder(path.rpartition("/")[0])
+    # When the power goes out from here on, boot.py finds this list at the next start, and does the rest of it.
+    with open(staging + "/new", "w") as file:
+        for source, path, _ in moves:
+            file.write(source + " " + path + "\n")
+        for path in stale:
+            while path:  # A folder that it leaves empty goes, too.
+                file.write(" " + path + "\n")
+                path = path.rpartition("/")[0]
+    os.rename(staging + "/new", staging + "/moves")
+    for source, path, _ in moves:
         os.rename(source, path)
     for path in stale + files_below(staging):
         os.remove(path)

@@ -1,7 +1,8 @@
 """Puts the library, with the firmware or alone, onto a board: only what changed, checked, then restarted.
 
 The new files are first copied beside the old ones and checked there; then all are renamed into place at once.
-A deploy that breaks off leaves the old program whole, and the next one goes on with what is missing.
+A deploy that breaks off leaves the old program whole, and the next one goes on with what is missing. When the power
+goes out between two renames, boot.py does the rest at the next start.
 """
 
 from __future__ import annotations
