@@ -55,6 +55,14 @@ def test_without_a_network_one_sentence_says_so(clone):
     assert not (clone / ".venv" / "ready").exists()
 
 
+def test_a_folder_that_cannot_be_written_gets_a_sentence(clone):
+    (clone / ".cache").write_text("")  # Also root cannot make a folder there.
+    result = set_up(clone)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"setup: {clone / '.cache'} cannot be written: File exists. "), result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_an_environment_that_was_left_half_made_is_made_anew(clone):
     process = subprocess.Popen(
         [sys.executable, str(clone / "tools" / "setup")],

@@ -57,8 +57,8 @@ def main(arguments: list[str]) -> int:
         return 0
     progress = Progress()
     began = time.monotonic()
-    CACHE.mkdir(exist_ok=True)
     try:
+        CACHE.mkdir(exist_ok=True)
         with environment.alone(CACHE / "setup.lock", progress):
             if not ready.is_right:
                 set_up(ready, develop, progress)
@@ -66,6 +66,10 @@ def main(arguments: list[str]) -> int:
                 set_up_to_develop(wanted, progress)
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename or ROOT} cannot be written: {error.strerror}"
+        print(f"setup: {where}. Set-up writes into {ROOT}: that must be yours, and have room.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nsetup: stopped. The next command starts it anew.", file=sys.stderr)
