@@ -190,6 +190,8 @@ deploy: $(VENV)/ready ## the same with the sensor node as its program: PORT=/dev
 wifi: $(VENV)/ready ## copy firmware/network.json, as in network.example.json, to a board, and restart it: PORT=/dev/ttyACM0
 	@test -f firmware/network.json || { echo "Copy firmware/network.example.json to firmware/network.json, and fill it in."; exit 1; }
 	@$(VENV)/bin/python -m json.tool firmware/network.json /dev/null || { echo "firmware/network.json is no JSON; see above where."; exit 1; }
+	@for name in ssid password broker; do grep -q "\"$$name\"" firmware/network.json || \
+		echo "firmware/network.json has no $$name, which the sensor node needs."; done
 	$(VENV)/bin/mpremote $(if $(PORT),connect "$(PORT)") fs cp firmware/network.json :network.json + reset
 
 .PHONY: image

@@ -408,6 +408,12 @@ def test_settings_of_the_network_that_are_no_json_are_not_copied(make_wifi):
     assert made.returncode and "firmware/network.json is no JSON" in made.stdout and "ttyACM77" not in made.stdout, made
 
 
+def test_what_is_missing_in_the_settings_of_the_network_is_said(make_wifi):
+    said = make_wifi("/dev/ttyACM77", '{"SSID": "new", "password": "secret"}').stdout
+    needs = "firmware/network.json has no %s, which the sensor node needs."
+    assert needs % "ssid" in said and needs % "broker" in said and needs % "password" not in said
+
+
 def test_absent_port_is_said(run):
     status, _, complaint = run("/dev/ttyACM77")
     assert status == 1
