@@ -21,7 +21,7 @@ async def test_a_read_that_ctrl_c_ends_has_taken_nothing():
     queue = BoundedQueue(1)
     reader = queue.subscribe()
     queue.push(1)
-    reader.line.note = Interrupted(reader.line.note)
+    reader._line.note = Interrupted(reader._line.note)
     with raises(KeyboardInterrupt):
         reader.try_recv()
     equal(reader.try_recv(), 1)

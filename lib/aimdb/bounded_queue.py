@@ -154,13 +154,13 @@ class QueueReader(Reader):
         super().__init__(buffer)
         self._counts = buffer._counts
         self.park = buffer._line.park
-        self.line = buffer._line
+        self._line = buffer._line
         self.popleft = buffer._values.popleft
 
     def has_value(self) -> bool:
         counts = self._counts
         if counts[_KEPT]:
-            self.line.renew()
+            self._line.renew()
         return counts[_FILLED] > 0
 
     @micropython.viper
@@ -171,7 +171,7 @@ class QueueReader(Reader):
                 self.nothing()
         if counts[_NOTE]:
             if counts[_NOTE] == 1:
-                line = self.line
+                line = self._line
                 if line.taken_by is not current():
                     line.note()
             else:
