@@ -95,5 +95,5 @@ def new(kind, *args, **options):
             kind.__init__(**options)  # Without an object it cannot run, but the interpreter checks its options first.
         except Exception as er:
             if "missing" not in str(er):  # The object.
-                once("options").check(kind, options)
+                once("options").refuse(kind, options)
     return object.__new__(kind)

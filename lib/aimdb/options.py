@@ -34,7 +34,7 @@ transform_join keys stage"""
 _OF_URLS = ("host", "server", "port", "user", "username", "password")
 
 
-def check(kind, options: dict) -> None:
+def refuse(kind, options: dict) -> None:
     """Raise `TypeError` for the first of `options` that the class `kind` has not."""
     for package in list(sys.modules):  # Compiled, a class does not name its own.
         if package.startswith("aimdb") and kind in sys.modules[package].__dict__.values():
