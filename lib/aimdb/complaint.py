@@ -49,8 +49,8 @@ class Complaint:
             self._waited = self._first
             self._timer.start(self._first)
         else:
-            self._waited = min(2 * waited, 0x1FFFFFFF)
-            self._timer.start(self._waited - waited or waited)  # The longest time does not double: it comes again.
+            self._waited = min(2 * waited, 0x1FFFFFFF)  # The longest time does not double: it comes again.
+            self._timer.start(waited)
 
 
 def complain(key, what: str, milliseconds: int) -> None:
