@@ -32,6 +32,17 @@ async def test_counting_goes_round_without_a_lost_value():
         equal(queue.metrics().dropped_count, 12)
 
 
+def test_each_count_goes_round():
+    queue = BoundedQueue(1)
+    for i in range(3):
+        queue._counts[i] = 2**29
+    reader = queue.subscribe()
+    queue.push(1)
+    queue.push(2)
+    reader.try_recv()
+    equal(queue.metrics()[:3], (1, 1, 1))
+
+
 def test_peek_shows_the_oldest():
     queue = BoundedQueue(3)
     queue.push(1)

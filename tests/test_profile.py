@@ -232,6 +232,16 @@ def test_the_mean_of_the_largest_numbers_of_both_signs_is_a_number():
     equal((db.signals()[0]["count"], db.signals()[0]["mean"]), (4, 2.0))
 
 
+def test_the_counts_of_a_gauge_go_round():
+    db = AimDb(profile=True)
+    gauge = db.configure("a", SpmcRing(2)).signal_gauge("x")
+    gauge._count = gauge._refused = 2**29
+    gauge.update(1)
+    gauge.update(None)
+    signal = db.signals()[0]
+    equal((signal["count"], signal["refused"]), (1, 1))
+
+
 def test_a_value_that_raises_what_it_likes_is_refused():
     class Odd:
         def __sub__(self, other):

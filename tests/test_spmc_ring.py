@@ -115,6 +115,17 @@ def test_the_count_of_what_a_reader_has_missed_goes_round():
     equal(reader.lagged, 1)
 
 
+def test_what_is_read_and_what_comes_after_the_end_is_counted_round():
+    ring = SpmcRing(3)
+    reader = ring.subscribe()
+    ring._counts[1] = ring._counts[2] = 2**29
+    ring.push(1)
+    reader.try_recv()
+    ring.close()
+    ring.push(2)
+    equal(ring.metrics()[1:3], (1, 1))
+
+
 def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
     ring = SpmcRing(3)
     ring._counts[0] = 2**29 - 5  # The counter goes from 2**29 on to 1.
@@ -122,7 +133,7 @@ def test_counting_goes_round_without_a_false_lag_or_a_lost_one():
     idle = ring.subscribe()
     for value in range(10):
         ring.push(value)
-        equal(reader.try_recv(), value)
+        equal((reader.try_recv(), reader.has_value()), (value, False))
     with raises(BufferLagged) as caught:
         idle.try_recv()
     equal(caught.error.count, 7)

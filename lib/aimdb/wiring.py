@@ -121,13 +121,13 @@ def look_at_buffers(db, stages: list, mistakes: list) -> None:
 
 
 def asynchronous(function) -> "bool | None":
-    """Whether a stage is an async function, or an object that is called like one. None: only a call tells.
+    """Whether a stage is an async function. None: only a call tells.
 
-    MicroPython shows only the type: that of an async function is `generator`, and those of a closure and of a bound
-    method do not tell what they call.
+    MicroPython shows only the type: that of an async function is `generator`, and those of a closure, of a bound method
+    and of an object do not tell what they call.
     """
     kind = type(function).__name__
-    if kind == "generator" or type(getattr(type(function), "__call__", None)).__name__ == "generator":
+    if kind == "generator":
         return True
     return False if kind == "type" or kind == "function" and getattr(function, "__name__", "") != "<lambda>" else None
 
