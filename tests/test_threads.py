@@ -11,9 +11,10 @@ import time
 
 import harness
 import micropython
-from aimdb import AimDb, BoundedQueue, BufferClosed, BufferLagged, SpmcRing, SyncProducer
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferLagged, SpmcRing, SyncProducer, sync_producer
 from harness import equal, raises
 from own_buffers import Log
+from printing import printing
 
 if harness.target != "unix":
     harness.skip("threads are the other core here, which the emulator has not")
@@ -387,6 +388,25 @@ def test_closing_the_buffer_or_the_producer_frees_send_whether_a_loop_runs_or_no
                     equal(sending.wait(), expected)
                     asyncio.run(pause(2))
                     equal(queue.held(), full or expected == "stored")
+
+
+def test_a_send_that_no_loop_takes_in_is_named_after_ten_seconds_and_after_twenty():
+    producer = record(BoundedQueue(1))[0].sync_producer("x")
+    slept = 0
+
+    def hurry(microseconds):
+        nonlocal slept
+        slept += microseconds
+        if slept > 35_000_000:
+            producer.close()
+
+    sync_producer.sleep_us = hurry
+    try:
+        with printing() as said:
+            equal(Sending(producer).wait(), BufferClosed)
+    finally:
+        sync_producer.sleep_us = time.sleep_us
+    equal(said.text, 2 * "aimdb: send to record 'x' waits: no loop takes it in\n")
 
 
 def test_send_times_out_and_has_stored_nothing_though_the_loop_has_ended_while_it_waited_for_space():
