@@ -106,6 +106,34 @@ def test_a_task_of_a_loop_that_was_left_can_be_cancelled_after_its_reader_is_clo
         asyncio.run(cancel())
 
 
+def test_a_task_that_ctrl_c_ended_as_it_was_woken_frees_nothing_when_it_is_cancelled_in_a_new_loop():
+    queue = BoundedQueue(2)
+    reader = queue.subscribe()
+    tasks = []
+
+    def wait():
+        reader.park(reader)
+        yield
+        raise KeyboardInterrupt
+
+    async def wake():
+        tasks.append(asyncio.create_task(wait()))
+        await settle()
+        queue.push(1)
+        await settle()
+
+    async def cancel():
+        equal(reader.try_recv(), 1)
+        tasks[0].cancel()
+        await settle()
+        equal(reader.has_value(), False)
+
+    with raises(KeyboardInterrupt):
+        asyncio.run(wake())
+    asyncio.new_event_loop()
+    asyncio.run(cancel())
+
+
 def test_a_task_that_is_cancelled_after_its_loop_was_left_costs_nobody_the_place_in_the_new_one():
     queue = BoundedQueue(2)
     reader = queue.subscribe()
