@@ -279,6 +279,29 @@ async def test_an_error_of_any_kind_that_read_raises_is_a_failure():
     equal(source.failures, 5)
 
 
+def test_what_ends_a_program_does_so_also_when_read_raises_it():
+    for kind in (KeyboardInterrupt, SystemExit):
+
+        def read():
+            raise kind
+
+        with raises(kind):
+            asyncio.run(wired(SpmcRing(2), every(1, read)).run())
+        asyncio.new_event_loop()
+
+
+async def test_failures_and_overruns_are_counted_round():
+    ring = SpmcRing(8)
+    with VirtualClock(periodic) as clock:
+        read = Read(clock, 3, ring, [(1, lambda: clock.busy(70)), (2, lambda: 1 // 0)])
+        source = every(20, read)
+        source.failures = 2**29
+        source.overruns = 2**29 - 1
+        with Stderr():
+            await wired(ring, source).run()
+    equal((source.failures, source.overruns), (1, 2))
+
+
 async def test_an_error_that_has_no_words_is_a_failure_too():
     ring = SpmcRing(16)
     calls = []

@@ -30,6 +30,14 @@ async def test_a_buffer_with_only_push_is_reached_by_every_call():
     equal(buffer.values, [1, 2, 3, 4])
 
 
+def test_what_is_read_is_counted_round():
+    buffer = Largest()
+    buffer.consumed_count = 2**29
+    buffer.push(1)
+    buffer.subscribe().try_recv()
+    equal(buffer.metrics().consumed_count, 1)
+
+
 async def test_a_buffer_with_only_push_can_be_closed_measured_and_subscribed_to():
     buffer = Bare()
     producer = producer_of(buffer)

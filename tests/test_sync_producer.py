@@ -241,6 +241,20 @@ async def test_the_1st_2nd_4th_value_that_a_buffer_does_not_store_is_told():
     equal(said.text, line % 1 + line % 2 + line % 4)
 
 
+async def test_what_is_refused_and_what_is_not_stored_is_counted_round():
+    db, _ = record(Broken())
+    buffer = db.configure("x").buffer
+    producer = db.sync_producer("x", 1)
+    producer.refused_count = buffer.sync_refusals[0] = 2**29 - 1
+    producer._lost_count = buffer.dropped_count = 2**29
+    with printing() as said:
+        for _ in range(2):
+            producer.try_send(1)
+        await settle()
+    assert said.text.endswith("; 1 in all\n"), said.text
+    equal((producer.refused_count, buffer.sync_refusals[0], buffer.dropped_count), (0, 0, 1))
+
+
 async def test_an_error_of_a_buffer_whose_own_words_raise_does_not_end_the_loop():
     class Odd(Buffer):
         def push(self, value):
