@@ -390,6 +390,24 @@ def test_closing_the_buffer_or_the_producer_frees_send_whether_a_loop_runs_or_no
                     equal(queue.held(), full or expected == "stored")
 
 
+def test_a_loop_in_which_all_tasks_wait_goes_on_after_a_value_that_wakes_none():
+    unread = record(SpmcRing(2))[0].sync_producer("x")
+    db, reader = record(SpmcRing(2))
+    producer = db.sync_producer("x")
+
+    def send():
+        time.sleep_ms(20)
+        unread.try_send(1)
+        time.sleep_ms(20)
+        producer.try_send(2)
+
+    async def read():
+        return await reader.recv()
+
+    _thread.start_new_thread(send, ())
+    equal(asyncio.run(read()), 2)
+
+
 def test_a_send_that_no_loop_takes_in_is_named_after_ten_seconds_and_after_twenty():
     producer = record(BoundedQueue(1))[0].sync_producer("x")
     slept = 0
