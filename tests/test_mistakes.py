@@ -313,6 +313,22 @@ async def test_a_source_that_returns_its_value_is_named():
     equal(said.text.count("\n"), 1)
 
 
+async def test_a_tap_that_has_yet_to_read_is_not_named():
+    async def reads_late(consumer):
+        reader = consumer.subscribe()
+        await asyncio.sleep(5)
+        reader.try_recv()
+
+    async def source(producer):
+        producer.produce(1)
+
+    db = AimDb()
+    db.configure("record", SpmcRing(4)).source(source).tap(reads_late)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    equal(said.text, "")
+
+
 async def test_a_tap_that_ends_without_reading_is_named():
     async def prints(value):
         print(value)
