@@ -276,6 +276,34 @@ async def test_a_buffer_that_another_database_runs_is_a_mistake_until_that_run_e
     equal(received, [2])
 
 
+def test_a_run_whose_loop_was_left_and_that_ends_later_leaves_the_buffer_to_the_database_that_runs():
+    ring = SpmcRing(4)
+    runs = []
+
+    async def tap(consumer):
+        async for _ in consumer.subscribe():
+            pass
+
+    async def begin(db):
+        runs.append(asyncio.create_task(db.run()))
+        await asyncio.sleep_ms(20)
+
+    async def go_on(second, third):
+        await begin(second)
+        runs[0].cancel()
+        with raises(asyncio.CancelledError):
+            await runs[0]
+        with raises(InvalidConfiguration):
+            await third.run()
+
+    dbs = AimDb(), AimDb(), AimDb()
+    for db in dbs:
+        db.configure("a", ring).tap(tap)
+    asyncio.run(begin(dbs[0]))
+    asyncio.new_event_loop()
+    asyncio.run(go_on(*dbs[1:]))
+
+
 async def test_a_run_that_failed_leaves_nothing():
     steps = 1
     while True:
