@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 
-from aimdb import BufferClosed, BufferEmpty
+from aimdb import AimDb, BoundedQueue, BufferClosed, BufferEmpty
 from aimdb.timing import timed
 from aimdb_flash import (
     BytesCodec,
@@ -168,6 +168,30 @@ async def test_many_values_that_cannot_be_decoded_let_other_tasks_run_in_between
         equal(await read(queue.subscribe()), 1)
         counting.cancel()
         assert turns[0] > 5, turns
+
+
+async def test_a_computed_record_gets_past_many_values_that_cannot_be_decoded():
+    async def hand_on(inputs, producer):
+        async for _, value in inputs:
+            producer.produce(value)
+
+    for configure in (
+        lambda record: record.transform("stored", lambda value: value),
+        lambda record: record.transform_join(("stored",), hand_on),
+    ):
+        queue = opened(Flash(), JsonCodec(), stage=1000, undecodable=lambda error: None)
+        queue.codec.encode = str.encode
+        for _ in range(40):
+            queue.push("{")
+        queue.push("1")
+        last = BoundedQueue(4)
+        db = AimDb()
+        db.configure("stored", queue)
+        configure(db.configure("computed", last))
+        run = asyncio.create_task(db.run())
+        equal(await last.subscribe().recv(timeout_ms=5000), 1)
+        run.cancel()
+        equal(type(await outcome(run)), asyncio.CancelledError)
 
 
 async def test_after_many_values_that_cannot_be_decoded_no_time_limit_is_left_in_the_loop():
