@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import io
+import sys
 
 import aimdb
 import harness
@@ -371,6 +372,21 @@ async def sweep_database(prepare, call, check):
 
 
 @only("unix", reason="a collection takes long on a board")
+async def test_a_producer_waits_though_there_is_no_memory_to_load_what_looks_after_it():
+    sys.modules.pop("aimdb.room", None)
+    if hasattr(aimdb, "room"):
+        delattr(aimdb, "room")
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    queue.push(0)
+    task = asyncio.create_task(queue.push_async(1))
+    with heap_locked():
+        await asyncio.sleep_ms(0)
+    equal((reader.try_recv(), task.done()), (0, False))
+    await task
+    equal(reader.try_recv(), 1)
+
+
 async def test_configuring_a_record_does_all_or_nothing():
     buffer = None
 
