@@ -1,6 +1,6 @@
-"""Functions, codecs and names that are of no use where they are given, in all packages."""
+"""Functions, codecs, names, sizes and options that are of no use where they are given, in all packages."""
 
-from aimdb import AimDb, Mailbox
+from aimdb import AimDb, InvalidConfiguration, Mailbox, SingleLatest
 from aimdb_aimx import AimxRecord
 from aimdb_flash import BlockStorage, FlashQueue
 from aimdb_mqtt import MqttTopic
@@ -46,3 +46,21 @@ def test_an_async_function_for_what_cannot_be_decoded_is_refused():
         with raises(TypeError) as caught:
             FlashQueue(BlockStorage(Flash()), undecodable=wrong)
         equal(str(caught.error), "undecodable is a function without async, not %r" % (wrong,))
+
+
+def test_a_size_of_a_flash_queue_that_is_no_number_is_told_also_beside_a_storage():
+    for kind, wrong in ((TypeError, "64k"), (TypeError, 65536.0), (ValueError, -1), (ValueError, 2**29)):
+        with raises(kind) as caught:
+            FlashQueue(BlockStorage(Flash()), max_size=wrong)
+        assert str(caught.error).startswith("max_size is an int from "), caught.error
+
+
+async def test_a_misspelt_option_of_a_link_or_a_transform_is_told_as_well():
+    db = AimDb()
+    record = db.configure("x", SingleLatest()).link_to("mqtt://host/x", retian=True)
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    assert "link_to has no option 'retian'; it has retain, " in str(caught.error), caught.error
+    with raises(TypeError) as caught:
+        record.transform("y", len, stat=3)
+    equal(str(caught.error), "transform has no option 'stat'; it has state, fn, key")
