@@ -14,7 +14,7 @@ if target != "unix":
 
 from aimdb_mqtt import Broker, BytesCodec, ConnectionLost, MqttTopic, NotConnected, Refused, Unreachable
 from printing import printing
-from scripted_broker import Client, ScriptedBroker, at_once, impatient, never, publish
+from scripted_broker import Client, ScriptedBroker, at_once, impatient, late, never, publish
 from scripted_peer import Kept, running, until
 
 
@@ -242,6 +242,18 @@ async def test_what_went_wrong_is_said_in_words():
         async with broker:
             error = await raises_async(Unreachable, topic.push_async(1))
             assert words in str(error), error
+
+
+async def test_a_message_that_takes_longer_than_the_time_for_an_answer_gets_through():
+    async with ScriptedBroker() as server:
+        server.acknowledge = late(700)
+        broker = impatient(server, timeout_ms=200)
+        kept = Kept([1, 2])
+        db = AimDb()
+        db.configure("kept", kept).link_to(server.url + "/n", broker=broker)
+        async with running(db):
+            await until(lambda: kept.committed == 2)
+        equal(broker.given_up_count, 0)
 
 
 async def lost_nine_times(longest):

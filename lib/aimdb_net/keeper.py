@@ -5,15 +5,19 @@ from random import getrandbits
 from time import ticks_diff, ticks_ms
 
 from aimdb.timing import timed
+from micropython import const
 
 from . import once
 from .errors import ConnectionLost, tell
+
+_LONGEST = const(0x8000000)  # Milliseconds: half of what a clock can tell.
 
 
 async def keep(peer) -> None:
     """Keep up the connection until cancelled. Nothing that the network, the peer or the heap does ends it."""
     pause = 0  # Before the next attempt, without its random part.
     troubles = 0  # Attempts that failed, and connections that were lost soon, in a row.
+    patience = peer.timeout_ms  # For answers. It doubles while none comes: a long message may take longer to get there.
     while True:
         try:
             if peer.connection:  # There was no heap to end it, or Ctrl-C has ended the task before this one.
@@ -23,7 +27,7 @@ async def keep(peer) -> None:
                 await peer.ready()
                 await timed(once("opening").connect(peer), peer.timeout_ms)
                 began = ticks_ms()
-                await _watch(peer)
+                await _watch(peer, patience)
             except MemoryError:
                 raise
             except Exception as er:
@@ -34,6 +38,10 @@ async def keep(peer) -> None:
                     pause = 0  # It was a good connection.
                     if lasted > peer.retry_ms[1]:
                         troubles = 0
+                if lasted > 2 * patience:
+                    patience = peer.timeout_ms
+                if lasted and not peer.connection.error:
+                    patience = max(patience, min(2 * patience, 16 * peer.timeout_ms, _LONGEST))
                 error = once("opening").failed(peer, er, troubles)
             else:
                 peer.disconnect(None, True)
@@ -52,10 +60,9 @@ async def keep(peer) -> None:
             raise
 
 
-async def _watch(peer):
+async def _watch(peer, timeout):
     # Until the connection ends, or the peer is found dead: then it raises why. It returns when it is to be renewed.
     connection = peer.connection
-    timeout = peer.timeout_ms
     quiet = peer.keepalive_s * 250
     asked_at = ticks_ms()
     while not connection.error:
