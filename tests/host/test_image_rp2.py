@@ -209,6 +209,15 @@ def test_an_application_that_is_too_large_is_said(tmp_path):
         image.build(PICO_W, tmp_path / "image.uf2", root=root)
 
 
+def test_a_file_that_cannot_be_written_is_said_and_nothing_of_it_is_left(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for place in ("folder", "file/image.uf2"):
+        with pytest.raises(DeployError, match=f"{place} cannot be written: "):
+            image.build(PICO_W, tmp_path / place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
 def test_a_damaged_image_does_not_pass_its_check(pico_w, tmp_path):
     blocks = uf2.read(pico_w.path, PICO_W.chip.uf2_family)
     damaged = bytearray(pico_w.path.read_bytes())

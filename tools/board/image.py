@@ -6,6 +6,7 @@ The file is read back and checked before it gets its name, so that an image that
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def build(board: Board, output: Path, root: Path = ROOT, firmware_file: Path | N
 
     Raises:
         FirmwareError: no firmware, or one that does not fit.
-        DeployError: sources that do not compile, or are too large.
+        DeployError: sources that do not compile, or are too large; a file that cannot be written.
     """
     maker = maker_for(board)
     source = firmware_file or firmware.find(board)
@@ -55,14 +56,17 @@ def build(board: Board, output: Path, root: Path = ROOT, firmware_file: Path | N
             f"{len(files)} files of {size} bytes do not fit into the filesystem of {board.name}, "
             f"{board.filesystem_size} bytes ({error})."
         ) from None
-    output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(output.name + ".partial")
-    partial.write_bytes(content)
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
         identity = verify(partial, board, files)
         partial.replace(output)
+    except OSError as error:
+        raise DeployError(f"{output} cannot be written: {error.strerror}.") from None
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     return Image(output, identity, files)
 
 
