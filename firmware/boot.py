@@ -22,5 +22,5 @@ try:
             except OSError:
                 pass  # It was done before.
     os.remove("/deploy.new/moves")
-except OSError:
-    pass  # There is none.
+except Exception:
+    pass  # There is none, or it is damaged. After an error here main.py would not run.

@@ -59,3 +59,11 @@ def test_a_power_cut_at_any_operation_leaves_the_old_program_or_the_new_one(with
         assert program in (old, NEW), (len(found) + 1, program)
         found.append(program == NEW)
     assert found == sorted(found) and len(found) > 10 and not found[0], found
+
+
+@pytest.mark.parametrize("damaged", [b"\xff\xfe", b"x" * 300_000], ids=["no text", "no lines"])
+def test_a_list_that_is_damaged_is_none(damaged):
+    files = {"boot.py": BOOT, "main.py": b"print('at', 'work')", f"{STAGING[1:]}/moves": damaged}
+    with Board(build_image(files)) as board:
+        board.wait_for("at work", 60)
+        assert "Traceback" not in board.console
