@@ -526,6 +526,12 @@ def test_an_mpy_cross_of_another_version_is_said(keep_line_numbers, monkeypatch)
         library_files(["aimdb"], None, keep_line_numbers=keep_line_numbers)
 
 
+def test_ports_that_are_not_listed_in_time_get_a_sentence(monkeypatch):
+    monkeypatch.setattr(board_link, "LISTING_SECONDS", 0.01)
+    with pytest.raises(DeployError, match="The ports were not listed within .* Name the board's: PORT="):
+        board_link.find_port()
+
+
 def test_port_is_found_when_one_board_is_plugged_in():
     bridge = ("/dev/ttyUSB0", "10c4:ea60 Silicon Labs CP2102")
     pico = ("/dev/ttyACM0", "2e8a:0005 MicroPython Board in FS mode")

@@ -19,6 +19,7 @@ from device_files import DeployError
 # A board gets 10 s to stop its program, and 10 s for its boot.py; an emulated one on a busy machine is slow at both.
 PATIENCE_SECONDS = 90
 ATTEMPTS = 3
+LISTING_SECONDS = 30
 
 Result = TypeVar("Result")
 
@@ -195,11 +196,16 @@ def find_port() -> str:
 
 def usb_ports() -> list[tuple[str, str]]:
     """Port and description of each USB serial device, as mpremote lists them."""
-    listing = subprocess.run(
-        [*mpremote_command(), "connect", "list"], capture_output=True, text=True, timeout=30
-    ).stdout
+    command = [*mpremote_command(), "connect", "list"]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, timeout=LISTING_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise DeployError(
+            f"The ports were not listed within {LISTING_SECONDS} s: a USB device hangs. Unplug what else is there, and "
+            "run this again. Name the board's: PORT=/dev/ttyACM0, say."
+        ) from None
     ports = []
-    for line in listing.splitlines():
+    for line in listing.stdout.splitlines():
         words = line.split(maxsplit=3)
         # Ports built into the computer have no USB identity.
         if len(words) >= 3 and words[2] != "0000:0000":
