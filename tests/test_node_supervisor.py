@@ -577,6 +577,23 @@ def test_what_takes_longer_than_what_it_is_within_has_its_own_time():
     equal(len(machine.timers), 1)
 
 
+def test_where_the_program_has_all_timers_what_takes_long_is_done_all_the_same_and_it_is_told():
+    class Busy(Machine):
+        def Timer(self, number):
+            raise OSError(12)
+
+    watchdog = Watchdog(8000, Busy())
+    watchdog.start()
+    done = []
+
+    def take_long():
+        with watchdog.patience(1000):
+            done.append(True)
+
+    assert "no timer feeds the watchdog of 8000 ms: OSError" in printed(take_long)
+    assert done
+
+
 class Told:
     def produce(self, value):
         raise ValueError(value)  # So that it ends.

@@ -5,6 +5,8 @@ from aimdb import check_int, polling
 from aimdb.errors import new
 from micropython import const
 
+from .telling import tell
+
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
@@ -87,7 +89,7 @@ class Watchdog:
                 if sys.platform != "esp32":  # Which runs no timer's function in such a call.
                     polling.watchdog = self  # type: ignore[assignment]
             except Exception as er:  # Or it has none. The board runs without it rather than not at all.
-                print("aimdb: there is no watchdog of %d ms: %r" % (self.timeout_ms, er), file=sys.stderr)
+                tell("there is no watchdog of %d ms: %r", self.timeout_ms, er)
 
     def feed(self) -> None:
         """Begin the time anew."""
@@ -142,8 +144,11 @@ class Watchdog:
                 self._dog.feed()
 
         try:
-            timer = self._machine.Timer(-1)
-        except ValueError:  # An ESP32 has only timers of its own.
-            timer = self._machine.Timer(0)
-        timer.init(period=self.pause_ms, callback=feed)
-        self._timer = timer
+            try:
+                timer = self._machine.Timer(-1)
+            except ValueError:  # An ESP32 has only timers of its own.
+                timer = self._machine.Timer(0)
+            timer.init(period=self.pause_ms, callback=feed)
+            self._timer = timer
+        except OSError as er:  # The program has them all. What takes long may be done in time.
+            tell("no timer feeds the watchdog of %d ms: %r", self.timeout_ms, er)
