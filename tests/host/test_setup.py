@@ -59,8 +59,18 @@ def test_a_folder_that_cannot_be_written_gets_a_sentence(clone):
     (clone / ".cache").write_text("")  # Also root cannot make a folder there.
     result = set_up(clone)
     assert result.returncode == 1
-    assert result.stderr.startswith(f"setup: {clone / '.cache'} cannot be written: File exists. "), result.stderr
+    assert result.stderr.startswith(f"setup: {clone / '.cache'}: File exists. "), result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_stamp_that_is_damaged_is_none(clone):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone / ".venv"], check=True)
+    (clone / ".venv" / "ready").write_bytes(b"\xff\x00")
+    (clone / "tools" / "emulated-pico" / "emulated_pico").mkdir(parents=True)
+    (clone / "tools" / "emulated-pico" / "emulated_pico" / "speedup.py").touch()
+    result = set_up(clone)
+    assert result.returncode == 1 and "What the commands need has changed" in result.stdout, result
+    assert result.stderr.startswith("setup: ") and len(result.stderr.splitlines()) == 1, result.stderr
 
 
 def test_an_environment_that_was_left_half_made_is_made_anew(clone):

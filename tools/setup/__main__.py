@@ -68,8 +68,8 @@ def main(arguments: list[str]) -> int:
         print(f"setup: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        where = f"{error.filename or ROOT} cannot be written: {error.strerror}"
-        print(f"setup: {where}. Set-up writes into {ROOT}: that must be yours, and have room.", file=sys.stderr)
+        what = f"{error.filename or ROOT}: {error.strerror}"
+        print(f"setup: {what}. Set-up writes into {ROOT}: it must be whole and yours, and have room.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nsetup: stopped. The next command starts it anew.", file=sys.stderr)

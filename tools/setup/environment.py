@@ -38,7 +38,7 @@ class Stamp:
     @property
     def is_right(self) -> bool:
         """It was what the files ask for now."""
-        return self.is_there and self._place.read_text() == self._wanted()
+        return self.is_there and self._place.read_bytes() == self._wanted().encode()
 
     def write(self) -> None:
         self._place.write_text(self._wanted())
