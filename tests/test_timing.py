@@ -14,6 +14,7 @@ from aimdb_conformance.support import busy, raises_async, settle
 from harness import equal, heap_locked, raises
 from printing import printing
 from stepping import outcome
+from virtual_clock import VirtualClock
 
 UNIT = 4 if harness.target == "unix" else 40  # Milliseconds: longer than a few steps take.
 
@@ -63,6 +64,24 @@ async def test_the_longest_times_are_kept():
         await settle()
     equal((calls, task.done()), ([1], True))
     assert isinstance(await outcome(task), asyncio.TimeoutError)
+
+
+async def test_a_wait_has_its_whole_time_whatever_its_reader_has_waited_before():
+    half, longest = 2**28, 2**29 - 1  # The loop calls for a wait of more than a half twice.
+    with VirtualClock(aimdb.polling) as clock:
+        for before, waited in ((longest, 10), (longest, half + 10), (half, 10), (5, 2)):
+            for limit in (longest, half, half - 1, 5):
+                ring = SpmcRing(1)
+                reader = ring.subscribe()
+                task = asyncio.create_task(reader.recv(before))
+                await asyncio.sleep_ms(waited)
+                ring.push(1)
+                await task
+                began = clock.now
+                with raises(asyncio.TimeoutError) as caught:
+                    await reader.recv(limit)
+                equal(time.ticks_diff(clock.now, began), limit)
+                assert "within %d ms" % limit in str(caught.error), caught.error
 
 
 async def test_a_timer_that_is_stopped_does_not_call():

@@ -31,7 +31,7 @@ class Alarm:
             if isinstance(buffer, InMemory):
                 buffer.wake_first = line.wake_first
         self.reader = reader  # By which a reader that is closed finds its tasks, too.
-        self.limit = 0  # Milliseconds.
+        self.limit = 0  # Milliseconds. None: the next wait is to set it anew.
         self.first = 0  # After so many of them the loop calls,
         self.rest = 0  # and again after these, if there are any.
         self.taken = False  # By a task, from when it parks until its `recv` ends.
@@ -49,7 +49,7 @@ class Alarm:
         """Park the running task for at most so long, and return this; or return None: it can read."""
         if self.taken:  # By another task, or by one that was cancelled as its value came.
             return Alarm(self.reader).park_until(timeout_ms)
-        if timeout_ms is not self.first:
+        if timeout_ms is not self.limit:
             self.set_limit(timeout_ms)
         if not self.reader.park(self):
             return None
@@ -88,10 +88,9 @@ class Alarm:
     def send(self, _):
         """Called by the loop."""
         self.loop = None
-        rest = self.rest
-        if rest:
-            self.rest = 0
-            self.loop = schedule(self.entry, rest)
+        if self.rest and self.limit is not None:
+            self.limit = None
+            self.loop = schedule(self.entry, self.rest)
         else:
             wake_some(self.reader.buffer._line, self.end)
 
@@ -102,7 +101,7 @@ class Alarm:
 
     def time_out(self):
         self.taken = self.passed = False
-        raise TimeoutError("record %r had no value within %d ms" % (self.reader.buffer.key, self.limit))
+        raise TimeoutError("record %r had no value within %d ms" % (self.reader.buffer.key, self.first + self.rest))
 
     def remove(self, task):
         """Called by `Task.cancel` on the task that waits."""
