@@ -394,6 +394,21 @@ async def test_frames_that_are_no_aimx_are_counted_and_the_others_go_on():
             equal((hub.oversize_count, queue.metrics().dropped_count, hub.lost_count), (1, 1, 0))
 
 
+async def test_a_number_of_a_hub_that_becomes_infinite_is_dropped():
+    async with ScriptedHub() as server:
+        db = AimDb()
+        queue = BoundedQueue(9)
+        hub = hasty(server)
+        db.configure("n", queue).link_from(server.url + "/n")
+        async with running(db):
+            await until(lambda: server.clients and server.clients[0].seqs)
+            number = list(server.clients[0].seqs)[0]
+            await server.send(framed(b'{"t":"event","seq":1,"sub":"%d","data":[1e999]}' % number))
+            await server.send({"t": "event", "seq": 2, "sub": str(number), "data": 8})
+            await until(lambda: queue.held())
+            equal((queue.peek(), hub.refused_count, queue.metrics().dropped_count), (8, 1, 1))
+
+
 async def test_a_hub_that_is_not_there_refuses_or_speaks_something_else_is_named():
     async with ScriptedHub() as server:
         hub = hasty(server)

@@ -56,6 +56,13 @@ def test_json_refuses_what_would_not_come_back_equal():
                 JSON.encode(inside)
 
 
+def test_json_with_a_number_that_becomes_infinite_is_refused():
+    for data in (b"1e999", b"-1e999", b"[1, -1e999]", b'{"a": [0, {"b": 1e999}]}', b'["\\u0041", 1e999]'):
+        with raises(ValueError):
+            JSON.decode(data)
+    equal(JSON.decode(b'["1e999", 1e9]'), ["1e999", 1e9])
+
+
 def test_json_that_cannot_be_decoded_is_told_with_its_first_bytes():
     for data in (b'{"celsius": ', b"\xff\xfe", b'"\\ud83d"', b"21.5 C"):
         with raises(ValueError) as told:

@@ -2,6 +2,7 @@
 
 import json
 
+from aimdb.json_codec import check_finite
 from aimdb_net.errors import drop, tell
 from micropython import const
 
@@ -34,7 +35,11 @@ def heard(hub, frame, beginning) -> bool:
     if inbox.has_room():
         try:
             codec = inbox.codec
-            entry = data if codec is None else codec.decode(json.dumps(data).encode()), None
+            if codec is None:
+                check_finite(data)
+            else:
+                data = codec.decode(json.dumps(data).encode())
+            entry = data, None
         except MemoryError:
             raise
         except Exception as er:
