@@ -2,7 +2,6 @@
 
 import json
 
-from aimdb.json_codec import check_finite
 from aimdb_net.errors import drop, tell
 from micropython import const
 
@@ -35,10 +34,11 @@ def heard(hub, frame, beginning) -> bool:
     if inbox.has_room():
         try:
             codec = inbox.codec
-            if codec is None:
-                check_finite(data)
-            else:
-                data = codec.decode(json.dumps(data).encode())
+            text = json.dumps(data)
+            if codec:
+                data = codec.decode(text.encode())
+            elif "inf" in text:
+                json.loads(text)  # See `JsonCodec.decode`.
             entry = data, None
         except MemoryError:
             raise
