@@ -47,7 +47,7 @@ class OnFlash(Way):
 way = OnFlash()
 traits = {"competing": True, "refuses": True, "keeps_for_late": True, "allocates": True, "way": way}
 tests = conformance(way.make, **traits)
-# What does not hold, and is tested in tests/test_flash_queue.py as it does: it is the flush that makes room for a
+# What does not hold, and is tested in tests/test_flash_room.py as it does: it is the flush that makes room for a
 # producer, not only a reader.
 del tests["test_a_newcomer_does_not_overtake_a_waiting_producer"]
 del tests["test_closing_hands_waiting_producers_their_value_back"]
