@@ -39,7 +39,7 @@ class Values:
     """The values of a queue: staged in RAM, stored, handed out, acknowledged, or lost; and how many are held.
 
     A reader gets those first that were given back, then those on flash, then those in RAM. A value that was handed out
-    is known by its number on flash, or as an `Entry` until it has one.
+    is known by its number on flash, or as an `Entry` until it has one. docs/states.md has all states in a table.
     """
 
     def __init__(self, queue, log):
