@@ -846,16 +846,18 @@ def test_a_path_in_place_of_the_book_and_a_time_in_place_of_the_watchdog_are_tol
 
 
 def test_an_application_without_async_is_told_in_the_book():
-    def application():
-        pass
-
     def pause_ms(milliseconds):
         raise KeyboardInterrupt
 
-    book = CrashBook(PATH)
-    with raises(KeyboardInterrupt):
-        Supervisor(application, crashes=book, say=lambda who, text: None, pause_ms=pause_ms).run()
-    assert "a Supervisor runs async functions, and %r is none" % (application,) in book.text, book.text
+    for result in (None, 5, []):
+
+        def application(result=result):
+            return result
+
+        book = CrashBook(PATH)
+        with raises(KeyboardInterrupt):
+            Supervisor(application, crashes=book, say=lambda who, text: None, pause_ms=pause_ms).run()
+        assert "a Supervisor runs async functions, and %r is none" % (application,) in book.text, book.text
 
 
 def test_the_patience_of_a_watchdog_is_checked_where_it_is_given():

@@ -228,7 +228,7 @@ class Supervisor:
 
 def _called(function):
     awaitable = function()
-    if awaitable is None:
+    if not hasattr(awaitable, "send"):
         raise TypeError("a Supervisor runs async functions, and %r is none" % (function,))
     return awaitable
 
