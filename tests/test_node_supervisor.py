@@ -483,6 +483,23 @@ def test_a_watchdog_is_fed_by_the_loop_and_in_the_pauses():
     assert machine.fed >= node.fed + 4, machine.fed
 
 
+def test_while_a_run_begins_a_timer_feeds_the_watchdog_and_none_is_left_when_it_has_failed():
+    Folder()
+    machine = Machine()
+
+    async def work():
+        await asyncio.sleep_ms(0)
+        fed = machine.fed
+        machine.timers[-1].callback(None)
+        node.fed = machine.fed - fed
+        raise ValueError
+
+    node = Node(work, watchdog=Watchdog(8000, machine))
+    node.start()
+    equal(node.fed, 1)
+    equal([timer.callback for timer in machine.timers], [None] * len(machine.timers))
+
+
 def test_in_reduced_mode_a_watchdog_is_patient_enough_for_what_blocks_the_loop():
     Folder()
     timeouts = []

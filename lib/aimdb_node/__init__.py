@@ -8,7 +8,7 @@ Wifi, Clock  joined, and joined again; set, and set again
 Commands, console   lines of text that are checked before they are obeyed
 """
 
-from aimdb import once
+from aimdb import kept, once
 from micropython import const
 
 __version__ = "0.1.0"
@@ -36,4 +36,4 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        return once("loading").load(globals(), once("names", "aimdb_node").MODULES, name)
+        return once("loading").load(globals(), kept("names", "aimdb_node").MODULES, name)

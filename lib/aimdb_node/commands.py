@@ -1,6 +1,5 @@
 import json
 
-from aimdb import once
 from aimdb.errors import check_int, new
 from micropython import const
 
@@ -51,10 +50,9 @@ class Commands:
         for a name that is no word, and for what cannot be called or is async.
         """
         given = (name, function) + arguments
-        if not isinstance(name, str) or name.split() != [name] or not all([callable(each) for each in given[1:]]):
-            raise TypeError("a command is a word and functions, not %r" % (given,))
-        for each in given[1:]:
-            once("arguments").check_function("command %r" % name, each)
+        fit = [callable(each) and type(each).__name__ != "generator" for each in given[1:]]
+        if not isinstance(name, str) or name.split() != [name] or not all(fit):
+            raise TypeError("a command is a word and functions without async, not %r" % (given,))
         self._table[name] = function, arguments
 
     def obey(self, line: "Any") -> str:

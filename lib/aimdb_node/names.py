@@ -1,4 +1,4 @@
-"""Where the public names are. Loaded when one is first asked for, and not kept."""
+"""Where the public names are. Loaded when one is first asked for."""
 
 # A line for each module: it is loaded when one of its names is first used.
 MODULES = """\

@@ -48,8 +48,8 @@ class Setting(SingleLatest):
     ):
         super().__init__()
         check_path("a setting's", path)
-        if check is not None:
-            once("arguments").check_function("check", check)
+        if check is not None and (not callable(check) or type(check).__name__ == "generator"):
+            once("arguments").check_function("check", check)  # Says what is wrong. To load it takes 10 ms.
         check_int("quiet_ms", quiet_ms, 0, _LONGEST_QUIET_MS)
         self._path = path
         self._check = _anything if check is None else check

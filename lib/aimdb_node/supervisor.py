@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import sys
 from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
 
 from aimdb import check_int, once
@@ -20,6 +21,7 @@ _RUNS = const(5)  # Quick failures in a row, after which the board is reset.
 _STARTS = const(4)  # Quick starts in a row, of which the last one is in reduced mode.
 _LONGEST_PAUSE_S = const(60)
 _LONGEST_S = const(0x1FFFFFFF // 1000)
+_BEGINNING_MS = const(5000)  # In which a run loads its modules, and all its stages take their first step.
 _PATIENCE_MS = const(8388)  # The longest that the watchdog of an RP2040 waits.
 
 
@@ -43,7 +45,8 @@ class Supervisor:
     application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
                           too. Without `repair` there is no reduced mode
     say                   `say(who, text)` tells what happens
-    watchdog              is started, and fed by a task of the loop. In reduced mode it waits 8388 ms at least
+    watchdog              is started, and fed by a task of the loop; for the first 5 s of a run by a timer as well, but
+                          not on an ESP32. In reduced mode it waits 8388 ms at least
     reset, pause_ms       what resets the board and what waits, for tests
 
     The end of a deep sleep is a start like one by power. An RP2 board cannot tell it from a reset: there call
@@ -170,6 +173,7 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.sleep_ms(0)  # In which they end.
 
     async def _mend(self):
         # Not by `timed`: a TimeoutError from `repair` would look like the end of its time.
@@ -188,10 +192,17 @@ class Supervisor:
         return self._repair_ms - 1000 * (self._uptime() - self._reduced_at)
 
     async def _tend(self):
+        if sys.platform != "esp32":  # Whose few timers are the application's.
+            with self.watchdog.patience(_BEGINNING_MS):
+                for _ in range(_BEGINNING_MS // self.watchdog.pause_ms):
+                    await self._feed()
         while True:
-            self.watchdog.feed()
-            self._uptime()
-            await asyncio.sleep_ms(self.watchdog.pause_ms)
+            await self._feed()
+
+    async def _feed(self):
+        self.watchdog.feed()
+        self._uptime()
+        await asyncio.sleep_ms(self.watchdog.pause_ms)
 
     async def _become_good(self):
         await asyncio.sleep_ms(self._good_ms)
