@@ -43,6 +43,12 @@ WHY_SO_LONG = "an emulated WiFi chip needs 5 s and more to start"
 # In less time the node has not come back from its crash when it is asked for its status.
 SHORTEST_SECONDS = 8
 
+# How the answer to its status begins; how much longer that may take, as a node that comes back has much to do; and how
+# long we watch after it, so that the node has samples on its flash.
+ANSWER = "produced consumed dropped"
+ANSWER_SECONDS = 5
+AFTER_ANSWER_SECONDS = 1
+
 # What is typed on the node's console, after which part of the time.
 TYPED = ((0.05, "interval 25"), (0.3, "interval 9999999999"), (0.5, "break"), (0.92, "status"))
 
@@ -88,15 +94,19 @@ class Script:
         self._seconds = seconds
         self._cue = cue
         self._start: float | None = None
+        self._end = math.inf
         self._waiting = sorted(((at, what) for part in parts for at, what in part), key=lambda entry: entry[0])
 
     def is_over(self, clock: float) -> bool:
-        return self._start is not None and clock > self._start + self._seconds
+        return clock > self._end
 
     def go_on(self, line: str, clock: float, console: serial.Serial) -> None:
         """Do all that is due now that the board has said this."""
         if self._start is None and self._cue in line:
             self._start = clock
+            self._end = clock + self._seconds + ANSWER_SECONDS
+        if self._start is not None and ANSWER in line:
+            self._end = max(self._start + self._seconds, clock + AFTER_ANSWER_SECONDS)
         while self._waiting and self._start is not None and clock > self._start + self._waiting[0][0] * self._seconds:
             _, what = self._waiting.pop(0)
             if isinstance(what, str):
@@ -112,7 +122,7 @@ def show(port: str, model: str, script: Script) -> int:
         return 1
     with reopened(port) as console:
         said = follow(console, script.is_over, script)
-    if "produced consumed dropped" in said:
+    if ANSWER in said:
         return 0
     print("run: the board did not answer to 'status'. See above what it said last.", file=sys.stderr)
     return 1
