@@ -236,5 +236,6 @@ def test_a_mistake_is_flagged(checked, mistake):
     ],
 )
 def test_a_program_that_is_not_there_gets_a_sentence(argument, said):
-    result = subprocess.run(["make", "types", *argument], cwd=ROOT, capture_output=True, text=True)
+    command = ["make", "--no-print-directory", "types", *argument]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode and result.stdout == said + "\n"
