@@ -5,7 +5,7 @@ import struct
 
 
 def check_codec(codec):
-    """The codec. Raises `TypeError` for what is none, such as a class of codecs, or one that is async."""
+    """The codec. Raises `TypeError` for anything else, such as a class of codecs or a codec with async methods."""
     if not isinstance(codec, type):
         for method in ("encode", "decode"):
             if not callable(getattr(codec, method, None)):
@@ -38,11 +38,11 @@ def check_stream(name: str, stream) -> None:
 def check_name(what: str, name: str) -> None:
     """Raise `ValueError` for a name with half of a surrogate pair: in JSON that is no UTF-8, which nobody reads."""
     data = name.encode()
-    at = data.find(b"\xed")
-    while at >= 0:
-        if data[at + 1] >= 0xA0:
+    if b"\xed" in data:  # With which few characters begin: else no module is loaded for it.
+        from .json_codec import has_surrogate
+
+        if has_surrogate(data):
             raise ValueError("%s has no half of a surrogate pair" % what)
-        at = data.find(b"\xed", at + 1)
 
 
 def _is_async(function):

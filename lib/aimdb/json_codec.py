@@ -29,7 +29,7 @@ class JsonCodec:
             data = text.encode()
             if type(value) is int or type(value) is float and value - value == 0:
                 return data  # Looked at first, as parsing takes the most time.
-            same = _is_same(value, json.loads(text)) and not _has_surrogate(data)
+            same = _is_same(value, json.loads(text)) and not has_surrogate(data)
         except ValueError:
             same = False
         except RuntimeError:  # The stack has an end.
@@ -46,15 +46,15 @@ class JsonCodec:
             text = json.dumps(value)
             if "inf" in text:
                 json.loads(text)  # It takes no infinite number, which 1e999 has become, and 1e39 on most boards.
-            if not plain and _has_surrogate(text.encode()):
+            if not plain and has_surrogate(text.encode()):
                 raise ValueError("half a surrogate pair is no character")
             return value
         except (ValueError, RuntimeError) as er:  # The stack has an end.
             raise ValueError("JsonCodec cannot decode %r: %s" % (data[:60], er))
 
 
-def _has_surrogate(data):
-    # UTF-8 has none.
+def has_surrogate(data):
+    """Whether these bytes of a string have half of a surrogate pair, which UTF-8 has not."""
     at = data.find(b"\xed")
     while at >= 0 and data[at + 1] < 0xA0:
         at = data.find(b"\xed", at + 1)

@@ -92,8 +92,9 @@ def transform_join(record, keys=None, stage=None):
 def signal_gauge(record, name=None, unit=""):
     if not isinstance(name, str) or not isinstance(unit, str):
         raise TypeError("record %r: a gauge's name and unit are strings, not %r, %r" % (record.key, name, unit))
+    check_name = once("arguments").check_name
     for each in (name, unit):
-        once("arguments").check_name("record %r: a gauge's name or unit" % record.key, each)
+        check_name("record %r: a gauge's name or unit" % record.key, each)
     profile = record.db._profile
     if not profile:
         return _Off()

@@ -110,7 +110,7 @@ async def run(db, begun: list, listen) -> None:
 
 
 def is_the_interpreters_own(error, stages) -> bool:
-    """Whether this error, or that of a stage, is the one object of which the interpreter makes all errors without heap.
+    """Whether this error, or that of a stage, is the interpreter's own: without heap it raises the same object each time.
 
     Needs no heap.
     """

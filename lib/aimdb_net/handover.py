@@ -1,9 +1,7 @@
 """What becomes of messages when a connection, or a run, begins or ends. Loaded then, and not kept."""
 
-from asyncio import TimeoutError
 from time import ticks_diff, ticks_ms
 
-from aimdb.timing import timed
 from micropython import const
 
 from . import once
@@ -13,8 +11,6 @@ from .window import payload_of
 # Connections that broke while a message was on its way:
 _SUSPECT = const(2)  # After so many it is sent alone.
 _GIVEN_UP = const(5)  # After so many it is sent no more.
-
-_LONGEST = const(1000)  # Milliseconds.
 
 
 def begin(peer, session_kept: bool = False) -> None:
@@ -110,23 +106,6 @@ def leave(window, source=None) -> None:
                 flight.resend = False
                 if flight.sent_at is None:
                     del window.flights[packet_id]
-
-
-async def settle(link) -> None:
-    """A link is cancelled, whose record gives again what is not acknowledged: wait for that which is on its way.
-
-    No longer than `goodbye.say` would: a peer that is there answers at once.
-    """
-    peer = link.peer
-
-    async def landed():
-        while link.flights and link.limit and peer.connected:
-            await peer.moved.wait()
-
-    try:
-        await timed(landed(), min(_LONGEST, peer.patience_ms))
-    except TimeoutError:
-        pass
 
 
 def leave_link(link) -> None:

@@ -89,7 +89,7 @@ class LinkTo:
         except asyncio.CancelledError:
             try:
                 if self._commit and self.flights:
-                    await once("handover").settle(self)
+                    await once("goodbye").settle(self)
             except MemoryError:
                 pass  # The record gives them again.
             raise

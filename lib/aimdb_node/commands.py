@@ -103,7 +103,7 @@ class Commands:
 def whole(name: str, least: int, most: int) -> "Callable[[str], int]":
     """An argument that is a whole number from `least` to `most`. The refusal calls it `name`.
 
-    Raises `TypeError` for what are no whole numbers, and `ValueError` when there is none from the one to the other.
+    Raises `TypeError` when one of the two is no int, and `ValueError` when `least` is larger than `most`.
     """
     if type(least) is not int or type(most) is not int:
         raise TypeError("%s is a whole number from an int to an int, not from %r to %r" % (name, least, most))
