@@ -217,12 +217,18 @@ async def test_a_refusal_behind_a_pong_that_nobody_asked_for_is_heard():
             await raises_async(Refused, record.subscribe_async())
 
 
+def linked(server, **options):
+    """A database with a queue that gets what the hub has of "n": (database, queue, hub)."""
+    hub = hasty(server, **options)
+    db = AimDb()
+    queue = BoundedQueue(9)
+    db.configure("n", queue).link_from(server.url + "/n")
+    return db, queue, hub
+
+
 async def test_values_that_the_hub_left_out_are_counted():
     async with ScriptedHub() as server:
-        db = AimDb()
-        queue = BoundedQueue(9)
-        hub = hasty(server)
-        db.configure("n", queue).link_from(server.url + "/n")
+        db, queue, hub = linked(server)
         async with running(db):
             await until(lambda: server.subs)
             await until(lambda: server.clients[0].seqs)
@@ -361,10 +367,7 @@ async def test_values_that_cannot_be_used_end_nothing_in_both_directions():
 
 async def test_frames_that_are_no_aimx_are_counted_and_the_others_go_on():
     async with ScriptedHub() as server:
-        db = AimDb()
-        queue = BoundedQueue(9)
-        hub = hasty(server, max_frame=256, timeout_ms=2000)
-        db.configure("n", queue).link_from(server.url + "/n")
+        db, queue, hub = linked(server, max_frame=256, timeout_ms=2000)
         async with running(db):
             await until(lambda: server.clients and server.clients[0].seqs)
             number = list(server.clients[0].seqs)[0]
@@ -396,10 +399,7 @@ async def test_frames_that_are_no_aimx_are_counted_and_the_others_go_on():
 
 async def test_a_number_of_a_hub_that_becomes_infinite_is_dropped():
     async with ScriptedHub() as server:
-        db = AimDb()
-        queue = BoundedQueue(9)
-        hub = hasty(server)
-        db.configure("n", queue).link_from(server.url + "/n")
+        db, queue, hub = linked(server)
         async with running(db):
             await until(lambda: server.clients and server.clients[0].seqs)
             number = list(server.clients[0].seqs)[0]

@@ -354,19 +354,20 @@ async def test_a_queue_that_nobody_reads_is_named_once_however_many_producers_wa
     equal(said.text.count("nobody reads it"), 1)
 
 
+async def wait_for_space(queue):
+    with Hasty() as time_flies:
+        asyncio.create_task(queue.push_async(2))
+        await settle()
+        await time_flies.pass_by(10000)
+
+
 def test_a_queue_that_nobody_reads_is_named_in_each_loop():
     queue = BoundedQueue(1)
     queue.push(1)
 
-    async def wait():
-        with Hasty() as time_flies:
-            asyncio.create_task(queue.push_async(2))
-            await settle()
-            await time_flies.pass_by(10000)
-
     with printing() as said:
         for _ in range(2):
-            asyncio.run(wait())
+            asyncio.run(wait_for_space(queue))
             asyncio.new_event_loop()
     equal(said.text.count("nobody reads it"), 2)
 
@@ -379,16 +380,10 @@ def test_a_full_queue_is_named_with_the_value_that_was_kept_for_a_reader_of_a_lo
         await settle()
         queue.push(1)
 
-    async def wait():
-        with Hasty() as time_flies:
-            asyncio.create_task(queue.push_async(2))
-            await settle()
-            await time_flies.pass_by(10000)
-
     asyncio.run(wake_a_reader())
     asyncio.new_event_loop()
     with printing() as said:
-        asyncio.run(wait())
+        asyncio.run(wait_for_space(queue))
     assert "is full (1 values)" in said.text, said.text
 
 

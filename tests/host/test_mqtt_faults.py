@@ -212,7 +212,18 @@ def test_one_database_runs_again_after_its_loop_was_left(mosquitto, tmp_path) ->
         program.cut_power()
 
 
-HEAP = """
+CANCEL = """
+async def cancel(task):
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+"""
+
+HEAP = (
+    CANCEL
+    + """
 import gc
 outbound = BoundedQueue(50)
 used = []
@@ -227,11 +238,7 @@ async def main():
     outbound.push(1)
     await asyncio.sleep_ms(50)
     if HOW == "is cancelled":
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancel(task)
     raise ZeroDivisionError
 
 for start in range(20):
@@ -245,6 +252,7 @@ for start in range(20):
 print(min(used[10:]) < min(used[2:10]) + 1000, used)  # The first have loaded more, or had no time to load all.
 sys.stdin.readline()
 """
+)
 
 
 @pytest.mark.parametrize("how", ["is cancelled", "is left"])
@@ -261,7 +269,9 @@ def sockets_of(program: Program) -> int:
     return sum(file.startswith("socket:") for file in files)
 
 
-JOURNAL = """
+JOURNAL = (
+    CANCEL
+    + """
 from aimdb import JsonCodec
 from aimdb_flash import FlashQueue
 journal = FlashQueue("journal", JsonCodec())
@@ -280,16 +290,13 @@ async def main():
         await asyncio.sleep_ms(10)
     await asyncio.sleep_ms(70)
     if HOW == "is cancelled":
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancel(task)
 
 for start in range(6):
     asyncio.run(main())
     asyncio.new_event_loop()
 """
+)
 
 
 @pytest.mark.parametrize("how", ["is cancelled", "is left"])

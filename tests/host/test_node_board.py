@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import pytest
 from board_image import library_image
@@ -22,6 +24,15 @@ def node(**changes: bytes | None) -> Board:
         files.pop(name.replace("__py", ".mpy"), None)
     # Not paced: the pauses between two runs take no time.
     return Board(filesystem=build_image(files))
+
+
+@contextlib.contextmanager
+def working_node() -> Iterator[Board]:
+    """A board on which the firmware has begun to work."""
+    with node() as board:
+        board.adc[4] = SENSOR_CELSIUS_27
+        board.wait_for("journal   empty", 60)
+        yield board
 
 
 def test_an_application_that_fails_leads_to_reduced_mode_in_which_it_is_mended() -> None:
@@ -93,9 +104,7 @@ def test_a_queue_that_opens_slowly_is_not_ended_by_the_watchdog() -> None:
 
 
 def test_settings_outlast_a_restart_on_request() -> None:
-    with node() as board:
-        board.adc[4] = SENSOR_CELSIUS_27
-        board.wait_for("journal   empty", 60)
+    with working_node() as board:
         board.write(b"interval 777\nwatchdog 5000\nrestart\n")
         board.wait_for("restart   on request", 60)
         board.wait_for("journal ", 60)
@@ -105,9 +114,7 @@ def test_settings_outlast_a_restart_on_request() -> None:
 
 
 def test_a_node_that_works_can_be_sent_into_reduced_mode_and_back() -> None:
-    with node() as board:
-        board.adc[4] = SENSOR_CELSIUS_27
-        board.wait_for("journal   empty", 60)
+    with working_node() as board:
         board.write(b"repair\n")
         board.wait_for("start     REDUCED", 60)
         board.write(b"restart\n")
