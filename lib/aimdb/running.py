@@ -110,9 +110,9 @@ async def run(db, begun: list, listen) -> None:
 
 
 def is_the_interpreters_own(error, stages) -> bool:
-    """Whether this error, or that of a stage, is the interpreter's own: without heap it raises the same object each time.
+    """Whether this error, or that of a stage, is the interpreter's own.
 
-    Needs no heap.
+    Without heap the interpreter raises the same object each time. Needs no heap.
     """
     micropython.heap_lock()
     try:

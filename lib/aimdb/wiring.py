@@ -123,8 +123,8 @@ def look_at_buffers(db, stages: list, mistakes: list) -> None:
 def asynchronous(function) -> "bool | None":
     """Whether a stage is an async function. None: only a call tells.
 
-    MicroPython shows only a type. It is `generator` for an async function. For a closure, a bound method or an object it
-    does not tell what they call.
+    MicroPython shows only a type. It is `generator` for an async function. For a closure, a bound method or an object
+    it does not tell what they call.
     """
     kind = type(function).__name__
     if kind == "generator":
