@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import deploy
 import serial
@@ -35,22 +36,22 @@ RESTART_SECONDS = 15
 # times as long on a busy machine.
 SILENCE_SECONDS = 600
 
+# What a node says when it has reached its broker.
+CONNECTED = "connected to the broker"
+
 # So often we say that we still wait.
 PATIENCE_SECONDS = 10
 
 WHY_SO_LONG = "an emulated WiFi chip needs 5 s and more to start"
 
-# In less time the node has not come back from its crash when it is asked for its status.
+# The times of a script are for so long a run. In less the node has nothing to show.
 SHORTEST_SECONDS = 8
 
-# How the answer to its status begins; how much longer that may take, as a node that comes back has much to do; and how
-# long we watch after it, so that the node has samples on its flash.
+# How the answer to a node's status begins; how much longer that may take, as a node that comes back from its crash has
+# much to do; and how long we watch after it, so that the node has samples on its flash.
 ANSWER = "produced consumed dropped"
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 15
 AFTER_ANSWER_SECONDS = 1
-
-# What is typed on the node's console, after which part of the time.
-TYPED = ((0.05, "interval 25"), (0.3, "interval 9999999999"), (0.5, "break"), (0.92, "status"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         files_for(options.board)  # A mistake in the sources or in the board's name is told before anything starts.
         if options.port:
-            return show(options.port, options.board, Script(options.seconds, "", TYPED))
+            return show(options.port, options.board, Script(options.seconds, *ALONE))
         with Network() if options.board in WITH_WIFI else contextlib.nullcontext() as network:
             return show_emulated(options.board, options.seconds, network)
     except KeyboardInterrupt:
@@ -84,36 +85,80 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
-class Script:
-    """What happens when, by the board's clock: lines that are typed, and functions that say what they have done.
+class Act(NamedTuple):
+    """Begins with the first line of the board in which the cue stands, once the act before it is over.
 
-    It begins with the first line of the board in which `cue` stands.
+    Its steps are seconds after that, and what happens then: a line that is typed on the node's console, or a function
+    that says what it has done.
     """
 
-    def __init__(self, seconds: float, cue: str, *parts: tuple[tuple[float, str | Callable[[], str]], ...]) -> None:
+    cue: str
+    steps: tuple[tuple[float, str | Callable[[], str]], ...] = ()
+
+
+class Script:
+    """What happens when, by the board's clock, in a run of so many seconds. The node tells its status at the end."""
+
+    def __init__(self, seconds: float, *acts: Act) -> None:
         self._seconds = seconds
-        self._cue = cue
-        self._start: float | None = None
+        self._acts = list(acts)
+        self._steps: list[tuple[float, str | Callable[[], str]]] = []  # Of the present act, those to come.
+        self._act_began = 0.0
+        self._began: float | None = None
         self._end = math.inf
-        self._waiting = sorted(((at, what) for part in parts for at, what in part), key=lambda entry: entry[0])
 
     def is_over(self, clock: float) -> bool:
         return clock > self._end
 
     def go_on(self, line: str, clock: float, console: serial.Serial) -> None:
         """Do all that is due now that the board has said this."""
-        if self._start is None and self._cue in line:
-            self._start = clock
-            self._end = clock + self._seconds + ANSWER_SECONDS
-        if self._start is not None and ANSWER in line:
-            self._end = max(self._start + self._seconds, clock + AFTER_ANSWER_SECONDS)
-        while self._waiting and self._start is not None and clock > self._start + self._waiting[0][0] * self._seconds:
-            _, what = self._waiting.pop(0)
+        if not self._steps and self._acts and self._acts[0].cue in line:
+            self._steps = list(self._acts.pop(0).steps)
+            self._act_began = clock
+            if self._began is None:
+                self._began = clock
+                self._end = clock + self._seconds + ANSWER_SECONDS
+        if self._began is not None and ANSWER in line:
+            self._end = max(self._began + self._seconds, clock + AFTER_ANSWER_SECONDS)
+        while self._steps and clock > self._act_began + self._steps[0][0] * self._seconds / SHORTEST_SECONDS:
+            _, what = self._steps.pop(0)
             if isinstance(what, str):
                 print(f"{'':7}  > {what}")
                 console.write(what.encode() + b"\n")
             else:
                 print(f"{'':7}  * {what()}", flush=True)
+
+
+# A crash, and that the node comes back from it.
+CRASHED = Act("restart   in ")
+
+ALONE = (
+    Act("", ((0.4, "interval 25"), (2.4, "interval 9999999999"), (4.0, "break"))),
+    CRASHED,
+    Act("start   ", ((1.5, "status"),)),
+)
+
+
+def with_network(network: Network, weather: Weather) -> tuple[Act, ...]:
+    """The acts of a node that has a broker."""
+    return (
+        Act(
+            CONNECTED,
+            (
+                (0.4, "interval 25"),
+                (0.8, network.send_poison),
+                (1.6, weather.fail),
+                (2.4, "interval 9999999999"),
+                (2.8, network.stop_broker),
+                (3.6, network.start_broker),
+                (4.0, "break"),
+            ),
+        ),
+        CRASHED,
+        Act(CONNECTED, ((0.2, network.send_command),)),
+        # The last samples are only on the flash.
+        Act("one value every 30 ms", ((0.2, network.stop_broker), (0.6, "status"))),
+    )
 
 
 def show(port: str, model: str, script: Script) -> int:
@@ -137,26 +182,14 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     files = {path[1:]: data for path, data in files_for(model).items() if path.startswith("/lib/")}
     image = build_image({**files, **(network.board_files() if network else {})})
     with Board(model=model, paced=True, filesystem=image) as board, Weather(board) as weather:
-        parts = [TYPED, ((0.2, weather.fail),)]
-        if network:
-            parts.append(
-                (
-                    (0.1, network.send_poison),
-                    (0.35, network.stop_broker),
-                    (0.45, network.start_broker),
-                    (0.75, network.send_command),
-                    (0.85, network.stop_broker),  # So that the last samples are only on the flash.
-                )
-            )
-        cue = "connected to the broker" if network else ""
-        if status := show(board.serve_pty(), model, Script(seconds, cue, *parts)):
+        acts = with_network(network, weather) if network else ALONE
+        if status := show(board.serve_pty(), model, Script(seconds, *acts)):
             return status
     print("\nThe power went out in the middle of that, and comes back.", flush=True)
     if network:
         network.start_broker()
     with Board(board.filesystem(), model, paced=True) as board, Weather(board):
-        with reopened(board.serve_pty()) as console:
-            said = follow(console, lambda clock: network.has_enough() if network else clock > 2)
+        said = follow(Printed(board), lambda clock: network.has_enough() if network else clock > 2)
         was_seen = network is None or look_at_records(board.forward(AIMX_PORT))
     if "before the restart" not in said:
         print("run: the board did not say that it kept its samples.", file=sys.stderr)
@@ -172,7 +205,23 @@ def show_emulated(model: str, seconds: float, network: Network | None) -> int:
     return 0
 
 
-def follow(console: serial.Serial, ended: Callable[[float], bool], script: Script | None = None) -> str:
+class Printed:
+    """What an emulated board prints, from its start on. A port that is opened later has lost the first lines."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def readline(self) -> bytes:
+        """The next line; empty when there is none within 0.2 s. Raises BoardError when the board has ended."""
+        try:
+            return self._board.wait_for("\n", timeout=0.2).encode()
+        except BoardError:
+            if not self._board.is_running:
+                raise
+            return b""
+
+
+def follow(console: serial.Serial | Printed, ended: Callable[[float], bool], script: Script | None = None) -> str:
     """Show what the board says until `ended`, which is asked with the board's clock, and return it."""
     said: list[str] = []
     line = b""
@@ -202,7 +251,7 @@ def follow(console: serial.Serial, ended: Callable[[float], bool], script: Scrip
     return "\n".join(said)
 
 
-def rest_of_answer(console: serial.Serial) -> list[str]:
+def rest_of_answer(console: serial.Serial | Printed) -> list[str]:
     """Show the further lines of what the board said last. They have no clock, and are indented."""
     lines = []
     while (line := console.readline()).startswith(b" " * 8):

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import run
+from emulated_pico import Board
+from emulated_pico.filesystem import build_image
 
 RUN = Path(__file__).parents[2] / "tools" / "run.py"
 
@@ -64,6 +67,11 @@ def test_an_exception_in_a_stage_is_shown_and_the_node_runs_again(output):
 def test_the_node_tells_of_the_exception_when_the_power_is_back(output):
     _, _, after = output.partition("The power went out")
     assert re.search(r"crash     1 so far, the last one at 20(.|\n)*in measure_wind\n(.|\n)*TypeError", after)
+
+
+def test_a_line_that_the_board_printed_before_anybody_looked_is_shown():
+    with Board(build_image({"main.py": b"print('early')"}), "pico") as board:
+        assert b"early\r\n" in list(iter(run.Printed(board).readline, b""))
 
 
 def test_the_clock_is_set(output):
