@@ -20,12 +20,11 @@ _FILLED = const(4)  # How many values are free.
 _ASKED = const(5)  # How many readers wait.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
 _CLOSED = const(7)
-_NOTE = const(8)  # 1: a task that takes a value calls `note`. 2: the running task need not. 0: no task need.
+_NOTE = const(8)  # 1: a task that takes a value calls `note`. 0: it need not.
 # The line of the producers:
 _EMPTY = const(10)  # How many slots are free.
 _WANTED = const(11)  # How many producers wait.
 _RESERVED = const(12)  # How many slots are kept for producers that were woken.
-_ROOM_CLOSED = const(13)
 _WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
@@ -113,7 +112,7 @@ class BoundedQueue(InMemory):
             counts = self._counts
             if not counts[_EMPTY]:
                 room = self._room
-                while room.park(self):
+                while not counts[_CLOSED] and room.park(self):
                     if self._line.taken_by is current() or not counts[_WATCHED]:
                         look_after(self, value)
                     yield
@@ -126,9 +125,8 @@ class BoundedQueue(InMemory):
         self._room.forget(task)
 
     def close(self) -> None:
-        self._room.wake_all()
-        super().close()  # It ends without a jump: Ctrl-C closes both lines or neither.
-        self._counts[_ROOM_CLOSED] = 1
+        self._room.wake_all()  # First: they wait again if Ctrl-C comes before it is closed.
+        super().close()
 
 
 class Mailbox(BoundedQueue):
@@ -170,12 +168,9 @@ class QueueReader(Reader):
             if not bool(self.has_value()):
                 self.nothing()
         if counts[_NOTE]:
-            if counts[_NOTE] == 1:
-                line = self._line
-                if line.taken_by is not current():
-                    line.note()
-            else:
-                counts[_NOTE] = 1
+            line = self._line
+            if line.taken_by is not current():
+                line.note()
         # No jump after the first change, as in `push`.
         woken = 0
         if counts[_WANTED]:

@@ -23,7 +23,6 @@ _SLOTS = const(10)  # A ring leaves it at the capacity; a queue counts there how
 # The counts of a line; see waiting.py.
 _FREE = const(0)
 _ASKED = const(1)
-_NOTE = const(4)
 
 
 class Buffer:
@@ -264,8 +263,6 @@ class Reader:
         if self.park(self):
             return True
         counts = ptr32(self._line_counts)
-        if counts[_NOTE]:
-            counts[_NOTE] = 1  # Another task may take it.
         if counts[_ASKED] and counts[_FREE]:
             self.buffer._line.lend()
         done = _done

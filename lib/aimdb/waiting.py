@@ -40,7 +40,7 @@ _FREE = const(0)  # How many are there for whoever comes.
 _ASKED = const(1)  # How many tasks wait.
 _KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
 _CLOSED = const(3)  # 1: nobody parks any more.
-_NOTE = const(4)  # 1: a task that takes one calls `note`. 2: the running task need not. 0: no task need.
+_NOTE = const(4)  # 1: a task that takes one calls `note`. 0: it need not.
 _WATCHED = const(5)  # 1: a `Complaint` looks after the tasks that wait in this loop.
 _PLACES = const(6)
 
@@ -106,27 +106,24 @@ class Line(tuple):
         When the task is cancelled while it waits, `owner.remove(task)` is called, which must call `forget(task)`.
         """
         counts = ptr32(self._counts)
-        task = core.cur_task
         if counts[_KEPT]:
+            task = core.cur_task
             if task.data is self:
                 task.data = None
                 counts[_KEPT] = counts[_KEPT] - 1
                 counts[_FREE] = counts[_FREE] + 1
-        if not counts[_FREE]:
-            if counts[_CLOSED]:
+        if counts[_FREE] or counts[_CLOSED]:
+            return False
+        asyncio = core
+        if self.loop is not asyncio._task_queue:
+            self.renew()
+            if counts[_FREE]:
                 return False
-            if self.loop is not core._task_queue:
-                self.renew()
-            if not counts[_FREE]:
-                counts[_ASKED] = counts[_ASKED] + 1
-                self.tasks.push(task, 0)
-                task.data = owner
-                return True
-        if counts[_NOTE]:
-            counts[_NOTE] = 1
-            if self.taken_by is task:
-                counts[_NOTE] = 2
-        return False
+        task = asyncio.cur_task
+        counts[_ASKED] = counts[_ASKED] + 1
+        self.tasks.push(task, 0)
+        task.data = owner
+        return True
 
     @micropython.viper
     def wake_first(self, data):

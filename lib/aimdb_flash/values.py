@@ -220,11 +220,8 @@ class Values:
     def take(self, value, taken: list) -> None:
         """The running task has read what came next; see `hand_out`."""
         self.hand_out(value, taken)
-        counts = self.counts
-        if counts[_NOTE] == 1:
+        if self.counts[_NOTE]:
             self.line.note()
-        elif counts[_NOTE]:
-            counts[_NOTE] = 1
 
     def hand_out(self, value, taken: list) -> None:
         """What came next goes into `taken`, and is not free any more. Without memory for that, nothing has changed."""
