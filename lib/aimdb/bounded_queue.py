@@ -85,12 +85,10 @@ class BoundedQueue(InMemory):
             return
         # No jump after the first change: Ctrl-C comes before the value is stored or when all is done.
         if empty:
-            woken = 0
             if counts[_ASKED]:
                 self.wake_first(self._line)
-                woken = 1
             counts[_EMPTY] = empty - 1
-            counts[_FILLED] = counts[_FILLED] + 1 - woken
+            counts[_FILLED] = counts[_FILLED] + 1
         self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
 
@@ -172,12 +170,10 @@ class QueueReader(Reader):
             if line.taken_by is not current():
                 line.note()
         # No jump after the first change, as in `push`.
-        woken = 0
         if counts[_WANTED]:
             room = self.buffer._room
             room.wake_first(room)
-            woken = 1
-        counts[_EMPTY] = counts[_EMPTY] + 1 - woken
+        counts[_EMPTY] = counts[_EMPTY] + 1
         counts[_FILLED] = counts[_FILLED] - 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         return self.popleft()

@@ -129,14 +129,16 @@ class Line(tuple):
     def wake_first(self, data):
         """Wake the task that has waited longest. Call it only when a task waits.
 
-        `data`: this line, when one is kept for the task, else None. The caller counts it as free no more, after this
-        call and with no jump in between: then Ctrl-C comes before all of it or after all of it.
+        `data`: this line, when one that is free is to be kept for the task, else None. A caller may count as free only
+        after this call what it gives, if no jump is in between: then Ctrl-C comes before all of it or after all of it.
         """
         counts = ptr32(self._counts)
         task = self.tasks.pop()
         self.loop.push(task)  # When this loop was left, nobody runs it.
         task.data = data
-        counts[_KEPT] = counts[_KEPT] + int(data is self)
+        granted = int(data is self)
+        counts[_FREE] = counts[_FREE] - granted
+        counts[_KEPT] = counts[_KEPT] + granted
         counts[_ASKED] = counts[_ASKED] - 1
 
     def share(self):
@@ -144,7 +146,6 @@ class Line(tuple):
         counts = self._counts
         while counts[_FREE] and counts[_ASKED]:
             self.wake_first(self)
-            counts[_FREE] -= 1
 
     def give(self):
         """Add one: it is kept for the first that waits, or free."""
