@@ -41,13 +41,15 @@ class FlashReader(Reader):
 
     def try_recv(self):
         buffer = self.buffer
-        taken, value = self._values.upcoming()
+        values = self._values
+        taken, value = values.upcoming()
         if self.closed:  # By the function for values that cannot be decoded.
             self.nothing()
         self._renew()
         if not len(self._taken) & 15:
             self._tidy()
-        self._values.take(taken, self._taken)
+        values.hand_out(taken, self._taken)
+        values.line.note()
         buffer.consumed_count = (buffer.consumed_count & _MASK) + 1
         return value
 

@@ -33,19 +33,18 @@ class Flusher:
         self.full = False  # There was no room on flash for what is staged.
         self.failures = 0
         self.cause = None  # Of the last failure.
-        self._flushes = False  # The next step is one of a flush; else there is only something to remove.
-        self.until = 0  # The ticket of the last value that goes to flash in this flush.
+        # The ticket of the last value that goes to flash in this flush. None: the next step is one of no flush, and has
+        # only something to remove.
+        self.until: "Any" = None
         self._wrote = False  # Since the last look for a segment to remove.
         self._timer = Timer(self._run)
         self._steps = False  # It calls at once, for the next step.
-        self._due = 0  # When the next flush begins,
-        self._wait: "Any" = None  # and in how many milliseconds that was when it was planned; None: no flush is.
+        self._due: "Any" = None  # When the next flush begins, in ticks; None: none is planned.
         self._standstill: "Any" = None  # From the first one on.
 
     def plan(self, awaited: bool) -> None:
         """A value is staged: have the flush come when the queue's policy says."""
-        planned = self._wait if self._timer.runs() else None  # Ctrl-C may have come in the timer's call.
-        if self.full or planned == 0:
+        if self.full:
             return
         queue = self.queue
         wait = queue.flush_ms
@@ -53,19 +52,17 @@ class Flusher:
             wait = 0
         elif wait is None:
             wait = 0 if awaited else _STAGED_MS  # Who awaits alone gains nothing by waiting for others.
-        if planned is None or wait < planned:
-            self.flush_within(wait)
+        self.flush_within(wait)
 
     def flush_within(self, milliseconds: int) -> None:
         """Have the next flush after so many milliseconds at the latest."""
-        runs = self._timer.runs()
+        runs = self._timer.runs()  # Ctrl-C may have come in its call.
         # What is left is compared, because the difference to a time that is past may be too large for ticks.
-        if runs and self._wait is not None and ticks_diff(self._due, ticks_ms()) <= milliseconds:
+        if runs and self._due is not None and ticks_diff(self._due, ticks_ms()) <= milliseconds:
             return
         if not (runs and self._steps):
             self._timer.start(milliseconds)  # It may lack memory; then nothing has changed.
             self._steps = False
-        self._wait = milliseconds
         self._due = ticks_add(ticks_ms(), milliseconds)
 
     def _run(self):
@@ -73,12 +70,12 @@ class Flusher:
         try:
             if not self.log:
                 return
-            if self._wait is not None and ticks_diff(self._due, ticks_ms()) <= 0:
+            if self._due is not None and ticks_diff(self._due, ticks_ms()) <= 0:
                 self.begin()
             self._steps = self.step() is not False
             if self._steps:
                 self._timer.start(0)
-            elif self._wait is not None:
+            elif self._due is not None:
                 self._timer.start(max(ticks_diff(self._due, ticks_ms()), 0))
             elif self.values.entries and not self.full:
                 self.flush_within(0)  # Staged while it was full.
@@ -89,9 +86,8 @@ class Flusher:
 
     def begin(self) -> None:
         """The next steps are for what is staged and acknowledged now."""
-        self._wait = None
+        self._due = None
         self.until = self.values.tickets
-        self._flushes = True
 
     def step(self) -> "bool | None":
         """Write to one segment, or remove one. False: that was all; None: there is more, but producers run first."""
@@ -104,7 +100,7 @@ class Flusher:
             more = False
             self.failures += 1
             self.cause = er
-            self._flushes = False
+            self.until = None
             self._wrote = True  # Where others have filled the filesystem, what can be removed makes room.
             entries = self.values.entries
             for i in range(len(entries) - 1, -1, -1):
@@ -134,7 +130,7 @@ class Flusher:
             except OSError:
                 pass  # It is tried again after the next write, or below.
         entries = []
-        if self._flushes:
+        if self.until is not None:
             if values.entries and values.entries[0].ticket <= self.until:
                 entries = values.entries
             if entries or self.ledger.commits != self.ledger.stored:
@@ -159,7 +155,7 @@ class Flusher:
                     self._wrote = True  # The next step removes that segment.
                     return True
         self.full = bool(entries)
-        self._flushes = False
+        self.until = None
         if entries:
             self._complain()
         return False

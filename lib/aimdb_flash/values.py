@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 # The counts of the readers' line.
 _FREE = const(0)  # Values that can be read.
 _KEPT = const(2)  # Values that are kept for readers that were woken.
-_NOTE = const(4)
 _MASK = const(0x1FFFFFFF)
 
 _TURN = const(32)  # So many values at most are passed over before other tasks run: each may take 2 ms.
@@ -216,12 +215,6 @@ class Values:
         if queue.closed and not (self.flusher.log and (self.barred or self.pauses)):
             raise queue.ended()
         raise error(BufferEmpty, None, queue)
-
-    def take(self, value, taken: list) -> None:
-        """The running task has read what came next; see `hand_out`."""
-        self.hand_out(value, taken)
-        if self.counts[_NOTE]:
-            self.line.note()
 
     def hand_out(self, value, taken: list) -> None:
         """What came next goes into `taken`, and is not free any more. Without memory for that, nothing has changed."""
