@@ -15,16 +15,16 @@ _PRODUCED = const(0)
 _CONSUMED = const(1)
 _DROPPED = const(2)
 _OVERWRITES = const(3)  # 1: a value for which no slot is empty takes the place of the one held.
-# The line of the readers:
-_FILLED = const(4)  # How many values are free.
+# `_line`, that of the readers:
+_FREE = const(4)  # How many values are free.
 _ASKED = const(5)  # How many readers wait.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
 _CLOSED = const(7)
 _NOTE = const(8)  # 1: a task that takes a value calls `note`. 0: it need not.
-# The line of the producers:
-_EMPTY = const(10)  # How many slots are free.
-_WANTED = const(11)  # How many producers wait.
-_RESERVED = const(12)  # How many slots are kept for producers that were woken.
+# `_room`, that of the producers:
+_ROOM_FREE = const(10)  # How many slots are free.
+_ROOM_ASKED = const(11)  # How many producers wait.
+_ROOM_KEPT = const(12)  # How many slots are kept for producers that were woken.
 _WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
@@ -48,7 +48,7 @@ class BoundedQueue(InMemory):
     Raises `TypeError` or `ValueError` when `capacity` is not an int of at least 1.
     """
 
-    # Two semaphores, as in the textbooks: filled slots for readers, empty ones for producers.
+    # Two semaphores, as in the textbooks: filled slots for readers in `_line`, empty ones for producers in `_room`.
 
     _overwrites = False  # For `_counts`.
     _readers = 0  # Attached and not closed.
@@ -63,7 +63,7 @@ class BoundedQueue(InMemory):
         def __init__(self, capacity=None):
             super().__init__(capacity)
             self._counts[_OVERWRITES] = self._overwrites
-            self._room = Line(memoryview(self._counts)[_EMPTY:])
+            self._room = Line(memoryview(self._counts)[_ROOM_FREE:])
 
     def subscribe(self) -> "QueueReader":
         if self._readers:
@@ -77,9 +77,9 @@ class BoundedQueue(InMemory):
     @micropython.viper
     def push(self, value):
         counts = ptr32(self._counts)
-        if not counts[_EMPTY] and counts[_RESERVED]:
+        if not counts[_ROOM_FREE] and counts[_ROOM_KEPT]:
             self._room.renew()
-        empty = counts[_EMPTY]
+        empty = counts[_ROOM_FREE]
         if counts[_CLOSED] or not (empty or counts[_OVERWRITES]):
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
             return
@@ -87,8 +87,8 @@ class BoundedQueue(InMemory):
         if empty:
             if counts[_ASKED]:
                 self.wake_first(self._line)
-            counts[_EMPTY] = empty - 1
-            counts[_FILLED] = counts[_FILLED] + 1
+            counts[_ROOM_FREE] = empty - 1
+            counts[_FREE] = counts[_FREE] + 1
         self._append(value)
         counts[_PRODUCED] = (counts[_PRODUCED] & _MASK) + 1
 
@@ -96,10 +96,10 @@ class BoundedQueue(InMemory):
         counts = self._counts
         if counts[_CLOSED]:
             raise error(BufferClosed, value, self)
-        if not counts[_EMPTY]:
-            if counts[_RESERVED]:
+        if not counts[_ROOM_FREE]:
+            if counts[_ROOM_KEPT]:
                 self._room.renew()
-            if not counts[_EMPTY]:
+            if not counts[_ROOM_FREE]:
                 raise error(BufferFull, value, self)
         self.push(value)
 
@@ -108,7 +108,7 @@ class BoundedQueue(InMemory):
         def push_async(self, value):
             # A coroutine, written as a generator so that it can yield to the scheduler without a helper object.
             counts = self._counts
-            if not counts[_EMPTY]:
+            if not counts[_ROOM_FREE]:
                 room = self._room
                 while not counts[_CLOSED] and room.park(self):
                     if self._line.taken_by is current() or not counts[_WATCHED]:
@@ -157,12 +157,12 @@ class QueueReader(Reader):
         counts = self._counts
         if counts[_KEPT]:
             self._line.renew()
-        return counts[_FILLED] > 0
+        return counts[_FREE] > 0
 
     @micropython.viper
     def try_recv(self):
         counts = ptr32(self._counts)
-        if not counts[_FILLED]:
+        if not counts[_FREE]:
             if not bool(self.has_value()):
                 self.nothing()
         if counts[_NOTE]:
@@ -170,11 +170,11 @@ class QueueReader(Reader):
             if line.taken_by is not current():
                 line.note()
         # No jump after the first change, as in `push`.
-        if counts[_WANTED]:
+        if counts[_ROOM_ASKED]:
             room = self.buffer._room
             room.wake_first(room)
-        counts[_EMPTY] = counts[_EMPTY] + 1
-        counts[_FILLED] = counts[_FILLED] - 1
+        counts[_ROOM_FREE] = counts[_ROOM_FREE] + 1
+        counts[_FREE] = counts[_FREE] - 1
         counts[_CONSUMED] = (counts[_CONSUMED] & _MASK) + 1
         return self.popleft()
 

@@ -11,9 +11,9 @@ from .timing import Timer
 
 # In the counts of a queue:
 _CONSUMED = const(1)
-_FILLED = const(4)  # How many values are free.
+_FREE = const(4)  # How many values are free.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_WANTED = const(11)  # How many producers wait.
+_ROOM_ASKED = const(11)  # How many producers wait.
 _WATCHED = const(15)  # 1: such a complaint is in the loop.
 
 
@@ -73,7 +73,7 @@ class RoomComplaint(Complaint):
         counts[_WATCHED] = 1
 
     def _due(self):
-        if self._counts[_WANTED]:
+        if self._counts[_ROOM_ASKED]:
             super()._due()
         else:
             self._counts[_WATCHED] = 0
@@ -84,5 +84,5 @@ class RoomComplaint(Complaint):
         if consumed != self._consumed:
             self._consumed = consumed
             return False
-        held = counts[_FILLED] + counts[_KEPT]
+        held = counts[_FREE] + counts[_KEPT]
         complain(self._key, "is full (%d values), and nobody reads it; a producer waits" % held, milliseconds)

@@ -12,7 +12,7 @@ from .waiting import current
 
 # In the counts of a queue:
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_WANTED = const(11)  # How many producers wait.
+_ROOM_ASKED = const(11)  # How many producers wait.
 _WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
 
 
@@ -52,7 +52,7 @@ def _look_at_cancels(queue, line):
 
 def _look_again(queue):
     # Wake the producer that waits in vain from now on, so that it is told.
-    if queue._counts[_WANTED] and _is_hopeless(queue):
+    if queue._counts[_ROOM_ASKED] and _is_hopeless(queue):
         reads = queue._line.taken_by
         wake_some(queue._room, lambda task, _: task is reads)
 
