@@ -4,6 +4,8 @@ from aimdb.loop import resume
 from aimdb.waiting import current
 from micropython import const
 
+from .values import number_of
+
 _BOARD = const(1)
 if not _BOARD:  # So that the board's compiler knows the constant, and stores nothing.
     TYPE_CHECKING = const(0)
@@ -66,9 +68,11 @@ class FlashReader(Reader):
         # What was taken from RAM and is on flash now needs no more than its number; what was dropped, nothing.
         taken = self._taken
         i = self._numbered
-        while i < len(taken) and (isinstance(taken[i], int) or taken[i].number):
-            if not isinstance(taken[i], int):
-                taken[i] = taken[i].number
+        while i < len(taken):
+            number = number_of(taken[i])
+            if not number:
+                break
+            taken[i] = number
             i += 1
         self._numbered = i
         ledger = self._values.log.ledger

@@ -34,6 +34,11 @@ class Entry:
         self.loop: "Any" = loop
 
 
+def number_of(value) -> int:
+    """The number on flash of a value that was handed out; 0: it has none yet."""
+    return value if isinstance(value, int) else value.number
+
+
 class Values:
     """The values of a queue: staged in RAM, stored, handed out, acknowledged, or lost; and how many are held.
 
@@ -99,8 +104,7 @@ class Values:
             self.numbered += 1
         again = self.again
         for i in range(len(again)):
-            if not isinstance(again[i], int) and again[i].number:
-                again[i] = again[i].number
+            again[i] = number_of(again[i]) or again[i]
 
     # Accepting
 
@@ -164,7 +168,7 @@ class Values:
         again = self.again
         log = self.log
         if again:
-            number = again[0] if isinstance(again[0], int) else again[0].number
+            number = number_of(again[0])
             stop = number + 1
         else:
             while log.ledger.has(self.next):
@@ -238,7 +242,7 @@ class Values:
         numbers = []
         entries = []
         for value in self.again + values:
-            number = value if isinstance(value, int) else value.number
+            number = number_of(value)
             if not number:
                 entries.append(value)
             elif not self.log.ledger.has(number):  # Else the queue has dropped it.
@@ -274,7 +278,7 @@ class Values:
         ledger = log.ledger
         for i in range(count):
             number = values[i]
-            if not isinstance(number, int):
+            if not isinstance(number, int):  # As `number_of`, without a call for each.
                 number = number.number
             if not number:
                 self.held -= 1
