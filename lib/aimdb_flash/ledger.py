@@ -77,7 +77,7 @@ class Ledger:
 
     def everything(self) -> bytes:
         """The bits of all values from `acknowledged` on; in the first byte those of the values before it are 0."""
-        marks = bytes(self.marks[(self.acknowledged - self.base) >> 3 :]).rstrip(b"\0")
+        marks = bytes(self.marks[(self.acknowledged - self.base) >> 3 :])
         if marks:
             marks = bytes((marks[0] >> (self.acknowledged & 7) << (self.acknowledged & 7),)) + marks[1:]
         return marks.rstrip(b"\0")

@@ -84,8 +84,6 @@ class Window:
 
         Raises what `Peer.online` does. With a `buffer`, waits no longer than until that is closed.
         """
-        if not self.waiting and self.has_room(qos):
-            return
         self.begin()
         peer = self.peer
         waiting = self.waiting
