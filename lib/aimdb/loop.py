@@ -15,10 +15,10 @@ _ASKED = const(1)  # In the counts of a line.
 
 
 def resume(task):
-    """Have the running task, which must `yield` next, run on after one turn of the others."""
-    kept_for_it = task.data
+    """Have a task run on after one turn of the others: the running one, which must `yield` next, or a lost one."""
+    data = task.data
     current_loop().push(task)  # It sets the data to None.
-    task.data = kept_for_it
+    task.data = data
 
 
 def wake_some(line, chosen):

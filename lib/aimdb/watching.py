@@ -10,7 +10,8 @@ from time import ticks_diff
 
 from micropython import const
 
-from .waiting import current_loop, due
+from . import kept
+from .waiting import due
 
 _INSTEAD = const("producer.produce(value) hands on a value")
 
@@ -47,10 +48,7 @@ def _tell(stage, what):
 def wake_cancelled(stages: list) -> None:
     """Let such stages run on that were cancelled, so that they end."""
     for stage in _lost(stages):
-        task = stage[3]
-        error = task.data
-        current_loop().push(task)  # It sets the data to None.
-        task.data = error
+        kept("loop").resume(stage[3])
 
 
 def name_lasting(stages: list, milliseconds: int) -> None:
