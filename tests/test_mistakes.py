@@ -281,6 +281,26 @@ async def test_a_produce_async_that_is_awaited_waits_or_is_cancelled_is_not_name
     equal([queue.metrics().produced_count for queue in queues], [1, 0, 1, 1])
 
 
+async def test_a_produce_async_that_gets_a_task_just_before_the_look_is_not_named():
+    async def gathers(producer):
+        await asyncio.sleep(1)
+        await asyncio.gather(producer.produce_async(1), other.produce_async(2))
+
+    async def makes_a_task(producer):
+        await asyncio.sleep(1)
+        task = asyncio.create_task(producer.produce_async(1))
+        await asyncio.sleep_ms(200)
+        await task
+
+    db = AimDb()
+    for stage in (gathers, makes_a_task):
+        db.configure(stage.__name__, BoundedQueue(2)).source(stage).tap(show)
+    other = db.configure("other", BoundedQueue(2)).tap(show)
+    with printing() as said, raises(asyncio.TimeoutError):
+        await asyncio.wait_for_ms(db.run(), 1300)
+    equal(said.text, "")
+
+
 async def test_listening_for_it_changes_nothing_for_good():
     db = AimDb()
     record = db.configure("a", BoundedQueue(1)).tap(show)

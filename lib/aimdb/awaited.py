@@ -50,15 +50,18 @@ async def _begin(note, coroutine):
 def listen(db):
     """Note the next `produce_async` of each record: [record, the coroutine until it begins].
 
-    Returns a function `look(last)`. It names the records whose call has not begun; the last look ends the listening.
+    Returns a function `look(last)`. It names the records whose call had not begun at the look before and has not begun
+    yet: a task that was made for it has had its first step meanwhile. The last look ends the listening.
     """
     notes: list = []
+    before: list = []
 
     def look(last):
-        for record, coroutine in notes:
+        for record, coroutine in before:
             if coroutine and may_begin(coroutine):
                 text = "aimdb: produce_async of record %r was called and not awaited; write: await producer."
                 print(text % record.key + "produce_async(value)", file=sys.stderr)
+        before[:] = notes
         notes.clear()
         if last:
             for record in db._records.values():

@@ -13,11 +13,12 @@ _ENDS = (Exception, asyncio.CancelledError)  # Made here, because an `except` th
 
 async def watch(stages: list, look_for_lost, look_for_unawaited) -> None:
     """Look after one second and after ten for stages that nothing wakes, and for what is not awaited."""
-    for pause in (1, 9):
+    for pause in (1, 0, 9, -1):  # Twice each time: the second look finds what the first has seen, one turn later.
         await asyncio.sleep(pause)
         try:
-            look_for_lost(stages)
-            look_for_unawaited(pause > 1)
+            if pause > 0:
+                look_for_lost(stages)
+            look_for_unawaited(pause < 0)
         except Exception:  # There is no memory for it.
             pass
 
