@@ -220,6 +220,16 @@ class Waiting(Buffer):
         pass
 
 
+class WaitingRing(SpmcRing):
+    async def push(self, value):
+        SpmcRing.push(self, value)
+
+
+class ClosesLater(BoundedQueue):
+    async def close(self):
+        BoundedQueue.close(self)
+
+
 async def produces(producer):
     while True:
         await producer.produce_async(1)
@@ -446,6 +456,14 @@ async def test_a_push_that_is_async_is_told_before_anything_starts():
     db.configure("largest", Waiting())
     mistake = await mistake_of(db)
     assert "Waiting whose push is an async def" in mistake and "push_async" in mistake, mistake
+
+
+async def test_it_is_told_of_a_subclass_of_a_buffer_in_memory_too_and_of_an_async_close():
+    for kind, method in ((WaitingRing, "push"), (ClosesLater, "close")):
+        db = AimDb()
+        db.configure("a", kind(4)).tap(show)
+        mistake = await mistake_of(db)
+        assert "%s whose %s is an async def" % (kind.__name__, method) in mistake, mistake
 
 
 async def test_a_buffer_of_ones_own_that_nobody_reads_needs_only_push():

@@ -24,7 +24,7 @@ def _flaw(buffer, reader):
     name = type(buffer).__name__
     if _lacks(buffer, "push") and _lacks(buffer, "try_push") and _lacks(buffer, "push_async"):
         return "%s that defines no push(self, value)" % name
-    for method in ("push", "try_push", "subscribe", "has_value", "take"):
+    for method in ("push", "try_push", "subscribe", "has_value", "take", "peek", "held", "close"):
         if type(getattr(type(buffer), method)).__name__ == "generator":
             return "%s whose %s is an async def; only push_async may wait" % (name, method)
     if reader and _lacks(buffer, "subscribe") and _lacks(buffer, "subscribe_async"):

@@ -6,7 +6,6 @@ import sys
 from micropython import const
 
 from . import once
-from .buffer import InMemory
 from .waiting import current_loop
 
 _SHARED = const(
@@ -115,8 +114,9 @@ def look_at_buffers(db, stages: list, mistakes: list) -> None:
             mistakes.append((record, "buffer", None, None))
         if getattr(record.buffer, "runs_in", None) is current_loop():
             mistakes.append((record, "buffer", record.buffer, _SHARED))
-    others = [each for each in db._records.values() if not isinstance(each.buffer, (InMemory, type(None)))]
-    if others:  # Of what is not in memory, any may be a user's.
+    known = sys.modules["aimdb"].__dict__.values()
+    others = [each for each in db._records.values() if each.buffer is not None and type(each.buffer) not in known]
+    if others:  # Any of these classes may be a user's.
         mistakes += once("own_buffers").flaws(others, stages)
 
 
