@@ -7,6 +7,7 @@ import time
 from collections import namedtuple
 
 import aimdb
+import micropython
 from aimdb import (
     AimDb,
     BoundedQueue,
@@ -165,6 +166,19 @@ def test_a_run_that_no_loop_runs_is_named():
         while time.ticks_diff(until, time.ticks_ms()) > 0:
             pass
     assert "db.run()" in said.text, said.text
+    run.close()
+
+
+async def test_a_run_that_nobody_awaits_is_named_though_the_heap_was_locked_for_a_moment():
+    with printing() as said:
+        run = AimDb().run()
+        micropython.heap_lock()
+        i = 0
+        while i < 100:  # Callbacks come at each turn.
+            i += 1
+        micropython.heap_unlock()
+        await asyncio.sleep_ms(1100)
+    assert "db.run() was called and has not begun" in said.text, said.text
     run.close()
 
 

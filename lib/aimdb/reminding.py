@@ -16,15 +16,15 @@ def remind(run, begun: list, may_begin) -> None:
 
     Ctrl-C that comes meanwhile is put there, for the run to raise it.
     """
-    until = ticks_add(ticks_ms(), _SOON_MS)
 
-    def look(_):
-        # Called wherever the interpreter lets callbacks in: there may be no loop that could call it.
+    def look(until):
+        # Called wherever the interpreter lets callbacks in: there may be no loop that could call it. With a fifth
+        # variable from outside the interpreter would need heap to call it.
         nonlocal run
         try:
             if not begun:
                 if ticks_diff(until, ticks_ms()) >= 0:
-                    return micropython.schedule(look, None)
+                    return micropython.schedule(look, until)
                 if may_begin(run):
                     print("aimdb: db.run() was called and has not begun; is there an await before it?", file=sys.stderr)
         except Exception:  # Too many callbacks wait, or there is no memory.
@@ -35,4 +35,4 @@ def remind(run, begun: list, may_begin) -> None:
         run = None
         globals().clear()
 
-    look(None)
+    look(ticks_add(ticks_ms(), _SOON_MS))
