@@ -1034,6 +1034,14 @@ async def test_a_wrong_depth_is_told_as_such_also_beside_a_format():
         assert "depth is an int" in str(told.error), told.error
 
 
+async def test_a_depth_for_which_no_board_has_memory_is_told_as_such_beside_a_format():
+    db, _ = record(SpmcRing(2))
+    for depth, format, most in ((2**29 - 1, "<d", 2**26 - 1), (2**27, "<dd", 2**25 - 1), (2**29, "b", 2**29 - 1)):
+        with raises(ValueError) as told:
+            db.sync_producer("x", depth, format)
+        equal(str(told.error), "depth is an int from 1 to %d, not %d" % (most, depth))
+
+
 async def test_a_sync_producer_can_be_made_of_a_buffer_alone():
     queue = BoundedQueue(2)
     producer = SyncProducer(queue)

@@ -2,10 +2,14 @@
 
 from struct import calcsize, unpack
 
+from micropython import const
+
 from . import once
 from .buffer import Buffer
 from .errors import check_int
 from .sync_producer import SyncProducer
+
+_MOST = const(0x1FFFFFFF)  # Bytes: of more the interpreter says no more than that they overflow.
 
 
 class PackedProducer(SyncProducer):
@@ -32,8 +36,8 @@ class PackedProducer(SyncProducer):
 
     def __init__(self, buffer: Buffer, depth: int, format: str):
         once("arguments").count_fields(format)
-        check_int("depth", depth, 1)
         size = calcsize(format)
+        check_int("depth", depth, 1, _MOST // size)
         block = memoryview(bytearray(size * (depth + 1)))
         self._samples = [block[start : start + size] for start in range(0, len(block), size)]
         self.slot = self._samples[0]
