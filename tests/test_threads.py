@@ -427,6 +427,32 @@ def test_a_send_that_no_loop_takes_in_is_named_after_ten_seconds_and_after_twent
     equal(said.text, 2 * "aimdb: send to record 'x' waits: no loop takes it in\n")
 
 
+async def test_sends_that_wait_behind_others_for_space_are_not_said_to_have_no_loop():
+    producer = record(BoundedQueue(1))[0].sync_producer("x", 2)
+    slept = 0
+
+    def hurry(microseconds):
+        nonlocal slept
+        slept += microseconds
+        time.sleep_us(100)
+
+    sync_producer.sleep_us = hurry
+    try:
+        with printing() as said:
+            for value in range(3):
+                producer.try_send(value)
+                await pause()
+            sendings = [Sending(producer) for _ in range(2)]  # For the second one there is no room in the producer.
+            while slept < 80_000_000:
+                await pause()
+            producer.close()
+            for sending in sendings:
+                equal(sending.wait(), BufferClosed)
+    finally:
+        sync_producer.sleep_us = time.sleep_us
+    equal(said.text, "")
+
+
 def test_send_times_out_and_has_stored_nothing_though_the_loop_has_ended_while_it_waited_for_space():
     for left in (False, True):
         queue = BoundedQueue(1)

@@ -145,7 +145,7 @@ class SyncProducer:
                 sleep_us(pause_us)
                 waited_us += pause_us
                 pause_us = min(2 * pause_us, 8192)
-                if waited_us > complain_us and not request.claimed:
+                if waited_us > complain_us and self._task is None:  # Else a loop waits for space.
                     complain_us *= 2
                     print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
         finally:
