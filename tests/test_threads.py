@@ -427,6 +427,22 @@ def test_a_send_that_no_loop_takes_in_is_named_after_ten_seconds_and_after_twent
     equal(said.text, 2 * "aimdb: send to record 'x' waits: no loop takes it in\n")
 
 
+def test_a_send_with_the_longest_time_limit_times_out_though_nobody_looked_in_its_last_millisecond():
+    producer = record(BoundedQueue(1))[0].sync_producer("x")
+    now = 0
+
+    def later(microseconds):
+        nonlocal now
+        now = 2**29 + 4
+
+    sync_producer.sleep_us, sync_producer.ticks_ms = later, lambda: now
+    try:
+        equal(Sending(producer, 2**29 - 1).wait(), asyncio.TimeoutError)
+    finally:
+        sync_producer.sleep_us, sync_producer.ticks_ms = time.sleep_us, time.ticks_ms
+        producer.close()
+
+
 async def test_sends_that_wait_behind_others_for_space_are_not_said_to_have_no_loop():
     producer = record(BoundedQueue(1))[0].sync_producer("x", 2)
     slept = 0

@@ -135,7 +135,7 @@ class SyncProducer:
                 reason = None
                 if self.closed or buffer.closed:
                     reason = error(BufferClosed, value, buffer)
-                elif timeout_ms is not None and ticks_diff(ticks_ms(), start) >= timeout_ms:
+                elif timeout_ms is not None and not 0 <= ticks_diff(ticks_ms(), start) < timeout_ms:
                     reason = TimeoutError("record %r has not stored it within %d ms" % (buffer.key, timeout_ms))
                 if reason:
                     request.given_up = True
