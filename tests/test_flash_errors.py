@@ -76,6 +76,20 @@ async def test_a_committed_value_that_a_failed_write_has_left_on_flash_does_not_
     equal(after_restart(flash), [])
 
 
+async def test_values_that_were_committed_do_not_count_as_dropped_when_all_writes_fail_that_would_say_so():
+    flash = Flash(6, 512)
+    queue = await filled(flash, range(90), commit_ms=NEVER)
+    reader = queue.subscribe()
+    drain(reader)
+    reader.commit(60)  # Several segments of them.
+    flash.writeblocks = lambda block, buffer, offset: -5  # What is erased stays so.
+    for _ in range(8):
+        with raises(StorageError):
+            await queue.push_async(90)
+    queue = opened(power_cut(flash))
+    equal((drain(queue.subscribe())[-30:], queue.dropped_count), (list(range(60, 90)), 0))
+
+
 async def test_a_segment_that_cannot_be_removed_keeps_no_other_one():
     class Stuck(Pieces):
         def remove(self, number):
@@ -91,6 +105,30 @@ async def test_a_segment_that_cannot_be_removed_keeps_no_other_one():
         await reader.recv()
         await reader.commit()
     assert len(storage.pieces) < 4
+
+
+async def test_committed_values_of_a_segment_that_cannot_be_removed_do_not_come_back_when_writes_fail_too():
+    storage = Pieces()
+    queue = FlashQueue(storage, flush_ms=0)
+    for _ in range(5):
+        await queue.push_async(bytes(1000))
+    reader = queue.subscribe()
+    drain(reader)
+
+    def fails(number, *data):
+        raise OSError(5)
+
+    remove = storage.remove
+    storage.remove = lambda number: fails(number) if number == 1 else remove(number)
+    await reader.commit()
+    storage.create = storage.append = fails
+    for _ in range(3):
+        with raises(StorageError):
+            await queue.push_async(b"")
+        await asyncio.sleep_ms(110)
+    restarted = Pieces()
+    restarted.pieces = storage.pieces
+    equal(drain(FlashQueue(restarted).subscribe()), [])
 
 
 async def test_a_segment_that_cannot_be_removed_refuses_no_value_while_there_is_room():

@@ -121,14 +121,10 @@ class Flusher:
         log = self.log
         values = self.values
         self.queue.renew()
-        crowded = len(log.segments) >= log.storage.segment_count  # Only the newest segment may take more.
-        if self._wrote or crowded:
+        if self._wrote or len(log.segments) >= log.storage.segment_count:  # Then only the newest one may take more.
             self._wrote = False
-            try:
-                if log.reclaim():
-                    return True
-            except OSError:
-                pass  # It is tried again after the next write, or below.
+            if log.reclaim() is True:  # What cannot be removed is tried again after the next write, or below.
+                return True
         entries = []
         if self.until is not None:
             if values.entries and values.entries[0].ticket <= self.until:
@@ -139,12 +135,11 @@ class Flusher:
                     self._wrote = True
                     self.unblock()
                     return True
-        try:
-            if log.reclaim():
-                return True
-        except OSError:
-            if entries and not self.queue.drop_oldest:
-                raise  # It is why there is no room for them.
+        removed = log.reclaim()
+        if removed is True:
+            return True
+        if removed and entries and not self.queue.drop_oldest:
+            raise removed  # It is why there is no room for them.
         if entries and self.queue.drop_oldest:
             for segment in log.segments:
                 stop = segment.first  # The end of the segment before.
@@ -152,6 +147,7 @@ class Flusher:
                     if values.barred and 0 < values.barred[0].number < stop:
                         return None  # The oldest value was stored just now; its producer must learn that first.
                     values.lose(self.ledger.acknowledged, stop)
+                    log.settled = stop  # A write that says so would wear the flash.
                     self._wrote = True  # The next step removes that segment.
                     return True
         self.full = bool(entries)

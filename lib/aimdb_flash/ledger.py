@@ -1,3 +1,6 @@
+from struct import pack
+
+
 class Ledger:
     """Which values on flash are acknowledged, by their numbers. It reads and writes no flash.
 
@@ -77,14 +80,14 @@ class Ledger:
 
     def everything(self) -> bytes:
         """The bits of all values from `acknowledged` on; in the first byte those of the values before it are 0."""
-        marks = bytes(self.marks[(self.acknowledged - self.base) >> 3 :])
+        marks = self.marks[(self.acknowledged - self.base) >> 3 :]
         if marks:
-            marks = bytes((marks[0] >> (self.acknowledged & 7) << (self.acknowledged & 7),)) + marks[1:]
-        return marks.rstrip(b"\0")
+            marks[0] = marks[0] >> (self.acknowledged & 7) << (self.acknowledged & 7)
+        return bytes(marks).rstrip(b"\0")
 
-    def news(self) -> "tuple[int, bytes]":
-        """The bits that are not on flash yet: the number of the first, a multiple of 8, and the bytes."""
-        first = max(self.first, self.acknowledged) & ~7
+    def news(self) -> bytes:
+        """The bits that are not on flash yet, behind the number of the first, a multiple of 8; nothing: all are."""
         if self.stop <= self.acknowledged:
-            return first, b""
-        return first, bytes(self.marks[(first - self.base) >> 3 : (self.stop + 7 - self.base) >> 3])
+            return b""
+        first = max(self.first, self.acknowledged) & ~7
+        return pack("<I", first) + self.marks[(first - self.base) >> 3 : (self.stop + 7 - self.base) >> 3]

@@ -90,6 +90,9 @@ def recover(log) -> None:
             ledger.acknowledge_below(log.segments[0].first)
     for first, stop in gaps:
         log.lost_count += ledger.lose(first, stop)
+    log.settled = ledger.acknowledged
+    if log.segments:
+        log.newest = log.segments[-1]
 
 
 def _first_value(log, number):

@@ -1,5 +1,4 @@
 from errno import ENOENT
-from struct import pack
 
 from micropython import const
 
@@ -45,6 +44,8 @@ class SegmentLog:
         self.number = 0  # Of the newest segment that there ever was, also if it could not be made.
         self.writable = False  # Whether the newest segment may take more.
         self.whole = 0  # The newest segment that begins with an acknowledgement of everything.
+        self.newest: "Segment | None" = None  # Of those that could be made.
+        self.settled = 0  # All values below it are acknowledged, and that is on flash.
         self.next = 1  # The number of the next value.
         self.damaged_count = self.lost_count = 0  # Stretches and values, found when it was opened.
         self.chunk: tuple = _NOTHING  # What was read last: segment number, offset, bytes; until more is appended there.
@@ -113,26 +114,31 @@ class SegmentLog:
 
     # Removing
 
-    def reclaim(self) -> bool:
-        """Remove a segment that nobody needs; False: there is none. One that cannot be removed is passed over."""
+    def reclaim(self) -> "bool | OSError | None":
+        """Remove a segment that nobody needs: True. None: there is none; an `OSError`: those cannot be removed."""
+        segments = self.segments
         acknowledged = self.ledger.acknowledged
+        storage = self.storage
+        if storage.preallocated and (len(segments) < storage.segment_count or segments[-1] is not self.newest):
+            # What says so goes to another place first. Else it may be written over the values, and fail: they are gone,
+            # and nothing says why.
+            acknowledged = self.settled
         error = None
-        for i, segment in enumerate(self.segments):
+        for i, segment in enumerate(segments):
             needed = segment.end >= 0
-            if needed and i + 1 < len(self.segments):
-                stop = self.segments[i + 1].first
+            if needed and segment is not self.newest:  # Which says what is acknowledged.
+                stop = segments[i + 1].first
                 # Of one without values the acknowledgements are needed, until all is said anew.
                 needed = stop > acknowledged and (segment.first != stop or segment.number >= self.whole)
             if not needed:
                 try:
-                    self.storage.remove(segment.number)
-                    self.segments.remove(segment)
+                    storage.remove(segment.number)
+                    segments.remove(segment)
                     return True
                 except OSError as er:
                     error = er
-        if error:
-            raise error
-        return False
+                    acknowledged = self.settled  # Those behind it may be all that says that it is acknowledged.
+        return error
 
     # Writing
 
@@ -203,10 +209,8 @@ class SegmentLog:
     def _said(self, number, everything):
         # The record of an acknowledgement.
         ledger = self.ledger
-        if everything:
-            return b"".join(record(number, _EVERYTHING, ledger.acknowledged, ledger.everything()))
-        first, marks = ledger.news()
-        return b"".join(record(number, _NEWS, ledger.acknowledged, pack("<I", first) + marks if marks else b""))
+        data = ledger.everything() if everything else ledger.news()
+        return b"".join(record(number, _EVERYTHING if everything else _NEWS, ledger.acknowledged, data))
 
     def _begin(self, entries, until):
         # A new segment.
@@ -236,5 +240,7 @@ class SegmentLog:
         self.writable = True
         self.next += count
         self.ledger.stored = self.ledger.commits
+        self.newest = segment
+        self.settled = self.ledger.acknowledged
         self.ledger.stop = 0
         return count
