@@ -35,8 +35,10 @@ class Program:
         environment = {**os.environ, "MICROPYPATH": f"{ROOT}/lib:.frozen"}
         command = [find_tool("micropython"), "-X", "heapsize=600k", "-c", text]
         self.said = ""  # On stderr, once it has ended.
+        # Also its stdin: a program that reads from it is to wait there until we end it.
+        pipe = subprocess.PIPE
         self.process = subprocess.Popen(
-            command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=environment, cwd=folder, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
 
     def output(self, timeout: float = 60) -> str:
