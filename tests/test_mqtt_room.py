@@ -283,3 +283,44 @@ async def test_what_waited_in_an_outage_is_delivered_once():
                 equal(queue.held(), 0)
             server.greeting = b""
             server.subscribed.clear()
+
+
+async def test_a_record_that_stands_still_is_named_when_the_broker_has_nothing_more_for_it_and_others_get_nothing():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        queue = BoundedQueue(1)
+        impatient(server, clean_session=False)
+        db.configure("still", queue).link_from(server.url + "/still", capacity=3)
+        with printing() as said:
+            async with running(db):
+                await until(lambda: server.subscribed)
+                for number in range(1, 5):  # One is in the queue, and three have the places: no more comes.
+                    await server.send(publish("still", b"0", 1, number))
+                await until(lambda: "'still' has 3 messages" in said.text, 2000)
+                said_by_then = said.text.count("that it does not take")
+                reader = queue.subscribe()
+                for _ in range(4):
+                    await reader.recv(timeout_ms=1000)
+                await asyncio.sleep_ms(500)
+        equal((said_by_then, said.text.count("that it does not take")), (1, 1))
+
+
+async def test_a_record_whose_run_has_ended_is_named_when_what_it_left_may_keep_back_the_messages_of_others():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        broker = impatient(server, clean_session=False)
+        ended = AimDb()
+        ended.configure("ended", BoundedQueue(1)).link_from(server.url + "/ended", capacity=3)
+        with printing() as said:
+            async with broker:
+                async with running(ended):
+                    await until(lambda: server.subscribed)
+                    for number in range(1, 6):
+                        await server.send(publish("ended", b"0", 1, number))
+                    await until(lambda: server.acknowledged)
+                before = said.text.count("that it does not take")
+                await until(lambda: said.text.count("that it does not take") > before, 2000)
+            until_now = said.text
+            await asyncio.sleep_ms(1000)
+        equal(said.text, until_now)  # The connection has ended, and nothing is kept back any more.

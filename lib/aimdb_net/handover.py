@@ -27,11 +27,11 @@ def begin(peer, session_kept: bool = False) -> None:
 
 
 def _begin(peer, session_kept):
-    ask = once("subscribing").ask
+    subscribing = once("subscribing")
     end(peer.window, peer.error, None)  # Perhaps there was no heap for it.
     peer.repeats += session_kept
     for inbox in peer.inboxes:
-        inbox.recover()
+        subscribing.recover(inbox)
         inbox.taken = 0
         if session_kept:
             # What was not acknowledged is sent again.
@@ -40,7 +40,7 @@ def _begin(peer, session_kept):
                 if not entry[1]:
                     inbox.values.append(entry)
         if inbox.asked and not inbox.ended:
-            ask(inbox)
+            subscribing.ask(inbox)
         inbox.wake()
     resume(peer.window)
 
@@ -99,6 +99,10 @@ def give_up(link, strikes: int) -> bool:
 
 def leave(window, source=None) -> None:
     """`source`, or all of them, has ended: what outlives it stays to be sent, the rest is given up."""
+    if source is None:
+        for inbox in window.peer.inboxes:
+            if inbox.complaint is not None:
+                inbox.complaint.end()
     for packet_id, flight in list(window.flights.items()):
         if flight.source is source or source is None:
             flight.source = None

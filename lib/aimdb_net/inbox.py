@@ -46,8 +46,9 @@ class Inbox:
         self.taken = 0  # So many were taken and are not finished.
         self.asked = False  # Somebody has subscribed.
         self.skips = False  # Messages were left with the peer, and so are those that come after them.
+        self.stuck = False  # When last looked at it was full, or ended and skipping; none was finished since.
         self.ended = True  # There is no run: all that comes is left with the peer.
-        self.complaint: "Any" = None  # That it skips,
+        self.complaint: "Any" = None  # While it skips: says so,
         self.skipped = 0  # how often it has begun to do so,
         self.waited = 0  # and the longest time, in milliseconds, that was told of.
         self.refusals = 0  # Of the subscription, by the peer.
@@ -90,7 +91,8 @@ class Inbox:
             if self.peer.keeps:
                 self.peer.renew()
             else:
-                self.recover()
+                self.skips = False
+                self.complaint = self.complaint and self.complaint.end()
 
     def give_back(self, entry) -> None:
         """What was taken, a (value, arrival), is the next one again."""
@@ -101,11 +103,6 @@ class Inbox:
             drop(self.buffer)
 
     def _settle(self):
+        self.stuck = False
         self.taken = max(0, self.taken - 1)  # Of an earlier connection, perhaps.
         self.peer.freed.wake_all()
-
-    def recover(self) -> None:
-        """It has room again, or the messages come again."""
-        self.skips = False
-        if self.complaint is not None:
-            self.complaint.end()

@@ -91,8 +91,10 @@ async def _watch(peer, timeout):
         if ticks_diff(now, asked_at) > timeout:
             asked_at = now
             for inbox in peer.inboxes:
-                if inbox.granted is False:  # Why it was refused may have passed.
-                    once("subscribing").ask(inbox)
+                stuck = inbox.ended and inbox.skips or not inbox.has_room()
+                if inbox.granted is False or stuck and inbox.stuck:
+                    once("subscribing").look(inbox)
+                inbox.stuck = stuck
         await peer.news.rest(min(timeout // 2, quiet or timeout))
     raise connection.error
 

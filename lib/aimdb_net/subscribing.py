@@ -13,10 +13,11 @@ def attach(inbox) -> None:
     for other in peer.inboxes[:]:
         if other.ended and other.route == inbox.route:
             peer.inboxes.remove(other)
+            _end_complaint(other)
             if other.skips or other is not inbox and other.values:
                 peer.renew()  # What was left with the peer is for us.
     inbox.ended = False
-    inbox.recover()
+    recover(inbox)
     inbox.skips = bool(peer.renewing)  # What comes now is newer than what comes again.
     peer.inboxes.append(inbox)
     peer.freed.wake_all()
@@ -38,8 +39,7 @@ def detach(inbox, unsubscribe: bool = False) -> None:
     peer = inbox.peer
     if inbox in peer.inboxes:
         inbox.sent_at = inbox.granted = None
-        if inbox.complaint is not None:
-            inbox.complaint.end()
+        _end_complaint(inbox)
         if unsubscribe or not peer.keeps:
             peer.inboxes.remove(inbox)
             if peer.connected and (unsubscribe or len(peer.users) > 1):  # Else the connection ends, too.
@@ -79,6 +79,24 @@ def refused(inbox) -> None:
     tell(inbox.refusals, "record %r: the peer refused the subscription to %s", inbox.buffer.key, inbox.name)
 
 
+def recover(inbox) -> None:
+    """It has room again, or the messages come again."""
+    inbox.skips = inbox.stuck = False
+    _end_complaint(inbox)
+
+
+def _end_complaint(inbox):
+    inbox.complaint = inbox.complaint and inbox.complaint.end()
+
+
+def look(inbox) -> None:
+    """It was refused, and why may have passed; or it is stuck, and what it does not acknowledge may keep all back."""
+    if inbox.granted is False:
+        ask(inbox)
+    elif inbox.complaint is None:
+        _skip(inbox)
+
+
 def overdue(peer) -> None:
     """What has arrived has waited for too long."""
     if peer.blocked is None:
@@ -96,7 +114,8 @@ def _skip(inbox):
 
     def say(milliseconds):
         text = "left with the peer" if peer.keeps else "dropped"
-        what = "has %d messages of %s that it does not take; others are %s" % (inbox.capacity, inbox.name, text)
+        count = len(inbox.values) + inbox.taken
+        what = "has %d messages of %s that it does not take; others are %s" % (count, inbox.name, text)
         complain(inbox.buffer.key, what, milliseconds)
         inbox.waited = max(inbox.waited, milliseconds)
 
