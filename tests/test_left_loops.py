@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import os
 
 import harness
@@ -271,6 +272,43 @@ def test_no_task_comes_along_with_what_was_lent_when_its_loop_was_left():
     equal(readers[0].try_recv(), 1)
     asyncio.run(lend(leave=False))
     equal(late, [])  # Of the tasks of the loop that was left.
+
+
+def test_a_loop_that_was_left_is_collected_when_the_next_run_of_its_queue_begins():
+    queue = BoundedQueue(1)
+
+    def run(wait):
+        async def stage(record):
+            size = bytearray(20000 if wait else 1)
+            if wait:
+                await wait(record)
+            return size
+
+        async def main():
+            db = AimDb()
+            db.configure("n", queue).source(stage)
+            task = asyncio.create_task(db.run())
+            await settle()
+            del task
+
+        asyncio.run(main())
+        asyncio.new_event_loop()
+        gc.collect()
+        return gc.mem_alloc()
+
+    async def read(record):
+        async for _ in record.consumer.subscribe():
+            pass
+
+    async def write(record):
+        while True:
+            await record.produce_async(1)
+
+    run(None)
+    before = run(None)
+    for wait in (read, write):
+        run(wait)
+        assert run(None) - before < 10000
 
 
 def test_a_program_that_starts_itself_again_delivers_each_value_once():

@@ -6,7 +6,7 @@ import micropython
 
 from . import once
 from .db import Record
-from .waiting import current_loop
+from .waiting import Line, current_loop
 
 _ENDS = (Exception, asyncio.CancelledError)  # Made here, because an `except` that makes it needs heap.
 
@@ -46,6 +46,10 @@ async def run(db, begun: list, listen) -> None:
         stages, coro = once("wiring").start(db)
         for record in db._records.values():
             record.buffer.runs_in = loop  # So that no other database runs it as well.
+            for name in ("_line", "_room"):
+                line = getattr(record.buffer, name, None)
+                if isinstance(line, Line):
+                    line.renew()  # It may keep a loop that was left, with all that its tasks have.
         # Loaded now, as later it would hold up a source that keeps time; what they need is gone with the watch.
         watching = watch(stages, once("watching").look, listen(db))
         stages.append([None, "watch", None, asyncio.create_task(watching)])
