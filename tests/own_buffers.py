@@ -63,7 +63,7 @@ class Slots(Buffer):
         self._renew()
 
     def _renew(self):
-        # In a new loop nobody gives the old lock back.
+        # In a new loop nobody gives the old lock back, and who waits for the old event is not to run.
         if self._loop is not current_loop():
             self._loop = current_loop()
             self._first = asyncio.Lock()  # Held by the producer that is next to get a slot.
@@ -102,6 +102,7 @@ class Slots(Buffer):
         return len(self.values) > 0
 
     def take(self, reader):
+        self._renew()  # Else the event would wake a producer of a loop that was left.
         self._room.set()
         return self.values.pop(0)
 
@@ -113,4 +114,5 @@ class Slots(Buffer):
 
     def close(self):
         super().close()
+        self._renew()
         self._room.set()

@@ -1,6 +1,7 @@
 import asyncio
 
 from aimdb import AimDb, Buffer, BufferClosed, BufferEmpty, BufferFull, BufferLagged, SpmcRing
+from aimdb_conformance import conformance
 from harness import equal, raises
 from own_buffers import Largest, Log, Slots
 
@@ -18,6 +19,21 @@ class Bare(Buffer):
 
     def push(self, value):
         self.values.append(value)
+
+
+class KeepsItsEvent(Slots):
+    # A mistake: its event wakes a producer of a loop that was left.
+    def _renew(self):
+        if self._loop is None:
+            super()._renew()
+
+
+def test_the_suite_finds_a_buffer_that_wakes_a_producer_of_a_loop_that_was_left():
+    traits = {"competing": True, "refuses": True, "keeps_for_late": True, "allocates": True}
+    tests = conformance(lambda: KeepsItsEvent(3), **traits)
+    with raises(AssertionError):
+        tests["test_tasks_of_a_loop_that_was_left_hold_up_nobody"]()
+    asyncio.new_event_loop()
 
 
 async def test_a_buffer_with_only_push_is_reached_by_every_call():

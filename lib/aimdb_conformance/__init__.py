@@ -12,7 +12,7 @@ are made of `assert`: compile them with mpy-cross -O0, which keeps it.
 from .allocating import NoHeap
 from .filling import Overwriting, Refusing
 from .growing import Growing
-from .joining import Late, NothingOld
+from .joining import Late, Leaving, NothingOld
 from .reading import Reading
 from .sharing import Competing, FanOut
 from .support import Way as Way
@@ -36,6 +36,8 @@ def conformance(make, competing=False, refuses=False, keeps_for_late=False, read
         kinds.append(Competing if competing else FanOut)
         kinds.append(Late if keeps_for_late else NothingOld)
         kinds.append(Refusing if refuses else Overwriting)
+        if not way:
+            kinds.append(Leaving)
         kinds.append(Growing)
         if not allocates:
             kinds.append(NoHeap)
@@ -49,7 +51,10 @@ def conformance(make, competing=False, refuses=False, keeps_for_late=False, read
 
 
 async def run_all(tests):
-    """Run `tests` one after another and print a line for each; the first failure is raised."""
+    """Run `tests` one after another and print a line for each; the first failure is raised.
+
+    The test of a loop that is left does nothing here: this runs in a loop itself.
+    """
     for name in sorted(tests):
         result = tests[name]()
         if hasattr(result, "send"):
