@@ -330,6 +330,29 @@ async def test_a_run_that_is_cancelled_again_and_again_waits_for_its_stages_and_
         equal((turns, alive), (turns, 0))
 
 
+async def test_a_run_that_is_cancelled_while_it_ends_by_an_error_raises_the_error():
+    async def slow(consumer):
+        nonlocal ends
+        try:
+            await consumer.subscribe().recv()
+        finally:
+            ends = True
+            await asyncio.sleep_ms(20)
+
+    async def dies(producer):
+        raise OSError("unplugged")
+
+    ends = False
+    db = AimDb()
+    db.configure("x", SpmcRing(1)).source(dies).tap(slow)
+    task = asyncio.create_task(db.run())
+    while not ends:
+        await asyncio.sleep_ms(0)
+    task.cancel()
+    with printing(), raises(OSError):
+        await task
+
+
 async def test_a_stage_that_awaits_a_cancelled_task_dies_by_name():
     db = AimDb()
 

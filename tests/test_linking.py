@@ -66,6 +66,27 @@ async def test_a_scheme_that_ends_in_s_finds_its_own_package_first():
     equal(len(package.ran), 1)
 
 
+async def test_several_links_may_feed_a_record_and_no_source_beside_them():
+    async def source(producer):
+        pass
+
+    installed("aimdb_demo").link_from = Package().link_to
+    for url in ("demo://host/x", "demo://host/y"):
+        db = AimDb()
+        db.configure("a", SpmcRing(2)).link_from("demo://host/x").link_from(url)
+        await db.run()
+    for first in (True, False):
+        db = AimDb()
+        record = db.configure("a", SpmcRing(2))
+        if first:
+            record.source(source)
+        record.link_from("demo://host/x")
+        if not first:
+            record.source(source)
+        mistake = await mistake_of(db)
+        assert mistake.startswith("record 'a' has a ") and "one task writes a record" in mistake, mistake
+
+
 async def test_a_package_that_is_not_there_is_named():
     db = AimDb()
     db.configure("temperature", Mailbox()).link_from("nowhere://host/x")
