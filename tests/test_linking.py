@@ -87,6 +87,20 @@ async def test_several_links_may_feed_a_record_and_no_source_beside_them():
         assert mistake.startswith("record 'a' has a ") and "one task writes a record" in mistake, mistake
 
 
+async def test_each_of_two_links_beside_a_source_is_a_mistake():
+    async def source(producer):
+        pass
+
+    installed("aimdb_demo").link_from = Package().link_to
+    db = AimDb()
+    db.configure("a", SpmcRing(2)).source(source).link_from("demo://host/x").link_from("demo://host/y")
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    equal(len(caught.error.errors), 2)
+    for mistake in caught.error.errors:
+        assert "beside its source" in mistake, mistake
+
+
 async def test_a_package_that_is_not_there_is_named():
     db = AimDb()
     db.configure("temperature", Mailbox()).link_from("nowhere://host/x")
