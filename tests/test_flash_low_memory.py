@@ -161,6 +161,36 @@ def test_push_async():
     sweep(push)
 
 
+@only("unix", reason="block by block it takes a board minutes")
+def test_each_of_several_errors_has_the_lack_of_memory_as_its_cause():
+    # The interpreter has only one error that it can raise without heap.
+    errors = [None] * 4
+
+    async def push(queue, i, value):
+        try:
+            await queue.push_async(value)
+        except Exception as error:
+            errors[i] = error
+
+    async def push_all(blocks, value):
+        queue = FlashQueue(Blocks().storage(), flush_ms=0)
+        tasks = [asyncio.create_task(push(queue, i, value)) for i in range(len(errors))]
+        await asyncio.sleep_ms(0)  # Now they wait.
+        with Scarce(blocks):
+            for _ in range(5):
+                await asyncio.sleep_ms(0)
+        for task in tasks:
+            await task
+
+    for size in (1, 30, 60, 100, 160, 200):
+        for blocks in range(3, 6):
+            errors[:] = [None] * len(errors)
+            asyncio.new_event_loop()
+            asyncio.run(push_all(blocks, bytes(size)))
+            causes = [type(error.cause) for error in errors if isinstance(error, StorageError)]
+            equal((size, blocks, causes), (size, blocks, [MemoryError] * len(causes)))
+
+
 def test_flush():
     sweep(lambda scene: scene.queue.flush())
 

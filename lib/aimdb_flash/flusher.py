@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _RETRY_MS = const(100)  # After a failure, not at once again.
 _STAGED_MS = const(500)  # How long a value that nobody awaits may be staged, unless the user says.
 
+_NO_MEMORY = MemoryError()
+
 
 class Flusher:
     """Brings what is staged and acknowledged to the flash, one segment in a step, and tells those who wait for that.
@@ -99,7 +101,8 @@ class Flusher:
         except Exception as er:
             more = False
             self.failures += 1
-            self.cause = er
+            # The interpreter gives the next error that it has no heap for the same object.
+            self.cause = _NO_MEMORY if isinstance(er, MemoryError) else er
             self.until = None
             self._wrote = True  # Where others have filled the filesystem, what can be removed makes room.
             entries = self.values.entries
@@ -112,7 +115,7 @@ class Flusher:
             except Exception:
                 pass  # The next write tries again before it does anything else.
             self.flush_within(max(self.queue.flush_ms or 0, _RETRY_MS))
-            if not isinstance(er, MemoryError):  # Which loading a module would not mend.
+            if self.cause is not _NO_MEMORY:  # Which loading a module would not mend.
                 self._complain()
         self.flushed.wake_all()
         return more
@@ -184,8 +187,8 @@ class Flusher:
             pass
         if failures == self.failures:
             return None
-        if isinstance(self.cause, MemoryError):
-            raise self.cause
+        if self.cause is _NO_MEMORY:
+            raise MemoryError
         return self.cause
 
     def end(self) -> None:

@@ -86,8 +86,9 @@ def records(read, segment: int, offset: int, end: int):
         # Go on where the next record may begin. Where all is blank up to the end, nothing is damaged.
         tried = 1
         while offset < end:
-            data, at = read(segment, offset, min(_PIECE, end - offset))
-            piece = data[at : min(at + _PIECE, at + end - offset)]
+            size = min(_PIECE, end - offset)
+            data, at = read(segment, offset, size)
+            piece = data[at : at + size]
             if intact and piece.strip(b"\xff"):
                 intact = False
                 yield None

@@ -196,11 +196,10 @@ class SegmentLog:
 
     def _add(self, parts, number, entries, until, room):
         # The records of as many as fit there; returns how many.
-        count = 0
-        room = min(room, max(_STEP, _OVERHEAD + len(entries[0].data))) if entries else 0
+        count = size = 0
         for entry in entries:
-            room -= _OVERHEAD + len(entry.data)
-            if room < 0 or entry.ticket > until:
+            size += _OVERHEAD + len(entry.data)
+            if size > room or (count and size > _STEP) or entry.ticket > until:
                 break
             parts += record(number, _VALUE, self.next + count, entry.data)
             count += 1
