@@ -49,6 +49,19 @@ async def test_the_default_holds_until_something_is_set():
     equal(setting().peek(), 50)
 
 
+def test_a_power_cut_on_fat_between_the_old_file_and_the_new_one_loses_no_setting():
+    Folder()
+    kept = setting()
+    kept.push(7)
+    kept.save()
+    os.rename(PATH, PATH + ".new")  # FAT cannot rename over a file, so the old one is removed first.
+    kept = setting()
+    equal(kept.peek(), 7)
+    kept.push(8)
+    kept.save()
+    equal(setting().peek(), 8)
+
+
 @only("unix", reason="to fill the heap of a board takes too long on an emulated one")
 async def test_a_moment_without_heap_ends_no_run_and_what_is_set_next_is_written():
     Folder()

@@ -16,13 +16,15 @@ def check_path(whose: str, path: str) -> None:
 
 def content(path: str, most: int) -> bytes:
     """The first `most` bytes of the file; nothing when it is not there, or cannot be read, which is said."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(most)
-    except OSError as er:
-        if er.errno != errno.ENOENT:
-            tell("%s cannot be read: %r", path, er)
-        return b""
+    for name in (path, path + ".new"):  # On FAT a power cut may come when only the second file is there.
+        try:
+            with open(name, "rb") as file:
+                return file.read(most)
+        except OSError as er:
+            if er.errno != errno.ENOENT:
+                tell("%s cannot be read: %r", name, er)
+                break
+    return b""
 
 
 def replace(path: str, data: bytes) -> None:
