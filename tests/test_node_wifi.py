@@ -201,6 +201,26 @@ async def test_an_interface_that_raises_ends_nothing():
     story.task.cancel()
 
 
+async def test_an_interface_that_can_never_be_reset_or_left_is_joined_when_the_access_point_is_back():
+    class Stubborn(Interface):
+        refused = ""
+
+        def _call(self, name):
+            super()._call(name)
+            if name == self.refused and not self._joined:
+                raise OSError(5)
+
+    for refused in ("off", "deinit", "disconnect"):
+        interface = Stubborn(near=False)
+        story = Story(interface)
+        interface.refused = refused
+        while story.interface.calls.count(refused) < 2:
+            await asyncio.sleep_ms(20)
+        interface.near = True
+        equal(await story.told(), True)
+        story.task.cancel()
+
+
 async def test_why_a_network_is_not_joined_is_told_by_the_name_of_the_status():
     class network:
         STAT_IDLE = 0

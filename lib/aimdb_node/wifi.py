@@ -71,10 +71,13 @@ class Wifi:
                         self.lost_count += 1
                         self.joined = False
                         producer.produce(False)
-                    if leave == "reset" or (failures and failures % _STUCK == 0):
+                    failures += 1  # Now: a reset that fails is not tried again before it has tried to join.
+                    if leave == "reset" or failures > _STUCK and failures % _STUCK == 1:
                         await self._reset(interface)
-                    failures += 1
-                    interface.disconnect()  # Out of an attempt that hangs, too.
+                    try:
+                        interface.disconnect()  # Out of an attempt that hangs, too.
+                    except Exception:
+                        pass  # It was in none.
                     interface.connect(self._ssid, self._password)
                     for _ in range(self._join_ms // 100):
                         await asyncio.sleep_ms(100)
