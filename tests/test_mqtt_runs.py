@@ -103,6 +103,29 @@ async def test_values_of_a_queue_that_were_on_their_way_when_a_run_ended_are_sen
             equal(len(broker.window.flights), 0)
 
 
+async def test_what_two_brokers_of_one_address_had_to_send_is_sent_by_those_of_the_next_run():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        queues = BoundedQueue(8), BoundedQueue(8)
+        for value in range(12):
+            queues[value % 2].push(value)
+        for published in (8, 20):  # Four of each are on their way when the first run ends.
+            db = AimDb()
+            brokers = [impatient(server, client_id=each, in_flight=4, timeout_ms=5000) for each in ("one", "two")]
+            for broker, queue in zip(brokers, queues):
+                db.configure(broker.client_id, queue).link_to(server.url + "/n", broker=broker)
+            async with running(db):
+                await until(lambda: len(server.published) >= published)
+                await server.stop()
+            server.acknowledge = at_once
+            await server.start()
+        equal(sorted([int(payload) for _, payload, _, _ in server.published[8:]]), list(range(12)))
+        equal([len(broker.window.flights) for broker in brokers], [0, 0])
+        for _ in range(3):
+            impatient(server)  # With another client_id each.
+        assert len(brokers[0].known) <= 5, brokers[0].known
+
+
 async def test_what_a_record_keeps_and_the_broker_acknowledges_at_the_end_of_a_run_is_not_sent_again():
     async with ScriptedBroker() as server:
         server.acknowledge = late(60)

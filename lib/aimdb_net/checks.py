@@ -28,17 +28,26 @@ def settle(peer, keepalive_s: int, timeout_ms: int, retry_ms, is_tls: bool, tls)
 def enter(peer) -> None:
     """From now on `peer` is that of its address, and sends what another one had to send. Raises `ValueError`."""
     kind = type(peer).__name__
-    other = peer.known.get(peer.name)
-    if other:
+    known = peer.known
+    own = peer.name, peer.client_id
+    for key, other in list(known.items()):
+        if key[0] == peer.name and not (other.in_use() or other.window.flights):
+            del known[key]
+    # First what the same client had to send: there may have been several. From here on it needs no heap.
+    for other in (known.get(own), known.get(peer.name)):
+        if not other:
+            continue
         if other.fresh:
             raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, peer.name))
         if not other.in_use():
-            peer.window.flights = other.window.flights
-            peer.window.packet_id = other.window.packet_id  # Links may keep more, which have lower ids.
-            other.window.flights = OrderedDict()
+            if not peer.window.flights:
+                peer.window.flights = other.window.flights
+                peer.window.packet_id = other.window.packet_id  # Links may keep more, which have lower ids.
+                other.window.flights = OrderedDict()
         elif other.client_id == peer.client_id:
             raise ValueError("%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind))
-    peer.known[peer.name] = peer
+    known.pop(own, None)
+    known[peer.name] = peer
 
 
 def peer_for(kind, url: str, parts: tuple, peer) -> tuple:

@@ -120,6 +120,7 @@ class Peer:
         if not self.in_use():
             for other in self.known.values():
                 other.in_use()  # What a loop that was left has kept up ends.
+            self.known[self.name, self.client_id] = self  # There may be others of its address; see `enter`.
             self.fresh = False
             self.expects = self.keeps
             forget = aimdb.once("loading").forget  # A program that runs need not keep what has made it.
