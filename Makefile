@@ -1,13 +1,21 @@
 # Every command of the project. `make help` lists them.
 
-PYTHON ?= python3
-BOARD ?= pico_w
 VENV := .venv
+# That of the environment, once there is one.
+PYTHON ?= $(or $(wildcard $(shell sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg 2>/dev/null)),python3)
+BOARD ?= pico_w
 STUBS := .cache/stubs
 # The tools find each other in their folders.
 RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documents:tools/aimx:tools/examples $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
+
+# A misspelt option would do nothing, in silence. A backslash stands before each space of a value.
+OPTIONS := BOARD BYTECODE DRIVE FIRMWARE FORCE JSON NAME PACKAGES PEERS PICTURE PORT PROGRAM PYTHON SEASON_SEED SECONDS SOAK \
+	TARGET TESTS TOKEN URL
+given = $(foreach option,$(subst \ ,,$(MAKEOVERRIDES)),$(firstword $(subst =, ,$(option))))
+unknown := $(filter-out $(OPTIONS) VENV CC MICROPYTHON AIMX_% EMULATED_PICO_% PIP_% SEASON_% %_PROXY %_proxy,$(given))
+$(if $(unknown),$(error There is no option $(unknown); there are $(OPTIONS)))
 
 .PHONY: help
 help: ## list the commands
@@ -19,7 +27,8 @@ setup: $(VENV)/ready ## install what all other commands need into .venv and .cac
 # Asked before every command: it returns at once when all is there.
 .PHONY: $(VENV)/ready
 $(VENV)/ready:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"Python 3.11 or newer is needed, not %d.%d; name one: make $(MAKECMDGOALS) PYTHON=python3.11" % sys.version_info[:2])'
 	@$(PYTHON) tools/setup
 
 # The same with linters, type checkers and stubs.

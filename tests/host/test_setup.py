@@ -119,6 +119,36 @@ def test_an_environment_that_another_folder_lends_is_left_as_it_is(clone, tmp_pa
     assert [file.read_text() for file in lent.iterdir()] == ["of its owner"]
 
 
+def make(clone: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Where the shell's own python3 is an old one."""
+    shutil.copy(ROOT / "Makefile", clone)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "python3").write_text(
+        f"#!{shutil.which('bash')}\n[ $1 = -c ] && exec {sys.executable} -c "
+        '"import sys; sys.version_info = (3, 8, 18); $2"\necho "an old Python runs this"; exit 1\n'
+    )
+    (tmp_path / "old" / "python3").chmod(0o755)
+    environment = {**NO_NETWORK, "PATH": f"{tmp_path / 'old'}:{os.environ['PATH']}", "MAKEFLAGS": ""}
+    return subprocess.run(["make", *arguments], cwd=clone, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_an_old_python_is_told_with_the_command_that_names_another(clone, tmp_path):
+    result = make(clone, tmp_path, "run")
+    assert result.stderr.startswith("Python 3.11 or newer is needed, not 3.8; name one: make run PYTHON=python3.11\n")
+
+
+def test_the_python_that_the_first_command_named_is_that_of_all_later_ones(clone, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone / ".venv"], check=True)
+    result = make(clone, tmp_path, "setup")
+    assert result.stderr.startswith(SENTENCE), result
+
+
+def test_an_option_that_no_command_has_is_told(clone, tmp_path):
+    result = make(clone, tmp_path, "install", "PORT=/dev/no such port", "PACKAGE=aimdb aimdb_flash=1")
+    assert "There is no option PACKAGE; " in result.stderr and " PACKAGES" in result.stderr, result
+    assert result.returncode and not result.stdout
+
+
 def test_a_whole_environment_is_left_alone_in_silence():
     if not (ROOT / ".venv" / "ready").exists():
         pytest.skip("this run does not use .venv")
