@@ -60,6 +60,24 @@ async def test_a_stage_that_waits_at_a_yield_is_named():
             assert word in said.text, said.text
 
 
+async def test_a_join_that_has_ended_and_read_nothing_is_named():
+    async def mean(celsius, percent):
+        return 21
+
+    async def first(inputs, producer):
+        async for key, value in inputs:
+            return
+
+    for stage, times in ((mean, 1), (first, 0)):
+        db = AimDb()
+        db.configure("temperature", SingleLatest()).produce(21)
+        db.configure("mean", SpmcRing(4)).transform_join(("temperature",), stage).tap(show)
+        with printing() as said, raises(asyncio.TimeoutError):
+            await asyncio.wait_for_ms(db.run(), 1100)
+        equal(said.text.count("transform_join mean of record 'mean' has ended and read nothing"), times)
+        equal(said.text.count("; async for key, value in inputs reads pairs"), times)
+
+
 def test_a_periodic_source_as_a_tap_is_refused():
     record = AimDb().configure("temperature", SpmcRing(4))
     with raises(TypeError) as caught:
@@ -765,22 +783,32 @@ async def test_a_transform_of_too_many_or_too_few_arguments_is_hinted_at():
         assert "; it is called as fn(value), and with a state as fn(value, state)" in text, text
 
 
-async def test_a_join_that_takes_its_producer_first_is_hinted_at():
-    async def comfort(producer, inputs):
+async def test_a_join_that_mistakes_what_it_is_given_is_hinted_at():
+    async def producer_first(producer, inputs):
         async for key, value in inputs:
             producer.produce(value)
 
-    text = await died_computing("transform_join", ("temperature",), comfort)
-    assert "; a join is async def stage(inputs, producer)" in text, text
-
-
-async def test_a_join_that_takes_its_pairs_for_values_is_hinted_at():
-    async def comfort(inputs, producer):
+    async def pairs_for_values(inputs, producer):
         async for value in inputs:
             producer.produce(value + 1)
 
-    text = await died_computing("transform_join", ("temperature",), comfort)
-    assert "; a join reads pairs: async for key, value in inputs" in text, text
+    async def values_as_arguments(celsius, percent):
+        return (celsius + percent) / 2
+
+    async def compared(celsius, percent):
+        return celsius > 30
+
+    async def plain_for(inputs, producer):
+        for key, value in inputs:
+            producer.produce(value)
+
+    async def awaited(inputs, producer):
+        producer.produce(await inputs)
+
+    for stage in (producer_first, pairs_for_values, values_as_arguments, compared, plain_for, awaited):
+        text = await died_computing("transform_join", ("temperature",), stage)
+        hint = "; a join is async def stage(inputs, producer), and reads pairs: async for key, value in inputs\n"
+        assert text.endswith(hint), text
 
 
 async def test_other_errors_get_no_hint():

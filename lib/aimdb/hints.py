@@ -18,10 +18,10 @@ def hint(error, kind: str) -> str:
         return ""
     if "positional argument" in text and kind == "transform":
         return "; it is called as fn(value), and with a state as fn(value, state)"
-    if "'__aiter__'" in text and kind == "transform_join":
-        return "; a join is async def stage(inputs, producer)"
-    if "tuple" in text and kind == "transform_join":
-        return "; a join reads pairs: async for key, value in inputs"
+    if kind == "transform_join":
+        others = isinstance(error, TypeError) and ("tuple" in text or "Record" in text or "Reader" in text)
+        if others or "'__aiter__'" in text:
+            return "; a join is async def stage(inputs, producer), and reads pairs: async for key, value in inputs"
     if "positional argument" in text:
         return "; MicroPython counts the object before the dot as one: produce(value) has two"
     if "keyword argument" in text:

@@ -1,5 +1,6 @@
 """Finds stages that wait where nothing wakes them: at a `yield` that is no await, or as a buffer of the program's own
-does not; sources that wait for their own record, or return their value; and taps that end before they have read one.
+does not; sources that wait for their own record, or return their value; and taps and
+joins that end before they have read one.
 
 Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
 """
@@ -21,7 +22,7 @@ def look(stages: list) -> None:
     for stage in _lost(stages):
         _tell(stage, "waits at a yield, and nothing wakes it; await asyncio.sleep_ms(…) pauses, and " + _INSTEAD)
     for stage in stages:
-        record, kind, _, task = stage
+        record, kind, join, task = stage
         awaits = task.data
         reader = getattr(awaits, "reader", awaits)  # Of an alarm.
         if hasattr(reader, "has_value") and reader.has_value():
@@ -31,6 +32,9 @@ def look(stages: list) -> None:
             counts = record.buffer.metrics()
             if counts.produced_count and not counts.consumed_count:
                 _tell(stage, "has ended and read nothing; async for value in consumer.subscribe() reads all values")
+        if kind == "transform_join" and isinstance(awaits, StopIteration) and not record.buffer.closed:
+            if not join._queue.metrics().consumed_count:
+                _tell(stage, "has ended and read nothing; async for key, value in inputs reads pairs")
         if kind == "source":
             if getattr(reader, "buffer", None) is record.buffer:
                 _tell(stage, "waits for a value of that record; a source produces, and a tap reads")
