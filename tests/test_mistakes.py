@@ -24,7 +24,7 @@ from aimdb import (
 from aimdb_aimx import AimxServer, Hub
 from aimdb_flash import FlashQueue
 from aimdb_mqtt import Broker
-from aimdb_node import Setting
+from aimdb_node import Setting, console
 from harness import equal, raises
 from printing import printing
 
@@ -58,6 +58,15 @@ async def test_a_stage_that_waits_at_a_yield_is_named():
         equal(said.text.count("\n"), 1)
         for word in ("source " + stage.__name__, "'temperature'", "waits at a yield"):
             assert word in said.text, said.text
+
+
+async def test_a_function_that_makes_the_stage_is_told_to_be_called():
+    db = AimDb()
+    db.configure("command", Mailbox()).source(console)
+    with raises(InvalidConfiguration) as caught:
+        await db.run()
+    text = "a def without async; write async def, or console() if it makes the stage"
+    assert str(caught.error).endswith(text), caught.error
 
 
 async def test_a_join_that_has_ended_and_read_nothing_is_named():

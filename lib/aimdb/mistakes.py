@@ -98,7 +98,8 @@ def _sentence(record, kind, refused, reason):
         return "has a %s, %s, beside its %s; one task writes a record" % (kind, name, reason[0])
     if reason:
         arguments = "two arguments" if kind == "transform_join" else "one argument"
-        return "has a %s, %s, that is not an async function of %s: %s" % (kind, name, arguments, reason)
+        advice = "; write async def, or %s() if it makes the stage" % name if "without async" in str(reason) else ""
+        return "has a %s, %s, that is not an async function of %s: %s%s" % (kind, name, arguments, reason, advice)
     if refused is None:
         return "has no buffer; configure(%r, buffer) gives it one" % record.key
     if record.buffer is not None:
