@@ -20,12 +20,11 @@ _FREE = const(4)  # How many values are free.
 _ASKED = const(5)  # How many readers wait.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
 _CLOSED = const(7)
-_NOTE = const(8)  # 1: a task that takes a value calls `note`. 0: it need not.
 # `_room`, that of the producers:
-_ROOM_FREE = const(10)  # How many slots are free.
-_ROOM_ASKED = const(11)  # How many producers wait.
-_ROOM_KEPT = const(12)  # How many slots are kept for producers that were woken.
-_WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
+_ROOM_FREE = const(9)  # How many slots are free.
+_ROOM_ASKED = const(10)  # How many producers wait.
+_ROOM_KEPT = const(11)  # How many slots are kept for producers that were woken.
+_WATCHED = const(13)  # 1: a `Complaint` looks after the producers that wait in this loop.
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 
@@ -69,7 +68,7 @@ class BoundedQueue(InMemory):
         if self._readers:
             kept("lending").prepare(self._line)
         else:
-            self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
+            self._line.taken_by = None  # Whoever has read did so with a reader that is closed.
         reader = QueueReader(self)
         self._readers += 1
         return reader
@@ -165,10 +164,10 @@ class QueueReader(Reader):
         if not counts[_FREE]:
             if not bool(self.has_value()):
                 self.nothing()
-        if counts[_NOTE]:
-            line = self._line
-            if line.taken_by is not current():
-                line.note()
+        line = self._line
+        taken_by = line.taken_by
+        if not (taken_by is current() or taken_by is line):  # Else `note` would change nothing.
+            line.note()
         # No jump after the first change, as in `push`.
         if counts[_ROOM_ASKED]:
             room = self.buffer._room

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .metrics import Metrics
 
 _MASK = const(0x1FFFFFFF)  # Counters stay small ints, which need no heap.
-_LINE = const(4)  # The first counts are the buffer's own. Then come 6 of the readers' line, and 6 of the producers'.
-_PLACES = const(16)
-_SLOTS = const(10)  # A ring leaves it at the capacity; a queue counts there how many slots are empty.
+_LINE = const(4)  # The first counts are the buffer's own. Then come 5 of the readers' line, and 5 of the producers'.
+_PLACES = const(14)
+_SLOTS = const(9)  # A ring leaves it at the capacity; a queue counts there how many slots are empty.
 # The counts of a line; see waiting.py.
 _FREE = const(0)
 _ASKED = const(1)

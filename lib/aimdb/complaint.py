@@ -13,8 +13,8 @@ from .timing import Timer
 _CONSUMED = const(1)
 _FREE = const(4)  # How many values are free.
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_ROOM_ASKED = const(11)  # How many producers wait.
-_WATCHED = const(15)  # 1: such a complaint is in the loop.
+_ROOM_ASKED = const(10)  # How many producers wait.
+_WATCHED = const(13)  # 1: such a complaint is in the loop.
 
 
 class Complaint:

@@ -12,8 +12,8 @@ from .waiting import current
 
 # In the counts of a queue:
 _KEPT = const(6)  # How many values are kept for readers that were woken.
-_ROOM_ASKED = const(11)  # How many producers wait.
-_WATCHED = const(15)  # 1: a `Complaint` looks after the producers that wait in this loop.
+_ROOM_ASKED = const(10)  # How many producers wait.
+_WATCHED = const(13)  # 1: a `Complaint` looks after the producers that wait in this loop.
 
 
 def look_after(queue, value):

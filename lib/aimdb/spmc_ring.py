@@ -16,7 +16,7 @@ _CONSUMED = const(1)
 _DROPPED = const(2)
 _ASKED = const(5)  # How many readers wait.
 _CLOSED = const(7)
-_CAPACITY = const(10)
+_CAPACITY = const(9)
 _MASK = const(0x1FFFFFFF)  # A counter goes from 0 to 2**29, and on from 1, so that it is a small int on all boards.
 
 

@@ -40,9 +40,8 @@ _FREE = const(0)  # How many are there for whoever comes.
 _ASKED = const(1)  # How many tasks wait.
 _KEPT = const(2)  # How many are kept for tasks that were woken and have not run yet.
 _CLOSED = const(3)  # 1: nobody parks any more.
-_NOTE = const(4)  # 1: a task that takes one calls `note`. 0: it need not.
-_WATCHED = const(5)  # 1: a `Complaint` looks after the tasks that wait in this loop.
-_PLACES = const(6)
+_WATCHED = const(4)  # 1: a `Complaint` looks after the tasks that wait in this loop.
+_PLACES = const(5)
 
 
 def ptr32(counts):
@@ -62,8 +61,8 @@ class Line(tuple):
         # Now one is free for this task, until its next yield; or the line is closed.
         counts[0] -= 1  # To take it, if the line is open.
 
-    `counts`: 6 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
-    asked, kept, closed, note, watched (docs/states.md). None: the line has counts of its own, in which none is free.
+    `counts`: 5 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
+    asked, kept, closed, watched (docs/states.md). None: the line has counts of its own, in which none is free.
 
     Cancel safety: what is kept for a task that is cancelled goes to the next. Tasks of a loop that was left
     (`asyncio.new_event_loop`) are never woken, and what was kept for them is free.
@@ -96,7 +95,7 @@ class Line(tuple):
             task = self.tasks.pop()
             task.data = self.tasks  # It is in no line: `Task.cancel` has nothing to take it out of.
         if self.taken_by is not None:
-            self.begin_notes()
+            self.taken_by = None
         self.loop = core._task_queue
 
     @micropython.viper
@@ -166,16 +165,7 @@ class Line(tuple):
         task = core.cur_task
         if self.taken_by is not task:
             self.renew()
-            if self.taken_by is None:
-                self.taken_by = task
-            else:
-                self.taken_by = self
-                self._counts[_NOTE] = 0
-
-    def begin_notes(self):
-        """Forget who has taken one, and have it noted from now on."""
-        self.taken_by = None
-        self._counts[_NOTE] = 1
+            self.taken_by = task if self.taken_by is None else self
 
     def remove(self, task):
         """Called by `Task.cancel` on a task for which one is kept: the next gets it."""

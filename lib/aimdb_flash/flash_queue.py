@@ -197,7 +197,7 @@ class FlashQueue(Buffer):
             self._values.rewind()
             self._readers = 0
         if not self._readers:
-            self._line.begin_notes()  # Whoever has read did so with a reader that is closed.
+            self._line.taken_by = None  # Whoever has read did so with a reader that is closed.
         reader = FlashReader(self)
         self._readers += 1
         self.renew()

@@ -57,7 +57,7 @@ class Values:
         self.numbered = log.next  # The number of the next entry that goes to flash.
         self.bytes = 0
         self.again: list = []  # Handed out and given back, in order.
-        self.counts = array("i", bytes(24))
+        self.counts = array("i", bytes(20))
         self.line = Line(self.counts)  # Of the readers.
         self.pauses = False  # So many values were passed over that a reader should let other tasks run.
         self.rewind()
