@@ -103,6 +103,18 @@ async def test_a_task_that_alone_reads_and_waits_for_space_is_told_so():
     equal([reader.try_recv(), reader.try_recv()], [1, 2])
 
 
+async def test_no_deadlock_is_claimed_while_a_value_is_kept_for_a_second_task_of_the_only_reader():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+    queue.push(0)
+    equal(await reader.recv(), 0)
+    other = asyncio.create_task(reader.recv())
+    await asyncio.sleep_ms(0)
+    queue.push(1)
+    await queue.push_async(2)
+    equal((await other, reader.try_recv()), (1, 2))
+
+
 async def test_no_deadlock_is_claimed_before_anybody_has_read():
     queue = BoundedQueue(1)
     queue.push(0)
