@@ -8,7 +8,7 @@ import gc
 import os
 
 import harness
-from aimdb import AimDb, BoundedQueue, BufferEmpty, SpmcRing
+from aimdb import AimDb, BoundedQueue, BufferEmpty, SelfDeadlock, SpmcRing
 from aimdb_conformance.support import settle
 from harness import equal, heap_locked, raises
 from programs import check
@@ -355,3 +355,22 @@ def test_a_program_that_starts_itself_again_delivers_each_value_once():
     run += 1
     asyncio.run(main())
     equal(got, list(range(16)))
+
+
+def test_a_task_that_alone_reads_in_a_new_loop_is_told_of_its_deadlock():
+    queue = BoundedQueue(1)
+    reader = queue.subscribe()
+
+    async def read():
+        queue.push(0)
+        await reader.recv()
+
+    async def read_and_wait():
+        await read()
+        queue.push(1)
+        await queue.push_async(2)
+
+    asyncio.run(read())
+    asyncio.new_event_loop()
+    with raises(SelfDeadlock):
+        asyncio.run(read_and_wait())
