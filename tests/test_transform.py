@@ -676,6 +676,24 @@ async def test_an_attribute_that_there_is_not_is_named():
     assert "transforms" in str(caught.error), caught.error
 
 
+async def test_a_join_of_other_inputs_begins_anew_with_the_same_buffer():
+    seen = []
+
+    async def stage(inputs, producer):
+        async for pair in inputs:
+            seen.append(pair)
+
+    output = Mailbox()
+    for keys in (("a",), ("b", "a")):
+        db = AimDb()
+        db.configure("joined", output).transform_join(keys, stage)
+        for key in keys:
+            db.configure(key, BoundedQueue(1)).buffer.push(key)
+        with raises(asyncio.TimeoutError):
+            await asyncio.wait_for_ms(db.run(), 100)
+    equal(sorted(seen), [("a", "a"), ("a", "a"), ("b", "b")])
+
+
 async def test_one_task_writes_a_record():
     async def stage(*_):
         pass
