@@ -107,28 +107,56 @@ async def test_a_segment_that_cannot_be_removed_keeps_no_other_one():
     assert len(storage.pieces) < 4
 
 
-async def test_committed_values_of_a_segment_that_cannot_be_removed_do_not_come_back_when_writes_fail_too():
-    storage = Pieces()
-    queue = FlashQueue(storage, flush_ms=0)
-    for _ in range(5):
-        await queue.push_async(bytes(1000))
+class Failing(Pieces):
+    """The first segment cannot be removed, and nothing be written from some time on."""
+
+    segment_size = 512
+    fails = False
+
+    def create(self, number, data):
+        if self.fails:
+            raise OSError(5)
+        super().create(number, data)
+
+    def append(self, number, offset, data):
+        if self.fails:
+            raise OSError(5)
+        super().append(number, offset, data)
+
+    def remove(self, number):
+        if number == 1:
+            raise OSError(5)
+        super().remove(number)
+
+
+async def opened_after_failures(awaited):
+    storage = Failing()
+    queue = FlashQueue(storage, flush_ms=0, commit_ms=NEVER)
+    for _ in range(7):  # In three segments.
+        await queue.push_async(bytes(110))
     reader = queue.subscribe()
     drain(reader)
-
-    def fails(number, *data):
-        raise OSError(5)
-
-    remove = storage.remove
-    storage.remove = lambda number: fails(number) if number == 1 else remove(number)
-    await reader.commit()
-    storage.create = storage.append = fails
-    for _ in range(3):
+    done = reader.commit()
+    if awaited:
+        await done
+    storage.fails = True
+    for _ in range(4):
         with raises(StorageError):
             await queue.push_async(b"")
         await asyncio.sleep_ms(110)
     restarted = Pieces()
     restarted.pieces = storage.pieces
-    equal(drain(FlashQueue(restarted).subscribe()), [])
+    return FlashQueue(restarted)
+
+
+async def test_committed_values_of_a_segment_that_cannot_be_removed_do_not_come_back_when_writes_fail_too():
+    queue = await opened_after_failures(True)
+    equal((drain(queue.subscribe()), queue.dropped_count), ([], 0))
+
+
+async def test_committed_values_behind_a_segment_that_cannot_be_removed_do_not_count_as_dropped():
+    queue = await opened_after_failures(False)
+    equal((len(drain(queue.subscribe())), queue.dropped_count), (7, 0))
 
 
 async def test_a_segment_that_cannot_be_removed_refuses_no_value_while_there_is_room():

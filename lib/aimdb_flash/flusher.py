@@ -150,7 +150,6 @@ class Flusher:
                     if values.barred and 0 < values.barred[0].number < stop:
                         return None  # The oldest value was stored just now; its producer must learn that first.
                     values.lose(self.ledger.acknowledged, stop)
-                    log.settled = stop  # A write that says so would wear the flash.
                     self._wrote = True  # The next step removes that segment.
                     return True
         self.full = bool(entries)
