@@ -104,6 +104,14 @@ def test_a_watch_notices_a_node_that_no_longer_answers(mortal_node, by_line) -> 
     assert ended(watch) == (1, "Error: no answer to ping within 2 s\n")
 
 
+def test_a_line_on_which_nobody_speaks_aimx_is_told_what_it_may_be() -> None:
+    with SerialCable() as cable:
+        status, error = ended(started(f"serial://{cable.far}", "record", "list"))
+    assert (status, error.count("\n")) == (1, 1)
+    assert error.startswith("Error: no answer to hello within 2 s; does the program serve AimX at this port? "), error
+    assert "A board's console does not" in error
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_watch_that_ends_leaves_a_line_that_is_quiet(node, interrupted) -> None:
     if interrupted:

@@ -178,6 +178,8 @@ class AimxClient:
             params["auth_token"] = token
         try:
             return self.call("hello", params)
+        except NoAnswer as error:
+            raise NoAnswer(f"{error}; does the program serve AimX at this port? A board's console does not") from None
         except Refused as error:
             if error.code != "denied":
                 raise
