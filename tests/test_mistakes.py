@@ -82,7 +82,7 @@ async def test_a_join_that_has_ended_and_read_nothing_is_named():
         db.configure("temperature", SingleLatest()).produce(21)
         db.configure("mean", SpmcRing(4)).transform_join(("temperature",), stage).tap(show)
         with printing() as said, raises(asyncio.TimeoutError):
-            await asyncio.wait_for_ms(db.run(), 1100)
+            await asyncio.wait_for_ms(db.run(), 1300)
         equal(said.text.count("transform_join mean of record 'mean' has ended and read nothing"), times)
         equal(said.text.count("; async for key, value in inputs reads pairs"), times)
 
