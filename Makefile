@@ -10,12 +10,13 @@ RUN := PYTHONPATH=tools:tools/board:tools/benchmarks:tools/release:tools/documen
 
 .DEFAULT_GOAL := help
 
-# A misspelt option would do nothing, in silence. A backslash stands before each space of a value.
+# A misspelt option would do nothing, in silence. A make that calls this one may have options of its own. A backslash stands
+# before each space of a value.
 OPTIONS := BOARD BYTECODE DRIVE FIRMWARE FORCE JSON NAME PACKAGES PEERS PICTURE PORT PROGRAM PYTHON SEASON_SEED SECONDS SOAK \
 	TARGET TESTS TOKEN URL
 given = $(foreach option,$(subst \ ,,$(MAKEOVERRIDES)),$(firstword $(subst =, ,$(option))))
 unknown := $(filter-out $(OPTIONS) VENV CC MICROPYTHON AIMX_% EMULATED_PICO_% PIP_% SEASON_% %_PROXY %_proxy,$(given))
-$(if $(unknown),$(error There is no option $(unknown); there are $(OPTIONS)))
+$(if $(filter 0,$(MAKELEVEL)),$(if $(unknown),$(error There is no option $(unknown); there are $(OPTIONS))))
 
 .PHONY: help
 help: ## list the commands

@@ -128,7 +128,7 @@ def make(clone: Path, tmp_path: Path, *arguments: str) -> subprocess.CompletedPr
         '"import sys; sys.version_info = (3, 8, 18); $2"\necho "an old Python runs this"; exit 1\n'
     )
     (tmp_path / "old" / "python3").chmod(0o755)
-    environment = {**NO_NETWORK, "PATH": f"{tmp_path / 'old'}:{os.environ['PATH']}", "MAKEFLAGS": ""}
+    environment = {**NO_NETWORK, "PATH": f"{tmp_path / 'old'}:{os.environ['PATH']}", "MAKEFLAGS": "", "MAKELEVEL": "0"}
     return subprocess.run(["make", *arguments], cwd=clone, env=environment, capture_output=True, text=True, check=False)
 
 
