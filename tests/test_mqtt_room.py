@@ -324,3 +324,56 @@ async def test_a_record_whose_run_has_ended_is_named_when_what_it_left_may_keep_
             until_now = said.text
             await asyncio.sleep_ms(1000)
         equal(said.text, until_now)  # The connection has ended, and nothing is kept back any more.
+
+
+async def test_records_that_have_room_are_named_when_together_they_keep_the_broker_from_sending_more():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        queues = BoundedQueue(1), BoundedQueue(1)
+        broker = impatient(server, clean_session=False)
+        for name, queue in zip("ab", queues):
+            db.configure(name, queue).link_from(server.url + "/" + name)
+        with printing() as said:
+            async with running(db):
+                await until(lambda: len(server.subscribed) == 2)
+                for number in range(1, 12):  # One is in its queue, and acknowledged; ten are not, for 20 there is room.
+                    await server.send(publish("a", b"0", 1, number) + publish("b", b"0", 1, number + 20))
+                await until(lambda: "'a' has 10 messages" in said.text and "'b' has 10 messages" in said.text, 2000)
+                readers = [queue.subscribe() for queue in queues]
+                for _ in range(11):
+                    for reader in readers:
+                        await reader.recv(timeout_ms=1000)
+                said_by_then = said.text
+                await asyncio.sleep_ms(1500)
+        equal((said.text, broker.lost_count, len(server.connects)), (said_by_then, 0, 1))
+
+
+async def test_a_record_that_has_few_messages_in_hand_is_not_named():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        impatient(server, clean_session=False)
+        db.configure("few", BoundedQueue(1)).link_from(server.url + "/few")
+        with printing() as said:
+            async with running(db):
+                await until(lambda: server.subscribed)
+                for number in range(1, 7):
+                    await server.send(publish("few", b"0", 1, number))
+                await asyncio.sleep_ms(1500)
+        equal(said.text, "")
+
+
+async def test_the_time_that_is_said_has_passed_and_no_more_than_twice_as_much():
+    async with ScriptedBroker() as server:
+        server.session = 1
+        db = AimDb()
+        impatient(server, clean_session=False, timeout_ms=1000)
+        db.configure("still", BoundedQueue(1)).link_from(server.url + "/still", capacity=3)
+        with printing() as said:
+            async with running(db):
+                await until(lambda: server.subscribed)
+                for number in range(1, 5):
+                    await server.send(publish("still", b"0", 1, number))
+                await until(lambda: "'still' has 3 messages" in said.text, 5000)
+        assert "for 1 s now" in said.text, said.text

@@ -46,10 +46,11 @@ class Inbox:
         self.taken = 0  # So many were taken and are not finished.
         self.asked = False  # Somebody has subscribed.
         self.skips = False  # Messages were left with the peer, and so are those that come after them.
-        self.stuck = False  # When last looked at it was full, or ended and skipping; none was finished since.
+        # When last looked at it held some, or had ended and skipped; none was finished since.
+        self.stuck: "Any" = False
         self.ended = True  # There is no run: all that comes is left with the peer.
-        self.complaint: "Any" = None  # While it skips: says so,
-        self.skipped = 0  # how often it has begun to do so,
+        self.complaint: "Any" = None  # While it skips, or keeps others back: says so,
+        self.skipped = 0  # how often that has begun,
         self.waited = 0  # and the longest time, in milliseconds, that was told of.
         self.refusals = 0  # Of the subscription, by the peer.
         # Of the subscription on this connection:
@@ -92,7 +93,8 @@ class Inbox:
                 self.peer.renew()
             else:
                 self.skips = False
-                self.complaint = self.complaint and self.complaint.end()
+        if not self.skips:
+            self.complaint = self.complaint and self.complaint.end()
 
     def give_back(self, entry) -> None:
         """What was taken, a (value, arrival), is the next one again."""

@@ -91,7 +91,7 @@ async def _watch(peer, timeout):
         if ticks_diff(now, asked_at) > timeout:
             asked_at = now
             for inbox in peer.inboxes:
-                stuck = inbox.ended and inbox.skips or not inbox.has_room()
+                stuck = inbox.values or inbox.taken or inbox.ended and inbox.skips
                 if inbox.granted is False or stuck and inbox.stuck:
                     once("subscribing").look(inbox)
                 inbox.stuck = stuck

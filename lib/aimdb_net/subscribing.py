@@ -2,7 +2,11 @@
 
 from time import ticks_ms
 
+from micropython import const
+
 from .errors import drop, tell
+
+_FEWEST = const(10)  # Messages after which a broker that waits for acknowledgements may send no more. Many take 20.
 
 
 def attach(inbox) -> None:
@@ -91,10 +95,16 @@ def _end_complaint(inbox):
 
 def look(inbox) -> None:
     """It was refused, and why may have passed; or it is stuck, and what it does not acknowledge may keep all back."""
+    peer = inbox.peer
     if inbox.granted is False:
         ask(inbox)
     elif inbox.complaint is None:
-        _skip(inbox)
+        if inbox.ended or not inbox.has_room() or sum([_held(other) for other in peer.inboxes]) >= _FEWEST:
+            _skip(inbox, peer.timeout_ms)
+
+
+def _held(inbox):
+    return len(inbox.values) + inbox.taken
 
 
 def overdue(peer) -> None:
@@ -102,26 +112,28 @@ def overdue(peer) -> None:
     if peer.blocked is None:
         peer.expects = False  # Nobody subscribes to it.
     else:
-        _skip(peer.blocked)
+        _skip(peer.blocked, peer.patience_ms)
 
 
-def _skip(inbox):
-    # From now on messages stay with the peer, unless it forgets them. It is said the 1st time, and then the 2nd, 4th,
-    # 8th …; and when it lasts twice as long as has been said before.
+def _skip(inbox, waited_ms):
+    # From now on messages for which there is no room stay with the peer, unless it forgets them. It is said the 1st
+    # time, and then the 2nd, 4th, 8th …; and when it lasts twice as long as has been said before.
     from aimdb.complaint import Complaint, complain
 
     peer = inbox.peer
 
     def say(milliseconds):
-        text = "left with the peer" if peer.keeps else "dropped"
-        count = len(inbox.values) + inbox.taken
-        what = "has %d messages of %s that it does not take; others are %s" % (count, inbox.name, text)
+        text = "are left with the peer" if peer.keeps else "are dropped"
+        if not inbox.skips:
+            text = "may be kept back by the peer, from all records"
+        what = "has %d messages of %s that it does not take; others %s" % (_held(inbox), inbox.name, text)
         complain(inbox.buffer.key, what, milliseconds)
         inbox.waited = max(inbox.waited, milliseconds)
 
-    inbox.skips = True
+    _end_complaint(inbox)
+    inbox.skips = inbox.ended or not inbox.has_room()
     inbox.skipped += 1
     if not inbox.skipped & (inbox.skipped - 1):
-        say(peer.patience_ms)
-    inbox.complaint = Complaint(say, 2 * max(inbox.waited, peer.patience_ms))
+        say(waited_ms)
+    inbox.complaint = Complaint(say, 2 * max(inbox.waited, waited_ms))
     inbox.complaint.begin()

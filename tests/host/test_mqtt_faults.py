@@ -396,5 +396,40 @@ def test_a_certificate_may_be_pem(tmp_path, readable) -> None:
         assert Program(tmp_path, TLS, PORT=broker.port, CERTIFICATE=certificate).output() == "done\n"
 
 
+TOGETHER = """
+broker = Broker("mqtt://127.0.0.1:PORT", client_id="together", timeout_ms=500)
+db = AimDb()
+for name in ("a", "b", "other"):
+    db.configure(name, BoundedQueue(1)).link_from("mqtt://127.0.0.1:PORT/" + name)
+
+async def main():
+    run = asyncio.create_task(db.run())
+    await asyncio.sleep(3)
+    print(db.consumer("other").subscribe().buffer.held())
+    readers = [db.consumer(name).subscribe() for name in ("a", "b")]
+    for _ in range(11):
+        for reader in readers:
+            await reader.recv(timeout_ms=5000)
+    print(await db.consumer("other").subscribe().recv(timeout_ms=5000))
+    run.cancel()
+
+asyncio.run(main())
+"""
+
+
+def test_records_that_together_hold_what_mosquitto_has_on_its_way_at_most_are_named(mosquitto, tmp_path) -> None:
+    with Listener(mosquitto.port) as listener:
+        program = Program(tmp_path, TOGETHER, PORT=mosquitto.port)
+        until(lambda: b"as together" in mosquitto.log.read_bytes())
+        time.sleep(0.3)
+        for value in range(11):
+            listener.publish("a", b"%d" % value)
+            listener.publish("b", b"%d" % value)
+        listener.publish("other", b"7")
+        assert program.output() == "0\n7\n"
+    for name in "ab":
+        assert f"record '{name}' has 10 messages of mqtt://127.0.0.1:{mosquitto.port}/{name}" in program.said
+
+
 def test_mosquitto_is_there() -> None:
     assert find_mosquitto()
