@@ -12,6 +12,7 @@ the path of the certificate for a broker with mqtts, in DER, "ntp", an address a
 `AimxServer` is given, such as {"tcp": 7433, "anyone": "read"}; `make wifi` puts it there.
 """
 
+import errno
 import json
 import time
 
@@ -29,8 +30,11 @@ def settings():
         if isinstance(found, dict) and all(isinstance(found.get(name), str) for name in ("ssid", "password", "broker")):
             return found
         say("network", "/network.json is to have ssid, password and broker, as text")
-    except OSError:
-        say("network", "none: there is no /network.json")
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            say("network", "none: there is no /network.json")
+        else:
+            say("network", "NONE: /network.json cannot be read: %r" % error)
     except ValueError as error:
         say("network", "/network.json is damaged: %r" % error)
     return {}
@@ -129,9 +133,9 @@ def connect(db, obey, journal=None):
 
 def serve(db, options):
     """Serve what is worth seeing, by AimX."""
-    from aimdb_aimx import AimxServer
-
     try:
+        from aimdb_aimx import AimxServer
+
         AimxServer(db, key="aimx", **options)
         for key in (
             "temperature",
@@ -147,5 +151,7 @@ def serve(db, options):
         ):
             db.configure(key).remote()
         say("aimx", "records are served at port %r" % options.get("tcp"))
+    except ImportError as error:
+        say("aimx", "NOT SERVED: this board has no AimX: %r" % error)
     except (TypeError, ValueError, AttributeError) as error:  # The last of options that are no object.
         say("aimx", "NOT SERVED, aimx in /network.json is wrong: %r" % error)

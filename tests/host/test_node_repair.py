@@ -191,6 +191,20 @@ def test_a_board_without_a_network_does_the_rest_of_its_work(tmp_path) -> None:
     assert "NONE: this board has no network: " in printed and "by its console" in printed, printed
 
 
+def test_a_folder_in_place_of_the_settings_of_the_network_is_told(tmp_path) -> None:
+    (tmp_path / "network.json").mkdir()
+    printed = Node(tmp_path).typed(b"restart\n")
+    assert "/network.json cannot be read" in printed and "there is no /network.json" not in printed, printed
+
+
+def test_a_board_without_aimx_that_is_to_serve_it_does_the_rest_of_its_work(tmp_path) -> None:
+    (tmp_path / "aimdb_aimx").mkdir()  # Nothing is in it.
+    code = "import aimdb, telemetry\ndb = aimdb.AimDb()\ndb.configure('journal', aimdb.SpmcRing(1))\n"
+    code += "telemetry.connect(db, print, 'journal')('answer', 'by its console')"
+    printed = Node(tmp_path, wrong(aimx={"tcp": 7433}), code).typed(b"restart\n")
+    assert "NOT SERVED: this board has no AimX: " in printed and "by its console" in printed, printed
+
+
 def test_options_for_aimx_that_are_none_are_told(tmp_path) -> None:
     # The server's record has its key from the firmware; a second one would keep the application from starting.
     code = "import aimdb, telemetry\nkey = {'tcp': 7433, 'anyone': 'read', 'key': 'wifi'}\n"
