@@ -16,9 +16,12 @@ from aimdb_mqtt import Broker
 from aimdb_node import Wifi
 from machine import ADC, Pin, unique_id
 
-with open("/network.json") as file:
-    network = json.load(file)
-URL = network["broker"]
+try:
+    with open("/network.json") as file:
+        network = json.load(file)
+    SSID, PASSWORD, URL = [network[name] for name in ("ssid", "password", "broker")]
+except (OSError, ValueError, KeyError, TypeError) as error:
+    raise ValueError("/network.json is to have ssid, password and broker: %r" % error)
 ID = "pico_" + unique_id().hex()
 BASE = "%s/%s/" % (URL, ID)
 
@@ -64,7 +67,7 @@ async def tell(consumer):
 
 db = AimDb()
 broker = Broker(URL, client_id=ID, will=(ID + "/available", b"offline", 1, True))
-db.configure("wifi", SingleLatest()).source(Wifi(network["ssid"], network["password"]).keep)
+db.configure("wifi", SingleLatest()).source(Wifi(SSID, PASSWORD).keep)
 db.configure("connection", broker.state).tap(tell)
 
 available = db.configure("available", SingleLatest())

@@ -184,6 +184,15 @@ def test_home_assistant_finds_the_board_and_switches_its_led(wifi_board):
         assert state == b"ON" if "command_topic" in config else 26 < json.loads(state) < 28
 
 
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b'{"ssid": "a", "password": "b"}'], ids=str)
+def test_home_assistant_is_told_what_its_settings_are_to_have(wifi_board, content):
+    wifi_board.exec("import os\nif 'network.json' in os.listdir(): os.remove('/network.json')")
+    if content is not None:
+        wifi_board.exec(f"with open('/network.json', 'wb') as file: file.write({content!r})")
+    with pytest.raises(BoardError, match="/network.json is to have ssid, password and broker: "):
+        wifi_board.exec((example.FOLDER / "home_assistant.py").read_text(), 60)
+
+
 def test_an_example_runs_on_a_board_at_a_port(capfd):
     files = example.files_of("mailbox")
     del files["main.py"]
