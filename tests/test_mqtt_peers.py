@@ -297,21 +297,40 @@ async def test_a_broker_that_never_acknowledges_is_told_of():
             assert "owed an acknowledgement" in said.text, said.text
 
 
-async def test_a_broker_that_stops_to_acknowledge_after_a_week_is_found_out():
-    from aimdb_net import connection, keeper, window
+class Days:
+    """`with Days() as days:` the network's clock goes on by an eighth of its way round, 1.5 days on a board, at each
+    `days.pass_by()`.
+    """
 
-    modules = (connection, keeper, window)
-    steps = 0  # Of an eighth of the time in which the clock goes round: twelve days, on a board.
+    def __init__(self):
+        from aimdb_net import connection, keeper, window
 
-    def ticks_ms():
+        self._modules = connection, keeper, window
+        self._steps = 0
+
+    def _ticks_ms(self):
         now = time.ticks_ms()
-        for _ in range(steps):
+        for _ in range(self._steps):
             now = time.ticks_add(now, (time.ticks_add(0, -1) >> 3) + 1)
         return now
 
-    for module in modules:
-        module.ticks_ms = ticks_ms
-    try:
+    def __enter__(self):
+        for module in self._modules:
+            module.ticks_ms = self._ticks_ms
+        return self
+
+    def __exit__(self, *_):
+        for module in self._modules:
+            module.ticks_ms = time.ticks_ms
+
+    async def pass_by(self):
+        await asyncio.sleep_ms(10)
+        self._steps += 1
+        await asyncio.sleep_ms(60)
+
+
+async def test_a_broker_that_stops_to_acknowledge_after_a_week_is_found_out():
+    with Days() as days:
         async with ScriptedBroker() as server:
             db = AimDb()
             kept = Kept((1,))
@@ -320,14 +339,26 @@ async def test_a_broker_that_stops_to_acknowledge_after_a_week_is_found_out():
             async with running(db):
                 await until(lambda: kept.committed == 1)
                 for _ in range(5):
-                    steps += 1
-                    await asyncio.sleep_ms(60)
+                    await days.pass_by()
                 server.acknowledge = never
                 kept.push(2)
                 await until(lambda: broker.lost_count == 1, 3000)
-    finally:
-        for module in modules:
-            module.ticks_ms = time.ticks_ms
+
+
+async def test_a_connection_that_has_lasted_for_a_week_is_a_good_one_when_it_is_lost():
+    for steps in range(1, 8):
+        with Days() as days:
+            async with ScriptedBroker() as server:
+                broker = impatient(server, timeout_ms=50, keepalive_s=0, retry_ms=(1, 10000))
+                with printing() as said:
+                    async with broker:
+                        await until(lambda: broker.connected)
+                        for _ in range(steps):
+                            await days.pass_by()
+                        server.kick()
+                        await until(lambda: broker.lost_count)
+                        await until(lambda: broker.connected)
+        equal((steps, said.text), (steps, ""))
 
 
 async def test_two_names_of_one_broker_with_one_client_id_are_found_out():

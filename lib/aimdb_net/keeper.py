@@ -33,7 +33,7 @@ async def keep(peer) -> None:
             except Exception as er:
                 now = ticks_ms()
                 troubles += 1
-                lasted = ticks_diff(now, began) if began is not None else 0
+                lasted = abs(ticks_diff(now, began)) if began is not None else 0  # The clock goes round.
                 if lasted > pause and not _owes(peer, now, peer.timeout_ms):
                     pause = 0  # It was a good connection.
                     if lasted > peer.retry_ms[1]:
