@@ -59,7 +59,11 @@ async def connect(peer) -> None:
     connection.send(peer.hello)
     while not peer.connected:
         if connection.broken:
-            raise Unreachable("%s ended the connection at once%s" % (peer.name, peer.unwelcome))
+            text = "%s ended the connection at once%s" % (peer.name, peer.unwelcome)
+            if peer.tls and isinstance(connection.error, OSError):  # In the handshake, most likely.
+                reasons = "no TLS at this port, no version or cipher that we have, or wants a certificate of ours"
+                text += "; perhaps it has %s: %s" % (reasons, connection.error)
+            raise Unreachable(text)
         if connection.error:
             raise connection.error
         await peer.news.wait()

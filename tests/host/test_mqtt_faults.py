@@ -431,5 +431,38 @@ def test_records_that_together_hold_what_mosquitto_has_on_its_way_at_most_are_na
         assert f"record '{name}' has 10 messages of mqtt://127.0.0.1:{mosquitto.port}/{name}" in program.said
 
 
+AT_ONCE = """
+async def main():
+    broker = Broker("mqtts://127.0.0.1:PORT", tls=open("CERTIFICATE", "rb").read())
+    topic = MqttTopic("mqtts://127.0.0.1:PORT/n")
+    async with broker:
+        try:
+            await topic.push_async(1)
+        except Unreachable as er:
+            print(er)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("", ""),  # mqtts:// to the port of mqtt://.
+        ("certfile {0}.pem\nkeyfile {0}.key\ntls_version tlsv1.3", "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE"),
+        ("certfile {0}.pem\nkeyfile {0}.key\nrequire_certificate true\ncafile {0}.pem", ""),
+    ],
+    ids=["no TLS", "TLS 1.3 only", "client certificate"],
+)
+def test_a_broker_that_ends_the_handshake_of_tls_is_told_as_such(tmp_path, readable, settings, reason) -> None:
+    name = readable / "broker"
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=127.0.0.1"
+    run = {"check": True, "capture_output": True}
+    subprocess.run([*make.split(), "-keyout", f"{name}.key", "-out", f"{name}.pem"], **run)
+    Path(f"{name}.key").chmod(0o644)
+    with LocalBroker("mosquitto", "allow_anonymous true\n" + settings.format(name)) as broker:
+        said = Program(tmp_path, AT_ONCE, PORT=broker.port, CERTIFICATE=f"{name}.pem").output()
+    assert "ended the connection at once; perhaps it has no TLS at this port" in said and reason in said, said
+
+
 def test_mosquitto_is_there() -> None:
     assert find_mosquitto()
