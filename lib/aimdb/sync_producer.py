@@ -139,7 +139,7 @@ class SyncProducer:
                     reason = TimeoutError("record %r has not stored it within %d ms" % (buffer.key, timeout_ms))
                 if reason:
                     request.given_up = True
-                    if request.claim() or current() is None:  # Asyncio has not begun with it, or does not run.
+                    if not request.begun or current() is None:  # Else asyncio is at it.
                         raise reason
                     bell.ring(self)  # It is to stop.
                 sleep_us(pause_us)
@@ -149,7 +149,7 @@ class SyncProducer:
                     complain_us *= 2
                     print("aimdb: send to record %r waits: no loop takes it in" % buffer.key, file=sys.stderr)
         finally:
-            request.claim()  # However the wait has ended, it must not be stored later.
+            request.given_up = True  # However the wait has ended, it must not be stored later.
         if request.outcome is not True:
             raise request.outcome
 
@@ -220,11 +220,13 @@ class SyncProducer:
                 if request is None:
                     await self._push_async(value)
                     self._done()  # As in `hand_over`.
-                elif request.given_up or not request.claim():
-                    self._done()
                 else:
-                    await self._push_async(request.value)
-                    request.outcome = True
+                    request.begun = True
+                    if request.given_up:
+                        request.begun = False
+                    else:
+                        await self._push_async(request.value)
+                        request.outcome = True  # No jump from here on, either.
                     self._done()
             except _ENDS as er:
                 if self._task is not current():
@@ -276,7 +278,7 @@ class SyncProducer:
             if self.values:  # Ctrl-C may have come when the last one was stored.
                 value = self.values[0]
                 if type(value) is Request:
-                    value.claimed = False
+                    value.begun = False
             self._forget_task()
 
 
@@ -293,14 +295,7 @@ class Request:
 
     def __init__(self, value):
         self.value = value
-        self.claimed = False  # By asyncio, to store the value, or by the thread, to give up: whoever is first.
-        self.given_up = False  # The thread wants no more: asyncio is to stop, and not to begin.
+        # Each side sets its own first and then looks at the other's: so they never both go on.
+        self.begun = False  # By asyncio: it stores the value now.
+        self.given_up = False  # By the thread: asyncio is to stop, and not to begin.
         self.outcome = None  # Set last, by asyncio: True, or what push_async has raised.
-
-    def claim(self) -> bool:
-        """Claim it; False: somebody has."""
-        state = disable_irq()
-        claimed = self.claimed
-        self.claimed = True
-        enable_irq(state)
-        return not claimed
