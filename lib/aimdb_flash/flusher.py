@@ -38,7 +38,6 @@ class Flusher:
         # The ticket of the last value that goes to flash in this flush. None: the next step is one of no flush, and has
         # only something to remove.
         self.until: "Any" = None
-        self._wrote = False  # Since the last look for a segment to remove.
         self._timer = Timer(self._run)
         self._steps = False  # It calls at once, for the next step.
         self._due: "Any" = None  # When the next flush begins, in ticks; None: none is planned.
@@ -104,7 +103,6 @@ class Flusher:
             # The interpreter gives the next error that it has no heap for the same object.
             self.cause = _NO_MEMORY if isinstance(er, MemoryError) else er
             self.until = None
-            self._wrote = True  # Where others have filled the filesystem, what can be removed makes room.
             entries = self.values.entries
             for i in range(len(entries) - 1, -1, -1):
                 self.values.withdraw(entries[i])
@@ -124,23 +122,20 @@ class Flusher:
         log = self.log
         values = self.values
         self.queue.renew()
-        if self._wrote or len(log.segments) >= log.storage.segment_count:  # Then only the newest one may take more.
-            self._wrote = False
-            if log.reclaim() is True:  # What cannot be removed is tried again after the next write, or below.
-                return True
+        removed = log.reclaim()
+        if removed is True:
+            return True
         entries = []
         if self.until is not None:
             if values.entries and values.entries[0].ticket <= self.until:
                 entries = values.entries
-            if entries or self.ledger.commits != self.ledger.stored:
+            news = self.ledger.commits != self.ledger.stored
+            if entries or news:
                 count = log.write(entries, self.until)
                 if count or not entries:
-                    self._wrote = True
                     self.unblock()
+                if count or news:
                     return True
-        removed = log.reclaim()
-        if removed is True:
-            return True
         if removed and entries and not self.queue.drop_oldest:
             raise removed  # It is why there is no room for them.
         if entries and self.queue.drop_oldest:
@@ -150,8 +145,7 @@ class Flusher:
                     if values.barred and 0 < values.barred[0].number < stop:
                         return None  # The oldest value was stored just now; its producer must learn that first.
                     values.lose(self.ledger.acknowledged, stop)
-                    self._wrote = True  # The next step removes that segment.
-                    return True
+                    return True  # The next step removes that segment.
         self.full = bool(entries)
         self.until = None
         if entries:
