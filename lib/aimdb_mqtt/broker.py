@@ -89,7 +89,6 @@ class Broker(Peer):
         super().__init__(in_flight)
         self.max_packet = max_packet
         self.unclaimed_count = 0
-        self._published: "Any" = None  # What a PUBLISH is given to.
         self._asked = 0  # The packet id of the last SUBSCRIBE or UNSUBSCRIBE.
         kept("checks", "aimdb_net").enter(self)
 
@@ -102,9 +101,8 @@ class Broker(Peer):
         if not self.connected:
             self.greeted(once("greeting").session_kept(self, first, body))
         elif kind == _PUBLISH:
-            if self._published is None:
-                self._published = kept("arriving", "aimdb_mqtt").published  # Now, for many programs only send.
-            return self._published(self, first, body, whole)
+            # Loaded now, for many programs only send.
+            return kept("arriving", "aimdb_mqtt").published(self, first, body, whole)
         elif kind == _PINGRESP and not size:
             self.pinged_at = None
             self.news.wake_all()

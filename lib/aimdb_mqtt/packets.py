@@ -16,8 +16,7 @@ def packet(first: int, *parts) -> bytearray:
         length += len(part)
     if length > _LONGEST:
         raise ValueError("a packet of %d bytes is too long for MQTT" % length)
-    made = bytearray(1)
-    made[0] = first
+    made = bytearray((first,))
     while length > 0x7F:
         made.append(length & 0x7F | 0x80)
         length >>= 7

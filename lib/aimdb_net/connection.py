@@ -46,7 +46,7 @@ class Connection:
         self.held = False  # Nothing is read now, for want of room.
         self.sent_at = self.heard_at = ticks_ms()  # The last packet that we sent, and the last that came.
         self.resumed_at: "Any" = self.heard_at  # The end of the last time that nothing was read. None: long ago.
-        self._reader: "Any" = asyncio.create_task(self._receive(peer.max_packet))
+        self._reader: "Any" = asyncio.create_task(self._receive())
 
     def send(self, packet) -> None:
         """Send `packet` after those that were sent before; never waits, never raises."""
@@ -54,15 +54,11 @@ class Connection:
             return
         self.sent_at = ticks_ms()
         try:
-            out = self.out
-            if not out:
-                count = self.stream.write(packet)
-                if count == len(packet):
-                    return
-                self.taken = count or 0
-            out.append(packet)
+            self.out.append(packet)
             if not self._writer:
-                self._writer = asyncio.create_task(self._transmit())
+                self.flush()
+                if self.out:
+                    self._writer = asyncio.create_task(self._transmit())
         except Exception as er:  # Without heap it cannot go on.
             self.end(er)
 
@@ -89,11 +85,12 @@ class Connection:
         except Exception as er:
             self.end(er)
 
-    def _receive(self, size):
+    def _receive(self):
         receiver = self.receiver
+        peer = self.peer
         beginning = 0  # Bytes of a packet that is not complete yet.
-        # A peer that is there sends a packet at a time; of one that is longer than `size`, 125 bytes a second at least.
-        enough = max(size, self.peer.timeout_ms >> 3)
+        # A peer that is there sends a packet at a time; of one that is too long, 125 bytes a second at least.
+        enough = max(peer.max_packet, peer.timeout_ms >> 3)
         try:
             while True:
                 count = receiver.fill(self.stream)
