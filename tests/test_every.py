@@ -262,6 +262,13 @@ async def test_what_read_raises_is_counted_and_named_and_it_goes_on():
     assert "'t'" in lines[0] and "wire" in lines[0] and "5" in lines[0] and "8 in all" in lines[3], lines
 
 
+async def test_a_function_that_gives_no_period_is_not_said_to_be_read():
+    interval = SingleLatest()  # It has no value.
+    with Stderr() as lines:
+        await times_of(1, interval.peek)
+    assert "period_ms of its source failed" in lines[0] and "None" in lines[0], lines
+
+
 async def test_an_error_of_any_kind_that_read_raises_is_a_failure():
     class Odd(BaseException):
         pass

@@ -115,7 +115,7 @@ class Every:
                     if value is not self and type(value) is not _COROUTINE:  # `read` has returned it.
                         producer.produce(value)  # It is dropped, and counted.
                     return
-                self._fail(producer, er)
+                self._fail(producer, self.__name__, er)
                 failures += 1
                 if failures == self._give_up_after:
                     raise
@@ -159,14 +159,14 @@ class Every:
             check_int("period_ms", period, 1)
             self._period = period
         except Exception as er:
-            self._fail(producer, er)
+            self._fail(producer, "period_ms", er)
 
-    def _fail(self, producer, error):
+    def _fail(self, producer, what, error):
         self.failures = count = (self.failures & _MASK) + 1
         if not count & (count - 1):
             try:
                 text = "aimdb: record %r: %s of its source failed: %r; %d in all"
-                print(text % (producer.key, self.__name__, error, count), file=sys.stderr)
+                print(text % (producer.key, what, error, count), file=sys.stderr)
             except Exception:  # There is no memory for it, or its own words raise.
                 pass  # It is counted.
 
