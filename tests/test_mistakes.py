@@ -12,6 +12,7 @@ from aimdb import (
     AimDb,
     BoundedQueue,
     Buffer,
+    BufferEmpty,
     InvalidConfiguration,
     JsonCodec,
     Mailbox,
@@ -741,8 +742,44 @@ async def test_an_await_that_is_missing_is_hinted_at():
     async def encodes(record):
         return JsonCodec().encode({"celsius": record.subscribe().recv()})
 
-    for stage in (adds, reads, prints, formats, encodes):
+    async def unpacks_what_is_there(record):
+        reader = record.subscribe()
+        record.produce((1, 2))
+        x, y = reader.recv()
+
+    for stage in (adds, reads, prints, formats, encodes, unpacks_what_is_there):
         assert "is an await missing" in await died(stage)
+
+
+async def test_who_unpacks_a_recv_that_is_not_awaited_is_told():
+    async def unpacks(record):
+        x, y = record.subscribe().recv()
+
+    assert "await reader.recv() waits for a value" in await died(unpacks)
+
+
+async def test_who_iterates_over_a_wait_in_place_of_awaiting_it_waits_no_more():
+    for buffer in (BoundedQueue(1), Mailbox(), SpmcRing(1), SingleLatest()):
+        reader = buffer.subscribe()
+        for wait in (lambda: reader.recv(), lambda: reader.recv(timeout_ms=60000), lambda: reader.ready()):
+            with raises(BufferEmpty):
+                for _ in wait():
+                    pass
+                reader.try_recv()  # This is for `ready`, which has ended.
+        buffer.push(5)
+        equal(await reader.recv(), 5)
+
+
+async def test_who_iterates_over_a_push_async_that_waits_waits_no_more_and_the_value_counts_as_dropped():
+    queue = BoundedQueue(1)
+    queue.push(1)
+    for _ in queue.push_async(2):
+        pass
+    equal(queue.metrics().dropped_count, 1)
+    reader = queue.subscribe()
+    equal(await reader.recv(), 1)
+    await queue.push_async(3)
+    equal(await reader.recv(), 3)
 
 
 async def test_formatting_a_consumer_as_if_it_were_a_value_is_hinted_at():

@@ -111,7 +111,7 @@ class Line(tuple):
                 task.data = None
                 counts[_KEPT] = counts[_KEPT] - 1
                 counts[_FREE] = counts[_FREE] + 1
-        if counts[_FREE] or counts[_CLOSED]:
+        if counts[_FREE] | counts[_CLOSED]:
             return False
         asyncio = core
         if self.loop is not asyncio._task_queue:
@@ -119,6 +119,9 @@ class Line(tuple):
             if counts[_FREE]:
                 return False
         task = asyncio.cur_task
+        if task.data is owner:  # It waits already: its coroutine is iterated over, and not awaited.
+            self.forget(task)
+            return False
         counts[_ASKED] = counts[_ASKED] + 1
         self.tasks.push(task, 0)
         task.data = owner
@@ -177,6 +180,7 @@ class Line(tuple):
     def forget(self, task):
         """Take a task out of the line."""
         self.tasks.remove(task)
+        task.data = None
         self._counts[_ASKED] -= 1
 
     def close(self):
