@@ -62,8 +62,9 @@ class Commands:
             if word not in self._table:
                 raise Refused("there is no command %r; there are: %s" % (word[:_SHOWN], self._usage()))
             function, arguments = self._table[word]
-            if len(given) != len(arguments):
-                raise Refused("%s takes %d values, not %d" % (word, len(arguments), len(given)))
+            takes = len(arguments)
+            if len(given) != takes:
+                raise Refused("%s takes %d value%s, not %d" % (word, takes, "s"[takes == 1 :], len(given)))
             values = [argument(text) for argument, text in zip(arguments, given)]
             answer = function(*values)
             if hasattr(answer, "send"):  # Of a bound method only a call tells.
