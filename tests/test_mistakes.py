@@ -677,6 +677,23 @@ def test_codecs_name_themselves():
             raise AssertionError("it was taken")
 
 
+async def test_a_database_that_is_wired_again_after_a_crash_is_told_to_be_made_anew():
+    db = AimDb()
+
+    async def wire():
+        db.configure("temperature", SpmcRing(4)).source(dies)
+        await db.run()
+
+    async def dies(producer):
+        raise ValueError("a sensor")
+
+    with printing(), raises(ValueError):
+        await wire()
+    with raises(InvalidConfiguration) as caught:
+        await wire()
+    assert "a start that wires anew makes its AimDb anew" in str(caught.error), str(caught.error)
+
+
 async def test_what_a_reader_has_is_told():
     async def gets(record):
         await record.subscribe().get()
@@ -684,7 +701,11 @@ async def test_what_a_reader_has_is_told():
     async def polls(record):
         record.subscribe().try_recv()
 
+    async def commits(record):
+        await record.subscribe().commit()
+
     assert "; a reader has recv, " in await died(gets)
+    assert "commit is of a FlashQueue, and of an MqttTopic with commits=True" in await died(commits)
     assert "; await reader.recv() waits for a value" in await died(polls)
 
 

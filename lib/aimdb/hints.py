@@ -31,6 +31,8 @@ def hint(error, kind: str) -> str:
     if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:
         text = "; a reader is neither awaited nor read by a plain for: async for value in consumer.subscribe() reads it"
         return text + "; or has a buffer a subscribe_async without async?"
+    if "Reader' object has no attribute 'commit'" in text:
+        return "; commit is of a FlashQueue, and of an MqttTopic with commits=True"
     if "Reader' object has no attribute '" in text and "__" not in text:
         return "; a reader has recv, try_recv, ready, close and lagged"
     if "SyncProducer' object has no attribute '" in text:

@@ -103,5 +103,6 @@ def _sentence(record, kind, refused, reason):
     if refused is None:
         return "has no buffer; configure(%r, buffer) gives it one" % record.key
     if record.buffer is not None:
-        return "has a buffer already; configure(%r) without one extends it" % record.key
+        advice = "without one extends it; a start that wires anew makes its AimDb anew"
+        return "has a buffer already; configure(%r) %s" % (record.key, advice)
     return "shares the buffer of record %r; each record needs its own" % refused.key
