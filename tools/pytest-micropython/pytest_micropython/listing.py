@@ -2,11 +2,12 @@
 
 import ast
 import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .failure import explain
-from .files import Program
+from .files import ON_TARGET, Program
 from .output import Hang, Report
 from .targets.unix import UnixTarget
 
@@ -57,7 +58,7 @@ def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
                 if failure.message == "ImportError: no module named 'pytest'":
                     raise ListingError(f"{failure.text}\n{ELSEWHERE}")
                 if not cut_short:
-                    raise ListingError(failure.text)
+                    raise ListingError(failure.text + places(failure.message, program))
             elif event == "text":
                 printed.append(argument)
             elif event == "listed":
@@ -83,6 +84,14 @@ def list_tests(program: Program, kind: str, unix: UnixTarget) -> Listing:
         names.sort(key=lambda name: (lines.get(name, math.inf), name))
         listing.tests = {name: lines.get(name, 0) for name in names}
     return listing
+
+
+def places(message: str, program: Program) -> str:
+    """Where a module was looked for that was not found: a folder may be missing there, or not copied yet."""
+    if not message.startswith("ImportError: no module named"):
+        return ""
+    folders = [os.path.relpath(folder, program.root) for folder in program.search_path if folder != ON_TARGET]
+    return f"\nit was looked for in {', '.join(folders)}; the setting micropython_path names the folders"
 
 
 def parsed(test_file: Path) -> list[ast.stmt]:

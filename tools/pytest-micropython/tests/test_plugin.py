@@ -320,6 +320,11 @@ def test_an_error_of_the_import_is_reported_once(run):
     assert lines(result).count("ImportError") == 1
 
 
+def test_a_module_that_is_not_found_is_told_where_it_was_looked_for(run):
+    result = run(test_bad="import missing\n\ndef test_a(): pass")
+    result.stdout.fnmatch_lines(["it was looked for in tests; the setting micropython_path names the folders"])
+
+
 def test_tests_in_a_class_are_an_error_of_their_file(run):
     result = run(test_bad="class TestMean:\n    def test_a(self): pass", test_good="class TestBoard:\n    pins = 3")
     result.assert_outcomes(errors=1)
