@@ -33,7 +33,7 @@ class ScriptedPeer:
     """Serves on a port of its own on the loopback. A subclass has `scheme`, `known` and `talk`.
 
     scheme  of its URL
-    known   the dict in which the library keeps peers of its kind: each test has its own
+    known   the list in which the library keeps peers of its kind: each test has its own
     talk    `async def talk(client)`, for each connection, until it returns; `client` is of the class `Client`
     """
 

@@ -782,7 +782,7 @@ def test_a_run_ends_the_connection_to_another_hub_that_was_left_with_its_loop():
         db = AimDb()
         db.configure("n", SingleLatest()).link_to(server.url + "/n")
         asyncio.create_task(db.run())
-        await until(lambda: hubs[server.url].connected)
+        await until(lambda: hubs[-1].connected)
 
     with StillHub() as first, StillHub() as second:
         asyncio.run(run(first))

@@ -126,6 +126,27 @@ async def test_what_two_brokers_of_one_address_had_to_send_is_sent_by_those_of_t
         assert len(brokers[0].known) <= 5, brokers[0].known
 
 
+async def test_what_several_brokers_of_one_address_had_to_send_is_sent_by_later_ones_with_other_client_ids():
+    async with ScriptedBroker() as server:
+        server.acknowledge = never
+        db = AimDb()
+        for each in ("one", "two"):
+            broker = impatient(server, client_id=each, timeout_ms=5000)
+            queue = BoundedQueue(3)
+            for value in range(3):
+                queue.push(value)
+            db.configure(each, queue).link_to(server.url + "/" + each, broker=broker)
+        async with running(db):
+            await until(lambda: len(server.published) == 6)
+            await server.stop()
+        server.acknowledge = at_once
+        await server.start()
+        for each, published in (("three", 9), ("four", 12)):
+            async with impatient(server, client_id=each):
+                await until(lambda: len(server.published) == published)
+        equal(sorted([topic for topic, _, _, _ in server.published[6:]]), ["one"] * 3 + ["two"] * 3)
+
+
 async def test_what_a_record_keeps_and_the_broker_acknowledges_at_the_end_of_a_run_is_not_sent_again():
     async with ScriptedBroker() as server:
         server.acknowledge = late(60)

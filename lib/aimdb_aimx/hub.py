@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _HELLO = const(0)  # The id of the first request. Those of values have 15 bits, those of subscriptions are higher.
 
-# By the name of their address; what links and records of the same address share.
-hubs: dict = {}
+# What links and records of the same address share.
+hubs: list = []
 
 
 class Hub(Speaker):

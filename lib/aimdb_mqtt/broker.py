@@ -24,8 +24,8 @@ _UNSUBACK = const(11)
 _PINGRESP = const(13)
 _DUPLICATE = const(0x08)  # In the first byte of a PUBLISH.
 
-# By the name of their address; what links and topics of the same address share.
-brokers: dict = {}
+# What links and topics of the same address share.
+brokers: list = []
 
 
 class Broker(Peer):

@@ -1,7 +1,5 @@
 """What users give, checked where they give it. Loaded then, and not kept."""
 
-from collections import OrderedDict
-
 from aimdb import JsonCodec, once
 from aimdb.errors import check_int
 from micropython import const
@@ -28,26 +26,24 @@ def settle(peer, keepalive_s: int, timeout_ms: int, retry_ms, is_tls: bool, tls)
 def enter(peer) -> None:
     """From now on `peer` is that of its address, and sends what another one had to send. Raises `ValueError`."""
     kind = type(peer).__name__
+    name = peer.name
     known = peer.known
-    own = peer.name, peer.client_id
-    for key, other in list(known.items()):
-        if key[0] == peer.name and not (other.in_use() or other.window.flights):
-            del known[key]
-    # First what the same client had to send: there may have been several. From here on it needs no heap.
-    for other in (known.get(own), known.get(peer.name)):
-        if not other:
-            continue
+    idle = None
+    for other in [each for each in known if each.name == name]:
         if other.fresh:
-            raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, peer.name))
-        if not other.in_use():
-            if not peer.window.flights:
-                peer.window.flights = other.window.flights
-                peer.window.packet_id = other.window.packet_id  # Links may keep more, which have lower ids.
-                other.window.flights = OrderedDict()
-        elif other.client_id == peer.client_id:
-            raise ValueError("%s has a %s already, that is in use: pass it to links and buffers" % (peer.name, kind))
-    known.pop(own, None)
-    known[peer.name] = peer
+            raise ValueError("make the %s of %s before the links and buffers that use it" % (kind, name))
+        if other.in_use():
+            if other.client_id == peer.client_id:
+                raise ValueError("%s has a %s already, that is in use: pass it to links and buffers" % (name, kind))
+        elif not other.window.flights:
+            known.remove(other)
+        elif not idle or other.client_id == peer.client_id:
+            idle = other  # There may be several: the one of the same client, or the oldest.
+    known.append(peer)
+    if idle:  # From here on it needs no heap.
+        known.remove(idle)
+        peer.window.flights, idle.window.flights = idle.window.flights, peer.window.flights
+        peer.window.packet_id = idle.window.packet_id  # Links may keep more, which have lower ids.
 
 
 def peer_for(kind, url: str, parts: tuple, peer) -> tuple:
@@ -57,7 +53,9 @@ def peer_for(kind, url: str, parts: tuple, peer) -> tuple:
     """
     name, _, _, _, user, password, path = parts
     if peer is None:
-        peer = kind.known.get(name)
+        for other in kind.known:
+            if other.name == name:
+                peer = other  # The newest.
         if not peer:
             peer = kind(url[: len(url) - len(path)])
             peer.fresh = True

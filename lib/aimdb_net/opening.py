@@ -37,7 +37,7 @@ async def connect(peer) -> None:
     except OSError as er:
         raise Unreachable("the host name %s cannot be looked up (%s)" % (host, er))
     address = addresses[peer.attempts % len(addresses)]  # Of several, the next one after each failure.
-    for other in peer.known.values():
+    for other in peer.known:
         if other is not peer and other.connection and peer.client_id and other.client_id == peer.client_id:
             if other.address == address[-1]:
                 text = "%s and %s are one %s, which would end the connection of either: use one URL, or two client_ids"

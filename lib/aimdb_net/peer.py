@@ -40,7 +40,7 @@ class Peer:
         unsubscribe(inbox)
         ping()                      asks whether the peer is there: the answer ends `pinged_at`
         hello, parting              the first and the last packet of a connection
-        known                       a dictionary, in which the peers of its kind are found by the name of their address
+        known                       a list of the peers of its kind; of those of one address, a URL means the last
         made_by                     a package, and its modules that are needed to make one
         client_id                   by which the peer tells us from others; it ends a connection when there is another
 
@@ -63,7 +63,7 @@ class Peer:
     unwelcome = ""  # Why a peer may end a connection at once, for people.
 
     if TYPE_CHECKING:
-        known: dict
+        known: list
         made_by: tuple
         name: str
         client_id: str | None
@@ -118,9 +118,10 @@ class Peer:
     def open(self, user=None) -> None:
         """Keep a connection from now on; each call needs its `close`. `user`: the link or buffer that needs it."""
         if not self.in_use():
-            for other in self.known.values():
+            for other in self.known:
                 other.in_use()  # What a loop that was left has kept up ends.
-            self.known[self.name, self.client_id] = self  # There may be others of its address; see `enter`.
+            if self not in self.known:
+                self.known.insert(0, self)  # A URL means one that was made later, if there is any.
             self.fresh = False
             self.expects = self.keeps
             forget = aimdb.once("loading").forget  # A program that runs need not keep what has made it.
