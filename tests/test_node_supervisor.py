@@ -721,6 +721,16 @@ def test_what_is_in_the_file_is_bounded():
     assert CrashBook(PATH).text.endswith("xxx\n")
 
 
+def test_of_an_error_that_says_too_much_the_book_has_class_and_place():
+    Folder()
+    book = CrashBook(PATH)
+    try:
+        raise ValueError("too much " * 1000)
+    except ValueError as er:
+        traceback = book.note(er, 1)
+    assert len(traceback) <= 924 and ", line " in traceback and "\nValueError: too much " in traceback, traceback
+
+
 def test_a_damaged_file_is_an_empty_book():
     wrong = [b"", b"\xff\xfe", b"starts", b"starts x crashes y\n", b"starts 1\nValueError", b"1 2 3 4 5 6"]
     for content in wrong + [b"starts -9 crashes -9\nx", b"\0" * 4000]:

@@ -97,10 +97,16 @@ class CrashBook:
 
 
 def traceback_of(error: BaseException, most: int) -> str:
-    """The traceback as text, of which the last `most` characters are kept: there stands what the error was."""
-    text = io.StringIO()
-    sys.print_exception(error, text)  # type: ignore[attr-defined]
-    return text.getvalue()[-most:]
+    """The traceback as text, of which the last `most` characters are kept: there stands what the error was.
+
+    What the error itself says has at most half of them, so that its class and place are kept, too.
+    """
+    file = io.StringIO()
+    sys.print_exception(error, file)  # type: ignore[attr-defined]
+    text = file.getvalue()
+    if len(text) > most:
+        text = text[: text.find("\n", text.rfind("\n  File ") + 1) + most // 2].rstrip() + "\n"
+    return text[-most:]
 
 
 def _place(traceback):
