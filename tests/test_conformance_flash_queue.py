@@ -2,6 +2,7 @@ import aimdb_flash.storage
 import harness
 from aimdb_conformance import Way, conformance
 from aimdb_flash import BlockStorage, FlashQueue
+from aimdb_flash.ending import settle
 from flash_devices import Flash
 
 TIME_LIMIT = 300  # 20,000 calls, on a computer that does something else as well.
@@ -37,7 +38,7 @@ class OnFlash(Way):
         self.queue.flush_ms = 1000000
 
     async def arrive(self):
-        self.queue._flusher.settle()
+        settle(self.queue)
 
     def forget(self, buffer):
         # Else it stays until what it has staged is on flash; the test makes thousands without a pause.

@@ -7,7 +7,7 @@ from .flash_reader import FlashReader
 from .flusher import Flusher
 from .ledger import Ledger
 from .segment_log import SegmentLog
-from .storage import StorageError, claimed
+from .storage import StorageError
 from .values import Values
 
 _BOARD = const(1)
@@ -248,10 +248,5 @@ class FlashQueue(Buffer):
         dropped. Readers then get `BufferClosed`. Raises `StorageError` when the flash fails; it is released even so.
         With `MemoryError` it is not.
         """
-        flusher = self._flusher
-        if flusher.log:
-            cause = flusher.settle()
-            flusher.end()
-            claimed.pop(self.path, None)
-            if cause:
-                raise StorageError(None, self, cause)
+        if self._flusher.log:
+            kept("ending", "aimdb_flash").release(self)

@@ -1,4 +1,4 @@
-from aimdb import Reader
+from aimdb import Reader, kept
 from aimdb.errors import BufferEmpty, check_int
 from aimdb.loop import resume
 from aimdb.waiting import current
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from .flash_queue import FlashQueue
 
-_FREE = const(0)  # In the counts of the readers' line.
 _MASK = const(0x1FFFFFFF)
 
 
@@ -141,13 +140,4 @@ class FlashReader(Reader):
     def close(self) -> None:
         """Detach, and give what was not committed back to the other readers, in order."""
         if not self.closed:
-            self._renew()
-            values = self._values
-            again = values.merge(self._taken)
-            super().close()  # It may lack memory; then nothing has changed.
-            values.counts[_FREE] += len(again) - len(values.again)
-            values.again = again
-            values.line.share()
-            self._taken.clear()
-            self.buffer._readers -= 1
-            self.buffer._flusher.flushed.wake_all()  # A producer may wait in vain now.
+            kept("ending", "aimdb_flash").leave(self)

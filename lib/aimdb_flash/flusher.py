@@ -172,31 +172,6 @@ class Flusher:
         if self._standstill:
             self._standstill.end()
 
-    def settle(self) -> "Exception | None":
-        """Put on flash at once what there is room for; returns why that failed, if it did. Raises `MemoryError`."""
-        failures = self.failures
-        self.begin()
-        while self.step():
-            pass
-        if failures == self.failures:
-            return None
-        if self.cause is _NO_MEMORY:
-            raise MemoryError
-        return self.cause
-
-    def end(self) -> None:
-        """The queue has no storage any more, and what is staged still is lost."""
-        queue = self.queue
-        queue.close()
-        for entry in self.values.entries:
-            queue.dropped_count += entry.loop is None
-        self.unblock()
-        self._timer.stop()
-        self.log = None
-        self.full = True  # For producers that wait still.
-        self.flushed.wake_all()
-        self.values.line.close()
-
     def reached(self, ticket: int, milliseconds: int):
         """Await it: the values up to this ticket, and what is acknowledged, are on flash; a flush comes in that time.
 

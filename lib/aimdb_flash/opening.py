@@ -1,6 +1,6 @@
 """What a queue is opened with. Loaded for that alone, and not kept."""
 
-from aimdb import once
+from aimdb import kept, once
 from aimdb.errors import check_int
 from micropython import const
 
@@ -85,12 +85,13 @@ class Succession:
 
     def __enter__(self):
         if self._other is not None:
-            self._other._flusher.settle()  # What has no way to the flash now is lost when that queue ends.
+            # What has no way to the flash now is lost when that queue ends.
+            kept("ending", "aimdb_flash").settle(self._other)
 
     def __exit__(self, kind, error, traceback):
         if error is None:
             if self._other is not None:
-                self._other._flusher.end()
+                kept("ending", "aimdb_flash").end(self._other)
                 self._other.taken_over = True
             claimed[self._storage.identity] = self._queue
             self._storage.tools = None

@@ -237,20 +237,6 @@ class Values:
             self.handed += 1
             counts[_FREE] -= 1
 
-    def merge(self, values: list) -> list:
-        """What comes again, in order, once these are given back, too."""
-        numbers = []
-        entries = []
-        for value in self.again + values:
-            number = number_of(value)
-            if not number:
-                entries.append(value)
-            elif not self.log.ledger.has(number):  # Else the queue has dropped it.
-                numbers.append(number)
-        numbers.sort()
-        entries.sort(key=lambda entry: entry.ticket)
-        return numbers + entries
-
     def rewind(self) -> None:
         """What readers of a loop that was left have read and not acknowledged comes again.
 
