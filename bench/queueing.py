@@ -6,7 +6,7 @@ values are twice what a capacity of 16 holds.
 
 from asyncio import create_task
 
-import aimdb.complaint  # noqa: F401  Loaded when the first producer waits,
+import aimdb.full_queue  # noqa: F401  Loaded when the first producer waits,
 import aimdb.room  # noqa: F401  and so is this.
 from aimdb import BoundedQueue
 from measure import case

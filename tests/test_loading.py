@@ -20,7 +20,7 @@ async def test_a_program_that_uses_only_records_loads_only_the_core():
     for buffer in (SingleLatest, Mailbox):
         db.configure(buffer.__name__, buffer()).source(source).tap(tap)
     await db.run()
-    used_later = "loading wiring linking mistakes timing alarm complaint metrics leaving room"
+    used_later = "loading wiring linking mistakes timing alarm complaint full_queue metrics leaving room"
     used_later += " doorbell sync_producer packed_producer json_codec bytes_codec struct_codec"
     used_later += " registrar record_calls db_calls configuring computing transforming joining graph"
     used_later += " periodic profiling gauge"

@@ -16,7 +16,7 @@ _ROOM_ASKED = const(10)  # How many producers wait.
 _WATCHED = const(13)  # 1: a `Complaint` looks after the producers that wait in this loop.
 
 
-def look_after(queue, value):
+def parked(queue, value):
     """The running task has parked, and is about to wait until there is space for `value`.
 
     Raises `SelfDeadlock` when that is in vain. Else it is named on stderr when it waits for long.
@@ -31,7 +31,7 @@ def look_after(queue, value):
         if line.taken_by is task and "remove" not in line.__dict__:
             _look_at_cancels(queue, line)
         if not queue._counts[_WATCHED]:
-            kept("complaint").RoomComplaint(queue)
+            kept("full_queue").RoomComplaint(queue)
     except MemoryError:
         pass  # The next one to wait tries again.
 
