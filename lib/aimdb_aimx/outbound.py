@@ -63,9 +63,9 @@ class LinkTo(aimdb_net.outbound.LinkTo):
         self.limit = window.limit
         peer.moved.wake_all()
 
-    def leave(self, was_left=False):
+    def leave(self):
         if self.stalling:
-            if not was_left:
+            if self.peer.task:  # Else their loop was left.
                 self.stalling.cancel()
             self.stalling = None
             window = self.peer.window
@@ -74,4 +74,4 @@ class LinkTo(aimdb_net.outbound.LinkTo):
                 if flight in self._kept:
                     flight.sent_at = None
                     window.flights[self._kept[flight]] = flight
-        super().leave(was_left)
+        super().leave()

@@ -99,8 +99,8 @@ class LinkTo:
             finally:
                 self.peer.close(self)
 
-    def leave(self, was_left: bool = False) -> None:
-        """It has ended, or `was_left` with its loop. What it has read goes back to the record, or is to be sent."""
+    def leave(self) -> None:
+        """It has ended, or its loop was left. What it has read goes back to the record, or is to be sent."""
         try:
             once("handover").leave_link(self)
         finally:

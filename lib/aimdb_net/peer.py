@@ -103,7 +103,7 @@ class Peer:
         # Who needs it: links and buffers that run. The connection ends with the last of them, or with their loop.
         self.users: list = []
         self._loop: "Any" = None
-        self.task: "Any" = None  # Keeps up the connection while there are users.
+        self.task: "Any" = None  # Keeps up the connection. None: nobody needs it any more, or their loop was left.
         self.fresh = False  # Made by a URL, and no run has used it yet.
         self._tell(None)
 
@@ -149,7 +149,7 @@ class Peer:
         self.disconnect(None, True)  # Until then what is on its way may be acknowledged.
         for user in self.users:
             if hasattr(user, "leave"):
-                user.leave(True)
+                user.leave()
         self.users.clear()
         try:
             once("handover").leave(self.window)
