@@ -33,7 +33,7 @@ def look_after(queue, value):
         room = kept("room")  # Loaded when a producer first waits.
     except MemoryError:
         return  # It waits all the same; the next one to wait tries again.
-    room.parked(queue, value)
+    room.look_after(queue, value)
 
 
 class BoundedQueue(InMemory):

@@ -16,7 +16,7 @@ _ROOM_ASKED = const(10)  # How many producers wait.
 _WATCHED = const(13)  # 1: a `Complaint` looks after the producers that wait in this loop.
 
 
-def parked(queue, value):
+def look_after(queue, value):
     """The running task has parked, and is about to wait until there is space for `value`.
 
     Raises `SelfDeadlock` when that is in vain. Else it is named on stderr when it waits for long.
