@@ -1,5 +1,17 @@
 """Escapes in JSON that a board reads wrongly. Loaded when there are some, and not kept."""
 
+import json
+
+
+def loads(data: bytes):
+    """The value of such JSON. Raises `ValueError` when it has half of a surrogate pair."""
+    from .json_codec import has_surrogate  # Who wants only `joined` need not have it.
+
+    value = json.loads(joined(str(data, "utf-8")))
+    if has_surrogate(json.dumps(value).encode()):
+        raise ValueError("half a surrogate pair is no character")
+    return value
+
 
 def joined(text: str) -> str:
     """`text` with the character for each pair of escapes that is one: a board makes two halves of it."""

@@ -41,13 +41,11 @@ class JsonCodec:
     def decode(self, data: bytes):
         """The value that `data` stands for. Raises `ValueError`, with the first bytes, for what it cannot decode."""
         try:
-            plain = b"\\u" not in data and b"\xed" not in data
-            value = json.loads(data if plain else once("escapes").joined(str(data, "utf-8")))
+            strange = b"\\u" in data or b"\xed" in data
+            value = once("escapes").loads(data) if strange else json.loads(data)
             text = json.dumps(value)
             if "inf" in text:
                 json.loads(text)  # It takes no infinite number, which 1e999 has become, and 1e39 on most boards.
-            if not plain and has_surrogate(text.encode()):
-                raise ValueError("half a surrogate pair is no character")
             return value
         except (ValueError, RuntimeError) as er:  # The stack has an end.
             raise ValueError("JsonCodec cannot decode %r: %s" % (data[:60], er))
