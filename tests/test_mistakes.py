@@ -803,6 +803,18 @@ async def test_who_iterates_over_a_push_async_that_waits_waits_no_more_and_the_v
     equal(await reader.recv(), 3)
 
 
+async def test_parentheses_that_are_missing_are_hinted_at():
+    async def awaits(record):
+        await record.subscribe().recv
+
+    async def iterates(record):
+        async for _ in record.subscribe:
+            pass
+
+    for stage in (awaits, iterates):
+        assert "are parentheses missing" in await died(stage)
+
+
 async def test_formatting_a_consumer_as_if_it_were_a_value_is_hinted_at():
     async def formats(record):
         print("{:.1f} C".format(record))

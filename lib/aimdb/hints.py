@@ -26,6 +26,8 @@ def hint(error, kind: str) -> str:
         return "; MicroPython counts the object before the dot as one: produce(value) has two"
     if "keyword argument" in text:
         return "; produce_async(value, timeout_ms=…) and recv(timeout_ms=…) have a time limit, the others take no names"
+    if "'bound_method'" in text:
+        return "; are parentheses missing, as those of reader.recv()?"
     if "generator" in text or "than 0 values" in text:
         return "; is an await missing before recv, produce_async or subscribe_async?"
     if "Reader' object isn't iter" in text or "Reader' object is not iter" in text:
