@@ -59,6 +59,13 @@ async def test_the_time_in_its_own_code_is_told_of_each_stage():
     assert of(db, "transform")["min_us"] >= 2000, of(db, "transform")
 
 
+async def test_two_taps_of_one_function_are_timed_separately():
+    db = AimDb(profile=True)
+    db.configure("a", SpmcRing(8)).source(source).tap(tap).tap(tap)
+    await db.run()
+    equal([line["calls"] for line in db.profile()], [6, 7, 7])  # A tap waits before each value, and before the end.
+
+
 PLAN = ["a source source", "b transform double", "b tap tap"]
 
 

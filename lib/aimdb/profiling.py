@@ -53,31 +53,35 @@ class Profile:
         self._times: list = []
         self.gauges: list = []
 
-    def times_of(self, record, kind, function) -> Times:
-        """Those of a stage; new ones when it is not known yet."""
-        for times in self._times:
-            if times.record is record and times.kind == kind and times.function is function:
-                return times
-        times = Times(record, kind, function)
-        timed = _timed(function.fn, times) if kind == "transform" else None
-        self._times.append(times)
-        if timed:
-            function.fn = timed
-        return times
+    def times_of(self, stages) -> "list[Times]":
+        """Those of these stages, (record, kind, function, …) each; new ones for those that are not known yet."""
+        found: list = []
+        for record, kind, function, _ in stages:
+            for times in self._times:
+                if times.record is record and times.kind == kind and times.function is function:
+                    if times not in found:  # A function may be two taps of a record.
+                        break
+            else:
+                times = Times(record, kind, function)
+                timed = _timed(function.fn, times) if kind == "transform" else None
+                self._times.append(times)
+                if timed:
+                    function.fn = timed
+            found.append(times)
+        return found
 
     def watch(self, stages: "list[list]") -> None:
         """Have each stage, [record, kind, function, coroutine], timed from one wait to the next.
 
         Of a transform that is the time in its function.
         """
-        for stage in stages:
-            times = self.times_of(*stage[:3])
+        for stage, times in zip(stages, self.times_of(stages)):
             if stage[1] != "transform":
                 stage[3] = _Stepped(stage[3], times)
 
     def described(self, db) -> "list[dict]":
         """What `AimDb.profile` returns."""
-        return [self.times_of(record, kind, function).described() for record, kind, function, _ in db._stages]
+        return [times.described() for times in self.times_of(db._stages)]
 
     def reset(self) -> None:
         """Begin anew, also with the gauges."""
