@@ -215,3 +215,18 @@ def test_why_it_cannot_connect_is_told(url, more, why, capsys) -> None:
 def test_what_the_node_refuses_is_told_in_words(node, command, why) -> None:
     status, error = ended(started(node[0], *command))
     assert status == 1 and error.startswith(f"Error: {why}") and error.count("\n") == 1
+
+
+def test_a_node_that_lets_nobody_see_a_record_is_told_of(capsys) -> None:
+    port = any_port()
+    process = start_node(
+        "import asyncio\nfrom aimdb import AimDb, SingleLatest\nfrom aimdb_aimx import AimxServer\ndb = AimDb()\n"
+        f"db.configure('a', SingleLatest())\nAimxServer(db, tcp={port}, anyone='read')\nasyncio.run(db.run())\n"
+    )
+    try:
+        wait_until_served(process, port)
+        assert main(["--connect", f"tcp://127.0.0.1:{port}", "record", "list"]) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert capsys.readouterr() == ("", "no records: only those with a .remote() are seen\n")

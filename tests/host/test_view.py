@@ -159,6 +159,18 @@ def test_it_shows_rate_held_dropped_lag_and_newest_value_of_each_record(node):
     tried(view, look)
 
 
+def test_a_node_that_lets_nobody_see_a_record_is_told_of():
+    node = Node(MANY.replace(".remote()", "")).start()
+
+    async def look(pilot):
+        await until(lambda: "no records, only those with a .remote() are seen" in state_of(pilot.app))
+
+    try:
+        tried(view_of(node), look)
+    finally:
+        node.kill()
+
+
 def test_each_of_many_records_is_shown_with_its_counters_and_its_value(node_of_many):
     view = view_of(node_of_many)
 

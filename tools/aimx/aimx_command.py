@@ -115,7 +115,10 @@ def text_of(value: object) -> str:
 
 
 def list_records(client: AimxClient) -> None:
-    for record in client.records():
+    records = client.records()
+    if not records:
+        print("no records: only those with a .remote() are seen", file=sys.stderr)
+    for record in records:
         counts = [record.get(name) for name in ("produced_count", "dropped_count", "occupancy")]
         print(f"{record['record_key']:<20} {record['buffer_type']:<14} produced, dropped, held: {counts}")
 

@@ -195,7 +195,8 @@ class View(App[None]):
                 values[entry["record_key"]] = client.call("record.get", {"name": entry["record_key"]})
             except Refused:
                 pass  # It holds no value now.
-        state = f"{server}: {len(entries)} records, an answer takes {answer_ms:.0f} ms"
+        seen = f"{len(entries)} records" if entries else "no records, only those with a .remote() are seen"
+        state = f"{server}: {seen}, an answer takes {answer_ms:.0f} ms"
         self.call_later(self._take, entries, values, began, state)
 
     def _show(self, state: str, failed: bool = False) -> None:
