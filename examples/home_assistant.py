@@ -60,7 +60,7 @@ async def switch(consumer):
 
 async def tell(consumer):
     async for connection in consumer.subscribe():
-        print("connected" if connection.connected else "not connected: %s" % connection.last_error)
+        print("connected" if connection.connected else connection.last_error or "connecting")
         if connection.connected:
             available.produce(b"online")  # The broker has said otherwise when the connection was lost.
 

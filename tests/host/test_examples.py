@@ -172,7 +172,7 @@ def test_home_assistant_finds_the_board_and_switches_its_led(wifi_board):
         messages = dict(around.listener.messages)
         wifi_board.exec("db = broker = available = state = None; asyncio.new_event_loop(); import gc; gc.collect()")
     text = "".join(printed)
-    assert "connected\n" in text and "the LED is ON\n" in text
+    assert "connected\n" in text and "the LED is ON\n" in text and "None" not in text
     assert r"no command for the LED: b'\xff'" in text
     configs = {topic: json.loads(payload) for topic, payload in messages.items() if topic.endswith("/config")}
     kinds = {re.fullmatch(r"homeassistant/(\w+)/pico_\w+/\w+/config", topic)[1] for topic in configs}
