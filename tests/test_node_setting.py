@@ -257,3 +257,10 @@ def test_a_time_that_no_timer_takes_is_told_where_it_is_given():
         with raises(kind) as caught:
             Setting("/flash/setting", 50, quiet_ms=wrong)
         assert "quiet_ms" in str(caught.error), (wrong, caught.error)
+
+
+def test_a_value_of_which_the_check_returns_false_is_refused():
+    kept = Setting("/flash/setting", 50, lambda ms: ms > 0)
+    with raises(ValueError) as caught:
+        kept.try_push(0)
+    equal((str(caught.error), kept.peek()), ("0 does not pass check", 50))

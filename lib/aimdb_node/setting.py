@@ -31,9 +31,9 @@ class Setting(SingleLatest):
     changes of that time.
 
     default    the value when there is no file, or one that is damaged or does not pass `check`
-    check      raises for a value that must not become the setting. `try_produce` and `produce_async` raise that, and
-               what a `JsonCodec` raises for a value that could not be read again; `produce` drops the value and counts
-               it
+    check      raises, or returns False, for a value that must not become the setting. `try_produce` and
+               `produce_async` raise that or a `ValueError`, and what a `JsonCodec` raises for a value that could not be
+               read again; `produce` drops the value and counts it
 
     Raises `TypeError` or `ValueError` for a path that names no file, an async `check` and a wrong `quiet_ms`, and what
     is raised for the default. Cancel safety: that of `SingleLatest`. IRQ safety: none.
@@ -71,7 +71,10 @@ class Setting(SingleLatest):
 
     def _encoded(self, value):
         # As it is in the file. Raises what is wrong with it.
-        if hasattr(self._check(value), "send"):  # Of a bound method only a call tells.
+        answer = self._check(value)
+        if answer is False:
+            raise ValueError("%r does not pass check" % (value,))
+        if hasattr(answer, "send"):  # Of a bound method only a call tells.
             raise TypeError("check is a function without async, not %r" % (self._check,))
         data = _codec.encode(value)
         if len(data) > _LONGEST:
