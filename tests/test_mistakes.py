@@ -710,10 +710,17 @@ async def test_what_a_reader_has_is_told():
 
 
 def test_who_asks_a_record_for_its_value_is_told_which_buffer_has_one():
-    for name in ("value", "latest", "get"):
+    for name in ("value", "latest", "get", "get_nowait"):
         with raises(AttributeError) as caught:
             getattr(AimDb().configure("temperature", SpmcRing(4)), name)
         assert "record.buffer.peek() looks at that of a SingleLatest" in str(caught.error), caught.error
+
+
+def test_who_asks_a_record_for_what_a_queue_writes_with_is_told_what_writes_it():
+    for name in ("put", "put_nowait"):
+        with raises(AttributeError) as caught:
+            getattr(AimDb().configure("work", BoundedQueue(4)), name)
+        assert "try_produce(value) and await produce_async(value) write it" in str(caught.error), caught.error
 
 
 def test_who_asks_a_record_for_a_call_of_its_readers_is_told_to_keep_one():

@@ -14,9 +14,9 @@ def advice(record, name: str) -> str:
         return "; its buffer has: record.buffer." + name
     if name in "recv try_recv ready commit lagged".split():
         return "; reader = record.subscribe() once, and then reader." + name
-    if name in "get read value next latest".split():
+    if name in "get get_nowait read value next latest".split():
         return "; a task reads values by record.subscribe(), and record.buffer.peek() looks at that of a SingleLatest"
-    if name in "put send set write push append publish emit".split():
+    if name in "put put_nowait send set write push append publish emit".split():
         return "; produce(value), try_produce(value) and await produce_async(value) write it"
     return ""
 
