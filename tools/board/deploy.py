@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import ownership
-from board_declaration import CHIPS, chip_of
+from board_declaration import CHIPS, board_file, board_folders, chip_of, declared_values
 from board_link import BoardFull, BoardLink, find_port, mpremote_by_hand
 from device_files import MPY_VERSION, ROOT, DeployError, files_for, library_files
 from pytest_micropython.mpy import ASK_ARCHITECTURE, architecture_named
@@ -150,11 +150,19 @@ def check_board(found: dict, board: str | None, root: Path = ROOT) -> None:
             "Flash another MicroPython: micropython.org/download"
         )
     chip = chip_of(board, root) if board else None
-    _, named, found_chip = found["machine"].rpartition(" with ")
+    name, named, found_chip = found["machine"].rpartition(" with ")
     if chip and (CHIPS[chip].port != found["platform"] or named and found_chip.lower() != chip):
         raise DeployError(
             f"The board is a {found['machine']}, not a '{board}'. Name the right one: make deploy BOARD=..."
         )
+    if board:
+        # A board of the user's own runs the firmware of the one that it is like.
+        declared = {each: declared_values(board_file(each, root)) for each in board_folders(root)}
+        right = [each for each, values in declared.items() if named and values.get("NAME") == name]
+        if right and declared[board].get("_FIRMWARE") not in [declared[each].get("_FIRMWARE") for each in right]:
+            raise DeployError(
+                f"The board is a {found['machine']}, not a '{board}'. Name the right one: make deploy BOARD={right[0]}"
+            )
 
 
 def check_rivals(found: dict, port: str) -> None:
