@@ -70,10 +70,11 @@ def connect(db, obey, journal=None):
 
     try:
         tls = None
-        if "ca" in found:
-            if not isinstance(found["ca"], str):
-                raise TypeError("ca is the path of a certificate, not %r" % (found["ca"],))
-            with open(found["ca"], "rb") as file:
+        if "ca" in found or url.lower().startswith("mqtts:"):
+            ca = found.get("ca")
+            if not isinstance(ca, str):
+                raise TypeError("ca is the path of a certificate, not %r" % (ca,))
+            with open(ca, "rb") as file:
                 tls = file.read(LONGEST_CA)
         ntp = found.get("ntp", ["pool.ntp.org", 123])
         if not isinstance(ntp, list) or len(ntp) != 2:

@@ -178,6 +178,11 @@ def test_what_is_no_path_of_a_certificate_is_named(tmp_path, ca) -> None:
     assert "ca is the path of a certificate, not " in Node(tmp_path, wrong(ca=ca)).typed(b"restart\n")
 
 
+def test_a_broker_with_tls_and_no_certificate_is_told_by_the_name_that_is_missing(tmp_path) -> None:
+    printed = Node(tmp_path, wrong(broker="mqtts://127.0.0.1:9")).typed(b"restart\n")
+    assert "/network.json is wrong: TypeError('ca is the path of a certificate, not None',)" in printed, printed
+
+
 def test_settings_of_the_network_that_are_longer_than_the_memory_are_none(tmp_path) -> None:
     before = "import telemetry\nprint('settings', telemetry.settings())"
     printed = Node(tmp_path, wrong(ssid="x" * 2_000_000), before).typed(b"restart\n")
