@@ -393,7 +393,7 @@ def test_a_restart_on_request_in_reduced_mode_has_the_application_tried_again():
     equal(Node(repair=mended).start(), True)
     node = Node()
     equal(node.start(), False)
-    equal((node.repaired, CrashBook(PATH).starts), (0, 1))
+    equal((node.repaired, CrashBook(PATH).starts), (0, 0))
 
 
 def test_ctrl_c_gives_the_prompt_and_forgets_the_quick_starts():
@@ -712,6 +712,17 @@ def test_a_board_that_sleeps_deeply_after_each_short_run_is_no_board_that_fails(
     equal(CrashBook(PATH).starts, 1)
 
 
+def test_an_application_that_returns_at_each_start_is_none_that_fails():
+    Folder()
+
+    async def measure():
+        pass
+
+    for _ in range(6):
+        Supervisor(measure, hang, CrashBook(PATH), say=lambda who, text: None).run()
+    equal(CrashBook(PATH).starts, 0)
+
+
 def test_what_is_in_the_file_is_bounded():
     Folder()
     CrashBook(PATH, 300).note(ValueError("x" * 5000), 7)
@@ -827,7 +838,7 @@ def test_a_thousand_crashes_of_a_supervised_node_cost_the_flash_little():
     while node.start():
         pass
     assert files.flash.operations - before < 120, files.flash.operations - before
-    equal(CrashBook(PATH).crashes, 512)
+    assert CrashBook(PATH).crashes >= 512, CrashBook(PATH).crashes
 
 
 if harness.target != "unix":

@@ -39,8 +39,9 @@ class Supervisor:
     4 and 8 seconds. The fifth failure in a row resets the board. A board that has started four times in a row
     without a good run stays up in reduced mode: it runs `repair()` instead, in which it can be reached and mended, and
     tries the application again when that returns or raises `Restart`, or after `repair_s`, and after twice as long each
-    time. A run of `good_s` is a good one. When the count of starts cannot be written to flash, the fifth failure leads
-    to reduced mode at once. When it was for lack of memory, it always resets the board: only that frees it.
+    time. A run of `good_s` is a good one, and so is one in which the application returns. When the count of starts
+    cannot be written to flash, the fifth failure leads to reduced mode at once. When it was for lack of memory, it
+    always resets the board: only that frees it.
 
     application, repair   async functions to run. Import inside of them what they need, so that an error in that counts,
                           too. Without `repair` there is no reduced mode
@@ -127,6 +128,7 @@ class Supervisor:
             try:
                 asyncio.run(self._run(mending))
                 if not mending:
+                    crashes.good()
                     return
             except KeyboardInterrupt:
                 raise
