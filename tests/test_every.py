@@ -8,7 +8,7 @@ import harness
 from aimdb import AimDb, BoundedQueue, BufferClosed, SingleLatest, SpmcRing, every, periodic
 from aimdb_conformance.support import drain, settle
 from harness import equal, heap_locked, only, raises
-from printing import Unspeakable
+from printing import Unspeakable, printing
 from virtual_clock import VirtualClock
 
 
@@ -228,18 +228,6 @@ async def test_read_may_be_async():
         await stopped(run)
 
 
-class Stderr:
-    """Keeps what is printed."""
-
-    def __enter__(self):
-        self.lines = []
-        periodic.print = lambda *words, file: self.lines.append(" ".join(map(str, words)))
-        return self.lines
-
-    def __exit__(self, *_):
-        del periodic.print
-
-
 async def test_what_read_raises_is_counted_and_named_and_it_goes_on():
     ring = SpmcRing(16)
     calls = []
@@ -254,10 +242,11 @@ async def test_what_read_raises_is_counted_and_named_and_it_goes_on():
 
     reader = ring.subscribe()
     source = every(1, wire)
-    with Stderr() as lines:
+    with printing() as said:
         await wired(ring, source).run()
     equal(source.failures, 8)
     equal(drain(reader), [3, 6, 9])
+    lines = said.text.strip().split("\n")
     equal(len(lines), 4)
     assert "'t'" in lines[0] and "wire" in lines[0] and "5" in lines[0] and "8 in all" in lines[3], lines
 
@@ -304,7 +293,7 @@ async def test_failures_and_overruns_are_counted_round():
         source = every(20, read)
         source.failures = 2**29
         source.overruns = 2**29 - 1
-        with Stderr():
+        with printing():
             await wired(ring, source).run()
     equal((source.failures, source.overruns), (1, 2))
 
@@ -320,7 +309,7 @@ async def test_an_error_that_has_no_words_is_a_failure_too():
         raise Unspeakable
 
     source = every(1, wire)
-    with Stderr():
+    with printing():
         await wired(ring, source).run()
     equal(source.failures, 3)
 
@@ -343,7 +332,7 @@ async def test_what_the_record_refuses_is_a_failure():
 
     reader = ring.subscribe()
     source = every(1, read)
-    with Stderr():
+    with printing():
         await wired(ring, source).run()
     equal(drain(reader), [1, 2])
     equal(source.failures, 2)
@@ -360,7 +349,7 @@ async def test_it_gives_up_after_so_many_failures_in_a_row():
         return 1
 
     db = wired(ring, every(1, wire, give_up_after=3))
-    with Stderr():
+    with printing():
         with raises(OSError) as caught:
             await db.run()
     equal(caught.error.args[0], 6)
@@ -378,17 +367,17 @@ async def test_while_a_period_is_none_the_one_before_holds():
                 raise nonsense
             return nonsense
 
-        with Stderr() as lines:
+        with printing() as said:
             times, source = await times_of(6, period)
-        assert source.failures and "'t'" in lines[0], lines
+        assert source.failures and "'t'" in said.text, said.text
         equal(times, [0, 10, 20, 30, 40, 50])
 
 
 async def test_a_record_that_holds_no_period_yet_stands_for_a_second():
-    with Stderr() as lines:
+    with printing() as said:
         times, source = await times_of(3, SingleLatest().peek)
     equal(times, [0, 1000, 2000])
-    assert "period_ms" in lines[0] and "None" in lines[0], lines
+    assert "period_ms" in said.text and "None" in said.text, said.text
 
 
 def test_wrong_arguments_are_named_at_the_call():
@@ -483,7 +472,7 @@ async def test_what_read_raises_of_another_record_does_not_end_it():
         raise BufferClosed(None, other)
 
     source = every(1, read)
-    with Stderr():
+    with printing():
         await wired(ring, source).run()
     equal(source.failures, 3)
 

@@ -1,12 +1,12 @@
 """A source that keeps time. Loaded when a program uses `every`."""
 
-import sys
 from asyncio import sleep_ms
 from collections import namedtuple
 from time import ticks_add, ticks_diff, ticks_ms
 
 from micropython import const
 
+from . import once
 from .buffer import Buffer
 from .errors import BufferClosed, check_int, new
 
@@ -165,10 +165,10 @@ class Every:
         self.failures = count = (self.failures & _MASK) + 1
         if not count & (count - 1):
             try:
-                text = "aimdb: record %r: %s of its source failed: %r; %d in all"
-                print(text % (producer.key, what, error, count), file=sys.stderr)
-            except Exception:  # There is no memory for it, or its own words raise.
-                pass  # It is counted.
+                text = "record %r: %s of its source failed: %r"
+                once("telling").say(count, text, (producer.key, what, error))
+            except Exception:
+                pass  # There is no memory for it. It is counted.
 
     def _note_lateness(self, milliseconds):
         if self._sum + milliseconds > _MASK:

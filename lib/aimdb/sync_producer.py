@@ -15,7 +15,7 @@ from time import sleep_us, ticks_diff, ticks_ms
 import micropython
 from micropython import const
 
-from . import kept
+from . import kept, once
 from .buffer import Buffer
 from .doorbell import bell, disable_irq, enable_irq, get_ident
 from .errors import BufferClosed, BufferFull, check_int, error
@@ -261,10 +261,9 @@ class SyncProducer:
             self._lost_count = count = (self._lost_count & _MASK) + 1
             if not count & (count - 1):
                 try:
-                    text = "aimdb: record %r did not store a value that was sent: %r; %d in all"
-                    print(text % (buffer.key, er, count), file=sys.stderr)
-                except Exception:  # There is no memory for it, or its own words raise.
-                    pass  # It is counted.
+                    once("telling").say(count, "record %r did not store a value that was sent: %r", (buffer.key, er))
+                except Exception:
+                    pass  # There is no memory for it. It is counted.
 
     def _forget_task(self):
         self._task = None

@@ -1,7 +1,6 @@
 """What goes wrong between us and a peer, and with values: the errors, and how they are told and counted."""
 
-import sys
-
+import aimdb
 from aimdb import BufferFull, DbError
 from micropython import const
 
@@ -36,15 +35,9 @@ def tell(count: int, text: str, *values) -> None:
     """Say on stderr what has happened `count` times by now: the 1st time, and then the 2nd, 4th, 8th …"""
     if not count & (count - 1):
         try:
-            try:
-                text = text % values
-            except MemoryError:
-                raise
-            except Exception:  # A value has no words for itself.
-                text = text % tuple([each if isinstance(each, (str, int)) else type(each) for each in values])
-            print("aimdb: %s; %d in all" % (text, count), file=sys.stderr)
-        except MemoryError:
-            pass
+            aimdb.once("telling").say(count, text, values)
+        except Exception:
+            pass  # There is no memory for it.
 
 
 def drop(buffer) -> None:
