@@ -79,7 +79,7 @@ class BoundedQueue(InMemory):
         if not counts[_ROOM_FREE] and counts[_ROOM_KEPT]:
             self._room.renew()
         empty = counts[_ROOM_FREE]
-        if counts[_CLOSED] or not empty | counts[_OVERWRITES]:
+        if counts[_CLOSED] or not (empty or counts[_OVERWRITES]):
             counts[_DROPPED] = (counts[_DROPPED] & _MASK) + 1
             return
         # No jump after the first change: Ctrl-C comes before the value is stored or when all is done.

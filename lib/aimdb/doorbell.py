@@ -140,5 +140,19 @@ class Doorbell(list):
             self.waiting[0].stop()
 
 
+def surround(run):
+    """What runs the loop by `run`, and tells the bell."""
+
+    def run_until_complete(main_task=None):
+        bell.begin()
+        try:
+            return run(main_task)
+        finally:
+            run_as(None)  # After Ctrl-C it would be a task that is over.
+            bell.end()
+
+    return run_until_complete
+
+
 bell = Doorbell()
-surround_runs(bell.begin, bell.end)
+surround_runs(surround)

@@ -111,7 +111,7 @@ class Line(tuple):
                 task.data = None
                 counts[_KEPT] = counts[_KEPT] - 1
                 counts[_FREE] = counts[_FREE] + 1
-        if counts[_FREE] | counts[_CLOSED]:
+        if counts[_FREE] or counts[_CLOSED]:
             return False
         asyncio = core
         if self.loop is not asyncio._task_queue:
@@ -119,7 +119,7 @@ class Line(tuple):
             if counts[_FREE]:
                 return False
         task = asyncio.cur_task
-        if task.data is owner:  # It waits already: its coroutine is iterated over, and not awaited.
+        if counts[_ASKED] and task.data is owner:  # It waits: its coroutine is iterated over, and not awaited.
             self.forget(task)
             return False
         counts[_ASKED] = counts[_ASKED] + 1
@@ -219,16 +219,6 @@ def run_as(entry):
     core.cur_task = entry
 
 
-def surround_runs(begin, end):
-    """From now on, call `begin` before each run of the loop, when its main task is made, and `end` however it ends."""
-    run = core.run_until_complete
-
-    def run_until_complete(main_task=None):
-        begin()
-        try:
-            return run(main_task)
-        finally:
-            core.cur_task = None  # After Ctrl-C it would be a task that is over.
-            end()
-
-    core.run_until_complete = run_until_complete
+def surround_runs(surround):
+    """From now on, the loop is run by `surround(run)`, where `run(main_task)` has run it before."""
+    core.run_until_complete = surround(core.run_until_complete)
