@@ -253,9 +253,9 @@ async def test_what_read_raises_is_counted_and_named_and_it_goes_on():
 
 async def test_a_function_that_gives_no_period_is_not_said_to_be_read():
     interval = SingleLatest()  # It has no value.
-    with Stderr() as lines:
+    with printing() as said:
         await times_of(1, interval.peek)
-    assert "period_ms of its source failed" in lines[0] and "None" in lines[0], lines
+    assert "period_ms of its source failed" in said.text and "None" in said.text, said.text
 
 
 async def test_an_error_of_any_kind_that_read_raises_is_a_failure():
