@@ -236,6 +236,7 @@ async def _deliver(producers):
 def deliver(producers):
     """Mark the begin of `try_send` and the moment at which a task has the value, with so many SyncProducers."""
     asyncio.new_event_loop()
+    gc.collect()
     asyncio.run(_deliver(producers))
 
 
