@@ -1,5 +1,6 @@
 """What peers ask for most: a record's value. The names that they give are checked here."""
 
+import aimdb
 from aimdb import JsonCodec, SpmcRing, kept
 from micropython import const
 
@@ -39,9 +40,12 @@ def is_ring(record) -> bool:
 
 def refused(server, text: str, *values) -> None:
     """Count what was refused, as the `last_error`, and say it on stderr the 1st time, and the 2nd, 4th, 8th …"""
-    server.refused_count += 1
+    server.refused_count = count = server.refused_count + 1
     try:
-        once("telling").tell(server, text, values)
+        telling = aimdb.once("telling")
+        server.last_error = telling.in_words(text, values)
+        if not count & (count - 1):
+            telling.say(count, "%s", (server.last_error,))
     except Exception:
         pass  # There is no memory for it.
 
