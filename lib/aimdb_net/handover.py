@@ -101,8 +101,7 @@ def leave(window, source=None) -> None:
     """`source`, or all of them, has ended: what outlives it stays to be sent, the rest is given up."""
     if source is None:
         for inbox in window.peer.inboxes:
-            if inbox.complaint is not None:
-                inbox.complaint.end()
+            inbox.end_complaint()
     for packet_id, flight in list(window.flights.items()):
         if flight.source is source or source is None:
             flight.source = None

@@ -94,7 +94,13 @@ class Inbox:
             else:
                 self.skips = False
         if not self.skips:
-            self.complaint = self.complaint and self.complaint.end()
+            self.end_complaint()
+
+    def end_complaint(self) -> None:
+        """It skips no more, or nobody is to be told."""
+        if self.complaint:
+            self.complaint.end()
+            self.complaint = None
 
     def give_back(self, entry) -> None:
         """What was taken, a (value, arrival), is the next one again."""

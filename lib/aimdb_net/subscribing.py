@@ -17,7 +17,7 @@ def attach(inbox) -> None:
     for other in peer.inboxes[:]:
         if other.ended and other.route == inbox.route:
             peer.inboxes.remove(other)
-            _end_complaint(other)
+            other.end_complaint()
             if other.skips or other is not inbox and other.values:
                 peer.renew()  # What was left with the peer is for us.
     inbox.ended = False
@@ -43,7 +43,7 @@ def detach(inbox, unsubscribe: bool = False) -> None:
     peer = inbox.peer
     if inbox in peer.inboxes:
         inbox.sent_at = inbox.granted = None
-        _end_complaint(inbox)
+        inbox.end_complaint()
         if unsubscribe or not peer.keeps:
             peer.inboxes.remove(inbox)
             if peer.connected and (unsubscribe or len(peer.users) > 1):  # Else the connection ends, too.
@@ -86,11 +86,7 @@ def refused(inbox) -> None:
 def recover(inbox) -> None:
     """It has room again, or the messages come again."""
     inbox.skips = inbox.stuck = False
-    _end_complaint(inbox)
-
-
-def _end_complaint(inbox):
-    inbox.complaint = inbox.complaint and inbox.complaint.end()
+    inbox.end_complaint()
 
 
 def look(inbox) -> None:
@@ -116,8 +112,9 @@ def overdue(peer) -> None:
 
 
 def _skip(inbox, waited_ms):
-    # From now on messages for which there is no room stay with the peer, unless it forgets them. It is said the 1st
-    # time, and then the 2nd, 4th, 8th …; and when it lasts twice as long as has been said before.
+    # From now on, messages without room are not acknowledged. A peer that keeps them sends them later; those of any
+    # other peer are lost. It is said the 1st time, and then the 2nd, 4th, 8th …; and when it lasts twice as long as has
+    # been said before.
     from aimdb.complaint import Complaint, complain
 
     peer = inbox.peer
@@ -130,7 +127,7 @@ def _skip(inbox, waited_ms):
         complain(inbox.buffer.key, what, milliseconds)
         inbox.waited = max(inbox.waited, milliseconds)
 
-    _end_complaint(inbox)
+    inbox.end_complaint()
     inbox.skips = inbox.ended or not inbox.has_room()
     inbox.skipped += 1
     if not inbox.skipped & (inbox.skipped - 1):
