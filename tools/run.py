@@ -85,15 +85,22 @@ def main(arguments: list[str] | None = None) -> int:
     return 1
 
 
-class Act(NamedTuple):
-    """Begins with the first line of the board in which the cue stands, once the act before it is over.
+class Step(NamedTuple):
+    """So many seconds after its act has begun, a line is typed on the node's console, or a function is called.
 
-    Its steps are seconds after that, and what happens then: a line that is typed on the node's console, or a function
-    that says what it has done.
+    The function returns a sentence about what it has done.
     """
 
-    cue: str
-    steps: tuple[tuple[float, str | Callable[[], str]], ...] = ()
+    seconds: float
+    what: str | Callable[[], str]
+
+
+class Act:
+    """Some steps, in order. It begins when the act before it has ended and the board prints a line with the cue."""
+
+    def __init__(self, cue: str, *steps: Step) -> None:
+        self.cue = cue
+        self.steps = steps
 
 
 class Script:
@@ -102,7 +109,7 @@ class Script:
     def __init__(self, seconds: float, *acts: Act) -> None:
         self._seconds = seconds
         self._acts = list(acts)
-        self._steps: list[tuple[float, str | Callable[[], str]]] = []  # Of the present act, those to come.
+        self._steps: list[Step] = []  # Of the present act, those to come.
         self._act_began = 0.0
         self._began: float | None = None
         self._end = math.inf
@@ -120,8 +127,8 @@ class Script:
                 self._end = clock + self._seconds + ANSWER_SECONDS
         if self._began is not None and ANSWER in line:
             self._end = max(self._began + self._seconds, clock + AFTER_ANSWER_SECONDS)
-        while self._steps and clock > self._act_began + self._steps[0][0] * self._seconds / SHORTEST_SECONDS:
-            _, what = self._steps.pop(0)
+        while self._steps and clock > self._act_began + self._steps[0].seconds * self._seconds / SHORTEST_SECONDS:
+            what = self._steps.pop(0).what
             if isinstance(what, str):
                 print(f"{'':7}  > {what}")
                 console.write(what.encode() + b"\n")
@@ -133,32 +140,28 @@ class Script:
 CRASHED = Act("restart   in ")
 
 ALONE = (
-    Act("", ((0.4, "interval 25"), (2.4, "interval 9999999999"), (4.0, "break"))),
+    Act("", Step(0.4, "interval 25"), Step(2.4, "interval 9999999999"), Step(4.0, "break")),
     CRASHED,
-    Act("start   ", ((1.5, "status"),)),
+    Act("start   ", Step(1.5, "status")),
 )
 
 
 def with_network(network: Network, weather: Weather) -> tuple[Act, ...]:
     """The acts of a node that has a broker."""
-    return (
-        Act(
-            CONNECTED,
-            (
-                (0.4, "interval 25"),
-                (0.8, network.send_poison),
-                (1.6, weather.fail),
-                (2.4, "interval 9999999999"),
-                (2.8, network.stop_broker),
-                (3.6, network.start_broker),
-                (4.0, "break"),
-            ),
-        ),
-        CRASHED,
-        Act(CONNECTED, ((0.2, network.send_command),)),
-        # The last samples are only on the flash.
-        Act("one value every 30 ms", ((0.2, network.stop_broker), (0.6, "status"))),
+    trouble = Act(
+        CONNECTED,
+        Step(0.4, "interval 25"),
+        Step(0.8, network.send_poison),
+        Step(1.6, weather.fail),
+        Step(2.4, "interval 9999999999"),
+        Step(2.8, network.stop_broker),
+        Step(3.6, network.start_broker),
+        Step(4.0, "break"),
     )
+    command = Act(CONNECTED, Step(0.2, network.send_command))
+    # The last samples are only on the flash.
+    outage = Act("one value every 30 ms", Step(0.2, network.stop_broker), Step(0.6, "status"))
+    return trouble, CRASHED, command, outage
 
 
 def show(port: str, model: str, script: Script) -> int:

@@ -13,12 +13,13 @@ _ENDS = (Exception, asyncio.CancelledError)  # Made here, because an `except` th
 
 async def watch(stages: list, look_for_lost, look_for_unawaited) -> None:
     """Look after one second and after ten for stages that nothing wakes, and for what is not awaited."""
-    for pause in (1, 0, 9, -1):  # Twice each time: the second look finds what the first has seen, one turn later.
-        await asyncio.sleep(pause)
+    # What is not awaited is looked for twice: the second look tells of what the first has seen, one turn later.
+    for seconds, is_last in ((1, False), (0, False), (9, False), (0, True)):
+        await asyncio.sleep(seconds)
         try:
-            if pause > 0:
+            if seconds:
                 look_for_lost(stages)
-            look_for_unawaited(pause < 0)
+            look_for_unawaited(is_last)
         except Exception:  # There is no memory for it.
             pass
 

@@ -1,6 +1,6 @@
 """Finds stages that wait where nothing wakes them: at a `yield` that is no await, or as a buffer of the program's own
-does not; sources that wait for their own record, or return their value; and taps and
-joins that end before they have read one.
+does not; sources that wait for their own record, or return their value; and taps and joins that end before they have
+read one.
 
 Loaded for a run, and not kept for longer than it looks. Its functions are called by a task that has just slept.
 """

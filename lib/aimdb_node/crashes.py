@@ -105,7 +105,9 @@ def traceback_of(error: BaseException, most: int) -> str:
     sys.print_exception(error, file)  # type: ignore[attr-defined]
     text = file.getvalue()
     if len(text) > most:
-        text = text[: text.find("\n", text.rfind("\n  File ") + 1) + most // 2].rstrip() + "\n"
+        place = text.rfind("\n  File ") + 1
+        said = text.find("\n", place)  # From here on, the class and what the error says.
+        text = text[: said + most // 2].rstrip() + "\n"
     return text[-most:]
 
 

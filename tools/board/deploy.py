@@ -151,18 +151,15 @@ def check_board(found: dict, board: str | None, root: Path = ROOT) -> None:
         )
     chip = chip_of(board, root) if board else None
     name, named, found_chip = found["machine"].rpartition(" with ")
+    wrong = f"The board is a {found['machine']}, not a '{board}'. Name the right one: make deploy BOARD="
     if chip and (CHIPS[chip].port != found["platform"] or named and found_chip.lower() != chip):
-        raise DeployError(
-            f"The board is a {found['machine']}, not a '{board}'. Name the right one: make deploy BOARD=..."
-        )
+        raise DeployError(wrong + "...")
     if board:
         # A board of the user's own runs the firmware of the one that it is like.
         declared = {each: declared_values(board_file(each, root)) for each in board_folders(root)}
         right = [each for each, values in declared.items() if named and values.get("NAME") == name]
         if right and declared[board].get("_FIRMWARE") not in [declared[each].get("_FIRMWARE") for each in right]:
-            raise DeployError(
-                f"The board is a {found['machine']}, not a '{board}'. Name the right one: make deploy BOARD={right[0]}"
-            )
+            raise DeployError(wrong + right[0])
 
 
 def check_rivals(found: dict, port: str) -> None:
