@@ -63,7 +63,7 @@ class Slots(Buffer):
         self._renew()
 
     def _renew(self):
-        # In a new loop nobody gives the old lock back, and who waits for the old event is not to run.
+        # In a new loop, no task releases the old lock, and the tasks that wait for the old event must not run.
         if self._loop is not current_loop():
             self._loop = current_loop()
             self._first = asyncio.Lock()  # Held by the producer that is next to get a slot.

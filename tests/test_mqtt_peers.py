@@ -298,8 +298,8 @@ async def test_a_broker_that_never_acknowledges_is_told_of():
 
 
 class Days:
-    """`with Days() as days:` the network's clock goes on by an eighth of its way round, 1.5 days on a board, at each
-    `days.pass_by()`.
+    """`with Days() as days:` gives the network a clock of the test's own. Each `days.pass_by()` puts it forward by an
+    eighth of the range of ticks: 1.5 days on a board.
     """
 
     def __init__(self):

@@ -61,8 +61,8 @@ class Line(tuple):
         # Now one is free for this task, until its next yield; or the line is closed.
         counts[0] -= 1  # To take it, if the line is open.
 
-    `counts`: 5 ints in an array, or in a memoryview of one, which its owner's native code changes without a call: free,
-    asked, kept, closed, watched (docs/states.md). None: the line has counts of its own, in which none is free.
+    `counts`: an array of 5 ints, or a memoryview of one: free, asked, kept, closed, watched (docs/states.md). Native
+    code of the line's owner changes them without a call. None: the line makes its own, in which none is free.
 
     Cancel safety: what is kept for a task that is cancelled goes to the next. Tasks of a loop that was left
     (`asyncio.new_event_loop`) are never woken, and what was kept for them is free.
